@@ -1,0 +1,118 @@
+"""`inrcodec decode`: .inr files in, pictures out, at any size."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.errors import InrCodecError, OptionError
+
+
+def decode(
+    inputs: Annotated[list[str], typer.Argument(help="Files; - for stdin.", metavar="FILE...")],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", help="A picture (format by name), a folder, - for PNG on stdout."
+        ),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="Output size, WIDTHxHEIGHT.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Output size as a factor.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(help="Render only x,y,width,height of the output.")
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="8 or 16 bit [default: as encoded].")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads [default: torch's].")] = None,
+    device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> None:
+    """Render a file as a picture, at the original size or any other.
+
+    Examples:
+
+      inrcodec decode photo.inr                          writes photo.png
+
+      inrcodec decode photo.inr -o large.png --scale 2
+
+      inrcodec decode photo.inr -o part.png --size 3072x2048 --crop 100,200,640,480
+    """
+    view: dict[str, Any] = {
+        "scale": scale,
+        "bit_depth": depth,
+        "threads": threads,
+        "device": device,
+    }
+    view["size"] = None if size is None else _numbers(size, r"(\d+)x(\d+)", "size", "1536x1024")
+    view["crop"] = (
+        None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
+    )
+    if as_json and output == "-":
+        raise OptionError("--json and -o - would both write to stdout")
+    paths = console.outputs_for(inputs, output, ".png", force)
+    reports = []
+    with console.each(inputs) as codes:
+        for name, path in zip(inputs, paths, strict=True):
+            try:
+                report = _decode_one(name, path, view)
+            except InrCodecError as error:
+                console.show_error(error)
+                codes.append(console.exit_code(error))
+                continue
+            reports.append(report)
+            if not as_json:
+                console.note(
+                    f"{name} -> {path}: {report['width']} x {report['height']} {report['channels']}, "
+                    f"{report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
+                )
+        if as_json and reports:
+            console.print_json(reports[0] if len(inputs) == 1 else reports)
+
+
+def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...]:
+    """The integers of an option like 1536x1024; raises `OptionError`."""
+    match = re.fullmatch(pattern, text.strip())
+    if not match or any(len(group) > 9 for group in match.groups()):
+        raise OptionError(f"{name} must look like {example}, got {text!r}")
+    return tuple(int(group) for group in match.groups())
+
+
+def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
+    """Decode one file and write it; the report."""
+    started = time.monotonic()
+    data = console.read_input(name)
+    from inrcodec.codec import bitstream
+
+    try:
+        bitstream.read(data)  # a bad file is refused before torch loads
+        from inrcodec import imagefile
+
+        kind = "PNG" if path == "-" else imagefile.image_format(path)
+        from inrcodec.codec.decoder import decode_picture
+
+        picture = decode_picture(data, **view)
+        console.write_output(path, imagefile.image_bytes(picture, kind))
+    except InrCodecError as error:
+        raise _named(error, name) from None
+    return {
+        "input": name,
+        "output": path,
+        "width": picture.width,
+        "height": picture.height,
+        "channels": {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGB+alpha"}[picture.channels],
+        "bit_depth": picture.bit_depth,
+        "elapsed_s": round(time.monotonic() - started, 3),
+    }
+
+
+def _named(error: InrCodecError, name: str) -> InrCodecError:
+    """The same error with the file's name in front, unless it is about an option or an output."""
+    from inrcodec.errors import FormatError
+
+    if isinstance(error, FormatError):
+        error.args = (f"{name}: {error}",)
+    return error

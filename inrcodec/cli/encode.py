@@ -1,0 +1,215 @@
+"""`inrcodec encode`: pictures in, .inr files out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.errors import InrCodecError, OptionError
+
+if TYPE_CHECKING:
+    from inrcodec.codec.encoder import Encoding
+    from inrcodec.codec.options import EncodeOptions
+
+SUFFIXES = {"": 1, "K": 1000, "M": 1000**2, "KIB": 1024, "MIB": 1024**2, "B": 1, "KB": 1000}
+
+
+def encode(
+    inputs: Annotated[list[str], typer.Argument(help="Pictures; - for stdin.", metavar="IMAGE...")],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="A file, a folder for several, - for stdout."),
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option("-q", "--quality", help="1..100: bits per pixel from 0.03 to 3.")
+    ] = None,
+    bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
+    target_size: Annotated[
+        str | None, typer.Option(help="Bytes of the whole file, never exceeded: 12000, 12K, 12KiB.")
+    ] = None,
+    effort: Annotated[
+        int, typer.Option("-e", "--effort", help="1..9: each doubles the work and the time.")
+    ] = 5,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for each picture, instead of an effort.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="pe-siren or siren.")] = "pe-siren",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads [default: cores, at most 4].")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.")] = "cpu",
+    strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> None:
+    """Fit a small network to each picture and write it as a file.
+
+    Examples:
+
+      inrcodec encode photo.png                          writes photo.inr
+
+      inrcodec encode photo.png -o small.inr --target-size 12K
+
+      inrcodec encode *.jpg -o out/ -q 40 -e 7
+
+      cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
+
+    Ctrl-C ends the fit early and writes the best result so far if -o was given.
+    """
+    from inrcodec.codec.options import EncodeOptions
+
+    options = EncodeOptions(
+        quality=quality,
+        bpp=bpp,
+        target_size=None if target_size is None else parse_size(target_size),
+        model=model,
+        effort=effort,
+        time_limit=time_limit,
+        seed=seed,
+        threads=threads,
+        device=device,
+        metadata=not strip,
+    )
+    if as_json and output == "-":
+        raise OptionError("--json and -o - would both write to stdout")
+    paths = console.outputs_for(inputs, output, ".inr", force)
+    reports = []
+    with console.each(inputs) as codes:
+        for name, path in zip(inputs, paths, strict=True):
+            try:
+                report, stopped = _encode_one(name, path, options, keep=output is not None)
+            except InrCodecError as error:
+                console.show_error(error)
+                codes.append(console.exit_code(error))
+                continue
+            if report:
+                reports.append(report)
+                if not as_json:
+                    console.note(_summary(report))
+            if stopped:
+                codes.append(console.INTERRUPTED)
+                break
+        if as_json and reports:
+            console.print_json(reports[0] if len(inputs) == 1 else reports)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of "12000", "12K", "1.5M", "12KiB"; raises `OptionError`."""
+    number = text.strip().upper().rstrip("KMIB")
+    suffix = text.strip().upper()[len(number) :]
+    try:
+        return int(float(number) * SUFFIXES[suffix])
+    except (ValueError, KeyError, OverflowError):
+        raise OptionError(f"target size must look like 12000, 12K or 1.5M, got {text!r}") from None
+
+
+def _encode_one(
+    name: str, path: str, options: EncodeOptions, keep: bool
+) -> tuple[dict[str, Any], bool]:
+    """Encode one picture and write it; (report, whether Ctrl-C ended it)."""
+    from inrcodec.imagefile import as_picture
+
+    started = time.monotonic()
+    with interruptible() as pressed:
+        picture = as_picture(console.read_input("-") if name == "-" else name)
+        from inrcodec.codec.decoder import decode_picture
+        from inrcodec.codec.encoder import Encoding
+
+        job = Encoding(picture, options)
+        steps = _run(job, name, pressed)
+        if pressed and not keep:
+            return {}, True
+        data = job.finish()
+        console.write_output(path, data)
+        elapsed = time.monotonic() - started
+        decoded = decode_picture(data, threads=options.threads, device=options.device)
+    from inrcodec.codec.info import info
+    from inrcodec.pixels import psnr
+
+    about = info(data)
+    return {
+        "input": name,
+        "output": path,
+        "size_bytes": len(data),
+        "bits_per_pixel": about.bits_per_pixel,
+        "psnr_db": psnr(picture.pixels, decoded.pixels),
+        "model": about.model,
+        "dimensions": about.dimensions,
+        "parameters": about.parameters,
+        "steps": steps,
+        "elapsed_s": round(elapsed, 3),
+        "interrupted": bool(pressed),
+    }, bool(pressed)
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """The report as one line for a person."""
+    note = " (stopped early)" if report["interrupted"] else ""
+    return (
+        f"{report['input']} -> {report['output']}: {report['size_bytes']} bytes, "
+        f"{report['bits_per_pixel']:.3f} bpp, {report['psnr_db']:.2f} dB, "
+        f"{report['elapsed_s']:.1f} s{note}"
+    )
+
+
+def _run(job: Encoding, name: str, pressed: list[int]) -> int:
+    """Run the fit to its end or to Ctrl-C, with a progress bar on a terminal; steps done."""
+    if not sys.stderr.isatty():
+        step = 0
+        for progress in job:
+            step = progress.step
+            if pressed:
+                break
+        return step
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[psnr]:.2f} dB"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    step = 0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=1.0, psnr=0.0)
+        for progress in job:
+            step = progress.step
+            shown = progress.psnr if progress.rounded_psnr is None else progress.rounded_psnr
+            bar.update(task, completed=progress.share, psnr=shown)
+            if pressed:
+                break
+    return step
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """Turn the first Ctrl-C into an entry of the list; a second one interrupts as usual."""
+    pressed: list[int] = []
+
+    def on_signal(number: int, _frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,63 @@
+"""`inrcodec info`: what a file says about itself, without decoding it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.errors import FormatError, InrCodecError
+
+
+def info(
+    inputs: Annotated[list[str], typer.Argument(help="Files; - for stdin.", metavar="FILE...")],
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> None:
+    """Show size, network and sections of a file.
+
+    Examples:
+
+      inrcodec info photo.inr
+
+      inrcodec info *.inr --json
+    """
+    from inrcodec.codec.info import info as describe
+
+    reports = []
+    with console.each(inputs) as codes:
+        for name in inputs:
+            try:
+                about = describe(console.read_input(name))
+            except FormatError as error:
+                console.show_error(f"{name}: {error}")
+                codes.append(console.INVALID_FILE)
+                continue
+            except InrCodecError as error:
+                console.show_error(error)
+                codes.append(console.exit_code(error))
+                continue
+            reports.append({"file": name, **about.as_dict()})
+            if not as_json:
+                typer.echo(
+                    f"{name}: {about.width} x {about.height} {about.channels}, {about.bit_depth} bit"
+                )
+                dimensions = " x ".join(str(d) for d in about.dimensions)
+                typer.echo(
+                    f"  model      {about.model} ({dimensions}), {about.parameters} parameters, "
+                    f"{about.macs_per_pixel} MAC/pixel"
+                )
+                typer.echo(f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} bpp")
+                if about.bits_per_parameter:
+                    typer.echo(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
+                if about.metadata:
+                    typer.echo(f"  metadata   {', '.join(about.metadata)}")
+                if not about.complete:
+                    typer.echo("  incomplete: the file is cut short")
+                for section in about.sections:
+                    state = "" if section.intact else "  damaged"
+                    typer.echo(
+                        f"  {section.offset:>9}  {section.kind:<12}{section.size_bytes:>9} bytes{state}"
+                    )
+        if as_json and reports:
+            console.print_json(reports[0] if len(inputs) == 1 else reports)

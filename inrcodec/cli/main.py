@@ -1,0 +1,89 @@
+"""The `inrcodec` command: commands, and errors turned into exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not a valid file, 130 stopped by Ctrl-C. Nothing here
+imports torch; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, NoReturn
+
+import typer
+
+from inrcodec import __version__
+from inrcodec.cli import console
+from inrcodec.cli.decode import decode
+from inrcodec.cli.encode import encode
+from inrcodec.cli.info import info
+from inrcodec.errors import InrCodecError
+
+OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
+
+Examples:
+
+  inrcodec encode photo.png -o photo.inr --bpp 0.3
+
+  inrcodec decode photo.inr -o photo.png --scale 2
+
+  inrcodec info photo.inr
+"""
+
+app = typer.Typer(
+    help=OVERVIEW,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(encode)
+app.command()(decode)
+app.command()(info)
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"inrcodec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command; the help text is the application's."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command line and exit with its code."""
+    warnings.showwarning = console.show_warning
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("always", module=r"inrcodec\b", category=UserWarning)
+    code = 0
+    try:
+        app(args=arguments, prog_name="inrcodec")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except InrCodecError as error:
+        console.show_error(error)
+        code = console.exit_code(error)
+    except KeyboardInterrupt:
+        code = console.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except MemoryError:
+        console.show_error("not enough memory for this picture")
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The codec: fitting a network to a picture, the file, and decoding."""

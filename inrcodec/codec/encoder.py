@@ -1,0 +1,150 @@
+"""Pixels -> bytes: picks a network for the rate, fits it, writes the file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+from inrcodec.codec import bitstream
+from inrcodec.codec.bitstream import Header
+from inrcodec.codec.entropy import PRIOR_BYTES
+from inrcodec.codec.fit import Budget, Fitting, Progress
+from inrcodec.codec.models.registry import Model, parameter_count
+from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
+from inrcodec.codec.options import (
+    DEFAULT_QUALITY,
+    STEPS_OF_EFFORT,
+    EncodeOptions,
+    bpp_of_quality,
+)
+from inrcodec.codec.runtime import default_threads, torch_device, torch_threads
+from inrcodec.errors import RateError
+from inrcodec.pixels import Picture
+
+BITS_PER_PARAMETER = 5.5
+"""Where a network of the right size ends up after quantisation; measured on Kodak."""
+
+LARGEST_WIDTH = 256
+"""Widest network chosen on its own: 400k parameters; beyond it a step takes seconds on a laptop."""
+
+RESERVE_S = 0.3
+"""Kept back from a time limit for the last measurement and writing, in seconds."""
+
+SMALLEST_PAYLOAD = 192
+"""Bytes of parameters a quality never goes below, however small the picture."""
+
+FINEST_PERIOD = 5.0
+"""Pixels in half a period of the finest encoding frequency (16 frequencies at 768 pixels)."""
+
+LAYERS_OF_PARAMETERS = ((300, 2), (2000, 3), (6000, 4), (12000, 5), (math.inf, 6))
+"""Sine layers of a network with at most so many parameters; measured on Kodak."""
+
+
+class Encoding:
+    """One encode in progress. Iterate for `Progress`, then `finish()`; or `finish()` early.
+
+    job = Encoding(picture, EncodeOptions(bpp=0.3))
+    for progress in job:
+        ...                      # break at any time
+    data = job.finish()
+    """
+
+    def __init__(self, picture: Picture, options: EncodeOptions) -> None:
+        started = time.monotonic()
+        self.picture, self.options = picture, options
+        device = torch_device(options.device)
+        self._threads = options.threads or default_threads()
+        self._metadata: dict[str, bytes | None] = {}
+        if options.metadata:
+            self._metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+        self.model, payload_bytes = plan(picture, options, self._metadata)
+        seconds = None
+        steps = STEPS_OF_EFFORT[options.effort]
+        if options.time_limit is not None:
+            seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
+            steps = 1 << 40
+        with torch_threads(self._threads):
+            self._fitting = Fitting(
+                picture.pixels,
+                self.model,
+                Budget(steps, payload_bytes, seconds),
+                seed=options.seed,
+                device=str(device),
+            )
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Fit, reporting progress a few times a second."""
+        with torch_threads(self._threads):
+            yield from self._fitting
+
+    def finish(self) -> bytes:
+        """The file holding the best network found so far."""
+        with torch_threads(self._threads):
+            parameters = self._fitting.best().to_bytes()
+        return bitstream.write(_header(self.picture, self.model), parameters, self._metadata)
+
+
+def _header(picture: Picture, model: Model) -> Header:
+    """The header of a file that holds this picture in this network."""
+    return Header(
+        picture.width,
+        picture.height,
+        picture.channels,
+        picture.bit_depth,
+        model.family,
+        model.dimensions,
+    )
+
+
+def plan(
+    picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
+) -> tuple[Model, int]:
+    """The network for the rate asked for, and the bytes its parameters may take.
+
+    Raises `RateError` if a size was asked for that no network can meet.
+    """
+    pixels = picture.width * picture.height
+    total = options.target_size
+    if options.bpp is not None:
+        total = int(options.bpp * pixels / 8)
+    if total is None:
+        quality = DEFAULT_QUALITY if options.quality is None else options.quality
+        payload = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
+        return network_for(picture, options.model, payload), payload
+    smallest = Siren(1, 1, 0 if options.model == "siren" else 1, picture.channels)
+    overhead = len(bitstream.write(_header(picture, Siren(64, 4, 16, 4)), b"", metadata)) + 3
+    least = overhead + PRIOR_BYTES * len(smallest.shapes)
+    if total < least:
+        kept = " (metadata included)" if any(metadata.values()) else ""
+        raise RateError(
+            f"{total} bytes are too few for this picture: the smallest file has {least}{kept}"
+        )
+    return network_for(picture, options.model, total - overhead), total - overhead
+
+
+def network_for(picture: Picture, family: str, payload_bytes: int) -> Model:
+    """A network whose quantised parameters take about `payload_bytes`."""
+    wanted = payload_bytes * 8 / BITS_PER_PARAMETER
+    layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
+    frequencies = 0
+    if family == "pe-siren":
+        finest = max(picture.width, picture.height) / FINEST_PERIOD
+        wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
+        frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
+    while layers > 1 and _tables(layers) > payload_bytes / 3:
+        layers -= 1
+    width = 1
+    while (
+        width < LARGEST_WIDTH
+        and parameter_count(Siren(width + 1, layers, frequencies, picture.channels)) <= wanted
+    ):
+        width += 1
+    if width >= 32:
+        width = (width + 3) // 8 * 8
+    return Siren(width, layers, frequencies, picture.channels)
+
+
+def _tables(layers: int) -> int:
+    """Bytes of the per-tensor codes of a network."""
+    return PRIOR_BYTES * 2 * (layers + 1)

@@ -1,0 +1,125 @@
+"""SIREN, plain (COIN) and with positional encoding (Struempler et al. 2022).
+
+    h_1 = sin(W_1 f(y, x) + b_1),   h_(i+1) = sin(W h_i + b),   colour = W_out h_n + b_out
+
+f(c) = [c, sin(1.4^i pi c), cos(1.4^i pi c)] for i < `frequencies`, once for y and once for x, with
+c in [-1, 1]; no frequencies: f(c) = c. The w0 = 30 of the papers is multiplied into W and b, so the
+network is what the formula says and nothing more.
+
+The first layer is linear in the features of y plus those of x, so over a grid its cost is that of
+one row and one column. Nothing here imports torch: tensors come in, tensors go out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.bitstream import Family
+from inrcodec.errors import LimitError
+
+if TYPE_CHECKING:
+    import torch
+
+W0 = 30.0
+ENCODING_BASE = 1.4
+BIAS_BOUND = math.pi  # phases start uniform over the circle
+MAX_WIDTH, MAX_LAYERS, MAX_FREQUENCIES = 1024, 16, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Siren:
+    """Sizes of one network: `layers` sine layers of `width` neurons, `channels` colours out."""
+
+    width: int
+    layers: int
+    frequencies: int
+    channels: int
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("width", self.width, 1, MAX_WIDTH),
+            ("layers", self.layers, 1, MAX_LAYERS),
+            ("frequencies", self.frequencies, 0, MAX_FREQUENCIES),
+        ):
+            if not low <= value <= high:
+                raise LimitError(f"network {name} {value} is outside [{low}, {high}]")
+
+    @property
+    def family(self) -> Family:
+        """The wire number: PE_SIREN with positional encoding, SIREN without."""
+        return Family.PE_SIREN if self.frequencies else Family.SIREN
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """What the header stores: width, layers and, for PE_SIREN, frequencies."""
+        return (self.width, self.layers, self.frequencies)[: 3 if self.frequencies else 2]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameter shapes in file order."""
+        features = 2 * (1 + 2 * self.frequencies)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer in range(self.layers):
+            shapes[f"weight.{layer}"] = (self.width, self.width if layer else features)
+            shapes[f"bias.{layer}"] = (self.width,)
+        shapes["weight.out"] = (self.channels, self.width)
+        shapes["bias.out"] = (self.channels,)
+        return shapes
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates a pixel; the separable first layer costs nothing on a grid."""
+        return (self.layers - 1) * self.width**2 + self.channels * self.width
+
+    def initial(
+        self, random: np.random.Generator, mean: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Starting values: Sitzmann et al. 2020 (section 3.2), with `mean` (C,) as the output bias."""
+        values = {}
+        for name, shape in self.shapes.items():
+            fan_in = shape[-1]
+            if name == "weight.0":
+                bound = W0 / fan_in
+            elif name.startswith("weight"):
+                bound = math.sqrt(6 / fan_in) / (W0 if name == "weight.out" else 1)
+            else:
+                bound = BIAS_BOUND
+            values[name] = random.uniform(-bound, bound, shape).astype(np.float32)
+        values["bias.out"] = mean.astype(np.float32)
+        return values
+
+    def render(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Colours (len(ys), len(xs), C), float32, nominally in [-1, 1], on the grid ys x xs.
+
+        `ys`, `xs` are any coordinates; the picture spans [-1, 1]. Sine layers compute in
+        `precision` (default: that of the parameters).
+        """
+        weight = parameters["weight.0"]
+        dtype = precision or weight.dtype
+        half = weight.shape[1] // 2
+        down = weight.new_tensor(self._features(ys)) @ weight[:, :half].T + parameters["bias.0"]
+        across = weight.new_tensor(self._features(xs)) @ weight[:, half:].T
+        hidden = (down[:, None] + across).to(dtype).sin().flatten(0, 1)
+        for layer in range(1, self.layers):
+            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
+            hidden = bias.to(dtype).addmm(hidden, weight.to(dtype).T).sin()
+        weight, bias = parameters["weight.out"], parameters["bias.out"]
+        colours = bias.addmm(hidden.to(weight.dtype), weight.T)
+        return colours.unflatten(0, (len(ys), len(xs)))
+
+    def _features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The positional encoding f(c), shape (len(c), 1 + 2 frequencies)."""
+        phases = np.pi * c[:, None] * ENCODING_BASE ** np.arange(self.frequencies)
+        return np.concatenate([c[:, None], np.sin(phases), np.cos(phases)], axis=1)

@@ -1,0 +1,102 @@
+"""Parameters <-> integers: which step for which tensor, and the bytes they take.
+
+High-rate theory (Gray and Neuhoff 1998, section IV): a step D on a tensor of n parameters adds
+D^2 / 12 * trace(H) to the squared error, H = J^T J of the network, and costs -n log2 D bits. At the
+best trade D^2 trace(H) / n is the same for every tensor, so one number, the `scale`, remains for
+the rate, and the steps follow from each tensor's sensitivity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec import entropy
+from inrcodec.codec.entropy import PRIOR_BYTES, Symbols, TensorCode
+from inrcodec.errors import FormatError, LimitError
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """What a file stores of a network: integers and, per tensor, the step code."""
+
+    symbols: dict[str, Symbols]
+    steps: dict[str, int]
+
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        """The parameters a decoder computes with: symbol times step, float32."""
+        return {
+            name: (symbols * entropy.step_size(self.steps[name])).astype(np.float32)
+            for name, symbols in self.symbols.items()
+        }
+
+    def to_bytes(self) -> bytes:
+        """The PARAMETERS payload: a code per tensor, then one range coder stream."""
+        codes = [entropy.fit_prior(s, self.steps[name]) for name, s in self.symbols.items()]
+        stream = entropy.encode(list(self.symbols.values()), codes)
+        return b"".join(code.to_bytes() for code in codes) + stream
+
+    @classmethod
+    def from_bytes(cls, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Quantized:
+        """Parse a PARAMETERS payload for a network with these shapes; raises `FormatError`."""
+        table = len(shapes) * PRIOR_BYTES
+        if len(payload) < table:
+            raise FormatError(f"the parameters need at least {table} bytes, got {len(payload)}")
+        codes = [
+            TensorCode.from_bytes(payload[at : at + PRIOR_BYTES])
+            for at in range(0, table, PRIOR_BYTES)
+        ]
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        tensors = entropy.decode(payload[table:], sizes, codes)
+        named = zip(shapes.items(), tensors, strict=True)
+        symbols = {name: tensor.reshape(shape) for (name, shape), tensor in named}
+        return cls(symbols, {name: c.step for name, c in zip(shapes, codes, strict=True)})
+
+
+def quantize(parameters: Tensors, steps: Mapping[str, int]) -> Quantized:
+    """Round every tensor to multiples of its step; raises `LimitError` if a symbol is too large."""
+    symbols = {}
+    for name, tensor in parameters.items():
+        rounded = np.rint(tensor / entropy.step_size(steps[name]))
+        if not np.isfinite(rounded).all() or np.abs(rounded).max() > entropy.MAX_MAGNITUDE:
+            raise LimitError(f"tensor {name} does not fit its quantisation step")
+        symbols[name] = rounded.astype(np.int32)
+    return Quantized(symbols, dict(steps))
+
+
+def step_codes(
+    parameters: Tensors, sensitivities: Mapping[str, float], scale: float
+) -> dict[str, int]:
+    """The step code of every tensor at one `scale` (mean squared error a parameter may add)."""
+    codes = {}
+    for name, tensor in parameters.items():
+        step = np.sqrt(12 * scale * tensor.size / max(sensitivities[name], 1e-30))
+        smallest = float(np.abs(tensor).max(initial=0)) / entropy.MAX_MAGNITUDE * 1.01
+        codes[name] = entropy.step_code(float(max(step, smallest, 1e-9)))
+    return codes
+
+
+def size_bytes(parameters: Tensors, steps: Mapping[str, int]) -> int:
+    """Bytes of the PARAMETERS payload, within a word of `to_bytes` and faster."""
+    bits = 0.0
+    quantized = quantize(parameters, steps)
+    for name, symbols in quantized.symbols.items():
+        bits += entropy.cost_bits(symbols, entropy.fit_prior(symbols, steps[name]))
+    return PRIOR_BYTES * len(quantized.symbols) + 4 * int(np.ceil(bits / 32))
+
+
+def steps_for_size(
+    parameters: Tensors, sensitivities: Mapping[str, float], target_bytes: int
+) -> dict[str, int]:
+    """The finest steps whose payload has at most `target_bytes`, by bisection on the scale."""
+    low, high = -34.0, 2.0  # log2 of the scale
+    for _ in range(24):
+        middle = (low + high) / 2
+        fits = size_bytes(parameters, step_codes(parameters, sensitivities, 2.0**middle))
+        low, high = (low, middle) if fits <= target_bytes else (middle, high)
+    return step_codes(parameters, sensitivities, 2.0**high)

@@ -1,0 +1,1 @@
+"""Metrics, reference codecs and reports (to come)."""

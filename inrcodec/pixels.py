@@ -1,0 +1,113 @@
+"""The one currency of the package: pixels as numpy (H, W, C), and the only rounding.
+
+A `Picture` is what every room hands to every other: integer samples plus the metadata that decides
+how they look. Reading and writing image files is `imagefile.py`; tensors never leave `codec` and
+`metrics`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.errors import ImageError
+
+MAX_PIXELS = 1 << 27
+"""Largest picture read or decoded, in pixels (134 million, 11585 x 11585)."""
+
+MAX_SIDE = 1 << 20
+"""Largest width or height, in pixels."""
+
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
+
+CHANNEL_NAMES = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGB+alpha"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Integer samples (H, W, C) and the metadata kept beside them.
+
+    `pixels` is uint8 or uint16 with C = 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGB, alpha).
+    Alpha is straight (not premultiplied). `icc`, `exif` and `xmp` are the raw profiles, or None.
+    """
+
+    pixels: Samples
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+    def __post_init__(self) -> None:
+        check_size(self.width, self.height)
+        if self.pixels.ndim != 3 or self.channels not in CHANNEL_NAMES:
+            raise ImageError(f"expected (H, W, 1..4) samples, got shape {self.pixels.shape}")
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample: 8 or 16."""
+        return 16 if self.pixels.dtype == np.uint16 else 8
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `ImageError` unless 1 <= width, height and the picture is within the limits."""
+    if width < 1 or height < 1:
+        raise ImageError(f"the picture is empty: {width} x {height} pixels")
+    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ImageError(
+            f"the picture has {width} x {height} pixels; the limit is {MAX_PIXELS} pixels "
+            f"and {MAX_SIDE} per side"
+        )
+
+
+def to_unit(pixels: Samples) -> NDArray[np.float32]:
+    """Integer samples -> float32 in [-1, 1], same shape."""
+    peak = np.iinfo(pixels.dtype).max
+    return pixels.astype(np.float32) * np.float32(2 / peak) - np.float32(1)
+
+
+def from_unit(values: NDArray[np.floating[Any]], bit_depth: int) -> Samples:
+    """Floats around [-1, 1] -> uint8 or uint16, clipped and rounded half up. The only rounding."""
+    peak = (1 << bit_depth) - 1
+    scaled = np.nan_to_num(np.asarray(values, np.float64), nan=-1.0)
+    scaled = np.floor((np.clip(scaled, -1, 1) + 1) * (peak / 2) + 0.5)
+    samples: Samples = scaled.astype(np.uint8 if bit_depth == 8 else np.uint16)
+    return samples
+
+
+def mean_squared_error(reference: Samples, decoded: Samples) -> float:
+    """Mean squared error over all samples, in units of the full range (0 = equal, 1 = opposite)."""
+    if reference.shape != decoded.shape or reference.dtype != decoded.dtype:
+        raise ImageError(
+            f"pictures differ in kind: {reference.shape} {reference.dtype} "
+            f"and {decoded.shape} {decoded.dtype}"
+        )
+    peak = float(np.iinfo(reference.dtype).max)
+    rows = max(1, (1 << 22) // max(1, reference[0].size))
+    total = 0.0
+    for top in range(0, reference.shape[0], rows):
+        difference = reference[top : top + rows].astype(np.float64) - decoded[top : top + rows]
+        total += float((difference * difference).sum())
+    return total / reference.size / peak**2
+
+
+def psnr(reference: Samples, decoded: Samples) -> float:
+    """Peak signal-to-noise ratio in dB over all channels; `inf` for identical pictures."""
+    error = mean_squared_error(reference, decoded)
+    return float("inf") if error == 0 else float(-10 * np.log10(error))

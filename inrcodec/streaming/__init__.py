@@ -1,0 +1,1 @@
+"""Streaming over lossy links (to come)."""
