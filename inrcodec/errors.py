@@ -11,7 +11,7 @@ class InrCodecError(Exception):
 
 
 class ImageError(InrCodecError):
-    """The picture given to the encoder cannot be used (unreadable, empty, too large, not finite)."""
+    """The picture to encode cannot be used (unreadable, empty, too large, not finite)."""
 
 
 class OptionError(InrCodecError, ValueError):

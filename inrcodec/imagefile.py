@@ -165,8 +165,7 @@ def from_pil(image: Image.Image, samples: NDArray[np.uint16] | None = None) -> P
     for kind, block in kept.items():
         if block is not None and not 0 < len(block) <= MAX_METADATA_BYTES:
             kept[kind] = None
-    upright: Samples = np.ascontiguousarray(_oriented(pixels, orientation))
-    return Picture(upright, **kept)
+    return Picture(_oriented(pixels, orientation), **kept)
 
 
 def _to_supported_mode(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None]:
@@ -256,7 +255,7 @@ def _oriented(pixels: Samples, orientation: int) -> Samples:
         pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return pixels
+    return pixels.copy()
 
 
 def as_picture(image: object) -> Picture:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from PIL import Image, ImageFile
 
@@ -25,8 +25,8 @@ MODES = {(1, 8): "L", (2, 8): "LA", (3, 8): "RGB", (4, 8): "RGBA", (1, 16): "I;1
 class InrImageFile(ImageFile.ImageFile):
     """A lazily decoded .inr file: the header is read at `open`, the network at `load`."""
 
-    format: ClassVar[str] = FORMAT
-    format_description: ClassVar[str] = "Implicit neural representation"
+    format = FORMAT
+    format_description = "Implicit neural representation"
 
     def _open(self) -> None:
         """Read the container; size, mode and metadata are known before any decoding."""

@@ -87,8 +87,7 @@ def from_unit(values: NDArray[np.floating[Any]], bit_depth: int) -> Samples:
     peak = (1 << bit_depth) - 1
     scaled = np.nan_to_num(np.asarray(values, np.float64), nan=-1.0)
     scaled = np.floor((np.clip(scaled, -1, 1) + 1) * (peak / 2) + 0.5)
-    samples: Samples = scaled.astype(np.uint8 if bit_depth == 8 else np.uint16)
-    return samples
+    return scaled.astype(np.uint8) if bit_depth == 8 else scaled.astype(np.uint16)
 
 
 def mean_squared_error(reference: Samples, decoded: Samples) -> float:

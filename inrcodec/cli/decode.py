@@ -66,8 +66,8 @@ def decode(
             reports.append(report)
             if not as_json:
                 console.note(
-                    f"{name} -> {path}: {report['width']} x {report['height']} {report['channels']}, "
-                    f"{report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
+                    f"{name} -> {path}: {report['width']} x {report['height']} "
+                    f"{report['channels']}, {report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
                 )
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
@@ -86,6 +86,7 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     data = console.read_input(name)
     from inrcodec.codec import bitstream
+    from inrcodec.pixels import CHANNEL_NAMES
 
     try:
         bitstream.read(data)  # a bad file is refused before torch loads
@@ -103,7 +104,7 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
         "output": path,
         "width": picture.width,
         "height": picture.height,
-        "channels": {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGB+alpha"}[picture.channels],
+        "channels": CHANNEL_NAMES[picture.channels],
         "bit_depth": picture.bit_depth,
         "elapsed_s": round(time.monotonic() - started, 3),
     }

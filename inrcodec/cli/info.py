@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inrcodec.cli import console
 from inrcodec.errors import FormatError, InrCodecError
+
+if TYPE_CHECKING:
+    from inrcodec.codec.info import FileInfo
 
 
 def info(
@@ -39,25 +42,28 @@ def info(
                 continue
             reports.append({"file": name, **about.as_dict()})
             if not as_json:
-                typer.echo(
-                    f"{name}: {about.width} x {about.height} {about.channels}, {about.bit_depth} bit"
-                )
-                dimensions = " x ".join(str(d) for d in about.dimensions)
-                typer.echo(
-                    f"  model      {about.model} ({dimensions}), {about.parameters} parameters, "
-                    f"{about.macs_per_pixel} MAC/pixel"
-                )
-                typer.echo(f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} bpp")
-                if about.bits_per_parameter:
-                    typer.echo(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
-                if about.metadata:
-                    typer.echo(f"  metadata   {', '.join(about.metadata)}")
-                if not about.complete:
-                    typer.echo("  incomplete: the file is cut short")
-                for section in about.sections:
-                    state = "" if section.intact else "  damaged"
-                    typer.echo(
-                        f"  {section.offset:>9}  {section.kind:<12}{section.size_bytes:>9} bytes{state}"
-                    )
+                typer.echo(_described(name, about))
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
+
+
+def _described(name: str, about: FileInfo) -> str:
+    """The report for a person: a few lines, then one a section."""
+    dimensions = " x ".join(str(dimension) for dimension in about.dimensions)
+    lines = [
+        f"{name}: {about.width} x {about.height} {about.channels}, {about.bit_depth} bit",
+        f"  model      {about.model} ({dimensions}), {about.parameters} parameters, "
+        f"{about.macs_per_pixel} MAC/pixel",
+        f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} bpp",
+    ]
+    if about.bits_per_parameter:
+        lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
+    if about.metadata:
+        lines.append(f"  metadata   {', '.join(about.metadata)}")
+    if not about.complete:
+        lines.append("  incomplete: the file is cut short")
+    lines.append("  sections      offset      bytes")
+    for section in about.sections:
+        state = "" if section.intact else "  damaged"
+        lines.append(f"    {section.kind:<12}{section.offset:>6}{section.size_bytes:>11}{state}")
+    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The container: signature, header, sections, checksums. docs/format.md is its specification.
 
-This file knows bytes, not pictures: it never imports torch or PIL and never decodes an entropy-coded
-symbol. Reading checks a length before every read and a limit before every allocation.
+This file knows bytes, not pictures: it never imports torch or PIL and never decodes a symbol.
+Reading checks a length before every read and a limit before every allocation.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def read(data: bytes) -> Container:
 
 
 def _sections(data: bytes) -> Iterator[Section]:
-    """Every section in order; raises `TruncatedError` where the bytes end before the END section."""
+    """Every section in order; raises `TruncatedError` if the end section is missing."""
     start = len(SIGNATURE) + 1
     if not data.startswith(SIGNATURE[: len(data)]) or not data:
         raise FormatError("not an inrcodec file: the signature is missing", at=0)

@@ -144,8 +144,8 @@ def _render(
             ys = _centres(y + top, n_rows, view.height, down)
             tile = model.render(parameters, ys, xs)
             if down * across > 1:
-                tile = tile.clamp(-1, 1).unflatten(1, (n_columns, across))
-                tile = tile.unflatten(0, (n_rows, down)).mean((1, 3))
+                blocks = (n_rows, down, n_columns, across, model.channels)
+                tile = tile.clamp(-1, 1).view(blocks).mean((1, 3))
             samples = from_unit(tile.cpu().numpy(), bit_depth)
             out[top : top + n_rows, left : left + n_columns] = samples
     return out

@@ -22,8 +22,11 @@ from inrcodec.codec.runtime import default_threads, torch_device, torch_threads
 from inrcodec.errors import RateError
 from inrcodec.pixels import Picture
 
-BITS_PER_PARAMETER = 5.5
+BITS_PER_PARAMETER = 4.8
 """Where a network of the right size ends up after quantisation; measured on Kodak."""
+
+MOST_BITS_PER_PARAMETER = 8
+"""Where finer steps stop helping; a quality never spends more."""
 
 LARGEST_WIDTH = 256
 """Widest network chosen on its own: 400k parameters; beyond it a step takes seconds on a laptop."""
@@ -111,7 +114,8 @@ def plan(
     if total is None:
         quality = DEFAULT_QUALITY if options.quality is None else options.quality
         payload = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
-        return network_for(picture, options.model, payload), payload
+        model = network_for(picture, options.model, payload)
+        return model, min(payload, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
     smallest = Siren(1, 1, 0 if options.model == "siren" else 1, picture.channels)
     overhead = len(bitstream.write(_header(picture, Siren(64, 4, 16, 4)), b"", metadata)) + 3
     least = overhead + PRIOR_BYTES * len(smallest.shapes)

@@ -160,8 +160,6 @@ def decode(stream: bytes, sizes: Sequence[int], codes: Sequence[TensorCode]) -> 
             except AssertionError:
                 raise FormatError("the symbol stream is not a valid range coder stream") from None
         tensors.append(symbols)
-    if not coder.maybe_exhausted():
-        raise FormatError("the symbol stream holds more than the parameters")
     return tensors
 
 

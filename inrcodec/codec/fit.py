@@ -1,11 +1,11 @@
 """Fitting a network to a picture: an iterator of improving answers.
 
-Three stages share one schedule, measured in steps or, under a time limit, in seconds:
+One cosine schedule, over steps or, under a time limit, over seconds, in two parts:
 
-1. float: random subsets of the pixels, Muon and Adam, cosine learning rate;
-2. quantise: sensitivities, then the finest steps that meet the byte budget;
-3. finish: quantisation-aware training at those steps (straight-through rounding); every so often
-   the rounded network is measured on the picture, and the best one measured is the answer.
+1. fit: the float network, on random subsets of the pixels;
+2. finish: the finest quantisation steps that meet the byte budget are chosen, and training goes on
+   through the rounding (straight-through). Every so often the rounded network is measured on the
+   whole picture; the best one measured is the answer, and is what the file holds.
 
 A step sees a product grid of rows and columns, one drawn from each stratum: unbiased, and the first
 layer costs a row and a column. Hidden layers compute in bfloat16 where the processor has it (2.5
@@ -28,6 +28,7 @@ from inrcodec.codec import entropy, quantize
 from inrcodec.codec.models.registry import Model
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.quantize import Quantized
+from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, to_unit
 
 Grid = NDArray[np.int64]
@@ -49,9 +50,6 @@ biases and the output layer. Measured on Kodak; a matrix rate of 0.1 diverges on
 
 LOSS_SCALE = 1000.0
 """Keeps gradients away from the smallest bfloat16 numbers; neither optimiser notices it."""
-
-FINISH_RATE = 0.05
-"""Learning rate of the finish, in quantisation steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,62 +109,50 @@ class Fitting:
         self._best: tuple[float, Quantized] | None = None
 
     def __iter__(self) -> Iterator[Progress]:
-        """Run the three stages; stops by itself when the budget is spent."""
-        yield from self._float_stage()
-        steps = self._choose_steps()
-        yield from self._finish_stage(steps)
+        """Run until the budget is spent: float, then through the rounding of fixed steps."""
+        optimizer = MuonAdam(self._parameters, *float_rates(self.model))
+        steps: dict[str, int] = {}
+        due = math.inf
+        error = 0.0
+        while (share := self._share()) < 1:
+            if not steps and share >= 1 - FINISH_SHARE:
+                steps, due = self._choose_steps(), share
+            if share >= due:
+                self._measure(steps)
+                due = share + FINISH_SHARE / EVALUATIONS
+            warm = min(1.0, (self._step + 1) / WARM_UP_STEPS)
+            loss = self._train(optimizer, self._rounded(steps), warm * _cosine(share))
+            error = loss if not error else 0.98 * error + 0.02 * loss
+            if self._step % REPORT_EVERY == 0:
+                yield self._progress("finish" if steps else "fit", error)
+        self._measure(steps or self._choose_steps())
+        yield self._progress("finish", error)
 
     def best(self) -> Quantized:
         """The best network measured so far, rounded and within the byte budget."""
         if self._best is None:
-            self._measure(self._choose_steps(), self._values())
-        assert self._best is not None
+            self._measure(self._choose_steps())
+        if self._best is None:
+            raise RateError(f"the network does not fit {self.budget.target_bytes} bytes")
         return self._best[1]
 
-    def _share(self, steps: int) -> float:
-        """How much of the whole budget is spent, in [0, 1], by steps or by the clock."""
-        share = steps / self.budget.steps
+    def _share(self) -> float:
+        """How much of the budget is spent, in [0, 1], by steps or by the clock."""
+        share = self._step / self.budget.steps
         if self.budget.seconds is not None:
             share = max(share, (self._clock() - self._start) / self.budget.seconds)
         return min(share, 1.0)
 
-    def _float_stage(self) -> Iterator[Progress]:
-        """Stage 1: the float network, warm-up then cosine decay."""
-        optimizer = MuonAdam(self._parameters, *float_rates(self.model))
-        error = 0.0
-        while (share := self._share(self._step) / (1 - FINISH_SHARE)) < 1:
-            warm = min(1.0, (self._step + 1) / WARM_UP_STEPS)
-            loss = self._train(optimizer, self._parameters, warm * _cosine(share))
-            error = loss if not error else 0.98 * error + 0.02 * loss
-            if self._step % REPORT_EVERY == 0:
-                yield self._progress("fit", error)
-
-    def _finish_stage(self, steps: dict[str, int]) -> Iterator[Progress]:
-        """Stage 3: train through the rounding, keep the best rounded network."""
-        sizes = {name: entropy.step_size(code) for name, code in steps.items()}
-        optimizer = MuonAdam(
-            self._parameters, {name: FINISH_RATE * size for name, size in sizes.items()}, set()
-        )
-        first = self._share(self._step)
-        self._measure(steps, self._values())
-        due = 1 / EVALUATIONS
-        error = 0.0
-        while (whole := self._share(self._step)) < 1:
-            share = (whole - first) / (1 - first)
-            rounded = {
-                name: tensor
-                + (torch.round(tensor.detach() / sizes[name]) * sizes[name] - tensor.detach())
-                for name, tensor in self._parameters.items()
-            }
-            loss = self._train(optimizer, rounded, 1 - share)
-            error = loss if not error else 0.98 * error + 0.02 * loss
-            if share >= due:
-                self._measure(steps, self._values())
-                due = share + 1 / EVALUATIONS
-            if self._step % REPORT_EVERY == 0:
-                yield self._progress("finish", error)
-        self._measure(steps, self._values())
-        yield self._progress("finish", error)
+    def _rounded(self, steps: dict[str, int]) -> dict[str, Tensor]:
+        """The parameters as a decoder will see them, with the gradient of the float ones."""
+        if not steps:
+            return self._parameters
+        rounded = {}
+        for name, tensor in self._parameters.items():
+            size = entropy.step_size(steps[name])
+            exact = tensor.detach()
+            rounded[name] = tensor + (torch.round(exact / size) * size - exact)
+        return rounded
 
     def _train(self, optimizer: MuonAdam, parameters: dict[str, Tensor], factor: float) -> float:
         """One step on one batch; returns the batch's mean squared error on [-1, 1] samples."""
@@ -177,7 +163,7 @@ class Fitting:
             parameters, coordinates(height)[rows], coordinates(width)[columns], self._precision
         )
         loss = (colours - torch.from_numpy(target).to(self._device)).square().mean()
-        (loss * LOSS_SCALE).backward()
+        torch.autograd.backward(loss * LOSS_SCALE)
         optimizer.step(factor)
         self._step += 1
         return float(loss.detach())
@@ -186,7 +172,7 @@ class Fitting:
         """Where the fit stands; `error` is a smoothed batch error on [-1, 1] samples."""
         best = _decibels(self._best[0]) if self._best else None
         elapsed = self._clock() - self._start
-        share = self._share(self._step)
+        share = self._share()
         return Progress(stage, share, self._step, _decibels(error / 4), elapsed, best)
 
     def _values(self) -> dict[str, NDArray[np.float32]]:
@@ -194,7 +180,7 @@ class Fitting:
         return {n: t.detach().cpu().numpy().copy() for n, t in self._parameters.items()}
 
     def _choose_steps(self) -> dict[str, int]:
-        """Stage 2: the finest steps within the byte budget for the network as it is."""
+        """The finest steps within the byte budget for the network as it is now."""
         return quantize.steps_for_size(
             self._values(), self._sensitivities(), self.budget.target_bytes
         )
@@ -219,11 +205,16 @@ class Fitting:
                 total[name] += float(gradient.square().sum()) / colours.numel()
         return {name: value / SENSITIVITY_PROBES for name, value in total.items()}
 
-    def _measure(self, steps: dict[str, int], values: dict[str, NDArray[np.float32]]) -> None:
-        """Round, render, and keep the result if it is the best that fits the byte budget."""
+    def _measure(self, steps: dict[str, int]) -> None:
+        """Round, render, and keep the result if it is the best measured so far.
+
+        Training through the rounding moves the entropy a little; where that breaks the byte budget
+        the steps of this answer are chosen anew.
+        """
+        values = self._values()
         quantized = quantize.quantize(values, steps)
         if len(quantized.to_bytes()) > self.budget.target_bytes:
-            return
+            quantized = quantize.quantize(values, self._choose_steps())
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in quantized.values().items()}
         error = picture_error(self.model, rounded, self._pixels)
         if self._best is None or error < self._best[0]:
@@ -252,7 +243,7 @@ def hidden_precision(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported()
     else:
-        fast = torch.backends.mkldnn.is_available() and bool(
+        fast = torch.backends.mkldnn.is_available() and bool(  # type: ignore[no-untyped-call]
             torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
     return torch.bfloat16 if fast else torch.float32

@@ -65,7 +65,7 @@ class MuonAdam:
 
 def _orthogonal(stack: Tensor) -> Tensor:
     """(n, rows, columns): each matrix replaced by about U V^T of its SVD."""
-    x = stack / (stack.norm(dim=(-2, -1), keepdim=True) + 1e-30)
+    x: Tensor = stack / (stack.norm(dim=(-2, -1), keepdim=True) + 1e-30)
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
     a, b, c = NEWTON_SCHULZ

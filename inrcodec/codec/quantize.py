@@ -18,6 +18,9 @@ from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols, TensorCode
 from inrcodec.errors import FormatError, LimitError
 
+MAX_PARAMETERS_PER_BYTE = 16
+"""A payload says at least half a bit a parameter, so that a tiny file cannot ask for vast work."""
+
 Tensors = Mapping[str, NDArray[np.float32]]
 
 
@@ -47,11 +50,13 @@ class Quantized:
         table = len(shapes) * PRIOR_BYTES
         if len(payload) < table:
             raise FormatError(f"the parameters need at least {table} bytes, got {len(payload)}")
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        if sum(sizes) > MAX_PARAMETERS_PER_BYTE * len(payload):
+            raise LimitError(f"{sum(sizes)} parameters in {len(payload)} bytes")
         codes = [
             TensorCode.from_bytes(payload[at : at + PRIOR_BYTES])
             for at in range(0, table, PRIOR_BYTES)
         ]
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
         tensors = entropy.decode(payload[table:], sizes, codes)
         named = zip(shapes.items(), tensors, strict=True)
         symbols = {name: tensor.reshape(shape) for (name, shape), tensor in named}
@@ -81,22 +86,14 @@ def step_codes(
     return codes
 
 
-def size_bytes(parameters: Tensors, steps: Mapping[str, int]) -> int:
-    """Bytes of the PARAMETERS payload, within a word of `to_bytes` and faster."""
-    bits = 0.0
-    quantized = quantize(parameters, steps)
-    for name, symbols in quantized.symbols.items():
-        bits += entropy.cost_bits(symbols, entropy.fit_prior(symbols, steps[name]))
-    return PRIOR_BYTES * len(quantized.symbols) + 4 * int(np.ceil(bits / 32))
-
-
 def steps_for_size(
     parameters: Tensors, sensitivities: Mapping[str, float], target_bytes: int
 ) -> dict[str, int]:
     """The finest steps whose payload has at most `target_bytes`, by bisection on the scale."""
     low, high = -34.0, 2.0  # log2 of the scale
-    for _ in range(24):
+    for _ in range(18):
         middle = (low + high) / 2
-        fits = size_bytes(parameters, step_codes(parameters, sensitivities, 2.0**middle))
-        low, high = (low, middle) if fits <= target_bytes else (middle, high)
+        quantized = quantize(parameters, step_codes(parameters, sensitivities, 2.0**middle))
+        fits = len(quantized.to_bytes()) <= target_bytes
+        low, high = (low, middle) if fits else (middle, high)
     return step_codes(parameters, sensitivities, 2.0**high)

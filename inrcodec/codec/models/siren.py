@@ -80,7 +80,7 @@ class Siren:
     def initial(
         self, random: np.random.Generator, mean: NDArray[np.float64]
     ) -> dict[str, NDArray[np.float32]]:
-        """Starting values: Sitzmann et al. 2020 (section 3.2), with `mean` (C,) as the output bias."""
+        """Starting values (Sitzmann et al. 2020, section 3.2); `mean` (C,) is the output bias."""
         values = {}
         for name, shape in self.shapes.items():
             fan_in = shape[-1]
@@ -117,7 +117,7 @@ class Siren:
             hidden = bias.to(dtype).addmm(hidden, weight.to(dtype).T).sin()
         weight, bias = parameters["weight.out"], parameters["bias.out"]
         colours = bias.addmm(hidden.to(weight.dtype), weight.T)
-        return colours.unflatten(0, (len(ys), len(xs)))
+        return colours.view(len(ys), len(xs), self.channels)
 
     def _features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
         """The positional encoding f(c), shape (len(c), 1 + 2 frequencies)."""

@@ -1,0 +1,50 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both make the environment they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test test-slow fuzz lint vectors clean
+
+help:
+	@echo "make demo       encode and decode a real photograph, print size and PSNR"
+	@echo "make test       the test suite (minutes)"
+	@echo "make test-slow  the long tests: 20,000 mutated files and long fits"
+	@echo "make fuzz       20,000 mutated files, by themselves"
+	@echo "make lint       ruff, mypy and the import contracts"
+	@echo "make vectors    write the conformance vectors anew (the format changed)"
+
+# torch first and pinned: other packages would pull a build with gigabytes of CUDA.
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . "scikit-image>=0.24"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.runtime
+	$(BIN)/python -m benchmarks.demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --cases 20000
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+vectors: $(VENV)/.dev
+	$(BIN)/python -m tests.make_vectors
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,40 @@
+"""`make demo`: a real photograph to a file and back, with sizes and quality."""
+
+import time
+from pathlib import Path
+
+from PIL import Image
+from skimage import data
+
+import inrcodec
+from inrcodec.imagefile import image_bytes, read_image
+from inrcodec.pixels import psnr
+
+FOLDER = Path("demo")
+
+
+def main() -> None:
+    """Encode, decode and report on the cat of scikit-image (451 x 300)."""
+    FOLDER.mkdir(exist_ok=True)
+    original, coded, decoded = (FOLDER / f"chelsea{suffix}" for suffix in (".png", ".inr", ".inr.png"))
+    Image.fromarray(data.chelsea()).save(original)
+    print("Fitting a network to a photograph of a cat, 451 x 300 pixels, at 0.5 bpp ...")
+    started = time.monotonic()
+    file = inrcodec.encode(original, bpp=0.5, effort=5)
+    encoded = time.monotonic()
+    picture = inrcodec.decode_picture(file)
+    elapsed = time.monotonic() - encoded
+    coded.write_bytes(file)
+    decoded.write_bytes(image_bytes(picture))
+    pixels = read_image(original).pixels
+    about = inrcodec.info(file)
+    print(f"original   {original}   {original.stat().st_size} bytes")
+    print(f"file       {coded}   {len(file)} bytes, {about.bits_per_pixel:.3f} bpp")
+    print(f"decoded    {decoded}")
+    print(f"model      {about.model}, {about.parameters} parameters")
+    print(f"quality    {psnr(pixels, picture.pixels):.2f} dB PSNR")
+    print(f"time       encode {encoded - started:.1f} s, decode {elapsed:.2f} s")
+
+
+if __name__ == "__main__":
+    main()

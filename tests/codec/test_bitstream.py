@@ -1,0 +1,129 @@
+import msgpack
+import pytest
+
+from inrcodec.codec import bitstream
+from inrcodec.codec.bitstream import Family, Header, Kind
+from inrcodec.errors import FormatError, LimitError, TruncatedError
+from tests import reference_reader
+
+HEADER = Header(768, 512, 3, 8, Family.PE_SIREN, (64, 6, 16))
+FILE = bitstream.write(HEADER, b"parameters" * 20, {"icc": b"profile" * 50, "xmp": b"<x/>"})
+CRITICAL = len(bitstream.write(HEADER, b"parameters" * 20)) - 10
+
+
+def test_what_was_written_is_read() -> None:
+    container = bitstream.read(FILE)
+    assert container.complete
+    assert container.header == HEADER
+    assert container.payload(Kind.PARAMETERS) == b"parameters" * 20
+    assert container.metadata == {"icc": b"profile" * 50, "xmp": b"<x/>"}
+    assert not container.damaged
+    assert sum(s.size for s in container.sections) + 5 == len(FILE)
+
+
+def test_overhead_is_at_most_32_bytes() -> None:
+    payload = b"x" * 500
+    assert len(bitstream.write(HEADER, payload)) - len(payload) - len(HEADER.to_bytes()) <= 32
+
+
+def test_every_changed_critical_byte_is_noticed() -> None:
+    for at in [*range(CRITICAL), *range(len(FILE) - 10, len(FILE))]:
+        for change in (1, 0x80, 0xFF):
+            damaged = bytearray(FILE)
+            damaged[at] ^= change
+            with pytest.raises(FormatError):
+                bitstream.read(bytes(damaged)).payload(Kind.END)
+
+
+def test_damaged_metadata_is_dropped_and_named() -> None:
+    damaged = bytearray(FILE)
+    damaged[CRITICAL + 10] ^= 0x55
+    container = bitstream.read(bytes(damaged))
+    assert container.damaged == ("icc",)
+    assert container.metadata == {"xmp": b"<x/>"}
+    assert container.payload(Kind.PARAMETERS) == b"parameters" * 20
+
+
+def test_every_prefix_gives_whole_sections_or_truncated_error() -> None:
+    for size in range(len(FILE)):
+        if size < 5 + 6 + len(HEADER.to_bytes()):
+            with pytest.raises(FormatError):
+                bitstream.read(FILE[:size])
+            continue
+        container = bitstream.read(FILE[:size])
+        assert not container.complete
+        if size < CRITICAL:
+            with pytest.raises(TruncatedError):
+                container.payload(Kind.PARAMETERS)
+        else:
+            assert container.payload(Kind.PARAMETERS) == b"parameters" * 20
+
+
+def test_unknown_ancillary_kinds_are_skipped_and_critical_ones_refused() -> None:
+    end = bitstream.section_bytes(Kind.END, FILE[-8:-4])
+    known = FILE[:CRITICAL]
+    assert bitstream.read(known + bitstream.section_bytes(0xEE, b"future") + end).complete
+    with pytest.raises(FormatError, match="unknown critical"):
+        bitstream.read(known + bitstream.section_bytes(0x33, b"future") + end)
+
+
+def test_trailing_bytes_and_repeated_sections_are_refused() -> None:
+    with pytest.raises(FormatError, match="follow the end"):
+        bitstream.read(FILE + b"x")
+    twice = bitstream.SIGNATURE + b"\1" + bitstream.section_bytes(Kind.HEADER, HEADER.to_bytes())
+    twice += 2 * bitstream.section_bytes(Kind.PARAMETERS, b"p")
+    with pytest.raises(FormatError, match="expected one"):
+        bitstream.read(twice).payload(Kind.PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        (1, 10**9, LimitError),
+        (1, 0, LimitError),
+        (1, True, FormatError),
+        (1, 1.5, FormatError),
+        (2, -3, LimitError),
+        (2, 1 << 20, LimitError),
+        (3, 5, LimitError),
+        (4, 12, FormatError),
+        (5, 999, FormatError),
+        (6, "wide", FormatError),
+        (6, [1] * 17, FormatError),
+        (6, [-1, 2, 3], FormatError),
+        (7, 1, FormatError),
+    ],
+)
+def test_bad_header_fields_are_refused(key: int, value: object, error: type[Exception]) -> None:
+    fields = msgpack.unpackb(HEADER.to_bytes(), strict_map_key=False)
+    fields[key] = value
+    with pytest.raises(error):
+        Header.from_bytes(msgpack.packb(fields))
+
+
+def test_header_garbage_and_metadata_bombs_are_refused() -> None:
+    import zstandard
+
+    for payload in (b"", b"\xc1", b"\x80", msgpack.packb([1, 2]), b"\x81" * 300):
+        with pytest.raises(FormatError):
+            Header.from_bytes(payload)
+    bomb = zstandard.ZstdCompressor().compress(bytes(bitstream.MAX_METADATA_BYTES + 1))
+    start = FILE[:CRITICAL] + bitstream.section_bytes(Kind.ICC, bomb)
+    assert bitstream.read(start).damaged == ("icc",)
+
+
+def test_a_section_cannot_claim_more_than_is_there() -> None:
+    start = bitstream.SIGNATURE + b"\1" + bytes([1])
+    with pytest.raises(TruncatedError):
+        bitstream.read(start + b"\xff\xff\x7f" + bytes(50))
+    with pytest.raises(LimitError):
+        bitstream.read(start + b"\xff\xff\xff\xff\x0f" + bytes(50))
+    with pytest.raises(FormatError, match="shortest"):
+        bitstream.read(start + b"\x80\x00" + bytes(50))
+
+
+def test_the_reference_reader_agrees(small_file: bytes) -> None:
+    file = reference_reader.read(small_file)
+    container = bitstream.read(small_file)
+    assert file.header[1] == container.header.width
+    assert file.metadata[0x80] == container.metadata["icc"]

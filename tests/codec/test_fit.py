@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.codec import fit
+from inrcodec.codec.fit import Budget, Fitting
+from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.optimizer import MuonAdam, _orthogonal
+
+MODEL = Siren(16, 3, 4, 3)
+
+
+def run(pixels: np.ndarray, steps: int, seed: int = 0, target: int = 900) -> Fitting:
+    fitting = Fitting(pixels, MODEL, Budget(steps, target), seed=seed)
+    for _ in fitting:
+        pass
+    return fitting
+
+
+def test_more_steps_fit_better_and_the_budget_holds(small: np.ndarray) -> None:
+    errors = []
+    for steps in (30, 300):
+        fitting = run(small, steps)
+        quantized = fitting.best()
+        assert len(quantized.to_bytes()) <= 900
+        values = {n: torch.from_numpy(v) for n, v in quantized.values().items()}
+        errors.append(fit.picture_error(MODEL, values, small))
+    assert errors[1] < errors[0] / 4
+
+
+def test_the_same_seed_gives_the_same_bytes(small: np.ndarray) -> None:
+    first, again, other = (run(small, 60, seed).best().to_bytes() for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_there_is_an_answer_at_any_moment(small: np.ndarray) -> None:
+    fitting = Fitting(small, MODEL, Budget(100, 700))
+    assert len(fitting.best().to_bytes()) <= 700
+    for progress in fitting:
+        assert 0 <= progress.share <= 1
+        assert progress.stage in ("fit", "finish")
+        assert len(fitting.best().to_bytes()) <= 700
+
+
+def test_a_time_limit_ends_the_fit_by_the_clock(small: np.ndarray) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.01
+        return now[0]
+
+    fitting = Fitting(small, MODEL, Budget(1 << 40, 700, 2.0), clock=clock)
+    shares = [progress.share for progress in fitting]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert now[0] < 2.3
+
+
+def test_batches_cover_every_row_and_column_evenly() -> None:
+    random = np.random.default_rng(0)
+    counts_y, counts_x = np.zeros(300), np.zeros(700)
+    for _ in range(400):
+        rows, columns = fit._batch(300, 700, random)
+        assert 0.5 < len(rows) * len(columns) / fit.BATCH_PIXELS < 2
+        assert (np.diff(rows) > 0).all()
+        assert (np.diff(columns) > 0).all()
+        counts_y[rows] += 1
+        counts_x[columns] += 1
+    assert counts_y.min() > 0.5 * counts_y.mean()
+    assert counts_x.min() > 0.5 * counts_x.mean()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 999), (999, 1), (5, 20000)])
+def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
+    rows, columns = fit._batch(*shape, np.random.default_rng(0))
+    assert 1 <= len(rows) <= shape[0]
+    assert 1 <= len(columns) <= shape[1]
+    assert len(rows) * len(columns) <= 2 * fit.BATCH_PIXELS
+
+
+def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> None:
+    fitting = run(small, 200)
+    values = fitting._values()
+    sensitivity = fitting._sensitivities()["weight.1"]
+    random = np.random.default_rng(0)
+    clean = MODEL.render(dict(fitting._parameters), fit.coordinates(24), fit.coordinates(32))
+    damage = []
+    for _ in range(30):
+        noise = random.normal(0, 1e-3, values["weight.1"].shape).astype(np.float32)
+        noisy = {**fitting._parameters, "weight.1": torch.from_numpy(values["weight.1"] + noise)}
+        colours = MODEL.render(noisy, fit.coordinates(24), fit.coordinates(32))
+        damage.append(float((colours - clean).square().mean()))
+    assert np.mean(damage) == pytest.approx(1e-6 * sensitivity, rel=0.35)
+
+
+def test_muon_updates_are_nearly_orthogonal() -> None:
+    for shape in ((2, 8, 8), (1, 6, 20), (3, 20, 6)):
+        update = _orthogonal(torch.randn(*shape, generator=torch.Generator().manual_seed(0)))
+        singular = torch.linalg.svdvals(update)
+        assert 0.5 < singular.min()
+        assert singular.max() < 1.3
+
+
+def test_muon_adam_minimises_a_quadratic() -> None:
+    goal = torch.arange(12.0).reshape(3, 4)
+    weights = {"m": torch.zeros(3, 4, requires_grad=True), "b": torch.zeros(4, requires_grad=True)}
+    optimizer = MuonAdam(weights, {"m": 0.3, "b": 0.1}, {"m"})
+    for step in range(300):
+        loss = (weights["m"] - goal).square().sum() + (weights["b"] - 1).square().sum()
+        loss.backward()
+        optimizer.step(1 - step / 300)
+    assert float(loss) < 0.1

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from inrcodec.codec import entropy, quantize
+from inrcodec.codec.models.siren import Siren
+from inrcodec.errors import FormatError, LimitError
+
+MODEL = Siren(12, 3, 4, 3)
+
+
+def parameters() -> dict[str, np.ndarray]:
+    return MODEL.initial(np.random.default_rng(3), np.zeros(3))
+
+
+def test_a_payload_comes_back_exactly() -> None:
+    steps = dict.fromkeys(MODEL.shapes, entropy.step_code(0.01))
+    quantized = quantize.quantize(parameters(), steps)
+    back = quantize.Quantized.from_bytes(quantized.to_bytes(), MODEL.shapes)
+    assert back.steps == quantized.steps
+    for name, symbols in quantized.symbols.items():
+        assert (back.symbols[name] == symbols).all()
+    assert back.to_bytes() == quantized.to_bytes()
+
+
+def test_values_are_within_half_a_step() -> None:
+    steps = dict.fromkeys(MODEL.shapes, entropy.step_code(0.02))
+    values = quantize.quantize(parameters(), steps).values()
+    for name, tensor in parameters().items():
+        assert np.abs(values[name] - tensor).max() <= 0.01 * 1.001
+
+
+@pytest.mark.parametrize("target", [100, 200, 400, 800, 900])
+def test_the_byte_budget_is_met_and_used(target: int) -> None:
+    sensitivities = dict.fromkeys(MODEL.shapes, 1.0)
+    steps = quantize.steps_for_size(parameters(), sensitivities, target)
+    size = len(quantize.quantize(parameters(), steps).to_bytes())
+    assert target * 0.97 - 4 <= size <= target
+
+
+def test_sensitive_tensors_get_finer_steps() -> None:
+    sensitivities = dict.fromkeys(MODEL.shapes, 1.0) | {"weight.1": 100.0}
+    steps = quantize.steps_for_size(parameters(), sensitivities, 600)
+    plain = quantize.steps_for_size(parameters(), dict.fromkeys(MODEL.shapes, 1.0), 600)
+    assert steps["weight.1"] < plain["weight.1"]
+    assert steps["weight.2"] > plain["weight.2"]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(LimitError):
+        quantize.quantize({"w": np.array([1e9], np.float32)}, {"w": entropy.step_code(1e-3)})
+    with pytest.raises(LimitError):
+        quantize.quantize({"w": np.array([np.nan], np.float32)}, {"w": entropy.step_code(1.0)})
+    with pytest.raises(FormatError, match="at least"):
+        quantize.Quantized.from_bytes(b"short", MODEL.shapes)

@@ -1,0 +1,56 @@
+"""Shared pictures and files. Torch runs on one thread: two can be far slower on busy cores."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import torch
+
+import inrcodec
+from inrcodec.pixels import Picture
+
+torch.set_num_threads(1)
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+VECTORS = Path(__file__).parent / "vectors"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared test data beside the checkout; skips where it is absent."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("no shared data beside this checkout")
+    return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A real photograph, (100, 150, 3) uint8: the coffee cup of scikit-image, box-averaged."""
+    from skimage import data
+
+    coffee = data.coffee()[:400].reshape(100, 4, 150, 4, 3).mean((1, 3))
+    return np.round(coffee).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def small() -> np.ndarray:
+    """A smooth synthetic picture, (24, 32, 3) uint8."""
+    y, x = np.mgrid[0:24, 0:32]
+    waves = [np.sin(x / 5 + y / 9), np.cos(x / 7 - y / 4), np.sin((x + y) / 6)]
+    return np.round(np.stack(waves, 2) * 100 + 128).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def small_file(small: np.ndarray) -> bytes:
+    """`small` with an ICC and an XMP block, encoded."""
+    picture = Picture(small, icc=b"profile" * 40, xmp=b"<x:xmpmeta/>")
+    return inrcodec.encode(picture, target_size=700, effort=1, threads=1)
+
+
+@pytest.fixture(scope="session")
+def photo_file(photo: np.ndarray) -> bytes:
+    """`photo` at about 1 bit a pixel."""
+    return inrcodec.encode(photo, bpp=1.0, effort=2, threads=1)
