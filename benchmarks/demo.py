@@ -16,7 +16,9 @@ FOLDER = Path("demo")
 def main() -> None:
     """Encode, decode and report on the cat of scikit-image (451 x 300)."""
     FOLDER.mkdir(exist_ok=True)
-    original, coded, decoded = (FOLDER / f"chelsea{suffix}" for suffix in (".png", ".inr", ".inr.png"))
+    original, coded, decoded = (
+        FOLDER / f"chelsea{suffix}" for suffix in (".png", ".inr", ".inr.png")
+    )
     Image.fromarray(data.chelsea()).save(original)
     print("Fitting a network to a photograph of a cat, 451 x 300 pixels, at 0.5 bpp ...")
     started = time.monotonic()

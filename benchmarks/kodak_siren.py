@@ -79,7 +79,9 @@ def main() -> None:
             rows.append(row)
             with RESULTS.open("a") as file:
                 file.write(json.dumps(row) + "\n")
-            print(row["image"], f"{row['bits_per_pixel']:.4f} bpp {row['psnr_db']:.2f} dB", flush=True)
+            print(
+                row["image"], f"{row['bits_per_pixel']:.4f} bpp {row['psnr_db']:.2f} dB", flush=True
+            )
     write_table([row for row in rows if settings.items() <= row.items()])
 
 

@@ -77,10 +77,10 @@ def read_image(source: Source) -> Picture:
 
 def _read_bytes(source: Source, name: str) -> bytes:
     """The whole file, refusing folders and anything over `MAX_FILE_BYTES`."""
-    if isinstance(source, bytes):
-        return source
     try:
-        if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, bytes):
+            data = source
+        elif isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
         else:
@@ -335,30 +335,33 @@ def image_format(path: str | os.PathLike[str]) -> str:
 def image_bytes(picture: Picture, image_format: str = "PNG") -> bytes:
     """Encode as an ordinary image file. 16-bit colour is kept by PNG alone, else an `OptionError`.
 
-    Lossy formats are written at quality 95.
+    Lossy formats are written at quality 95. PNG keeps ICC, EXIF and XMP; others what Pillow writes.
     """
-    deep_colour = picture.bit_depth == 16 and picture.channels > 1
-    if deep_colour and image_format == "PNG":
-        return _deep_png(picture)
-    if picture.bit_depth == 16 and (deep_colour or image_format not in ("PNG", "TIFF")):
+    if image_format == "PNG":
+        return _png(picture)
+    if picture.bit_depth == 16 and (picture.channels > 1 or image_format != "TIFF"):
         raise OptionError(f"{image_format} cannot hold this 16-bit picture; write .png or 8 bit")
-    image = to_pil(picture)
-    blocks: dict[str, Any] = {
-        k: image.info[k] for k in ("icc_profile", "exif", "xmp") if k in image.info
-    }
+    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+    kept: dict[str, Any] = {name: block for name, block in blocks.items() if block}
     out = io.BytesIO()
     try:
-        image.save(out, format=image_format, quality=95, **blocks)
+        to_pil(picture).save(out, format=image_format, quality=95, **kept)
     except (OSError, ValueError, KeyError, SystemError) as error:
         raise OptionError(f"cannot write this picture as {image_format}: {error}") from None
     return out.getvalue()
 
 
-def _deep_png(picture: Picture) -> bytes:
-    """A PNG with 16-bit gray+alpha, RGB or RGB+alpha samples and the ICC and EXIF blocks."""
-    import imagecodecs
+def _png(picture: Picture) -> bytes:
+    """A PNG of any bit depth, its metadata chunks behind the header (PNG specification, 5.6)."""
+    if picture.bit_depth == 16:
+        import imagecodecs
 
-    data = bytes(imagecodecs.png_encode(picture.pixels))
+        data = bytes(imagecodecs.png_encode(picture.pixels))
+    else:
+        out = io.BytesIO()
+        pixels = picture.pixels
+        Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels).save(out, "PNG")
+        data = out.getvalue()
     after_header = 8 + 25  # signature and IHDR
     extra = b""
     if picture.icc:
@@ -371,10 +374,6 @@ def _deep_png(picture: Picture) -> bytes:
 
 
 def _png_chunk(kind: bytes, payload: bytes) -> bytes:
-    """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, section 5.3)."""
-    return (
-        struct.pack(">I", len(payload))
-        + kind
-        + payload
-        + struct.pack(">I", zlib.crc32(kind + payload))
-    )
+    """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, 5.3)."""
+    checksum = zlib.crc32(kind + payload)
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum)

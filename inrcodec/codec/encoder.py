@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header
 from inrcodec.codec.entropy import PRIOR_BYTES
-from inrcodec.codec.fit import Budget, Fitting, Progress
+from inrcodec.codec.fit import BATCH_PIXELS, Budget, Fitting, Progress
 from inrcodec.codec.models.registry import Model, parameter_count
 from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
-    STEPS_OF_EFFORT,
+    FEWEST_STEPS,
     EncodeOptions,
     bpp_of_quality,
 )
@@ -63,7 +63,7 @@ class Encoding:
             self._metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
         self.model, payload_bytes = plan(picture, options, self._metadata)
         seconds = None
-        steps = STEPS_OF_EFFORT[options.effort]
+        steps = steps_of_effort(options.effort, picture)
         if options.time_limit is not None:
             seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
             steps = 1 << 40
@@ -125,6 +125,12 @@ def plan(
             f"{total} bytes are too few for this picture: the smallest file has {least}{kept}"
         )
     return network_for(picture, options.model, total - overhead), total - overhead
+
+
+def steps_of_effort(effort: int, picture: Picture) -> int:
+    """Training steps: double with each effort, and more where a step sees fewer pixels."""
+    cheap = math.sqrt(max(1.0, BATCH_PIXELS / (picture.width * picture.height)))
+    return round(FEWEST_STEPS * 2 ** (effort - 1) * min(4.0, cheap))
 
 
 def network_for(picture: Picture, family: str, payload_bytes: int) -> Model:

@@ -37,6 +37,7 @@ BATCH_PIXELS = 6144
 TILE_PIXELS = 8192
 FINISH_SHARE = 0.2
 WARM_UP_STEPS = 100
+WARM_UP_SHARE = 0.1
 EVALUATIONS = 12
 REPORT_EVERY = 25
 SENSITIVITY_PROBES = 8
@@ -120,7 +121,7 @@ class Fitting:
             if share >= due:
                 self._measure(steps)
                 due = share + FINISH_SHARE / EVALUATIONS
-            warm = min(1.0, (self._step + 1) / WARM_UP_STEPS)
+            warm = min(1.0, max((self._step + 1) / WARM_UP_STEPS, share / WARM_UP_SHARE))
             loss = self._train(optimizer, self._rounded(steps), warm * _cosine(share))
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % REPORT_EVERY == 0:

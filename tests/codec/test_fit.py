@@ -63,8 +63,8 @@ def test_batches_cover_every_row_and_column_evenly() -> None:
     for _ in range(400):
         rows, columns = fit._batch(300, 700, random)
         assert 0.5 < len(rows) * len(columns) / fit.BATCH_PIXELS < 2
-        assert (np.diff(rows) > 0).all()
-        assert (np.diff(columns) > 0).all()
+        assert (np.diff(rows) >= 0).all()
+        assert (np.diff(columns) >= 0).all()
         counts_y[rows] += 1
         counts_x[columns] += 1
     assert counts_y.min() > 0.5 * counts_y.mean()
@@ -90,7 +90,7 @@ def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> N
         noise = random.normal(0, 1e-3, values["weight.1"].shape).astype(np.float32)
         noisy = {**fitting._parameters, "weight.1": torch.from_numpy(values["weight.1"] + noise)}
         colours = MODEL.render(noisy, fit.coordinates(24), fit.coordinates(32))
-        damage.append(float((colours - clean).square().mean()))
+        damage.append(float((colours - clean).detach().square().mean()))
     assert np.mean(damage) == pytest.approx(1e-6 * sensitivity, rel=0.35)
 
 
@@ -98,7 +98,7 @@ def test_muon_updates_are_nearly_orthogonal() -> None:
     for shape in ((2, 8, 8), (1, 6, 20), (3, 20, 6)):
         update = _orthogonal(torch.randn(*shape, generator=torch.Generator().manual_seed(0)))
         singular = torch.linalg.svdvals(update)
-        assert 0.5 < singular.min()
+        assert singular.min() > 0.5
         assert singular.max() < 1.3
 
 

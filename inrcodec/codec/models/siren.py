@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 W0 = 30.0
 ENCODING_BASE = 1.4
 BIAS_BOUND = math.pi  # phases start uniform over the circle
+ENCODED_BOUND = 3.7  # phases of the first layer vary as W0 / 66 gives them on 66 features
 MAX_WIDTH, MAX_LAYERS, MAX_FREQUENCIES = 1024, 16, 32
 
 
@@ -85,7 +86,7 @@ class Siren:
         for name, shape in self.shapes.items():
             fan_in = shape[-1]
             if name == "weight.0":
-                bound = W0 / fan_in
+                bound = ENCODED_BOUND / math.sqrt(fan_in) if self.frequencies else W0 / fan_in
             elif name.startswith("weight"):
                 bound = math.sqrt(6 / fan_in) / (W0 if name == "weight.out" else 1)
             else:

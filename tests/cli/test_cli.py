@@ -1,0 +1,216 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import inrcodec
+from inrcodec.cli import main as cli
+from inrcodec.cli.encode import parse_size
+from inrcodec.errors import OptionError
+from inrcodec.imagefile import read_image
+from inrcodec.pixels import psnr
+
+
+@pytest.fixture
+def run(capsysbinary, monkeypatch):
+    """Run one command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+        out = capsysbinary.readouterr()
+        assert b"Traceback" not in out.err
+        return int(stop.value.code or 0), out.out, out.err.decode()
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path, small: np.ndarray) -> Path:
+    path = tmp_path / "picture.png"
+    Image.fromarray(small).save(path)
+    return path
+
+
+@pytest.fixture
+def coded(tmp_path: Path, small_file: bytes) -> Path:
+    path = tmp_path / "coded.inr"
+    path.write_bytes(small_file)
+    return path
+
+
+def test_encode_decode_info(run, picture: Path, small: np.ndarray, tmp_path: Path) -> None:
+    out, back = tmp_path / "out.inr", tmp_path / "back.png"
+    code, stdout, _ = run("encode", picture, "-o", out, "-e", 1, "--threads", 1, "--json")
+    report = json.loads(stdout)
+    assert code == 0
+    assert report["size_bytes"] == out.stat().st_size
+    assert run("decode", out, "-o", back)[0] == 0
+    assert psnr(small, read_image(back).pixels) == pytest.approx(report["psnr_db"])
+    code, stdout, _ = run("info", out, "--json")
+    about = json.loads(stdout)
+    assert (code, about["width"], about["height"]) == (0, 32, 24)
+    assert sum(s["size_bytes"] for s in about["sections"]) + 5 == about["size_bytes"]
+    assert b"pe-siren" in run("info", out)[1]
+
+
+def test_standard_streams(run, picture: Path, small_file: bytes) -> None:
+    code, stdout, _ = run(
+        "encode", "-", "-o", "-", "-e", 1, "--target-size", "0.3K", stdin=picture.read_bytes()
+    )
+    assert code == 0
+    assert 280 < len(stdout) <= 300
+    assert inrcodec.decode(stdout).shape == (24, 32, 3)
+    code, stdout, _ = run("decode", "-", "-o", "-", stdin=small_file)
+    assert (read_image(stdout).pixels == inrcodec.decode(small_file)).all()
+    assert run("info", "-", stdin=small_file)[0] == 0
+
+
+def test_sizes_and_crops(run, coded: Path, tmp_path: Path, small_file: bytes) -> None:
+    out = tmp_path / "view.png"
+    assert run("decode", coded, "-o", out, "--scale", 2, "--crop", "10,4,20,30")[0] == 0
+    whole = inrcodec.decode(small_file, scale=2)
+    assert (read_image(out).pixels == whole[4:34, 10:30]).all()
+    assert run("decode", coded, "-o", out, "-f", "--size", "7x9", "--depth", 16)[0] == 0
+    assert read_image(out).pixels.shape == (9, 7, 3)
+    assert read_image(out).bit_depth == 16
+
+
+def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(picture.read_bytes())
+    folder = tmp_path / "new" / "out"
+    code, _, stderr = run("encode", picture, other, "-e", 1, "-o", f"{folder}/", "-q", 20)
+    assert code == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["other.inr", "picture.inr"]
+    code, stdout, _ = run("decode", *folder.iterdir(), "-o", folder, "--json")
+    assert len(json.loads(stdout)) == 2
+    assert run("encode", picture, other, "-o", tmp_path / "one.inr")[0] == 2
+    # One bad input does not cost the others.
+    bad = tmp_path / "bad.inr"
+    bad.write_bytes(b"nonsense")
+    code, _, stderr = run("decode", bad, folder / "other.inr", "-o", tmp_path)
+    assert code == 3
+    assert "bad.inr" in stderr
+    assert (tmp_path / "other.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["encode", "missing.png"], 1, "missing.png: cannot be read: No such file"),
+        (["encode", "."], 1, "Is a directory"),
+        (["encode", "text.txt", "-o", "x.inr"], 1, "known format"),
+        (["encode", "picture.png", "-o", "no/such/x.inr"], 1, "folder does not exist"),
+        (["encode", "picture.png", "-o", "coded.inr"], 1, "--force"),
+        (["encode", "picture.png", "-o", "picture.png", "-f"], 1, "input itself"),
+        (["encode", "picture.png", "-q", "0"], 2, "quality must be in [1, 100]"),
+        (["encode", "picture.png", "-q", "high"], 2, "quality"),
+        (["encode", "picture.png", "--bpp", "0.3", "-q", "3"], 2, "one of"),
+        (["encode", "picture.png", "--target-size", "12X"], 2, "12K"),
+        (["encode", "picture.png", "--target-size", "50"], 1, "smallest file"),
+        (["encode", "picture.png", "--model", "vgg"], 2, "vgg"),
+        (["encode", "picture.png", "--device", "abacus"], 2, "abacus"),
+        (["encode", "picture.png", "-e", "10"], 2, "effort"),
+        (["encode", "picture.png", "--json", "-o", "-"], 2, "stdout"),
+        (["encode"], 2, "IMAGE"),
+        (["decode", "missing.inr"], 1, "No such file"),
+        (["decode", "text.txt"], 3, "signature"),
+        (["decode", "picture.png", "-o", "y.png"], 3, "signature"),
+        (["decode", "cut.inr"], 3, "cut short"),
+        (["decode", "coded.inr", "--size", "big"], 2, "1536x1024"),
+        (["decode", "coded.inr", "--crop", "0,0,99,99"], 2, "not inside"),
+        (["decode", "coded.inr", "--scale", "-1"], 2, "scale"),
+        (["decode", "coded.inr", "-o", "x.xyz"], 2, "format"),
+        (["info", "text.txt"], 3, "signature"),
+        (["info", "missing.inr"], 1, "No such file"),
+        (["compress"], 2, "compress"),
+    ],
+)
+def test_bad_input_gives_one_line_and_the_right_code(
+    run, picture: Path, coded: Path, monkeypatch, arguments: list[str], code: int, message: str
+) -> None:
+    folder = picture.parent
+    monkeypatch.chdir(folder)
+    (folder / "text.txt").write_text("just words")
+    (folder / "cut.inr").write_bytes(coded.read_bytes()[:200])
+    before = sorted(path.name for path in folder.iterdir())
+    got, _, stderr = run(*arguments)
+    assert got == code
+    assert message in " ".join(stderr.replace("│", " ").split())
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_full_disk_leaves_nothing_behind(run, picture: Path, tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, stderr = run("encode", picture, "-e", 1, "-o", tmp_path / "x.inr")
+    assert code == 1
+    assert "No space left" in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_a_file_cut_behind_its_picture_decodes_with_a_warning(run, coded: Path) -> None:
+    coded.write_bytes(coded.read_bytes()[:-3])
+    code, _, stderr = run("decode", coded)
+    assert code == 0
+    assert "inrcodec: warning: the picture is whole" in stderr
+
+
+def test_sizes_are_parsed() -> None:
+    assert [parse_size(t) for t in ("12000", "12K", "1.5M", "2KiB", "7b")] == [
+        12000, 12000, 1500000, 2048, 7,
+    ]  # fmt: skip
+    for text in ("", "K", "-", "12Q", "1e400K"):
+        with pytest.raises(OptionError):
+            parse_size(text)
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_ctrl_c_keeps_the_best_so_far_or_leaves_nothing(
+    tmp_path: Path, photo: np.ndarray, output: bool
+) -> None:
+    source = tmp_path / "photo.png"
+    Image.fromarray(photo).save(source)
+    out = tmp_path / "photo.inr"
+    command = [sys.executable, "-m", "inrcodec.cli.main", "encode", str(source), "-e", "9"]
+    command += ["-o", str(out)] if output else []
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ)
+    time.sleep(8)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == (["photo.inr", "photo.png"] if output else ["photo.png"])
+    if output:
+        assert psnr(photo, inrcodec.decode(out.read_bytes())) > 18
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "FILE"]])
+def test_help_and_info_start_fast_and_without_torch(coded: Path, arguments: list[str]) -> None:
+    arguments = [str(coded) if word == "FILE" else word for word in arguments]
+    code = (
+        "import sys\nfrom inrcodec.cli.main import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit as stop:\n"
+        "    heavy = {'torch', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
+        "    sys.exit(1 if stop.code or heavy else 0)\n"
+    )
+    fastest = 9.0
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        fastest = min(fastest, time.perf_counter() - start)
+    assert fastest < 0.5  # 0.3 s on an idle machine; tests share theirs

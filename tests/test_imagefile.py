@@ -1,0 +1,182 @@
+import csv
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inrcodec import imagefile, pixels
+from inrcodec.errors import ImageError, ImageWarning, InrCodecError, OptionError
+from inrcodec.imagefile import as_picture, image_bytes, read_image
+from inrcodec.pixels import Picture
+
+RAMP = np.arange(60, dtype=np.uint8).reshape(5, 12)
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_keeps_every_kind_of_picture(dtype: type, channels: int) -> None:
+    random = np.random.default_rng(0)
+    samples = random.integers(0, np.iinfo(dtype).max, (7, 9, channels), endpoint=True).astype(dtype)
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    picture = Picture(samples, icc=b"p" * 200, exif=exif.tobytes(), xmp=b"<x:xmpmeta/>")
+    back = read_image(image_bytes(picture))
+    assert (back.pixels == samples).all()
+    assert back.pixels.dtype == dtype
+    assert back.icc == picture.icc
+    assert back.xmp == picture.xmp
+    assert back.exif is not None
+    assert b"maker" in back.exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "maker"
+    picture = read_image(saved(Image.fromarray(RAMP), exif=exif))
+    from PIL import ImageOps
+
+    turned = Image.fromarray(RAMP)
+    turned.getexif()[0x0112] = orientation
+    assert (picture.pixels[:, :, 0] == np.asarray(ImageOps.exif_transpose(turned))).all()
+    again = read_image(image_bytes(picture))
+    assert (again.pixels == picture.pixels).all()
+
+
+def test_transparent_colours_and_palettes_become_alpha() -> None:
+    gray = Image.fromarray(RAMP)
+    keyed = read_image(saved(gray, transparency=7)).pixels
+    assert keyed.shape == (5, 12, 2)
+    assert ((keyed[:, :, 1] == 0) == (RAMP == 7)).all()
+    palette = Image.fromarray(RAMP % 3).convert("P")
+    assert read_image(saved(palette)).pixels.shape == (5, 12, 3)
+    palette.info["transparency"] = 1
+    assert read_image(saved(palette, transparency=1)).channels == 4
+    bilevel = Image.fromarray(RAMP > 20)
+    assert set(np.unique(read_image(saved(bilevel)).pixels)) == {0, 255}
+
+
+def test_cmyk_becomes_rgb() -> None:
+    cmyk = Image.new("CMYK", (4, 4), (0, 255, 255, 0))
+    red = read_image(saved(cmyk, "TIFF")).pixels[0, 0]
+    assert red[0] > 200
+    assert red[1:].max() < 60
+
+
+def test_sixteen_bit_ppm_keeps_its_precision() -> None:
+    samples = np.arange(24, dtype=np.uint16).reshape(2, 4, 3) * 2500
+    data = b"P6 4 2 65535\n" + samples.astype(">u2").tobytes()
+    assert (read_image(data).pixels == samples).all()
+
+
+def test_animations_give_their_first_frame_and_a_warning() -> None:
+    frames = [Image.fromarray(RAMP + 60 * i) for i in range(3)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.warns(ImageWarning, match="3 frames"):
+        assert read_image(data).pixels.shape == (5, 12, 3)
+
+
+def test_arrays_tensors_and_pil_images_are_pictures() -> None:
+    import torch
+
+    assert as_picture(RAMP).pixels.shape == (5, 12, 1)
+    assert (as_picture(RAMP / 255.0).pixels[:, :, 0] == RAMP).all()
+    assert as_picture(RAMP > 3).pixels.max() == 255
+    assert as_picture(torch.zeros(3, 5, 12, dtype=torch.uint8)).pixels.shape == (5, 12, 3)
+    assert as_picture(torch.rand(5, 12)).pixels.shape == (5, 12, 1)
+    assert as_picture(Image.fromarray(RAMP)).channels == 1
+    assert as_picture(io.BytesIO(saved(Image.fromarray(RAMP)))).width == 12
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((0, 5), np.uint8), "empty"),
+        (np.zeros((5, 0, 3), np.uint8), "empty"),
+        (np.zeros((5, 5, 5), np.uint8), "shape"),
+        (np.zeros(5, np.uint8), "shape"),
+        (np.zeros((5, 5), np.int64), "int64"),
+        (np.full((5, 5), np.nan), "NaN"),
+        (np.full((5, 5), np.inf), "NaN or infinite"),
+        (np.full((5, 5), 2.0), r"\[0, 1\]"),
+        (np.zeros((1, 1 << 21), np.uint8), "limit"),
+        (b"", "empty"),
+        (b"not an image", "known format"),
+        (7, "expected a path"),
+        ("no/such/file.png", "No such file"),
+        (".", "directory"),
+    ],
+)
+def test_bad_pictures_are_refused_with_the_reason(image: object, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        as_picture(image)
+
+
+def test_a_bad_tensor_is_refused() -> None:
+    import torch
+
+    with pytest.raises(ImageError, match="tensor"):
+        as_picture(torch.zeros(12, 5, 3))
+
+
+def test_output_formats() -> None:
+    assert imagefile.image_format("a.JPG") == "JPEG"
+    for name in ("a", "a.xyz", "a.inr2"):
+        with pytest.raises(OptionError):
+            imagefile.image_format(name)
+    alpha = Picture(np.zeros((4, 4, 4), np.uint8))
+    with pytest.raises(OptionError, match="JPEG"):
+        image_bytes(alpha, "JPEG")
+    with pytest.raises(OptionError, match="16-bit"):
+        image_bytes(Picture(np.zeros((4, 4, 3), np.uint16)), "TIFF")
+    assert read_image(image_bytes(Picture(np.zeros((4, 4, 1), np.uint16)), "TIFF")).bit_depth == 16
+
+
+def test_rounding_is_exact_both_ways() -> None:
+    for dtype, depth in ((np.uint8, 8), (np.uint16, 16)):
+        every = np.arange(np.iinfo(dtype).max + 1).astype(dtype)[None, :, None]
+        assert (pixels.from_unit(pixels.to_unit(every), depth) == every).all()
+    assert pixels.from_unit(np.array([-9.0, np.nan, 9.0]), 8).tolist() == [0, 0, 255]
+
+
+def test_psnr_of_known_pictures() -> None:
+    black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 10, np.uint8)
+    assert pixels.psnr(black, black) == float("inf")
+    assert pixels.psnr(black, grey) == pytest.approx(20 * np.log10(25.5))
+    with pytest.raises(ImageError, match="differ"):
+        pixels.psnr(black, grey[:2])
+
+
+def test_torture_files_round_trip_or_give_one_clear_error(shared: Path) -> None:
+    folder = shared / "torture"
+    wrong = []
+    for row in csv.DictReader((folder / "EXPECTED_pillow.csv").open()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                picture = read_image(folder / row["path"])
+            except InrCodecError as error:
+                if not row["error"] or row["path"] not in str(error):
+                    wrong.append((row["path"], str(error)))
+                continue
+            size = {picture.width, picture.height}
+            deep = "16" in row["mode"] or row["mode"] == "I"
+            if row["error"] or size != {int(row["width"]), int(row["height"])}:
+                wrong.append((row["path"], size))
+            elif (deep and picture.bit_depth != 16) or (row["icc"] == "1" and not picture.icc):
+                wrong.append((row["path"], "depth or profile"))
+            elif row["transparency"] == "1" and picture.channels not in (2, 4):
+                wrong.append((row["path"], "alpha"))
+            elif not (read_image(image_bytes(picture)).pixels == picture.pixels).all():
+                wrong.append((row["path"], "round trip"))
+    assert wrong == []

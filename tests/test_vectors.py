@@ -1,0 +1,60 @@
+"""Conformance: the package and the reference reader against tests/vectors."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inrcodec
+from inrcodec.errors import FormatError
+from inrcodec.imagefile import read_image
+from tests import reference_reader
+from tests.conftest import VECTORS
+from tests.make_vectors import symbols_sha256
+
+VALID = sorted((VECTORS / "valid").glob("*.inr"))
+INVALID = sorted((VECTORS / "invalid").glob("*.inr"))
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_enough_vectors() -> None:
+    assert len(VALID) >= 8
+    assert len(INVALID) >= 8
+
+
+@pytest.mark.parametrize("path", VALID, ids=name)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_symbols_and_pixels(path: Path, threads: int) -> None:
+    data = path.read_bytes()
+    record = json.loads(path.with_suffix(".json").read_text())
+    assert symbols_sha256(data) == record["symbols_sha256"]
+    decoded = inrcodec.decode(data, threads=threads)
+    expected = read_image(path.with_suffix(".png")).pixels
+    assert decoded.dtype == expected.dtype
+    tolerance = 64 if decoded.dtype == np.uint16 else 1
+    assert np.abs(decoded.astype(int) - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("path", VALID, ids=name)
+def test_the_reference_reader_finds_the_same_symbols_and_pixels(path: Path) -> None:
+    file = reference_reader.read(path.read_bytes())
+    joined = b"".join(np.array(s, "<i4").tobytes() for s in file.symbols.values())
+    record = json.loads(path.with_suffix(".json").read_text())
+    assert hashlib.sha256(joined).hexdigest() == record["symbols_sha256"]
+    expected = read_image(path.with_suffix(".png")).pixels
+    height, width = expected.shape[:2]
+    tolerance = 64 if expected.dtype == np.uint16 else 1
+    for x, y in {(0, 0), (width - 1, height - 1), (width // 2, height // 3)}:
+        sample = reference_reader.sample(file, x, y)
+        assert np.abs(np.array(sample) - expected[y, x]).max() <= tolerance
+
+
+@pytest.mark.parametrize("path", INVALID, ids=name)
+def test_invalid_files_are_refused(path: Path) -> None:
+    with pytest.raises(FormatError):
+        inrcodec.decode(path.read_bytes())
