@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--bpp", type=float, default=0.306)
-    parser.add_argument("--seconds", type=float, default=165)
+    parser.add_argument("--seconds", type=float, default=150)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()

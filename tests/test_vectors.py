@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,14 @@ def test_the_reference_reader_finds_the_same_symbols_and_pixels(path: Path) -> N
 def test_invalid_files_are_refused(path: Path) -> None:
     with pytest.raises(FormatError):
         inrcodec.decode(path.read_bytes())
+
+
+def test_the_worked_example_of_the_specification_is_a_vector() -> None:
+    page = (VECTORS.parents[1] / "docs" / "format.md").read_text()
+    example = page.split("## Example")[1].split("```")[1]
+    words = [
+        word
+        for line in example.strip().splitlines()
+        for word in re.match(r"\s*\d+((?: +[0-9a-f]{2}\b)+)", line)[1].split()
+    ]
+    assert bytes.fromhex("".join(words)) == (VECTORS / "valid" / "one-pixel.inr").read_bytes()

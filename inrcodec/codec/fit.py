@@ -43,7 +43,7 @@ REPORT_EVERY = 25
 SENSITIVITY_PROBES = 8
 
 MATRIX_RATE = 0.05
-FIRST_RATE = 0.007
+FIRST_RATE = 0.025
 BIAS_RATE = 0.015
 HEAD_RATE = 0.0005
 """Peak learning rates: Muon for hidden and first matrices (spectral norm of one update), Adam for
