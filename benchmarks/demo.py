@@ -7,7 +7,8 @@ from PIL import Image
 from skimage import data
 
 import inrcodec
-from inrcodec.imagefile import image_bytes, read_image
+from inrcodec.image_input import read_image
+from inrcodec.image_output import image_bytes
 from inrcodec.pixels import psnr
 
 FOLDER = Path("demo")

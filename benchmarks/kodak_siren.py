@@ -25,7 +25,7 @@ def measure(path: Path, settings: dict) -> dict:
     import torch
 
     import inrcodec
-    from inrcodec.imagefile import read_image
+    from inrcodec.image_input import read_image
     from inrcodec.pixels import psnr
 
     torch.set_num_threads(settings["threads"])

@@ -1,6 +1,6 @@
 """The picture in the README: a photograph, its file decoded, and a detail at four times the size.
 
-    python -m benchmarks.readme_picture
+python -m benchmarks.readme_picture
 """
 
 from pathlib import Path

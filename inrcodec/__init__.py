@@ -41,7 +41,7 @@ def encode(image: object, **options: Any) -> bytes:
     `metadata`. Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
-    from inrcodec.imagefile import as_picture
+    from inrcodec.image_input import as_picture
 
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)

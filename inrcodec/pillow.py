@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from inrcodec import imagefile
+from inrcodec import image_output
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import SIGNATURE
 from inrcodec.errors import InrCodecError
@@ -53,7 +53,7 @@ class InrImageFile(ImageFile.ImageFile):
             except InrCodecError as error:
                 raise OSError(str(error)) from error
             self._data = None
-            self.im = imagefile.to_pil(picture).im
+            self.im = image_output.to_pil(picture).im
             self.tile = []
         return super().load()
 

@@ -1,8 +1,8 @@
 """The one currency of the package: pixels as numpy (H, W, C), and the only rounding.
 
 A `Picture` is what every room hands to every other: integer samples plus the metadata that decides
-how they look. Reading and writing image files is `imagefile.py`; tensors never leave `codec` and
-`metrics`.
+how they look. Image files are read by `image_input.py` and written by `image_output.py`; tensors
+never leave `codec` and `metrics`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from inrcodec.codec.bitstream import Family, Header, Kind
 from inrcodec.codec.decoder import read_network
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.quantize import quantize, step_codes
-from inrcodec.imagefile import image_bytes
+from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
 
 VECTORS = Path(__file__).parent / "vectors"

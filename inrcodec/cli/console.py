@@ -79,24 +79,34 @@ def read_input(path: str) -> bytes:
 def outputs_for(inputs: list[str], output: str | None, extension: str, force: bool) -> list[str]:
     """Where each input's result goes; checks before any work that it can be written there.
 
-    One input may go to a file or "-"; several need a folder. Without `output` a result lies beside
-    its input.
+    One input may go to a file or "-"; several need a folder, made here if its name ends in a slash.
+    Without `output` a result lies beside its input.
     """
-    if output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir()):
+    new_folder = output is not None and output.endswith(("/", os.sep))
+    if output is None:
+        names = [Path(name).with_name(f"{_stem(name)}{extension}") for name in map(_named, inputs)]
+        paths = ["-" if n == "-" else str(p) for n, p in zip(inputs, names, strict=True)]
+    elif new_folder or Path(output).is_dir():
         paths = [str(Path(output) / f"{_stem(name)}{extension}") for name in inputs]
-    elif output is not None:
-        if len(inputs) > 1:
-            raise OptionError(f"{len(inputs)} inputs need a folder as output, e.g. -o results/")
+    elif len(inputs) == 1:
         paths = [output]
     else:
-        paths = ["-" if n == "-" else str(Path(n).with_suffix(extension)) for n in inputs]
+        raise OptionError(f"{len(inputs)} inputs need a folder as output, e.g. -o results/")
     if len(set(paths)) < len(paths):
         raise OptionError("two inputs would be written to the same output")
     for name, path in zip(inputs, paths, strict=True):
-        _check_output(name, path, force)
-    if output is not None and output.endswith(("/", os.sep)):
+        if path != "-":
+            _check_output(name, Path(path), force, new_folder)
+    if new_folder and output is not None:
         _make_folder(Path(output))
     return paths
+
+
+def _named(name: str) -> str:
+    """The name itself, or an error for what has none, such as a folder given as "."."""
+    if not Path(name).name:
+        raise InputError(f"{name or 'an empty name'}: cannot be read: not a file")
+    return name
 
 
 def _stem(name: str) -> str:
@@ -104,22 +114,19 @@ def _stem(name: str) -> str:
     return "stdin" if name == "-" else Path(name).stem
 
 
-def _check_output(name: str, path: str, force: bool) -> None:
+def _check_output(name: str, target: Path, force: bool, new_folder: bool) -> None:
     """Refuse what would fail or destroy later, with the reason."""
-    if path == "-":
-        return
-    target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{path}: is a folder")
-    if target.exists() and not force:
-        raise OutputError(f"{path}: exists already; use --force to replace it")
-    if name != "-" and target.exists() and Path(name).exists() and target.samefile(name):
-        raise OutputError(f"{path}: is the input itself")
     folder = target.parent
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder")
+    if target.exists() and name != "-" and Path(name).exists() and target.samefile(name):
+        raise OutputError(f"{target}: is the input itself")
+    if target.exists() and not force:
+        raise OutputError(f"{target}: exists already; use --force to replace it")
+    if not folder.exists() and not new_folder:
+        raise OutputError(f"{target}: the folder does not exist")
     if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise OutputError(f"{path}: the folder cannot be written to")
-    if not folder.exists() and not path.startswith(str(folder) + os.sep):
-        raise OutputError(f"{path}: the folder does not exist")
+        raise OutputError(f"{target}: the folder cannot be written to")
 
 
 def _make_folder(folder: Path) -> None:

@@ -130,7 +130,7 @@ def plan(
 def steps_of_effort(effort: int, picture: Picture) -> int:
     """Training steps: double with each effort, and more where a step sees fewer pixels."""
     cheap = math.sqrt(max(1.0, BATCH_PIXELS / (picture.width * picture.height)))
-    return round(FEWEST_STEPS * 2 ** (effort - 1) * min(4.0, cheap))
+    return round(FEWEST_STEPS * float(2 ** (effort - 1)) * min(4.0, cheap))
 
 
 def network_for(picture: Picture, family: str, payload_bytes: int) -> Model:

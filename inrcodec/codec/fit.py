@@ -35,6 +35,7 @@ Grid = NDArray[np.int64]
 
 BATCH_PIXELS = 6144
 TILE_PIXELS = 8192
+MEASURED_PIXELS = 1 << 20
 FINISH_SHARE = 0.2
 WARM_UP_STEPS = 100
 WARM_UP_SHARE = 0.1
@@ -272,16 +273,25 @@ def _stratified(size: int, count: int, random: np.random.Generator) -> Grid:
 
 @torch.no_grad()
 def picture_error(model: Model, parameters: dict[str, Tensor], pixels: Samples) -> float:
-    """Mean squared error over the whole picture, full range = 1, before rounding to integers."""
+    """Mean squared error, full range = 1, before rounding to integers.
+
+    Over the whole picture up to `MEASURED_PIXELS`; of a larger one, over a fixed grid of its rows
+    and columns of that many pixels, so that a measurement never outweighs the training.
+    """
     height, width = pixels.shape[:2]
-    ys, xs = coordinates(height), coordinates(width)
-    rows = max(1, TILE_PIXELS // width)
+    stride = max(1, math.ceil(math.sqrt(height * width / MEASURED_PIXELS)))
+    rows, columns = (
+        np.arange(min(stride // 2, size - 1), size, stride) for size in (height, width)
+    )
+    ys, xs = coordinates(height)[rows], coordinates(width)[columns]
+    chunk = max(1, TILE_PIXELS // len(xs))
     total = 0.0
-    for top in range(0, height, rows):
-        colours = model.render(parameters, ys[top : top + rows], xs).clamp(-1, 1)
-        target = torch.from_numpy(to_unit(pixels[top : top + rows])).to(colours)
+    for top in range(0, len(ys), chunk):
+        colours = model.render(parameters, ys[top : top + chunk], xs).clamp(-1, 1)
+        samples = pixels[rows[top : top + chunk, None], columns]
+        target = torch.from_numpy(to_unit(samples)).to(colours)
         total += float((colours - target).double().square().sum())
-    return total / pixels.size / 4
+    return total / (len(ys) * len(xs) * int(pixels.shape[2])) / 4
 
 
 def _cosine(share: float) -> float:

@@ -15,7 +15,7 @@ import inrcodec
 from inrcodec.cli import main as cli
 from inrcodec.cli.encode import parse_size
 from inrcodec.errors import OptionError
-from inrcodec.imagefile import read_image
+from inrcodec.image_input import read_image
 from inrcodec.pixels import psnr
 
 
@@ -98,17 +98,18 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
     # One bad input does not cost the others.
     bad = tmp_path / "bad.inr"
     bad.write_bytes(b"nonsense")
-    code, _, stderr = run("decode", bad, folder / "other.inr", "-o", tmp_path)
+    code, _, stderr = run("decode", bad, folder / "other.inr", "-o", f"{tmp_path}/again/")
     assert code == 3
     assert "bad.inr" in stderr
-    assert (tmp_path / "other.png").exists()
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["other.png"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["encode", "missing.png"], 1, "missing.png: cannot be read: No such file"),
-        (["encode", "."], 1, "Is a directory"),
+        (["encode", "."], 1, "not a file"),
+        (["encode", "folder.png"], 1, "Is a directory"),
         (["encode", "text.txt", "-o", "x.inr"], 1, "known format"),
         (["encode", "picture.png", "-o", "no/such/x.inr"], 1, "folder does not exist"),
         (["encode", "picture.png", "-o", "coded.inr"], 1, "--force"),
@@ -142,6 +143,7 @@ def test_bad_input_gives_one_line_and_the_right_code(
     folder = picture.parent
     monkeypatch.chdir(folder)
     (folder / "text.txt").write_text("just words")
+    (folder / "folder.png").mkdir()
     (folder / "cut.inr").write_bytes(coded.read_bytes()[:200])
     before = sorted(path.name for path in folder.iterdir())
     got, _, stderr = run(*arguments)

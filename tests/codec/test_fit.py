@@ -111,3 +111,16 @@ def test_muon_adam_minimises_a_quadratic() -> None:
         loss.backward()
         optimizer.step(1 - step / 300)
     assert float(loss.detach()) < 0.1
+
+
+def test_large_pictures_are_measured_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (120, 90, 3)).astype(np.uint8)
+    start = MODEL.initial(random, np.zeros(3))
+    parameters = {name: torch.from_numpy(value) for name, value in start.items()}
+    whole = fit.picture_error(MODEL, parameters, pixels)
+    colours = MODEL.render(parameters, fit.coordinates(120), fit.coordinates(90)).clamp(-1, 1)
+    target = torch.from_numpy(fit.to_unit(pixels))
+    assert whole == pytest.approx(float((colours - target).square().mean()) / 4, rel=1e-5)
+    monkeypatch.setattr(fit, "MEASURED_PIXELS", 1200)
+    assert fit.picture_error(MODEL, parameters, pixels) == pytest.approx(whole, rel=0.1)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec import imagefile, pixels
+from inrcodec import image_output, pixels
 from inrcodec.errors import ImageError, ImageWarning, InrCodecError, OptionError
-from inrcodec.imagefile import as_picture, image_bytes, read_image
+from inrcodec.image_input import as_picture, read_image
+from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(5, 12)
@@ -130,10 +131,10 @@ def test_a_bad_tensor_is_refused() -> None:
 
 
 def test_output_formats() -> None:
-    assert imagefile.image_format("a.JPG") == "JPEG"
+    assert image_output.image_format("a.JPG") == "JPEG"
     for name in ("a", "a.xyz", "a.inr2"):
         with pytest.raises(OptionError):
-            imagefile.image_format(name)
+            image_output.image_format(name)
     alpha = Picture(np.zeros((4, 4, 4), np.uint8))
     with pytest.raises(OptionError, match="JPEG"):
         image_bytes(alpha, "JPEG")

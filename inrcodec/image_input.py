@@ -1,6 +1,6 @@
-"""Image files <-> `Picture`: what is kept, what is converted, what is refused.
+"""Image files -> `Picture`: what is kept, what is converted, what is refused.
 
-Pillow reads and writes; imagecodecs steps in for 16-bit colour, which Pillow reduces to 8 bit.
+Pillow reads; imagecodecs steps in for 16-bit colour, which Pillow reduces to 8 bit.
 The policy, by what the file holds:
 
 - gray, gray+alpha, RGB, RGB+alpha: kept, at 8 or 16 bit (PNG, TIFF, PPM; other formats at 8 bit);
@@ -18,17 +18,14 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 import warnings
-import zlib
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from inrcodec.errors import ImageError, ImageWarning, OptionError
+from inrcodec.errors import ImageError, ImageWarning
 from inrcodec.pixels import CHANNEL_NAMES, Picture, Samples, check_size, from_unit
 
 MAX_FILE_BYTES = 1 << 30
@@ -310,70 +307,3 @@ def _from_array(array: NDArray[Any]) -> Samples:
             raise ImageError(f"float arrays must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
         return from_unit(array * 2 - 1, 8)
     raise ImageError(f"expected uint8, uint16, bool or float samples, got {array.dtype}")
-
-
-def to_pil(picture: Picture) -> Image.Image:
-    """`Picture` -> PIL image with its metadata in `info`. 16-bit colour becomes 8 bit."""
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16 and picture.channels > 1:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    image = Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels)
-    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-    image.info.update({key: block for key, block in blocks.items() if block})
-    return image
-
-
-def image_format(path: str | os.PathLike[str]) -> str:
-    """Pillow's format name for a file name, e.g. "PNG"; raises `OptionError` if there is none."""
-    extension = Path(path).suffix.lower()
-    formats = Image.registered_extensions()
-    if formats.get(extension) not in Image.SAVE:
-        raise OptionError(f"{path}: cannot tell the image format from the name; try .png")
-    return formats[extension]
-
-
-def image_bytes(picture: Picture, image_format: str = "PNG") -> bytes:
-    """Encode as an ordinary image file. 16-bit colour is kept by PNG alone, else an `OptionError`.
-
-    Lossy formats are written at quality 95. PNG keeps ICC, EXIF and XMP; others what Pillow writes.
-    """
-    if image_format == "PNG":
-        return _png(picture)
-    if picture.bit_depth == 16 and (picture.channels > 1 or image_format != "TIFF"):
-        raise OptionError(f"{image_format} cannot hold this 16-bit picture; write .png or 8 bit")
-    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-    kept: dict[str, Any] = {name: block for name, block in blocks.items() if block}
-    out = io.BytesIO()
-    try:
-        to_pil(picture).save(out, format=image_format, quality=95, **kept)
-    except (OSError, ValueError, KeyError, SystemError) as error:
-        raise OptionError(f"cannot write this picture as {image_format}: {error}") from None
-    return out.getvalue()
-
-
-def _png(picture: Picture) -> bytes:
-    """A PNG of any bit depth, its metadata chunks behind the header (PNG specification, 5.6)."""
-    if picture.bit_depth == 16:
-        import imagecodecs
-
-        data = bytes(imagecodecs.png_encode(picture.pixels))
-    else:
-        out = io.BytesIO()
-        pixels = picture.pixels
-        Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels).save(out, "PNG")
-        data = out.getvalue()
-    after_header = 8 + 25  # signature and IHDR
-    extra = b""
-    if picture.icc:
-        extra += _png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
-    if picture.exif:
-        extra += _png_chunk(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))
-    if picture.xmp:
-        extra += _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
-    return data[:after_header] + extra + data[after_header:]
-
-
-def _png_chunk(kind: bytes, payload: bytes) -> bytes:
-    """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, 5.3)."""
-    checksum = zlib.crc32(kind + payload)
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum)
