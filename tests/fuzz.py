@@ -28,8 +28,6 @@ VECTORS = Path(__file__).parent / "vectors" / "valid"
 MAX_GROWTH_BYTES = 256 << 20
 """Memory a whole run may add to that of decoding one good file."""
 
-CROP = (0, 0, 1, 1)
-
 
 def mutate(data: bytes, other: bytes, pick: random.Random) -> bytes:
     """One byte-level mutation: flips, a cut, a splice, an insertion, a removal or a length lie."""
@@ -75,6 +73,12 @@ def same_critical_bytes(data: bytes, original: bytes) -> bool:
     return data[:end] == original[:end]
 
 
+def decode_corner(data: bytes) -> np.ndarray:
+    """The upper left 8 x 8 pixels: enough to tell networks apart, whatever size a header claims."""
+    about = inrcodec.info(data)
+    return inrcodec.decode(data, crop=(0, 0, min(8, about.width), min(8, about.height)))
+
+
 def peak_bytes() -> int:
     """Largest resident size of this process so far."""
     scale = 1 if sys.platform == "darwin" else 1024
@@ -87,7 +91,7 @@ def run(cases: int, seed: int) -> dict[str, int]:
     warnings.simplefilter("ignore")
     pick = random.Random(seed)
     files = [path.read_bytes() for path in sorted(VECTORS.glob("*.inr"))]
-    pictures = [inrcodec.decode(data, crop=CROP) for data in files]
+    pictures = [decode_corner(data) for data in files]
     start = peak_bytes()
     counts = {"refused": 0, "decoded": 0, "growth_bytes": 0}
     for _ in range(cases):
@@ -96,8 +100,7 @@ def run(cases: int, seed: int) -> dict[str, int]:
         change = mutate if pick.random() < 0.5 else repaired
         data = change(original, other, pick)
         try:
-            inrcodec.info(data)
-            pixels = inrcodec.decode(data, crop=CROP)
+            pixels = decode_corner(data)
         except InrCodecError:
             counts["refused"] += 1
             continue

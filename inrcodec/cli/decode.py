@@ -25,8 +25,8 @@ def decode(
     crop: Annotated[
         str | None, typer.Option(help="Render only x,y,width,height of the output.")
     ] = None,
-    depth: Annotated[int | None, typer.Option(help="8 or 16 bit [default: as encoded].")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads [default: torch's].")] = None,
+    depth: Annotated[int | None, typer.Option(help="8 or 16 bit (default: as encoded).")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads (default: torch's).")] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,

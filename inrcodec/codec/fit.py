@@ -39,7 +39,11 @@ MEASURED_PIXELS = 1 << 20
 FINISH_SHARE = 0.2
 WARM_UP_STEPS = 100
 WARM_UP_SHARE = 0.1
+FINISH_BUDGET = 0.992
+"""Share of the byte budget the finish starts from, since training through the rounding moves it."""
+
 EVALUATIONS = 12
+EVALUATE_EVERY = 100
 REPORT_EVERY = 25
 SENSITIVITY_PROBES = 8
 
@@ -114,26 +118,29 @@ class Fitting:
         """Run until the budget is spent: float, then through the rounding of fixed steps."""
         optimizer = MuonAdam(self._parameters, *float_rates(self.model))
         steps: dict[str, int] = {}
-        due = math.inf
+        measured, interval = 0, 0.0
         error = 0.0
         while (share := self._share()) < 1:
             if not steps and share >= 1 - FINISH_SHARE:
-                steps, due = self._choose_steps(), share
-            if share >= due:
+                steps = self._choose_steps(int(self.budget.target_bytes * FINISH_BUDGET))
                 self._measure(steps)
-                due = share + FINISH_SHARE / EVALUATIONS
+                interval = max(EVALUATE_EVERY, self._step * FINISH_SHARE / EVALUATIONS)
+                measured = self._step
+            if steps and self._step >= measured + interval:
+                self._measure(steps)
+                measured = self._step
             warm = min(1.0, max((self._step + 1) / WARM_UP_STEPS, share / WARM_UP_SHARE))
             loss = self._train(optimizer, self._rounded(steps), warm * _cosine(share))
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % REPORT_EVERY == 0:
                 yield self._progress("finish" if steps else "fit", error)
-        self._measure(steps or self._choose_steps())
+        self._measure(steps or self._choose_steps(self.budget.target_bytes))
         yield self._progress("finish", error)
 
     def best(self) -> Quantized:
         """The best network measured so far, rounded and within the byte budget."""
         if self._best is None:
-            self._measure(self._choose_steps())
+            self._measure(self._choose_steps(self.budget.target_bytes))
         if self._best is None:
             raise RateError(f"the network does not fit {self.budget.target_bytes} bytes")
         return self._best[1]
@@ -181,11 +188,9 @@ class Fitting:
         """The float parameters as arrays."""
         return {n: t.detach().cpu().numpy().copy() for n, t in self._parameters.items()}
 
-    def _choose_steps(self) -> dict[str, int]:
-        """The finest steps within the byte budget for the network as it is now."""
-        return quantize.steps_for_size(
-            self._values(), self._sensitivities(), self.budget.target_bytes
-        )
+    def _choose_steps(self, target_bytes: int) -> dict[str, int]:
+        """The finest steps within `target_bytes` for the network as it is now."""
+        return quantize.steps_for_size(self._values(), self._sensitivities(), target_bytes)
 
     def _sensitivities(self) -> dict[str, float]:
         """Mean over pixels of trace(J^T J) per tensor, by random signs on the outputs.
@@ -216,7 +221,8 @@ class Fitting:
         values = self._values()
         quantized = quantize.quantize(values, steps)
         if len(quantized.to_bytes()) > self.budget.target_bytes:
-            quantized = quantize.quantize(values, self._choose_steps())
+            steps = self._choose_steps(self.budget.target_bytes)
+            quantized = quantize.quantize(values, steps)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in quantized.values().items()}
         error = picture_error(self.model, rounded, self._pixels)
         if self._best is None or error < self._best[0]:
