@@ -26,6 +26,10 @@ class InputError(InrCodecError):
     """A file to decode or describe cannot be read."""
 
 
+class FitError(InrCodecError):
+    """The fit diverged: its parameters are no longer finite."""
+
+
 class OutputError(InrCodecError):
     """The result cannot be written where it was asked for."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols, TensorCode
-from inrcodec.errors import FormatError, LimitError
+from inrcodec.errors import FitError, FormatError, LimitError
 
 MAX_PARAMETERS_PER_BYTE = 16
 """A payload says at least half a bit a parameter, so that a tiny file cannot ask for vast work."""
@@ -64,13 +64,17 @@ class Quantized:
 
 
 def quantize(parameters: Tensors, steps: Mapping[str, int]) -> Quantized:
-    """Round every tensor to multiples of its step; raises `LimitError` if a symbol is too large."""
+    """Round every tensor to multiples of its step, saturating at the largest symbol.
+
+    Raises `FitError` if a parameter is not finite.
+    """
     symbols = {}
+    most = entropy.MAX_MAGNITUDE
     for name, tensor in parameters.items():
+        if not np.isfinite(tensor).all():
+            raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
         rounded = np.rint(tensor / entropy.step_size(steps[name]))
-        if not np.isfinite(rounded).all() or np.abs(rounded).max() > entropy.MAX_MAGNITUDE:
-            raise LimitError(f"tensor {name} does not fit its quantisation step")
-        symbols[name] = rounded.astype(np.int32)
+        symbols[name] = np.clip(rounded, -most, most).astype(np.int32)
     return Quantized(symbols, dict(steps))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from inrcodec.codec import entropy, quantize
 from inrcodec.codec.models.siren import Siren
-from inrcodec.errors import FormatError, LimitError
+from inrcodec.errors import FitError, FormatError, LimitError
 
 MODEL = Siren(12, 3, 4, 3)
 
@@ -46,9 +46,11 @@ def test_sensitive_tensors_get_finer_steps() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(LimitError):
-        quantize.quantize({"w": np.array([1e9], np.float32)}, {"w": entropy.step_code(1e-3)})
-    with pytest.raises(LimitError):
+    saturated = quantize.quantize({"w": np.array([1e9], np.float32)}, {"w": entropy.step_code(1.0)})
+    assert saturated.symbols["w"].tolist() == [entropy.MAX_MAGNITUDE]
+    with pytest.raises(LimitError, match="in 60 bytes"):
+        quantize.Quantized.from_bytes(bytes(60), {"w": (1000, 1000)})
+    with pytest.raises(FitError):
         quantize.quantize({"w": np.array([np.nan], np.float32)}, {"w": entropy.step_code(1.0)})
     with pytest.raises(FormatError, match="at least"):
-        quantize.Quantized.from_bytes(b"short", MODEL.shapes)
+        quantize.Quantized.from_bytes(bytes(60), MODEL.shapes)
