@@ -54,5 +54,9 @@ class PartialFileWarning(UserWarning):
     """The file is cut short or its trailing metadata is damaged; the picture itself is whole."""
 
 
+class RateWarning(UserWarning):
+    """The file is more than 5 % smaller than asked for: more bytes would not help this picture."""
+
+
 class ImageWarning(UserWarning):
     """The picture was read, but something in the source file was left behind (frames, damage)."""

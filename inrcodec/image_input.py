@@ -133,7 +133,10 @@ def _read_sixteen_bit_colour(image: Image.Image, data: bytes) -> NDArray[np.uint
     if image.format not in decoders:
         return None
     samples = np.asarray(decoders[image.format](data))
-    if samples.dtype != np.uint16 or samples.shape[:2] != (image.height, image.width):
+    if image.format == "TIFF":  # Pillow turns a TIFF upright by itself and forgets the tag
+        orientation = image.getexif().get(ORIENTATION, 1)
+        samples = _oriented(samples, orientation if orientation in range(1, 9) else 1)
+    if samples.dtype != np.uint16 or samples.shape[:2] not in (image.size, image.size[::-1]):
         return None
     samples = samples[:, :, None] if samples.ndim == 2 else samples
     if raw_mode.startswith("RGBX"):
@@ -154,10 +157,10 @@ def from_pil(image: Image.Image, samples: NDArray[np.uint16] | None = None) -> P
     """A PIL image -> `Picture`; `samples`, where given, replace what Pillow decoded."""
     check_size(*image.size)
     icc = image.info.get("icc_profile")
+    orientation, exif, xmp = _metadata(image)
     if samples is None:
         image, icc = _to_supported_mode(image, icc)
     pixels: Samples = _samples(image) if samples is None else samples
-    orientation, exif, xmp = _metadata(image)
     kept: dict[str, bytes | None] = {"icc": icc, "exif": exif, "xmp": xmp}
     for kind, block in kept.items():
         if block is not None and not 0 < len(block) <= MAX_METADATA_BYTES:
@@ -229,10 +232,13 @@ def _metadata(image: Image.Image) -> tuple[int, bytes | None, bytes | None]:
     """(orientation 1..8, EXIF, XMP), the last two without the orientation."""
     orientation, exif = 1, None
     try:
-        tags = image.getexif()
-        orientation = tags.pop(ORIENTATION, 1)
-        if len(tags) and "exif" in image.info:
-            exif = tags.tobytes()
+        own = image.getexif()
+        orientation = own.get(ORIENTATION, 1)
+        if len(own) and "exif" in image.info:
+            tags = Image.Exif()  # a copy: the caller's image keeps its tags
+            tags.load(own.tobytes())
+            tags.pop(ORIENTATION, None)
+            exif = tags.tobytes() if len(tags) else None
     except Exception:  # a damaged EXIF block must not cost the picture
         warnings.warn("the EXIF block is damaged and was dropped", ImageWarning, stacklevel=2)
     if orientation not in range(1, 9):
@@ -264,14 +270,21 @@ def as_picture(image: object) -> Picture:
     """
     if isinstance(image, Picture):
         return image
-    if type(image).__module__.partition(".")[0] == "torch":
-        return _from_tensor(image)
-    if isinstance(image, np.ndarray):
-        return Picture(_from_array(image))
-    if isinstance(image, (str, os.PathLike, bytes)) or hasattr(image, "read"):
-        return read_image(image)  # type: ignore[arg-type]
-    if hasattr(image, "getbands"):
-        return from_pil(image)  # type: ignore[arg-type]
+    try:
+        if type(image).__module__.partition(".")[0] == "torch":
+            return _from_tensor(image)
+        if isinstance(image, np.ndarray):
+            return Picture(_from_array(image))
+        if isinstance(image, (bytearray, memoryview)):
+            return read_image(bytes(image))
+        if isinstance(image, (str, os.PathLike, bytes)) or hasattr(image, "read"):
+            return read_image(image)  # type: ignore[arg-type]
+        if isinstance(image, Image.Image):
+            return from_pil(image)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # a lazily read image or an odd tensor fails in its own ways
+        raise ImageError(f"the {type(image).__name__} cannot be used: {error}") from None
     raise ImageError(
         "expected a path, bytes, PIL image, numpy array or torch tensor, "
         f"got {type(image).__name__}"

@@ -50,7 +50,9 @@ def image_bytes(picture: Picture, image_format: str = "PNG") -> bytes:
     out = io.BytesIO()
     try:
         to_pil(picture).save(out, format=image_format, quality=95, **kept)
-    except (OSError, ValueError, KeyError, SystemError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # writers fail in many ways, also on what a file's metadata holds
         raise OptionError(f"cannot write this picture as {image_format}: {error}") from None
     return out.getvalue()
 

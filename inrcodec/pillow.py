@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from inrcodec import image_output
+from inrcodec import image_input, image_output
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import SIGNATURE
 from inrcodec.errors import InrCodecError
@@ -67,10 +68,12 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     """Encode with the keywords given to `Image.save`."""
     import inrcodec
 
-    options = {
-        k: v for k, v in image.encoderinfo.items() if k not in ("icc_profile", "exif", "xmp")
-    }
-    file.write(inrcodec.encode(image, **options))
+    options = dict(image.encoderinfo)
+    blocks = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
+    given = {key: options.pop(name) for key, name in blocks.items() if name in options}
+    given = {k: v.tobytes() if isinstance(v, Image.Exif) else v for k, v in given.items()}
+    picture = replace(image_input.from_pil(image), **given)
+    file.write(inrcodec.encode(picture, **options))
 
 
 def register_opener() -> None:

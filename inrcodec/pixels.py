@@ -40,9 +40,11 @@ class Picture:
     xmp: bytes | None = None
 
     def __post_init__(self) -> None:
-        check_size(self.width, self.height)
         if self.pixels.ndim != 3 or self.channels not in CHANNEL_NAMES:
             raise ImageError(f"expected (H, W, 1..4) samples, got shape {self.pixels.shape}")
+        if self.pixels.dtype not in (np.uint8, np.uint16):
+            raise ImageError(f"expected uint8 or uint16 samples, got {self.pixels.dtype}")
+        check_size(self.width, self.height)
 
     @property
     def height(self) -> int:

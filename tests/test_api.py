@@ -8,7 +8,7 @@ from PIL import Image
 
 import inrcodec
 import inrcodec.pillow
-from inrcodec.errors import InrCodecError, OptionError, RateError
+from inrcodec.errors import InrCodecError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture, psnr
 
 
@@ -100,6 +100,37 @@ def test_an_impossible_size_is_refused_with_the_smallest_possible(small: np.ndar
     with pytest.raises(RateError, match="metadata"):
         inrcodec.encode(Picture(small, icc=np.random.default_rng(0).bytes(500)), target_size=300)
     assert len(inrcodec.encode(small, target_size=90, effort=1)) <= 90
+
+
+def test_a_size_beyond_use_gives_a_smaller_file_and_a_warning() -> None:
+    flat = np.full((16, 16, 3), 90, np.uint8)
+    with pytest.warns(RateWarning, match="asked for"):
+        data = inrcodec.encode(flat, target_size=3000, effort=1, threads=1)
+    assert len(data) < 2850
+    assert np.abs(inrcodec.decode(data).astype(int) - 90).max() <= 1
+
+
+@pytest.mark.parametrize("target", [80, 127, 160, 5000, 16400, 240000, 5000000])
+@pytest.mark.parametrize("size", [(40, 30), (4000, 3000)])
+def test_a_full_payload_never_exceeds_the_target(target: int, size: tuple[int, int]) -> None:
+    from inrcodec.codec import bitstream
+    from inrcodec.codec.encoder import _header, plan
+    from inrcodec.codec.options import EncodeOptions
+
+    picture = Picture(np.zeros((size[1], size[0], 3), np.uint8))
+    metadata = {"icc": b"i" * 5000} if target > 400 else {}
+    model, payload = plan(picture, EncodeOptions(target_size=target), metadata)
+    file = bitstream.write(_header(picture, model), bytes(payload), metadata)
+    assert target - 2 <= len(file) <= target
+
+
+def test_pillow_keeps_metadata_given_to_save(small: np.ndarray) -> None:
+    inrcodec.pillow.register_opener()
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    Image.fromarray(small).save(out, "INR", effort=1, exif=exif, icc_profile=b"profile")
+    assert inrcodec.info(out.getvalue()).metadata == ("icc", "exif")
 
 
 def test_pillow_opens_and_saves(small: np.ndarray, small_file: bytes, tmp_path) -> None:

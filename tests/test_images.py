@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec import image_output, pixels
+from inrcodec import image_input, image_output, pixels
 from inrcodec.errors import ImageError, ImageWarning, InrCodecError, OptionError
 from inrcodec.image_input import as_picture, read_image
 from inrcodec.image_output import image_bytes
@@ -52,6 +52,63 @@ def test_orientation_is_applied_once(orientation: int) -> None:
     assert (picture.pixels[:, :, 0] == np.asarray(ImageOps.exif_transpose(turned))).all()
     again = read_image(image_bytes(picture))
     assert (again.pixels == picture.pixels).all()
+
+
+def test_reading_does_not_change_the_callers_image() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.open(io.BytesIO(saved(Image.fromarray(RAMP), exif=exif)))
+    first, again = as_picture(image).pixels, as_picture(image).pixels
+    assert first.shape == again.shape == (12, 5, 1)
+    assert (first == again).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sixteen_bit_tiff_is_turned_upright_at_full_depth(orientation: int) -> None:
+    samples = np.random.default_rng(0).integers(0, 65536, (4, 6, 3)).astype("<u2")
+    tags = [(256, 4, 6), (257, 4, 4), (258, 3, 0), (259, 3, 1), (262, 3, 2), (273, 4, 0)]
+    tags += [(274, 3, orientation), (277, 3, 3), (278, 4, 4), (279, 4, samples.nbytes)]
+    extra = 8 + 2 + 12 * len(tags) + 4
+    values = {258: extra, 273: extra + 6}
+    data = b"II*\0" + (8).to_bytes(4, "little") + len(tags).to_bytes(2, "little")
+    for tag, kind, value in tags:
+        count = 3 if tag == 258 else 1
+        data += tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + count.to_bytes(4, "little")
+        data += values.get(tag, value).to_bytes(4, "little")
+    data += bytes(4) + 3 * (16).to_bytes(2, "little") + samples.tobytes()
+    upright = image_input._oriented(samples, orientation)
+    picture = read_image(data)
+    assert picture.bit_depth == 16
+    assert (picture.pixels == upright).all()
+
+
+def test_lab_pictures_keep_their_orientation_and_metadata() -> None:
+    lab = Image.new("LAB", (12, 5), (128, 128, 128))
+    out = io.BytesIO()
+    lab.save(out, "TIFF")
+    image = Image.open(io.BytesIO(out.getvalue()))
+    image.info["xmp"] = b"<x:xmpmeta/>"
+    image.load()
+    image.getexif()[0x0112] = 6
+    picture = as_picture(image)
+    assert picture.pixels.shape == (12, 5, 3)
+    assert picture.xmp == b"<x:xmpmeta/>"
+
+
+def test_broken_objects_are_refused() -> None:
+    import torch
+
+    cut = Image.open(io.BytesIO(saved(Image.fromarray(np.tile(RAMP, (9, 9))), "BMP")[:600]))
+    for bad in (
+        cut,
+        torch.zeros(3, 4, 4, dtype=torch.bfloat16),
+        torch.zeros(3, 4, 4, device="meta"),
+    ):
+        with pytest.raises(ImageError, match="cannot be used"):
+            as_picture(bad)
+    for array in (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 3), np.int64), np.zeros(4)):
+        with pytest.raises(ImageError):
+            Picture(array)
 
 
 def test_transparent_colours_and_palettes_become_alpha() -> None:

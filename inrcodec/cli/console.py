@@ -43,7 +43,13 @@ def show_warning(
 
 def note(message: str) -> None:
     """One line for a person, on stderr so that stdout stays the result."""
-    print(message, file=sys.stderr)  # noqa: T201
+    print(_one_line(message), file=sys.stderr)  # noqa: T201
+
+
+def show(text: str) -> None:
+    """A result for a person, on stdout; what stdout cannot encode is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))  # noqa: T201
 
 
 def _one_line(message: object) -> str:
@@ -53,7 +59,7 @@ def _one_line(message: object) -> str:
 
 def print_json(value: Any) -> None:
     """A result as JSON on stdout; infinities and NaN become null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False))  # noqa: T201
+    print(json.dumps(_finite(value), indent=2))  # noqa: T201
 
 
 def _finite(value: Any) -> Any:
@@ -69,6 +75,8 @@ def read_input(path: str) -> bytes:
     """The bytes of a file, or of stdin for "-"."""
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise InputError("stdin is closed")
             return sys.stdin.buffer.read(MAX_INPUT_BYTES)
         with open(path, "rb") as file:
             return file.read(MAX_INPUT_BYTES)
@@ -76,17 +84,20 @@ def read_input(path: str) -> bytes:
         raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
-def outputs_for(inputs: list[str], output: str | None, extension: str, force: bool) -> list[str]:
+def outputs_for(
+    inputs: list[str], output: str | None, extension: str, force: bool, as_json: bool
+) -> list[str]:
     """Where each input's result goes; checks before any work that it can be written there.
 
-    One input may go to a file or "-"; several need a folder, made here if its name ends in a slash.
+    One input may go to a file or "-"; several need a folder. One whose name ends
+    in a slash is made with its first result.
     Without `output` a result lies beside its input.
     """
     new_folder = output is not None and output.endswith(("/", os.sep))
     if output is None:
         names = [Path(name).with_name(f"{_stem(name)}{extension}") for name in map(_named, inputs)]
         paths = ["-" if n == "-" else str(p) for n, p in zip(inputs, names, strict=True)]
-    elif new_folder or Path(output).is_dir():
+    elif new_folder or os.path.isdir(output):
         paths = [str(Path(output) / f"{_stem(name)}{extension}") for name in inputs]
     elif len(inputs) == 1:
         paths = [output]
@@ -94,11 +105,14 @@ def outputs_for(inputs: list[str], output: str | None, extension: str, force: bo
         raise OptionError(f"{len(inputs)} inputs need a folder as output, e.g. -o results/")
     if len(set(paths)) < len(paths):
         raise OptionError("two inputs would be written to the same output")
+    if as_json and "-" in paths:
+        raise OptionError("--json and the result would both go to stdout; name an output with -o")
     for name, path in zip(inputs, paths, strict=True):
         if path != "-":
-            _check_output(name, Path(path), force, new_folder)
-    if new_folder and output is not None:
-        _make_folder(Path(output))
+            try:
+                _check_output(name, Path(path), force, new_folder)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written: {_reason(error)}") from None
     return paths
 
 
@@ -129,30 +143,29 @@ def _check_output(name: str, target: Path, force: bool, new_folder: bool) -> Non
         raise OutputError(f"{target}: the folder cannot be written to")
 
 
-def _make_folder(folder: Path) -> None:
-    """Create an output folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {_reason(error)}") from None
-
-
 def write_output(path: str, data: bytes) -> None:
     """Write all or nothing: a temporary file beside the target, then a rename."""
     try:
         if path == "-":
+            if sys.stdout is None:
+                raise OutputError("stdout is closed")
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             return
-        folder = Path(path).parent
-        handle, temporary = tempfile.mkstemp(prefix=f".{Path(path).name}.", dir=folder)
+        target = Path(os.path.realpath(path))  # a link stays a link
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # a pipe or device cannot be replaced, only written to
+            return
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        handle, temporary = tempfile.mkstemp(prefix=".inrcodec-", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
+            os.chmod(temporary, mode)
+            os.replace(temporary, target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

@@ -51,9 +51,7 @@ def decode(
     view["crop"] = (
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
     )
-    if as_json and output == "-":
-        raise OptionError("--json and -o - would both write to stdout")
-    paths = console.outputs_for(inputs, output, ".png", force)
+    paths = console.outputs_for(inputs, output, ".png", force, as_json)
     reports = []
     with console.each(inputs) as codes:
         for name, path in zip(inputs, paths, strict=True):

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from inrcodec.codec.encoder import Encoding
     from inrcodec.codec.options import EncodeOptions
 
-SUFFIXES = {"": 1, "K": 1000, "M": 1000**2, "KIB": 1024, "MIB": 1024**2, "B": 1, "KB": 1000}
+SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
+SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
 
 
 def encode(
@@ -78,9 +80,7 @@ def encode(
         device=device,
         metadata=not strip,
     )
-    if as_json and output == "-":
-        raise OptionError("--json and -o - would both write to stdout")
-    paths = console.outputs_for(inputs, output, ".inr", force)
+    paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     reports = []
     with console.each(inputs) as codes:
         for name, path in zip(inputs, paths, strict=True):
@@ -123,6 +123,9 @@ def _encode_one(
         from inrcodec.codec.decoder import decode_picture
         from inrcodec.codec.encoder import Encoding
 
+        if options.time_limit is not None:  # reading the picture and loading torch count
+            left = options.time_limit - (time.monotonic() - started)
+            options = replace(options, time_limit=max(0.1, left))
         job = Encoding(picture, options)
         steps = _run(job, name, pressed)
         if pressed and not keep:
@@ -179,7 +182,7 @@ def _run(job: Encoding, name: str, pressed: list[int]) -> int:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[psnr]:.2f} dB"),

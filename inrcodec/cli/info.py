@@ -42,7 +42,7 @@ def info(
                 continue
             reports.append({"file": name, **about.as_dict()})
             if not as_json:
-                typer.echo(_described(name, about))
+                console.show(_described(name, about))
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 

@@ -83,6 +83,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         code = 1
+    except OSError as error:
+        console.show_error(error)
+        code = console.FAILED
     except MemoryError:
         console.show_error("not enough memory for this picture")
         code = 1

@@ -97,11 +97,13 @@ class Header:
                 f"the header has {len(payload)} bytes; the limit is {MAX_HEADER_BYTES}"
             )
         try:
-            fields = msgpack.unpackb(payload, strict_map_key=False)
+            pairs = msgpack.unpackb(payload, strict_map_key=False, object_pairs_hook=tuple)
         except Exception:  # msgpack raises a dozen unrelated types on garbage
             raise FormatError("the header is not valid msgpack") from None
-        if not isinstance(fields, dict) or set(fields) != {int(key) for key in Key}:
-            raise FormatError("the header must hold exactly the keys 1 to 6")
+        keys = [pair[0] for pair in pairs] if isinstance(pairs, tuple) else []
+        if any(type(key) is not int for key in keys) or sorted(keys) != sorted(Key):
+            raise FormatError("the header must hold exactly the keys 1 to 6, each once")
+        fields = dict(pairs)
         width = _integer(fields, Key.WIDTH, 1, MAX_SIDE)
         height = _integer(fields, Key.HEIGHT, 1, MAX_SIDE)
         if width * height > MAX_PIXELS:
@@ -161,8 +163,6 @@ class Container:
     def payload(self, kind: Kind) -> bytes:
         """The payload of the one section of this kind; `TruncatedError` if it is not there yet."""
         found = [section.payload for section in self.sections if section.kind == kind]
-        if len(found) > 1:
-            raise FormatError(f"{len(found)} sections of kind {kind.name}; expected one")
         if not found and self.complete:
             raise FormatError(f"the file has no section of kind {kind.name}")
         if not found:
@@ -187,6 +187,11 @@ def write(
     return critical + ancillary + section_bytes(Kind.END, end)
 
 
+def overhead_bytes(header: Header, metadata: dict[str, bytes | None], parameters_bytes: int) -> int:
+    """What `write` adds to a PARAMETERS payload of this many bytes."""
+    return len(write(header, b"", metadata)) + len(_leb128(parameters_bytes)) - 1
+
+
 def section_bytes(kind: int, payload: bytes) -> bytes:
     """kind (1 byte), length (LEB128), payload, CRC-32 of all three (little endian)."""
     framed = bytes([kind]) + _leb128(len(payload)) + payload
@@ -209,6 +214,9 @@ def read(data: bytes) -> Container:
     Raises `FormatError` for anything damaged in a critical section, `TruncatedError` for a prefix
     that ends before the header is whole, `LimitError` for a file beyond the limits.
     """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise FormatError(f"expected the bytes of a file, got {type(data).__name__}")
+    data = bytes(data)
     sections: list[Section] = []
     complete = False
     try:
@@ -220,6 +228,10 @@ def read(data: bytes) -> Container:
             raise
     if sections[0].kind != Kind.HEADER:
         raise FormatError(f"the first section must be the header, got kind {sections[0].kind}")
+    critical = [section.kind for section in sections if not section.ancillary]
+    for kind in critical:
+        if critical.count(kind) > 1:
+            raise FormatError(f"more than one section of kind {Kind(kind).name}")
     header = Header.from_bytes(sections[0].payload)
     metadata, damaged = _metadata(sections)
     return Container(header, tuple(sections), complete, damaged, metadata)
@@ -228,7 +240,7 @@ def read(data: bytes) -> Container:
 def _sections(data: bytes) -> Iterator[Section]:
     """Every section in order; raises `TruncatedError` if the end section is missing."""
     start = len(SIGNATURE) + 1
-    if not data.startswith(SIGNATURE[: len(data)]) or not data:
+    if not data.startswith(SIGNATURE[: len(data)]):
         raise FormatError("not an inrcodec file: the signature is missing", at=0)
     if len(data) < start:
         raise TruncatedError(f"a file has at least {start} bytes, got {len(data)}", at=len(data))
@@ -308,8 +320,9 @@ def _metadata(sections: list[Section]) -> tuple[dict[str, bytes], tuple[str, ...
 def _decompressed(payload: bytes) -> bytes | None:
     """A zstandard frame of at most `MAX_METADATA_BYTES`, or None if it is not one."""
     try:
-        reader = zstandard.ZstdDecompressor().stream_reader(payload)
-        block = reader.read(MAX_METADATA_BYTES + 1)
+        size = zstandard.get_frame_parameters(payload).content_size
+        if not 0 < size <= MAX_METADATA_BYTES:  # also what a frame without a size claims
+            return None
+        return zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
     except (zstandard.ZstdError, MemoryError):
         return None
-    return block if 0 < len(block) <= MAX_METADATA_BYTES else None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import BATCH_PIXELS, Budget, Fitting, Progress
-from inrcodec.codec.models.registry import Model, parameter_count
+from inrcodec.codec.models.registry import MAX_PICTURE_MACS, Model, parameter_count
 from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
@@ -19,7 +21,7 @@ from inrcodec.codec.options import (
     bpp_of_quality,
 )
 from inrcodec.codec.runtime import default_threads, torch_device, torch_threads
-from inrcodec.errors import RateError
+from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
 BITS_PER_PARAMETER = 4.8
@@ -85,7 +87,15 @@ class Encoding:
         """The file holding the best network found so far."""
         with torch_threads(self._threads):
             parameters = self._fitting.best().to_bytes()
-        return bitstream.write(_header(self.picture, self.model), parameters, self._metadata)
+        data = bitstream.write(_header(self.picture, self.model), parameters, self._metadata)
+        asked = asked_bytes(self.picture, self.options)
+        if asked is not None and len(data) < 0.95 * asked:
+            warnings.warn(
+                f"{len(data)} bytes of the {asked} asked for: the network can use no more",
+                RateWarning,
+                stacklevel=2,
+            )
+        return data
 
 
 def _header(picture: Picture, model: Model) -> Header:
@@ -100,6 +110,13 @@ def _header(picture: Picture, model: Model) -> Header:
     )
 
 
+def asked_bytes(picture: Picture, options: EncodeOptions) -> int | None:
+    """The file size asked for, in bytes; None if the options name a quality."""
+    if options.bpp is not None:
+        return int(options.bpp * picture.width * picture.height / 8)
+    return options.target_size
+
+
 def plan(
     picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
 ) -> tuple[Model, int]:
@@ -107,24 +124,24 @@ def plan(
 
     Raises `RateError` if a size was asked for that no network can meet.
     """
-    pixels = picture.width * picture.height
-    total = options.target_size
-    if options.bpp is not None:
-        total = int(options.bpp * pixels / 8)
+    total = asked_bytes(picture, options)
     if total is None:
+        pixels = picture.width * picture.height
         quality = DEFAULT_QUALITY if options.quality is None else options.quality
         payload = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
         model = network_for(picture, options.model, payload)
         return model, min(payload, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
     smallest = Siren(1, 1, 0 if options.model == "siren" else 1, picture.channels)
-    overhead = len(bitstream.write(_header(picture, Siren(64, 4, 16, 4)), b"", metadata)) + 3
-    least = overhead + PRIOR_BYTES * len(smallest.shapes)
+    table = PRIOR_BYTES * len(smallest.shapes)
+    least = table + bitstream.overhead_bytes(_header(picture, smallest), metadata, table)
     if total < least:
         kept = " (metadata included)" if any(metadata.values()) else ""
         raise RateError(
             f"{total} bytes are too few for this picture: the smallest file has {least}{kept}"
         )
-    return network_for(picture, options.model, total - overhead), total - overhead
+    rough = total - least + table
+    model = network_for(picture, options.model, rough)
+    return model, total - bitstream.overhead_bytes(_header(picture, model), metadata, rough)
 
 
 def steps_of_effort(effort: int, picture: Picture) -> int:
@@ -144,15 +161,15 @@ def network_for(picture: Picture, family: str, payload_bytes: int) -> Model:
         frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
     while layers > 1 and _tables(layers) > payload_bytes / 3:
         layers -= 1
-    width = 1
-    while (
-        width < LARGEST_WIDTH
-        and parameter_count(Siren(width + 1, layers, frequencies, picture.channels)) <= wanted
-    ):
-        width += 1
-    if width >= 32:
-        width = (width + 3) // 8 * 8
-    return Siren(width, layers, frequencies, picture.channels)
+    most_macs = MAX_PICTURE_MACS / (picture.width * picture.height)
+    model = Siren(1, layers, frequencies, picture.channels)
+    while model.width < LARGEST_WIDTH:
+        wider = replace(model, width=model.width + 1)
+        if parameter_count(wider) > wanted or wider.macs_per_pixel > most_macs:
+            break
+        model = wider
+    even = replace(model, width=(model.width + 3) // 8 * 8) if model.width >= 32 else model
+    return even if even.macs_per_pixel <= most_macs else model
 
 
 def _tables(layers: int) -> int:

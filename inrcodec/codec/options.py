@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
 from inrcodec.errors import OptionError
@@ -20,8 +19,9 @@ class EncodeOptions:
     """Options of `encode`; at most one of `quality`, `bpp` and `target_size`.
 
     - `quality`: 1..100, a rate that grows exponentially from 0.03 to 3 bits a pixel (50: 0.29)
-    - `bpp`: bits per pixel of the whole file, met within 5 % and not exceeded
-    - `target_size`: bytes of the whole file, met within 5 % and never exceeded
+    - `bpp`: bits per pixel of the whole file, never exceeded, met within 5 %
+    - `target_size`: bytes of the whole file, never exceeded, met within 5 %; where no network can
+      use that many, the file is smaller, with a `RateWarning`
     - `model`: "pe-siren" (default) or "siren"
     - `effort`: 1..9, training steps double with each
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
@@ -73,11 +73,11 @@ def _check(name: str, value: object, low: float, high: float, kind: type) -> Non
     if value is None:
         return
     numeric = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, numeric) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, numeric) or value != value:
         expected = "a whole number" if kind is int else "a number"
         raise OptionError(f"{name} must be {expected}, got {value!r}")
     if not low <= value <= high:
-        raise OptionError(f"{name} must be in [{low:g}, {high:g}], got {value:g}")
+        raise OptionError(f"{name} must be in [{low:g}, {high:g}], got {str(value)[:40]}")
 
 
 def bpp_of_quality(quality: int) -> float:

@@ -25,8 +25,8 @@ def default_threads() -> int:
 def torch_threads(count: int | None) -> Iterator[int]:
     """Run with `count` torch threads (None: leave as it is), then restore the caller's number."""
     before = torch.get_num_threads()
-    if count is not None and not 1 <= count <= 1024:
-        raise OptionError(f"threads must be in [1, 1024], got {count}")
+    if count is not None and (type(count) is not int or not 1 <= count <= 1024):
+        raise OptionError(f"threads must be a whole number in [1, 1024], got {count!r}")
     torch.set_num_threads(count or before)
     try:
         yield count or before
@@ -38,8 +38,8 @@ def torch_device(name: str) -> torch.device:
     """The device of that name if this machine has it; `OptionError` otherwise."""
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OptionError(f"device {name!r} cannot be used: {reason}") from None
     return device

@@ -123,6 +123,12 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
         (["encode", "picture.png", "--device", "abacus"], 2, "abacus"),
         (["encode", "picture.png", "-e", "10"], 2, "effort"),
         (["encode", "picture.png", "--json", "-o", "-"], 2, "stdout"),
+        (["decode", "-", "--json"], 2, "stdout"),
+        (["decode", "coded.inr", "-o", "n" * 300 + ".png"], 1, "too long"),
+        (["encode", "picture.png", "--device", "meta"], 2, "meta"),
+        (["encode", "picture.png", "--seed", "9" * 400], 2, "seed"),
+        (["decode", "coded.inr", "--scale", "1e308"], 2, "scale"),
+        (["decode", "text.txt", "-o", "newfolder/"], 3, "signature"),
         (["encode"], 2, "IMAGE"),
         (["decode", "missing.inr"], 1, "No such file"),
         (["decode", "text.txt"], 3, "signature"),
@@ -216,3 +222,38 @@ def test_help_and_info_start_fast_and_without_torch(coded: Path, arguments: list
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         fastest = min(fastest, time.perf_counter() - start)
     assert fastest < 0.5  # 0.3 s on an idle machine; tests share theirs
+
+
+def test_outputs_keep_their_mode_and_links_and_pipes_stay_what_they_are(tmp_path: Path) -> None:
+    from inrcodec.cli.console import write_output
+
+    private, link, pipe = tmp_path / "private", tmp_path / "link", tmp_path / "pipe"
+    private.write_bytes(b"old")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    write_output(str(link), b"new")
+    assert link.is_symlink()
+    assert private.read_bytes() == b"new"
+    assert private.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_output(str(pipe), b"through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["info FILE", "info FILE --json", "decode FILE -o -"])
+def test_a_full_stdout_is_one_line_and_exit_code_1(coded: Path, command: str) -> None:
+    words = [str(coded) if word == "FILE" else word for word in command.split()]
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "inrcodec.cli.main", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert process.returncode == 1
+    assert "No space left" in process.stderr
+    assert "Traceback" not in process.stderr

@@ -9,6 +9,9 @@ from inrcodec.errors import FormatError, LimitError
 MAX_PARAMETERS = 1 << 22
 """Largest number of parameters of one network."""
 
+MAX_PICTURE_MACS = 1 << 44
+"""Most multiply-accumulates a whole picture may take at its own size: minutes on one core."""
+
 Model = Siren
 
 
@@ -26,6 +29,8 @@ def model_of(header: Header) -> Model:
     model = Siren(width, layers, frequencies, header.channels)
     if parameter_count(model) > MAX_PARAMETERS:
         raise LimitError(f"more than {MAX_PARAMETERS} parameters")
+    if model.macs_per_pixel * header.width * header.height > MAX_PICTURE_MACS:
+        raise LimitError(f"rendering takes more than {MAX_PICTURE_MACS} multiply-accumulates")
     return model
 
 
