@@ -89,9 +89,8 @@ def outputs_for(
 ) -> list[str]:
     """Where each input's result goes; checks before any work that it can be written there.
 
-    One input may go to a file or "-"; several need a folder. One whose name ends
-    in a slash is made with its first result.
-    Without `output` a result lies beside its input.
+    One input may go to a file or "-"; several need a folder. One whose name ends in a slash is made
+    with its first result. Without `output` a result lies beside its input.
     """
     new_folder = output is not None and output.endswith(("/", os.sep))
     if output is None:
@@ -188,8 +187,8 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def each(inputs: list[str]) -> Iterator[list[int]]:
-    """Collect exit codes of several inputs; the caller appends, the worst one ends the command."""
+def exit_codes() -> Iterator[list[int]]:
+    """Collect the exit codes of several inputs; the largest one ends the command."""
     codes: list[int] = []
     yield codes
     if any(codes):

@@ -53,7 +53,7 @@ def decode(
     )
     paths = console.outputs_for(inputs, output, ".png", force, as_json)
     reports = []
-    with console.each(inputs) as codes:
+    with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
             try:
                 report = _decode_one(name, path, view)

@@ -82,7 +82,7 @@ def encode(
     )
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     reports = []
-    with console.each(inputs) as codes:
+    with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
             try:
                 report, stopped = _encode_one(name, path, options, keep=output is not None)

@@ -28,7 +28,7 @@ def info(
     from inrcodec.codec.info import info as describe
 
     reports = []
-    with console.each(inputs) as codes:
+    with console.exit_codes() as codes:
         for name in inputs:
             try:
                 about = describe(console.read_input(name))
