@@ -14,7 +14,7 @@ import torch
 from skimage import data
 
 import inrcodec
-from inrcodec.codec.runtime import default_threads
+from inrcodec.codec.runtime import DEFAULT_THREADS
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "effort.jsonl"
@@ -39,7 +39,7 @@ def main() -> None:
             "encode_s": time.perf_counter() - start,
             "psnr_db": psnr(picture, inrcodec.decode(file)),
             "bits_per_pixel": len(file) * 8 / (512 * 512),
-            "threads": default_threads(),
+            "threads": DEFAULT_THREADS,
             "seed": 0,
             "inrcodec": inrcodec.__version__,
             "torch": torch.__version__,

@@ -26,7 +26,7 @@ def decode(
         str | None, typer.Option(help="Render only x,y,width,height of the output.")
     ] = None,
     depth: Annotated[int | None, typer.Option(help="8 or 16 bit (default: as encoded).")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: torch's).")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,

@@ -45,7 +45,7 @@ def encode(
     model: Annotated[str, typer.Option(help="pe-siren or siren.")] = "pe-siren",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[
-        int | None, typer.Option(help="Threads (default: cores, at most 4).")
+        int | None, typer.Option(help="Threads (default: 1, safe on a busy machine).")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.")] = "cpu",
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,

@@ -6,7 +6,6 @@ imports torch; each command imports what it needs when it runs.
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Annotated, NoReturn
@@ -64,9 +63,6 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command line and exit with its code."""
-    # Idle OpenMP threads sleep instead of spinning: beside another busy process, two spinning
-    # threads made a step 40 times slower. Must be set before torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = console.show_warning
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", module=r"inrcodec\b", category=UserWarning)

@@ -51,6 +51,7 @@ def decode_picture(
     `size` = (width, height) or `scale` = a factor choose the output size (default: as encoded);
     an INR is a function, so any size is exact. `crop` = (x, y, width, height) in pixels of that
     output renders only that region. `bit_depth` 8 or 16 overrides the file's.
+    `threads` as for encoding.
 
     Raises `FormatError` for a damaged file, `TruncatedError` for a prefix without a picture and
     `OptionError` for a bad size. A file cut behind its picture decodes with `PartialFileWarning`.

@@ -20,7 +20,7 @@ from inrcodec.codec.options import (
     EncodeOptions,
     bpp_of_quality,
 )
-from inrcodec.codec.runtime import default_threads, torch_device, torch_threads
+from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
@@ -59,7 +59,7 @@ class Encoding:
         started = time.monotonic()
         self.picture, self.options = picture, options
         device = torch_device(options.device)
-        self._threads = options.threads or default_threads()
+        self._threads = options.threads
         self._metadata: dict[str, bytes | None] = {}
         if options.metadata:
             self._metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}

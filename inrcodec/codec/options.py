@@ -26,7 +26,7 @@ class EncodeOptions:
     - `effort`: 1..9, training steps double with each
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `seed`: any non-negative integer; the same seed and steps give the same file on one machine
-    - `threads`: torch threads (default: the cores available, at most 4)
+    - `threads`: torch threads (default 1; 2 gain a third on an idle machine, lose on a busy one)
     - `device`: a torch device name
     - `metadata`: keep ICC, EXIF and XMP (a target size counts them)
     """
