@@ -112,6 +112,7 @@ class Fitting:
             for name, value in start.items()
         }
         self._step = 0
+        self._reserve_s = 0.0  # what the last measurement will take, once one was timed
         self._best: tuple[float, Quantized] | None = None
 
     def __iter__(self) -> Iterator[Progress]:
@@ -123,7 +124,9 @@ class Fitting:
         while (share := self._share()) < 1:
             if not steps and share >= 1 - FINISH_SHARE:
                 steps = self._choose_steps(int(self.budget.target_bytes * FINISH_BUDGET))
+                before = self._clock()
                 self._measure(steps)
+                self._reserve_s = self._clock() - before
                 interval = max(EVALUATE_EVERY, self._step * FINISH_SHARE / EVALUATIONS)
                 measured = self._step
             if steps and self._step >= measured + interval:
@@ -149,7 +152,8 @@ class Fitting:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""
         share = self._step / self.budget.steps
         if self.budget.seconds is not None:
-            share = max(share, (self._clock() - self._start) / self.budget.seconds)
+            seconds = max(1e-3, self.budget.seconds - self._reserve_s)
+            share = max(share, (self._clock() - self._start) / seconds)
         return min(share, 1.0)
 
     def _rounded(self, steps: dict[str, int]) -> dict[str, Tensor]:
