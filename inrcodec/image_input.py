@@ -26,13 +26,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from inrcodec.errors import ImageError, ImageWarning
-from inrcodec.pixels import CHANNEL_NAMES, Picture, Samples, check_size, from_unit
+from inrcodec.pixels import (
+    CHANNEL_NAMES,
+    MAX_METADATA_BYTES,
+    Picture,
+    Samples,
+    check_size,
+    from_unit,
+)
 
 MAX_FILE_BYTES = 1 << 30
 """Largest image file read, in bytes."""
-
-MAX_METADATA_BYTES = 1 << 24
-"""Largest ICC, EXIF or XMP block kept, in bytes."""
 
 ORIENTATION = 0x0112
 XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(=\s*["'][0-9]["']|>\s*[0-9]\s*<)""")

@@ -21,6 +21,9 @@ MAX_PIXELS = 1 << 27
 MAX_SIDE = 1 << 20
 """Largest width or height, in pixels."""
 
+MAX_METADATA_BYTES = 1 << 24
+"""Largest ICC, EXIF or XMP block kept, in bytes."""
+
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 CHANNEL_NAMES = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGB+alpha"}

@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,23 @@ def test_odd_shapes_round_trip(shape: tuple[int, int]) -> None:
     flat = np.full((*shape, 3), (200, 30, 90), np.uint8)
     back = inrcodec.decode(inrcodec.encode(flat, effort=1, threads=1))
     assert np.abs(back.astype(int) - flat).max() <= 3
+
+
+def test_the_example_of_the_readme_runs(
+    tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inrcodec.codec import encoder
+
+    readme = Path(__file__).parents[1] / "README.md"
+    example = readme.read_text().split("```python")[1].split("```")[0]
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(encoder, "FEWEST_STEPS", 2)
+    (tmp_path / "photo.inr").write_bytes(inrcodec.encode("photo.png"))
+    names: dict = {}
+    exec(example, names)
+    assert names["large"].shape == (200, 300, 3)
+    assert inrcodec.info((tmp_path / "again.inr").read_bytes()).complete
 
 
 def test_metadata_travels(small_file: bytes) -> None:

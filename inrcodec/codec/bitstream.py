@@ -16,16 +16,14 @@ import msgpack
 import zstandard
 
 from inrcodec.errors import FormatError, LimitError, TruncatedError
+from inrcodec.pixels import MAX_METADATA_BYTES, MAX_PIXELS, MAX_SIDE
 
 SIGNATURE = b"\x89NIF"
 VERSION = 1
 
-MAX_SIDE = 1 << 20
-MAX_PIXELS = 1 << 27
 MAX_SECTIONS = 1024
 MAX_SECTION_BYTES = 1 << 28
 MAX_HEADER_BYTES = 256
-MAX_METADATA_BYTES = 1 << 24
 ANCILLARY = 0x80
 
 
