@@ -30,6 +30,10 @@ class FitError(InrCodecError):
     """The fit diverged: its parameters are no longer finite."""
 
 
+class WeightsError(InrCodecError):
+    """The weights of a learned metric are not on this machine, or not what they should be."""
+
+
 class OutputError(InrCodecError):
     """The result cannot be written where it was asked for."""
 

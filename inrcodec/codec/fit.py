@@ -62,11 +62,12 @@ LOSS_SCALE = 1000.0
 class Budget:
     """What a fit may spend: `steps`, and `seconds` if there is a time limit (then the first met).
 
-    `target_bytes` is the size of the parameters payload to stay within.
+    `target_bytes` is the size of the parameters payload to stay within; None fits a float network
+    only, whose parameters `Fitting.values()` returns.
     """
 
     steps: int
-    target_bytes: int
+    target_bytes: int | None
     seconds: float | None = None
 
 
@@ -85,7 +86,8 @@ class Progress:
 class Fitting:
     """One picture, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`. The same seed, device, precision and step budget give the
+    `pixels` (H, W, C) as in `Picture`; `precision` of the hidden layers defaults to the fastest the
+    device has. The same seed, device, precision and step budget give the
     same result.
     """
 
@@ -97,13 +99,14 @@ class Fitting:
         *,
         seed: int = 0,
         device: str = "cpu",
+        precision: torch.dtype | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget = model, budget
         self._pixels = pixels
         self._random = np.random.default_rng(seed)
         self._device = torch.device(device)
-        self._precision = hidden_precision(self._device)
+        self._precision = precision or hidden_precision(self._device)
         self._clock, self._start = clock, clock()
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
         start = model.initial(self._random, mean.astype(np.float64))
@@ -118,12 +121,12 @@ class Fitting:
     def __iter__(self) -> Iterator[Progress]:
         """Run until the budget is spent: float, then through the rounding of fixed steps."""
         optimizer = MuonAdam(self._parameters, *float_rates(self.model))
-        steps: dict[str, int] = {}
+        target, steps = self.budget.target_bytes, dict[str, int]()
         measured, interval = 0, 0.0
         error = 0.0
         while (share := self._share()) < 1:
-            if not steps and share >= 1 - FINISH_SHARE:
-                steps = self._choose_steps(int(self.budget.target_bytes * FINISH_BUDGET))
+            if target is not None and not steps and share >= 1 - FINISH_SHARE:
+                steps = self._choose_steps(int(target * FINISH_BUDGET))
                 before = self._clock()
                 self._measure(steps)
                 self._reserve_s = self._clock() - before
@@ -137,15 +140,19 @@ class Fitting:
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % REPORT_EVERY == 0:
                 yield self._progress("finish" if steps else "fit", error)
-        self._measure(steps or self._choose_steps(self.budget.target_bytes))
+        if target is not None:
+            self._measure(steps or self._choose_steps(target))
         yield self._progress("finish", error)
 
     def best(self) -> Quantized:
         """The best network measured so far, rounded and within the byte budget."""
+        target = self.budget.target_bytes
+        if target is None:
+            raise RateError("a float fit has no rounded network; use values()")
         if self._best is None:
-            self._measure(self._choose_steps(self.budget.target_bytes))
+            self._measure(self._choose_steps(target))
         if self._best is None:
-            raise RateError(f"the network does not fit {self.budget.target_bytes} bytes")
+            raise RateError(f"the network does not fit {target} bytes")
         return self._best[1]
 
     def _share(self) -> float:
@@ -188,13 +195,13 @@ class Fitting:
         share = self._share()
         return Progress(stage, share, self._step, _decibels(error / 4), elapsed, best)
 
-    def _values(self) -> dict[str, NDArray[np.float32]]:
+    def values(self) -> dict[str, NDArray[np.float32]]:
         """The float parameters as arrays."""
         return {n: t.detach().cpu().numpy().copy() for n, t in self._parameters.items()}
 
     def _choose_steps(self, target_bytes: int) -> dict[str, int]:
         """The finest steps within `target_bytes` for the network as it is now."""
-        return quantize.steps_for_size(self._values(), self._sensitivities(), target_bytes)
+        return quantize.steps_for_size(self.values(), self._sensitivities(), target_bytes)
 
     def _sensitivities(self) -> dict[str, float]:
         """Mean over pixels of trace(J^T J) per tensor, by random signs on the outputs.
@@ -222,10 +229,10 @@ class Fitting:
         Training through the rounding moves the entropy a little; where that breaks the byte budget
         the steps of this answer are chosen anew.
         """
-        values = self._values()
+        values, target = self.values(), self.budget.target_bytes
         quantized = quantize.quantize(values, steps)
-        if len(quantized.to_bytes()) > self.budget.target_bytes:
-            steps = self._choose_steps(self.budget.target_bytes)
+        if target is not None and len(quantized.to_bytes()) > target:
+            steps = self._choose_steps(target)
             quantized = quantize.quantize(values, steps)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in quantized.values().items()}
         error = picture_error(self.model, rounded, self._pixels)

@@ -81,7 +81,7 @@ def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
 
 def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> None:
     fitting = run(small, 200)
-    values = fitting._values()
+    values = fitting.values()
     sensitivity = fitting._sensitivities()["weight.1"]
     random = np.random.default_rng(0)
     clean = MODEL.render(dict(fitting._parameters), fit.coordinates(24), fit.coordinates(32))

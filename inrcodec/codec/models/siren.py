@@ -110,8 +110,8 @@ class Siren:
         weight = parameters["weight.0"]
         dtype = precision or weight.dtype
         half = weight.shape[1] // 2
-        down = weight.new_tensor(self._features(ys)) @ weight[:, :half].T + parameters["bias.0"]
-        across = weight.new_tensor(self._features(xs)) @ weight[:, half:].T
+        down = weight.new_tensor(self.features(ys)) @ weight[:, :half].T + parameters["bias.0"]
+        across = weight.new_tensor(self.features(xs)) @ weight[:, half:].T
         hidden = (down[:, None] + across).to(dtype).sin().flatten(0, 1)
         for layer in range(1, self.layers):
             weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
@@ -120,7 +120,7 @@ class Siren:
         colours = bias.addmm(hidden.to(weight.dtype), weight.T)
         return colours.view(len(ys), len(xs), self.channels)
 
-    def _features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
+    def features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
         """The positional encoding f(c), shape (len(c), 1 + 2 frequencies)."""
         phases = np.pi * c[:, None] * ENCODING_BASE ** np.arange(self.frequencies)
         return np.concatenate([c[:, None], np.sin(phases), np.cos(phases)], axis=1)
