@@ -1,0 +1,114 @@
+"""Whatever a caller holds -> the pair of tensors that every metric compares.
+
+Policies, the same for all metrics:
+
+- integer samples are divided by their own peak: 8 and 16 bit compare as values in [0, 1];
+- alpha: both pictures are laid over mid-gray (0.5); a picture without alpha is opaque;
+- gray: compared as one channel if both are gray, else repeated to three;
+- sizes must agree; nothing is resized, cropped or clipped;
+- integers, paths and PIL images become float64; float tensors keep type, device and gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inrcodec.errors import ImageError
+from inrcodec.image_input import as_picture
+
+BACKGROUND = 0.5
+
+
+def pair(
+    reference: object, decoded: object, *, smallest: int = 1, colour: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Two pictures or two batches as (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
+
+    `smallest` is the least side the metric can do with; `colour` asks for three channels. Raises
+    `ImageError` for different sizes, pictures too small, NaN and values outside [0, 1].
+    """
+    x, y = batch(reference), batch(decoded)
+    if x.shape[-2:] != y.shape[-2:] or len(x) != len(y):
+        raise ImageError(f"the pictures differ in size: {_size(x)} and {_size(y)}")
+    if min(x.shape[-2:]) < smallest:
+        raise ImageError(f"{_size(x)} is too small: both sides must be at least {smallest} pixels")
+    if colour or x.shape[1] != y.shape[1]:
+        x, y = (image.expand(-1, 3, -1, -1) for image in (x, y))
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    return x.to(dtype), y.to(dtype)
+
+
+def batch(image: object) -> Tensor:
+    """One picture or a batch -> (N, C, H, W) in [0, 1], C = 1 or 3, alpha laid over mid-gray.
+
+    Accepts a path, bytes, a file object, a PIL image, a `Picture`; numpy (H, W), (H, W, C) or
+    (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of any of these, of one size.
+    """
+    if isinstance(image, (list, tuple)):
+        if not image:
+            raise ImageError("the list of pictures is empty")
+        parts = [batch(item) for item in image]
+        if len({part.shape[1:] for part in parts}) > 1:
+            raise ImageError("the pictures of a batch differ in size or channels")
+        return torch.cat(parts)
+    if isinstance(image, Tensor):
+        tensor = _scaled(image)
+        tensor = tensor[None] if tensor.ndim == 2 else tensor
+        tensor = tensor[None] if tensor.ndim == 3 else tensor
+        expected = "(H, W), (C, H, W) or (N, C, H, W)"
+    elif isinstance(image, np.ndarray):
+        tensor = _scaled(_from_numpy(image))
+        tensor = tensor[:, :, None] if tensor.ndim == 2 else tensor
+        tensor = tensor[None] if tensor.ndim == 3 else tensor
+        tensor = tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+        expected = "(H, W), (H, W, C) or (N, H, W, C)"
+    else:
+        tensor = _scaled(_from_numpy(as_picture(image).pixels)).permute(2, 0, 1)[None]
+        expected = "(H, W, C)"
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 2, 3, 4) or 0 in tensor.shape:
+        shape = tuple(getattr(image, "shape", tensor.shape))
+        raise ImageError(f"expected an array of shape {expected} with 1..4 channels, got {shape}")
+    _check_values(tensor)
+    if tensor.shape[1] in (2, 4):
+        alpha = tensor[:, -1:]
+        tensor = tensor[:, :-1] * alpha + BACKGROUND * (1 - alpha)
+    return tensor
+
+
+def _from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor of the same values; uint16 as int32, which torch can compute with."""
+    if array.dtype == np.uint16:
+        return torch.from_numpy(array.astype(np.float64) / 65535)
+    if array.dtype not in (np.uint8, np.bool_) and not np.issubdtype(array.dtype, np.floating):
+        raise ImageError(f"expected uint8, uint16, bool or float samples, got {array.dtype}")
+    return torch.from_numpy(np.array(array))
+
+
+def _scaled(tensor: Tensor) -> Tensor:
+    """Integer samples as float64 in [0, 1]; floats as they are."""
+    if tensor.is_floating_point():
+        return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+    if tensor.dtype == torch.bool:
+        return tensor.double()
+    if tensor.dtype in (torch.uint8, torch.uint16):
+        return tensor.double() / torch.iinfo(tensor.dtype).max
+    raise ImageError(f"expected uint8, uint16, bool or float samples, got {tensor.dtype}")
+
+
+def _check_values(tensor: Tensor) -> None:
+    """Raise `ImageError` for NaN, infinities and values outside [0, 1]."""
+    low, high = (float(bound) for bound in torch.aminmax(tensor.detach()))
+    if low != low or high != high or low in (float("inf"), float("-inf")) or high == float("inf"):
+        raise ImageError("the picture holds NaN or infinite values")
+    if low < 0 or high > 1:
+        raise ImageError(f"float samples must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
+
+
+def _size(tensor: Tensor) -> str:
+    """Width x height, and how many if it is a batch."""
+    count = f"{len(tensor)} of " if len(tensor) > 1 else ""
+    return f"{count}{tensor.shape[-1]} x {tensor.shape[-2]} pixels"
