@@ -13,8 +13,8 @@ the Jacobian of the network f at one pixel:
   observation noise s0 = 4/255 (on [-1, 1]): F_ref = s0^2 mean sum_c J_c^2 and
   F_deg = F_ref + mean (J^T (ref - deg))^2; and the Fisher-Rao distance of the same Gaussians, as a
   root mean square: sqrt(1 / (2 P) sum_j (ln r_j)^2). Identical pictures score exactly 0. The KL
-  divergence would leave the few parameters of largest r to decide: as the fit of a photograph
-  improves from 40 to 54 dB it moves by 17 % for a blur, this distance by 3 % (docs/metrics.md).
+  divergence would leave the few parameters of largest r to decide: as a fit improves from 40 to
+  55 dB it moves by 9 % for a brighter picture, this distance by 2 % (docs/metrics.md).
 
 The network is the encoder's own PE-SIREN, fitted by the encoder's own code from a fixed seed. The
 paper starts from meta-learned weights; none exist here yet, so both variants start at random.

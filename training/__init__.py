@@ -1,0 +1,1 @@
+"""Scripts that made the weights and constants in the package; run by hand, never by tests."""
