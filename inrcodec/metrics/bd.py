@@ -1,0 +1,160 @@
+"""Bjøntegaard deltas: how much rate, or how much quality, one codec saves over another.
+
+    bd_rate((anchor_bpp, anchor_psnr), (test_bpp, test_psnr)).value      # -30.0: 30 % fewer bits
+    bd_metric((anchor_bpp, anchor_psnr), (test_bpp, test_psnr)).value    # +1.4: 1.4 dB more
+
+The package `bjontegaard` integrates (extra `research`); it only warns where curves hardly overlap
+and trusts its input, so both are checked here. Source: Herglotz et al., "Beyond Bjøntegaard: Limits
+of Video Compression Performance Comparisons", ICIP 2022.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inrcodec.errors import OptionError, RateError
+
+FEWEST_POINTS = {"akima": 4, "pchip": 3}
+"""Points each curve must keep, by interpolation method."""
+
+Curve = tuple[ArrayLike, ArrayLike]
+"""Rates (any unit, above 0) and the metric at each, in any order."""
+
+_Points = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A Bjøntegaard delta and what it rests on.
+
+    `value` is in percent for `bd_rate` (negative: the test codec needs fewer bits) and in units of
+    the metric for `bd_metric` (test minus anchor). `overlap` is the share of the shorter range, of
+    the metric or of the logarithm of the rate, that the curves have in common. `points` and
+    `dropped` count (anchor, test).
+    """
+
+    value: float
+    overlap: float
+    points: tuple[int, int]
+    dropped: tuple[int, int]
+
+
+def bd_rate(
+    anchor: Curve,
+    test: Curve,
+    *,
+    method: str = "akima",
+    higher_is_better: bool = True,
+    least_overlap: float = 0.5,
+) -> Delta:
+    """Mean rate difference of `test` over `anchor` at equal metric, in percent.
+
+    Dominated points are dropped. `higher_is_better` is False for a metric such as LPIPS. Raises
+    `RateError` if the curves cannot be compared and `OptionError` if an argument makes no sense.
+    """
+    first, second, dropped = _prepare(anchor, test, method, higher_is_better)
+    overlap = _overlap(first[1], second[1], least_overlap, "metric")
+    package = _package()
+    value = package.bd_rate(*first, *second, method, require_matching_points=False, min_overlap=0)
+    return Delta(float(value), overlap, (first[0].size, second[0].size), dropped)
+
+
+def bd_metric(
+    anchor: Curve,
+    test: Curve,
+    *,
+    method: str = "akima",
+    higher_is_better: bool = True,
+    least_overlap: float = 0.5,
+) -> Delta:
+    """Mean metric difference of `test` over `anchor` at equal rate, in units of the metric.
+
+    The mean is over the logarithm of the rate. Everything else is as for `bd_rate`; where lower is
+    better, a negative value is an improvement.
+    """
+    first, second, dropped = _prepare(anchor, test, method, higher_is_better)
+    overlap = _overlap(np.log10(first[0]), np.log10(second[0]), least_overlap, "log-rate")
+    package = _package()
+    value = package.bd_psnr(*first, *second, method, require_matching_points=False, min_overlap=0)
+    sign = 1 if higher_is_better else -1
+    return Delta(sign * float(value), overlap, (first[0].size, second[0].size), dropped)
+
+
+def pareto_front(rates: NDArray[np.float64], metric: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices of the points no other beats in rate and metric (higher is better), by rate.
+
+    Along them both rate and metric strictly increase.
+    """
+    order = np.lexsort((-metric, rates))
+    earlier = np.maximum.accumulate(np.concatenate([[-np.inf], metric[order][:-1]]))
+    return order[metric[order] > earlier]
+
+
+def _prepare(
+    anchor: Curve, test: Curve, method: str, higher_is_better: bool
+) -> tuple[_Points, _Points, tuple[int, int]]:
+    """Both curves checked, sorted and thinned to their fronts; how many points each lost."""
+    if method not in FEWEST_POINTS:
+        raise OptionError(f"unknown method {method!r}; known: {', '.join(FEWEST_POINTS)}")
+    fronts, dropped = [], []
+    for name, curve in (("anchor", anchor), ("test", test)):
+        rates, metric = _checked(name, curve)
+        metric = metric if higher_is_better else -metric
+        kept = pareto_front(rates, metric)
+        if kept.size < FEWEST_POINTS[method]:
+            lowest, highest = rates.argmin(), rates.argmax()
+            wrong_way = metric[highest] < metric[lowest]
+            hint = "; it gets worse with rate: is higher_is_better right?" if wrong_way else ""
+            raise RateError(
+                f"the {name} curve keeps {kept.size} of {rates.size} points, and {method} needs "
+                f"{FEWEST_POINTS[method]} that rise in both rate and metric{hint}"
+            )
+        fronts.append((rates[kept], metric[kept]))
+        dropped.append(rates.size - kept.size)
+    return fronts[0], fronts[1], (dropped[0], dropped[1])
+
+
+def _checked(name: str, curve: Curve) -> _Points:
+    """Rates and metric of a curve as float64 vectors of one length; raises `OptionError`."""
+    rates, metric = (np.asarray(values, np.float64) for values in curve)
+    if rates.ndim != 1 or rates.shape != metric.shape or not rates.size:
+        raise OptionError(
+            f"the {name} curve needs as many rates as metric values, "
+            f"got shapes {rates.shape} and {metric.shape}"
+        )
+    if not (np.isfinite(rates).all() and (rates > 0).all()):
+        raise OptionError(f"the rates of the {name} curve must be finite and above 0")
+    if not np.isfinite(metric).all():
+        raise OptionError(f"the metric of the {name} curve must be finite")
+    return rates, metric
+
+
+def _overlap(
+    first: NDArray[np.float64], second: NDArray[np.float64], least: float, axis: str
+) -> float:
+    """Length in common over the shorter length of two rising vectors; `RateError` below `least`."""
+    if not 0 < least <= 1:
+        raise OptionError(f"least_overlap must be above 0 and at most 1, got {least}")
+    common = min(first[-1], second[-1]) - max(first[0], second[0])
+    share = float(max(0.0, common) / min(first[-1] - first[0], second[-1] - second[0]))
+    if share < least or share == 0:
+        raise RateError(
+            f"the {axis} ranges overlap by {share:.0%} of the shorter one, less than {least:.0%}: "
+            f"[{first[0]:.4g}, {first[-1]:.4g}] and [{second[0]:.4g}, {second[-1]:.4g}]"
+        )
+    return share
+
+
+def _package() -> Any:
+    """The package `bjontegaard`, loaded at first use because it brings matplotlib."""
+    try:
+        return importlib.import_module("bjontegaard")
+    except ImportError:
+        raise OptionError(
+            "Bjøntegaard deltas need the package bjontegaard: pip install 'inrcodec[research]'"
+        ) from None
