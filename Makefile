@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: help demo test test-slow fuzz lint vectors clean
 
 help:
-	@echo "make demo       encode and decode a real photograph, print size and PSNR"
+	@echo "make demo       encode and decode a real photograph, write a report page"
 	@echo "make test       the test suite (minutes)"
 	@echo "make test-slow  the long tests: 20,000 mutated files and long fits"
 	@echo "make fuzz       20,000 mutated files, by themselves"

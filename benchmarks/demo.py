@@ -1,4 +1,4 @@
-"""`make demo`: a real photograph to a file and back, with sizes and quality."""
+"""`make demo`: a real photograph to a file and back, with sizes, quality and a report page."""
 
 import time
 from pathlib import Path
@@ -9,6 +9,9 @@ from skimage import data
 import inrcodec
 from inrcodec.image_input import read_image
 from inrcodec.image_output import image_bytes
+from inrcodec.metrics.report.evaluation import Evaluation
+from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.page import to_html
 from inrcodec.pixels import psnr
 
 FOLDER = Path("demo")
@@ -37,6 +40,15 @@ def main() -> None:
     print(f"model      {about.model}, {about.parameters} parameters")
     print(f"quality    {psnr(pixels, picture.pixels):.2f} dB PSNR")
     print(f"time       encode {encoded - started:.1f} s, decode {elapsed:.2f} s")
+    print("Writing a report, with JPEG, WebP and AVIF at the same size ...")
+    judging = Evaluation(
+        File(original.name, original.read_bytes()), [File(coded.name, coded.read_bytes())]
+    )
+    for step in judging:
+        print(f"  {step}")
+    report = FOLDER / "report.html"
+    report.write_text(to_html(judging.finish()), "utf-8")
+    print(f"report     {report}   open it in a browser")
 
 
 if __name__ == "__main__":

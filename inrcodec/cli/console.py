@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -58,17 +59,56 @@ def _one_line(message: object) -> str:
 
 
 def print_json(value: Any) -> None:
-    """A result as JSON on stdout; infinities and NaN become null."""
+    """A result as JSON on stdout; infinities become "inf" and "-inf", NaN null."""
     print(json.dumps(_finite(value), indent=2))  # noqa: T201
 
 
 def _finite(value: Any) -> Any:
-    """`value` with every float that JSON cannot say replaced by None."""
+    """`value` with every float that JSON cannot say replaced by what `float` parses, or None."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
+
+
+def table(rows: Sequence[Sequence[str]], alignment: str) -> str:
+    """Rows as aligned columns; `alignment` has "<" or ">" for each column."""
+    cells = [[_one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, alignment, widths, strict=True))
+        for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    """The words of an option like "psnr,ssim"; None stays None."""
+    if text is None:
+        return None
+    found = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not found:
+        raise OptionError(f"expected names with commas between them, got {text!r}")
+    return found
+
+
+def follow(steps: Iterable[str], total: int) -> None:
+    """Run through the steps of a long job, on a terminal with a bar that names each."""
+    if not sys.stderr.isatty():
+        for _ in steps:
+            pass
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        for number, step in enumerate(steps):
+            bar.update(task, completed=number, description=_one_line(step))
 
 
 def read_input(path: str) -> bytes:

@@ -14,9 +14,12 @@ import typer
 
 from inrcodec import __version__
 from inrcodec.cli import console
+from inrcodec.cli.compare import compare
 from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
+from inrcodec.cli.metrics import metrics
+from inrcodec.cli.report import report
 from inrcodec.errors import InrCodecError
 
 OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
@@ -28,6 +31,10 @@ Examples:
   inrcodec decode photo.inr -o photo.png --scale 2
 
   inrcodec info photo.inr
+
+  inrcodec report photo.png photo.inr
+
+  inrcodec compare photo.png photo.inr --metrics psnr,ssim
 """
 
 app = typer.Typer(
@@ -40,6 +47,9 @@ app = typer.Typer(
 app.command()(encode)
 app.command()(decode)
 app.command()(info)
+app.command()(report)
+app.command()(compare)
+app.command()(metrics)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,152 @@
+"""`inrcodec report`: how good a file is, as a page for people or numbers for programs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.errors import OptionError
+
+if TYPE_CHECKING:
+    from inrcodec.metrics.report.files import File
+    from inrcodec.metrics.report.records import Report
+
+DEFAULT_OUTPUT = "report.html"
+
+
+def report(
+    reference: Annotated[str, typer.Argument(help="The picture as it was.", metavar="REFERENCE")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="What it became: .inr files or images; - for stdin.", metavar="FILE..."
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help=f"The page (default: {DEFAULT_OUTPUT}), - for stdout."),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(help="Names with commas, or all; `inrcodec metrics` lists them."),
+    ] = None,
+    codecs: Annotated[
+        str | None,
+        typer.Option(
+            help="Codecs to bring to the first file's size (default: jpeg,webp,avif), or none."
+        ),
+    ] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Fetch weights of learned metrics.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing page.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON on stdout; a page only with -o.")
+    ] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="A table on stdout; a page only with -o.")
+    ] = False,
+) -> None:
+    """Judge files against the picture they were made from, beside other codecs of the same size.
+
+    Examples:
+
+      inrcodec report photo.png photo.inr                    writes report.html
+
+      inrcodec report photo.png small.inr large.inr -o rates.html
+
+      inrcodec report photo.png photo.inr other.avif --codecs jpeg,jpeg2000
+
+      inrcodec report photo.png photo.inr --metrics psnr,ssim --codecs none --json
+
+    The page is one file and needs no network. AVIF takes most of the time.
+    """
+    from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
+
+    if as_json and as_markdown:
+        raise OptionError("give --json or --markdown, not both")
+    path = output if output or as_json or as_markdown else DEFAULT_OUTPUT
+    if path == "-" and (as_json or as_markdown):
+        raise OptionError("the page and the numbers would both go to stdout; name a file with -o")
+    if path is not None:
+        path = _page_path(path, [reference, *inputs], force)
+    names = labels([reference, *inputs])
+    options = ReportOptions(
+        metrics=console.words(metrics),
+        codecs=() if codecs == "none" else console.words(codecs),
+        allow_download=allow_download,
+        threads=threads,
+        command=_command(names, metrics, codecs, threads),
+    )
+    _limit_avif_decoder(threads or 1)
+    first, *others = read_files([reference, *inputs], names)
+    job = Evaluation(first, others, options)
+    console.follow(job, job.steps)
+    _deliver(job.finish(), path, as_json, as_markdown)
+
+
+def _limit_avif_decoder(threads: int) -> None:
+    """Pillow decodes AVIF on every core unless told otherwise; times are compared here."""
+    from PIL import AvifImagePlugin
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = threads
+
+
+def labels(paths: list[str]) -> list[str]:
+    """Names for people: without folders, unless two would be called the same."""
+    names = ["stdin" if path == "-" else Path(path).name for path in paths]
+    longer = [path if path == "-" else str(Path(*Path(path).parts[-2:])) for path in paths]
+    names = [
+        long if names.count(name) > 1 else name for name, long in zip(names, longer, strict=True)
+    ]
+    return ["".join(c if c.isprintable() else "\ufffd" for c in name) for name in names]
+
+
+def read_files(paths: list[str], names: list[str]) -> list[File]:
+    """The bytes of every file under its name; raises `InputError`."""
+    from inrcodec.metrics.report.files import File
+
+    if paths.count("-") > 1:
+        raise OptionError("only one input can come from stdin")
+    return [File(name, console.read_input(path)) for path, name in zip(paths, names, strict=True)]
+
+
+def _page_path(path: str, inputs: list[str], force: bool) -> str:
+    """Where the page goes, checked against every input before any work."""
+    if os.path.isdir(path):
+        path = os.path.join(path, DEFAULT_OUTPUT)
+    for name in inputs:
+        console.outputs_for([name], path, ".html", force, False)
+    return path
+
+
+def _command(names: list[str], metrics: str | None, codecs: str | None, threads: int | None) -> str:
+    """The command that measures the same, with file names but no folders."""
+    words = ["inrcodec", "report", *names]
+    for option, value in (("--metrics", metrics), ("--codecs", codecs), ("--threads", threads)):
+        words += [] if value is None else [option, str(value)]
+    return shlex.join(words)
+
+
+def _deliver(done: Report, path: str | None, as_json: bool, as_markdown: bool) -> None:
+    """Write the page and print the numbers, as asked for."""
+    from inrcodec.metrics.report.text import left_out, to_dict, to_markdown
+
+    for reason in left_out(done):
+        console.note(f"left out: {reason}")
+    if path is not None:
+        from inrcodec.metrics.report.page import to_html
+
+        page = to_html(done).encode("utf-8", "replace")
+        console.write_output(path, page)
+        console.note(f"{done.versions[0].name} -> {path}: {len(page)} bytes")
+    if as_json:
+        console.print_json(to_dict(done))
+    if as_markdown:
+        console.show(to_markdown(done))

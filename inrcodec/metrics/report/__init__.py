@@ -1,0 +1,1 @@
+"""The quality report: files judged against their reference, as records, a page, text or JSON."""

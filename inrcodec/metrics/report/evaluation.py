@@ -1,0 +1,274 @@
+"""Judge files against their reference: everything a report says, as records.
+
+    report = evaluate(File("a.png", reference), [File("a.inr", data)])
+    report.versions[0].metrics["psnr"]
+
+The first file is the one the report is about: reference codecs are brought to its size. Rendering
+lives elsewhere: `page.to_html`, `text.to_markdown` and `text.to_dict` see the records of
+`records.py` alone. Importing this imports neither torch nor a metric.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import PIL
+
+from inrcodec import __version__
+from inrcodec.errors import OptionError, RateError
+from inrcodec.metrics import weights
+from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS, Judge, Metric, metric
+from inrcodec.metrics.report.files import File, check_same_size, describe, open_file
+from inrcodec.metrics.report.records import Report, Version
+from inrcodec.pixels import Picture
+
+if TYPE_CHECKING:
+    from inrcodec.metrics.baselines import Attempt, Coded
+
+DEFAULT_CODECS = ("jpeg", "webp", "avif")
+PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
+"""Of these the first that is available belongs to the default metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What to measure. `metrics` None: the default ones; "all" among them: whatever is available.
+
+    `codecs` None: the default ones that this machine has. `command` is shown in the page.
+    """
+
+    metrics: tuple[str, ...] | None = None
+    codecs: tuple[str, ...] | None = None
+    allow_download: bool = False
+    threads: int | None = None
+    command: str = ""
+
+
+def evaluate(
+    reference: File, files: Sequence[File], options: ReportOptions | None = None
+) -> Report:
+    """Decode and judge `files` against `reference`; raises `InrCodecError`."""
+    job = Evaluation(reference, files, options)
+    for _ in job:
+        pass
+    return job.finish()
+
+
+@dataclass(slots=True)
+class _Measured:
+    """What an evaluation has so far."""
+
+    versions: list[Version] = field(default_factory=list)
+    codecs: list[Version] = field(default_factory=list)
+    curve: list[Version] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    prepare_s: float = 0.0
+
+
+class Evaluation:
+    """The same step by step: iterating yields what is done next, `finish` returns the report.
+
+    Unknown names, unreadable files and sizes that differ are refused at once, before any work.
+    """
+
+    def __init__(
+        self, reference: File, files: Sequence[File], options: ReportOptions | None = None
+    ) -> None:
+        self._options = options = options or ReportOptions()
+        self._files = tuple(files)
+        if not files:
+            raise OptionError("a report needs at least one file beside the reference")
+        self._measured = _Measured()
+        self._codecs = self._usable_codecs(options.codecs)
+        wanted = default_metrics(options.allow_download)
+        if options.metrics is not None:
+            wanted = [metric(n).name for n in options.metrics if n != "all"]
+            wanted += METRICS if "all" in options.metrics else []
+        self._reference = open_file(reference, threads=options.threads)
+        for file in files:
+            if about := describe(file):
+                check_same_size(self._reference, file, (about.width, about.height))
+        self._names, self.unavailable = usable_metrics(
+            wanted, self._reference.picture, options.allow_download
+        )
+        self._judge: Judge
+
+    @property
+    def steps(self) -> int:
+        """How many steps iterating yields."""
+        return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
+
+    def __iter__(self) -> Iterator[str]:
+        yield "metrics: preparing"
+        self._prepare()
+        for file in self._files:
+            yield f"{file.name}: decoding and judging"
+            self._measured.versions.append(self._judged(file))
+        for name in self._codecs:
+            tried: dict[int, Attempt] = {}
+            for size in self._target_sizes():
+                yield f"{name}: encoding to {size} bytes"
+                self._add_codec(name, size, tried)
+
+    def finish(self) -> Report:
+        """The report, once iterated to the end."""
+        done = self._measured
+        return Report(
+            reference=self._reference.file,
+            picture=self._reference.picture,
+            versions=tuple(done.versions),
+            codecs=tuple(done.codecs),
+            curve=tuple(done.curve),
+            metrics=tuple(METRICS[name] for name in self._names),
+            unavailable=self.unavailable,
+            failures=done.failures,
+            notes=self._judge.notes(),
+            prepare_s=done.prepare_s,
+            threads=self._threads(),
+            software=_software(bool(self._codecs)),
+            command=self._options.command,
+        )
+
+    def _target_sizes(self) -> list[int]:
+        """Bytes to bring the codecs to: those of the first file, then of every other .inr file."""
+        others = [len(file.data) for file in self._files[1:] if file.is_inr()]
+        return list(dict.fromkeys([len(self._files[0].data), *others]))
+
+    def _usable_codecs(self, wanted: Sequence[str] | None) -> list[str]:
+        """The codecs asked for; missing ones are an `OptionError` unless nobody asked for them."""
+        if wanted is not None and not wanted:
+            return []
+        from inrcodec.metrics.baselines import available_codecs, codec_named
+
+        if wanted is not None:
+            return [codec_named(name).name for name in dict.fromkeys(wanted)]
+        missing = available_codecs()
+        for name in DEFAULT_CODECS:
+            if missing[name] is not None:
+                self._measured.failures[name] = f"{name} is not available: {missing[name]}"
+        return [name for name in DEFAULT_CODECS if missing[name] is None]
+
+    def _threads(self) -> int:
+        """Threads that torch uses."""
+        from inrcodec.codec.runtime import DEFAULT_THREADS
+
+        return self._options.threads or DEFAULT_THREADS
+
+    def _prepare(self) -> None:
+        """Make the judge, which fits networks and loads weights."""
+        from inrcodec.codec.runtime import torch_threads
+
+        started = time.perf_counter()
+        with torch_threads(self._options.threads):
+            self._judge = Judge(
+                self._reference.picture,
+                self._names,
+                allow_download=self._options.allow_download,
+            )
+        self._measured.prepare_s = time.perf_counter() - started
+
+    def _score(self, picture: Picture) -> tuple[dict[str, float], float]:
+        """The metrics of one picture, and the seconds they took."""
+        from inrcodec.codec.runtime import torch_threads
+
+        started = time.perf_counter()
+        with torch_threads(self._options.threads):
+            scores = self._judge.score(picture)
+        return scores, time.perf_counter() - started
+
+    def _judged(self, file: File) -> Version:
+        """One file, decoded and scored."""
+        opened = open_file(file, threads=self._options.threads)
+        picture = opened.picture
+        check_same_size(self._reference, file, (picture.width, picture.height))
+        scores, elapsed = self._score(picture)
+        return Version(
+            name=file.name,
+            title=file.name,
+            kind="image" if opened.about is None else "inr",
+            data=file.data,
+            picture=picture,
+            metrics=scores,
+            decode_s=opened.decode_s,
+            metrics_s=elapsed,
+            about=opened.about,
+        )
+
+    def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
+        """One reference codec at one size, or the reason why there is none."""
+        from inrcodec.metrics.baselines import encode_to_size
+
+        primary = size == len(self._files[0].data)
+        try:
+            coded = encode_to_size(name, self._reference.picture.pixels, size, tried=tried)
+        except (RateError, OptionError) as error:
+            if primary:
+                self._measured.failures[name] = str(error)
+            return
+        scores, elapsed = self._score(Picture(coded.pixels))
+        version = _codec_version(coded, scores, elapsed)
+        (self._measured.codecs if primary else self._measured.curve).append(version)
+
+
+def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Version:
+    """A codec's file as a version of the picture."""
+    from inrcodec.metrics.baselines import codec_named
+
+    return Version(
+        name=coded.codec,
+        title=codec_named(coded.codec).title,
+        kind="codec",
+        data=coded.data,
+        picture=Picture(coded.pixels),
+        metrics=scores,
+        decode_s=coded.decode_s,
+        metrics_s=elapsed,
+        encode_s=coded.encode_s,
+        setting=coded.quality,
+    )
+
+
+def default_metrics(allow_download: bool = False) -> list[str]:
+    """What a report measures unless told: PSNR, SSIM, MS-SSIM, IEM, and LPIPS where it can."""
+    found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
+    found += PERCEPTUAL[:1] if allow_download else ()
+    return [*DEFAULT_METRICS, *found[:1], "iem"]
+
+
+def usable_metrics(
+    wanted: Sequence[str], picture: Picture, allow_download: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """The names of metrics that can judge this picture, and why the others cannot."""
+    reasons = {name: refusal(METRICS[name], picture, allow_download) for name in wanted}
+    return (
+        [name for name, reason in reasons.items() if reason is None],
+        {name: reason for name, reason in reasons.items() if reason is not None},
+    )
+
+
+def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> str | None:
+    """Why this metric cannot judge this picture; None if it can."""
+    if min(picture.width, picture.height) < metric.smallest_side:
+        return f"needs sides of at least {metric.smallest_side} pixels"
+    reason = metric.unavailable()
+    if reason is not None and allow_download:
+        names = metric.weights
+        if all(weights.locate(name) or weights.WEIGHTS[name].url for name in names):
+            return None
+    return reason
+
+
+def _software(with_codecs: bool) -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    import torch
+
+    found = {"inrcodec": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
+    if with_codecs:
+        from inrcodec.metrics.baselines import library_versions
+
+        found |= library_versions()
+    return found | {"python": platform.python_version(), "system": platform.system()}

@@ -1,0 +1,84 @@
+"""Files to judge: .inr files and ordinary images alike, as bytes and as pixels."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from inrcodec.codec.bitstream import SIGNATURE
+from inrcodec.codec.info import FileInfo, info
+from inrcodec.errors import FormatError, ImageError
+from inrcodec.image_input import read_image
+from inrcodec.pixels import Picture
+
+EXTENSIONS = (".inr", ".nif")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The bytes of a file, under the name by which people know it."""
+
+    name: str
+    data: bytes
+
+    def is_inr(self) -> bool:
+        """Whether the bytes, or else the name, say that a network is inside."""
+        return self.data.startswith(SIGNATURE) or self.name.lower().endswith(EXTENSIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A decoded file. `about` is what a .inr file says about itself, None for other images."""
+
+    file: File
+    picture: Picture
+    about: FileInfo | None
+    decode_s: float
+
+
+def describe(file: File) -> FileInfo | None:
+    """What a .inr file says about itself, None for other images; neither is decoded.
+
+    Raises `FormatError` for a damaged file.
+    """
+    try:
+        return info(file.data) if file.is_inr() else None
+    except FormatError as error:
+        raise _named(error, file) from None
+
+
+def open_file(file: File, *, threads: int | None = None) -> Opened:
+    """Decode a file; raises `FormatError` for a damaged .inr, `ImageError` for other images."""
+    about = describe(file)
+    started = time.perf_counter()
+    if about is None:
+        try:
+            picture = read_image(file.data)
+        except ImageError as error:
+            reason = str(error).removeprefix("the image data: ")
+            raise ImageError(f"{file.name}: {reason}") from None
+    else:
+        from inrcodec.codec.decoder import decode_picture
+
+        started = time.perf_counter()  # loading torch is no part of decoding
+        try:
+            picture = decode_picture(file.data, threads=threads)
+        except FormatError as error:
+            raise _named(error, file) from None
+    return Opened(file, picture, about, time.perf_counter() - started)
+
+
+def check_same_size(reference: Opened, other: File, size: tuple[int, int]) -> None:
+    """Raise `ImageError`, naming both, unless `other` is as wide and high as `reference`."""
+    wanted = reference.picture.width, reference.picture.height
+    if size != wanted:
+        raise ImageError(
+            f"the pictures differ in size: {reference.file.name} has {wanted[0]} x {wanted[1]} "
+            f"pixels, {other.name} {size[0]} x {size[1]}"
+        )
+
+
+def _named(error: FormatError, file: File) -> FormatError:
+    """The same error with the file's name in front."""
+    error.args = (f"{file.name}: {error}",)
+    return error

@@ -1,0 +1,60 @@
+"""HTML and SVG that what they show cannot break: text is escaped unless it is `Markup`."""
+
+from __future__ import annotations
+
+from html import escape
+
+VOID = {"img", "input", "br", "meta"}
+
+
+class Markup(str):
+    """Text that is already HTML."""
+
+    __slots__ = ()
+
+
+Attribute = str | int | float | bool | None
+
+
+def element(tag: str, *children: str | None, **attributes: Attribute) -> Markup:
+    """One element. Children are escaped unless `Markup`; None is left out, as are false attributes.
+
+    Attribute names: a trailing underscore is dropped (`class_`), others become hyphens
+    (`aria_label`). Colours of SVG come from classes, since the page forbids style attributes.
+    """
+    pairs = (
+        f" {name.rstrip('_').replace('_', '-')}"
+        + ("" if value is True else f'="{escape(_plain(value))}"')
+        for name, value in attributes.items()
+        if value is not None and value is not False
+    )
+    opening = f"<{tag}{''.join(pairs)}>"
+    return Markup(opening if tag in VOID else f"{opening}{joined(*children)}</{tag}>")
+
+
+def joined(*children: str | None) -> Markup:
+    """The children one after the other, escaped unless `Markup`."""
+    return Markup("".join(c if isinstance(c, Markup) else escape(c or "") for c in children))
+
+
+def table(head: list[str], rows: list[list[str]], *, class_: str | None = None) -> Markup:
+    """A table whose first column names its rows, in a box of its own that scrolls."""
+    columns = [element("th", element("span", cell), scope="col") for cell in head]
+    lines = [
+        element("tr", element("th", row[0], scope="row"), *(_cell(cell) for cell in row[1:]))
+        for row in rows
+    ]
+    body = element("tbody", *lines)
+    whole = element("table", element("thead", element("tr", *columns)), body, class_=class_)
+    return element("div", whole, class_="scroll", tabindex=0, role="group", aria_label="Table")
+
+
+def _cell(content: str) -> Markup:
+    """A table cell; content that is a cell already stays as it is."""
+    is_cell = isinstance(content, Markup) and content.startswith("<td")
+    return Markup(content) if is_cell else element("td", content)
+
+
+def _plain(value: Attribute) -> str:
+    """An attribute's value; floats to two digits, enough for a drawing."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

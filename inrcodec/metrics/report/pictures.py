@@ -1,0 +1,156 @@
+"""The pictures of a report as data URIs: exact where pixels are judged, small where they can be.
+
+The reference and the decoded .inr files are lossless WebP. A JPEG, WebP or AVIF file that holds
+nothing but its picture is embedded as it is, other files as lossless WebP. Of pictures over
+`LARGE_PIXELS` the page shows smaller copies, and one crop at full size.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inrcodec.metrics.report.records import Report, Version
+from inrcodec.pixels import Picture
+
+LARGE_PIXELS = 2_000_000
+COPY_PIXELS = 1_500_000
+COPY_QUALITY = 90
+CROP = (360, 270)
+BROWSER_FORMATS = {"JPEG": "jpeg", "WEBP": "webp", "AVIF": "avif"}
+MAX_WEBP_SIDE = 16383
+
+LOSSLESS = "shown lossless"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture as a data URI, how it was embedded, and for large pictures a crop of it."""
+
+    uri: str
+    note: str
+    crop_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """All pictures of a report: first the reference, then every version and codec.
+
+    `width` x `height` is the size embedded, `crop` the corner and size of what is shown side by
+    side, in pixels of the reference, `crop_zoom` how often each of them is repeated: more than once
+    where the crop is a whole small picture.
+    """
+
+    width: int
+    height: int
+    is_copy: bool
+    crop: tuple[int, int, int, int]
+    crop_zoom: int
+    pictures: tuple[Shown, ...]
+
+
+def gallery(report: Report) -> Gallery:
+    """Embed every picture of a report."""
+    versions = [*report.versions, *report.codecs]
+    full = [eight_bit(report.picture), *(eight_bit(version.picture) for version in versions)]
+    width, height = full[0].size
+    is_copy = width * height > LARGE_PIXELS
+    copies = full
+    if is_copy:
+        scale = (COPY_PIXELS / (width * height)) ** 0.5
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        copies = [image.resize(size, Image.Resampling.BOX) for image in full]
+    crop = _worst_crop(copies, width, height)
+    shown = [Shown(data_uri(image), LOSSLESS) for image in copies[:1]]
+    for number, (image, version) in enumerate(zip(copies[1:], versions, strict=True)):
+        exact = number == 0 or version.kind == "inr" or not is_copy
+        shown.append(_embedded(image, version, exact, is_copy))
+    if is_copy:
+        x, y, wide, high = crop
+        parts = [data_uri(image.crop((x, y, x + wide, y + high))) for image in full]
+        shown = [Shown(s.uri, s.note, part) for s, part in zip(shown, parts, strict=True)]
+    zoom = max(1, min(CROP[0] // width, CROP[1] // height))
+    return Gallery(*copies[0].size, is_copy, crop, zoom, tuple(shown))
+
+
+def eight_bit(picture: Picture) -> Image.Image:
+    """The samples as an 8-bit PIL image, without profiles: every picture is shown alike."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels)
+
+
+def data_uri(image: Image.Image, quality: int | None = None) -> str:
+    """The image as a data URI: lossless, or WebP at this quality."""
+    out = io.BytesIO()
+    kind = "webp" if max(image.size) <= MAX_WEBP_SIDE else "png"
+    if kind == "png":
+        image.save(out, "PNG", optimize=True)
+    elif quality is None:
+        image.save(out, "WEBP", lossless=True, exact=True, quality=75, method=4)
+    else:
+        image.save(out, "WEBP", quality=quality)
+    return _uri(out.getvalue(), kind)
+
+
+def _uri(data: bytes, kind: str) -> str:
+    """A data URI of an image file."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _embedded(image: Image.Image, version: Version, exact: bool, is_copy: bool) -> Shown:
+    """One version, by the rules of this module."""
+    kind = None if is_copy else _browser_format(version)
+    if kind is not None:
+        return Shown(_uri(version.data, kind), "shown by your browser's own decoder")
+    if exact:
+        return Shown(data_uri(image), LOSSLESS)
+    return Shown(data_uri(image, COPY_QUALITY), f"copy shown as WebP, quality {COPY_QUALITY}")
+
+
+def _browser_format(version: Version) -> str | None:
+    """The subtype of a file that any browser shows as Pillow does and that holds nothing else."""
+    picture = version.picture
+    if version.kind == "inr" or picture.bit_depth != 8:
+        return None
+    if picture.icc or picture.exif or picture.xmp:
+        return None
+    try:
+        with Image.open(io.BytesIO(version.data)) as image:
+            if image.mode not in ("L", "RGB", "RGBA") or getattr(image, "n_frames", 1) > 1:
+                return None
+            return BROWSER_FORMATS.get(image.format or "")
+    except OSError:
+        return None  # a format that Pillow does not know, such as JPEG XL
+
+
+def _worst_crop(
+    copies: Sequence[Image.Image], width: int, height: int
+) -> tuple[int, int, int, int]:
+    """Where all versions together differ most from the reference: x, y, width, height."""
+    wide, high = min(CROP[0], width), min(CROP[1], height)
+    samples = [np.asarray(image.convert("RGB"), np.float32) for image in copies]
+    columns, rows = copies[0].size
+    error = np.zeros((rows, columns), np.float64)
+    for other in samples[1:]:
+        error += np.square(samples[0] - other).sum(2)
+    window = max(1, high * rows // height), max(1, wide * columns // width)
+    sums = _window_sums(error, *window)
+    y, x = divmod(int(sums.argmax()), sums.shape[1])
+    left, top = round(x * width / columns), round(y * height / rows)
+    return min(left, width - wide), min(top, height - high), wide, high
+
+
+def _window_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+    """Sums over every window of this size, by its top left corner."""
+    total = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    high: NDArray[np.float64] = total[rows:] - total[:-rows]
+    wide: NDArray[np.float64] = high[:, columns:] - high[:, :-columns]
+    return wide

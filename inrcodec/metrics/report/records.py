@@ -1,0 +1,71 @@
+"""What a report says, as records: all that rendering sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inrcodec.codec.info import FileInfo
+from inrcodec.metrics.registry import Metric
+from inrcodec.metrics.report.files import File
+from inrcodec.pixels import Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Version:
+    """The picture as one file has it.
+
+    `kind` is "inr", "image" (any other file) or "codec" (made by a reference codec to compare).
+    `setting` is the quality on a codec's own scale; `encode_s` is known for codecs alone.
+    """
+
+    name: str
+    title: str
+    kind: str
+    data: bytes
+    picture: Picture
+    metrics: Mapping[str, float]
+    decode_s: float
+    metrics_s: float
+    encode_s: float | None = None
+    setting: float | None = None
+    about: FileInfo | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.data)
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of the whole file for each pixel."""
+        return 8 * len(self.data) / (self.picture.width * self.picture.height)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Report:
+    """All that was measured. `versions[0]` is what the report is about.
+
+    `codecs` are reference codecs at the size of `versions[0]`, `curve` the same at the sizes of the
+    other .inr files. `unavailable` says of metrics why they are missing, `failures` of codecs, in a
+    sentence.
+    """
+
+    reference: File
+    picture: Picture
+    versions: tuple[Version, ...]
+    codecs: tuple[Version, ...]
+    curve: tuple[Version, ...]
+    metrics: tuple[Metric, ...]
+    unavailable: Mapping[str, str]
+    failures: Mapping[str, str]
+    notes: Mapping[str, Mapping[str, float]]
+    prepare_s: float
+    threads: int
+    software: Mapping[str, str]
+    command: str
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the reference's samples, uncompressed."""
+        return int(self.picture.pixels.nbytes)

@@ -1,0 +1,208 @@
+"""The sections of a report's page that hold numbers: tables, charts, anatomy, measurements."""
+
+from __future__ import annotations
+
+import math
+
+from inrcodec.codec.info import FileInfo
+from inrcodec.metrics.registry import METRICS, Metric
+from inrcodec.metrics.report.charts import STYLES, Point, Series, bar, chart, legend, swatch
+from inrcodec.metrics.report.markup import Markup, element, joined, table
+from inrcodec.metrics.report.records import Report, Version
+from inrcodec.metrics.report.text import best, label, sections, shown
+
+KINDS = ("parameters", "header", "signature", "end", "icc", "exif", "xmp")
+
+
+def metric_table(report: Report) -> Markup:
+    """A row a metric, a column a version, the best of each row marked."""
+    versions = [*report.versions, *report.codecs]
+    rows = [
+        ["Bytes", *(f"{version.size_bytes:,}" for version in versions)],
+        ["Bits per pixel", *(f"{version.bits_per_pixel:.3f}" for version in versions)],
+    ]
+    rows += [_metric_row(metric, versions) for metric in report.metrics]
+    rows += [
+        [_metric_name(METRICS[name]), _missing(why, len(versions))]
+        for name, why in report.unavailable.items()
+    ]
+    notes = [
+        element("li", f"{METRICS[name].title}: {key.replace('_', ' ')} {value:.4g}")
+        for name, values in report.notes.items()
+        for key, value in values.items()
+    ]
+    marked = any(best(metric, versions) for metric in report.metrics)
+    return element(
+        "section",
+        element("h2", "Metrics"),
+        table(["", *(version.title for version in versions)], rows, class_="metrics"),
+        element(
+            "p",
+            "↑ higher is better, ↓ lower is better.",
+            " ★ marks the best of a row; mind that sizes may differ." if marked else None,
+            class_="small",
+        ),
+        element("ul", *notes, class_="small") if notes else None,
+        id="metrics",
+    )
+
+
+def _metric_row(metric: Metric, versions: list[Version]) -> list[str]:
+    """One metric over all versions."""
+    winners = best(metric, versions)
+    cells = []
+    for number, version in enumerate(versions):
+        text = shown(metric, version.metrics[metric.name])
+        star = element("span", "★", class_="star", role="img", aria_label="best")
+        won = number in winners
+        cells.append(element("td", star if won else None, text, class_="best" if won else None))
+    return [_metric_name(metric), *cells]
+
+
+def _missing(why: str, columns: int) -> Markup:
+    """The cell of a metric that was asked for and cannot be had."""
+    return element("td", f"not available: {why}", colspan=columns, class_="missing")
+
+
+def _metric_name(metric: Metric) -> Markup:
+    """A metric's label and what it means."""
+    return joined(element("b", label(metric)), element("span", metric.meaning, class_="meaning"))
+
+
+def rate_distortion(report: Report) -> Markup | None:
+    """A chart for each metric, of which the page shows one; None for files of one size."""
+    if len({version.size_bytes for version in report.versions}) < 2:
+        return None
+    versions = [*report.versions, *report.codecs, *report.curve]
+    drawn = [m for m in report.metrics if any(math.isfinite(v.metrics[m.name]) for v in versions)]
+    if not drawn:
+        return None
+    options = [element("option", label(metric), value=metric.name) for metric in drawn]
+    select = element("select", *options, id="chart-metric")
+    charts = [_chart(metric, versions, hidden=metric != drawn[0]) for metric in drawn]
+    return element(
+        "section",
+        element("h2", "Rate and distortion"),
+        element("label", element("span", "Metric"), " ", select, class_="choice toolbar"),
+        *charts,
+        id="rate-distortion",
+    )
+
+
+def _chart(metric: Metric, versions: list[Version], *, hidden: bool) -> Markup:
+    """The chart of one metric, its legend, and what has no place in it."""
+    series = _series(metric, versions)
+    summary = f"Rate-distortion chart: bits per pixel against {label(metric)}"
+    infinite = [v.title for v in versions if not math.isfinite(v.metrics[metric.name])]
+    note = f"Not drawn, because the value is infinite: {', '.join(infinite)}."
+    return element(
+        "div",
+        chart(series, "bits per pixel", label(metric), summary),
+        legend(series),
+        element("p", note, class_="small") if infinite else None,
+        data_chart=metric.name,
+        hidden=hidden,
+    )
+
+
+def _series(metric: Metric, versions: list[Version]) -> list[Series]:
+    """Files of one kind as one line: .inr files, other files by extension, and each codec."""
+    groups: dict[str, list[Version]] = {}
+    for version in versions:
+        name = version.title if version.kind == "codec" else _family(version)
+        groups.setdefault(name, []).append(version)
+    return [
+        Series(name, number % STYLES, tuple(_point(metric, version) for version in group))
+        for number, (name, group) in enumerate(groups.items())
+    ]
+
+
+def _family(version: Version) -> str:
+    """What a file's line in the chart is called."""
+    if version.about is not None:
+        return f"inrcodec ({version.about.model})"
+    extension = version.name.rpartition(".")[2]
+    return f".{extension} files" if extension != version.name else version.name
+
+
+def _point(metric: Metric, version: Version) -> Point:
+    """Where one file lies in the chart."""
+    value = version.metrics[metric.name]
+    title = f"{version.title}: {version.bits_per_pixel:.3f} bpp, {shown(metric, value)}"
+    return Point(version.bits_per_pixel, value, title)
+
+
+def anatomy(report: Report) -> Markup | None:
+    """What the bytes of each .inr file are; None if there is no such file."""
+    files = [(v, v.about) for v in report.versions if v.about is not None]
+    if not files:
+        return None
+    largest = max(version.size_bytes for version, _ in files)
+    return element(
+        "section",
+        element("h2", "Inside the file" if len(files) == 1 else "Inside the files"),
+        element("div", *(_file(v, about, largest) for v, about in files), class_="files"),
+        id="anatomy",
+    )
+
+
+def _file(version: Version, about: FileInfo, largest: int) -> Markup:
+    """One file: its network, and a bar and a table of its sections."""
+    parts = [(kind, size, _colour(kind)) for kind, size in sections(about)]
+    rows = [
+        [joined(swatch(colour), kind), f"{size:,}", f"{100 * size / about.size_bytes:.1f} %"]
+        for kind, size, colour in parts
+    ]
+    rows.append([element("b", "whole file"), element("td", f"{about.size_bytes:,}"), "100 %"])
+    precision = about.bits_per_parameter
+    facts = {
+        "Model": f"{about.model} ({' × '.join(map(str, about.dimensions))})",
+        "Parameters": f"{about.parameters:,}",
+        "Bits per parameter": "–" if precision is None else f"{precision:.2f}",
+        "Work": f"{about.macs_per_pixel:,} MAC/pixel",
+        "Metadata": ", ".join(about.metadata).upper() or "none",
+        "Format": f"version {about.format_version}" + ("" if about.complete else ", cut short"),
+    }
+    pairs = [element("div", element("dt", n), element("dd", v)) for n, v in facts.items()]
+    numbers = table(["Section", "Bytes", "Share"], rows, class_="numbers")
+    return element(
+        "article",
+        element("h3", version.title),
+        bar(parts, largest, f"Sections of {version.title}"),
+        element("div", element("dl", *pairs), numbers, class_="parts"),
+    )
+
+
+def _colour(kind: str) -> int:
+    """The style of a section's part of the bar: the same in every file."""
+    return KINDS.index(kind) if kind in KINDS else STYLES - 1
+
+
+def measurements(report: Report) -> Markup:
+    """Times, versions of the software and the command that makes this page again."""
+    rows = [
+        [
+            version.title,
+            "–" if version.encode_s is None else _seconds(version.encode_s),
+            _seconds(version.decode_s),
+            _seconds(version.metrics_s),
+        ]
+        for version in [*report.versions, *report.codecs]
+    ]
+    threads = f"{report.threads} thread" + ("s" if report.threads > 1 else "")
+    software = ", ".join(f"{name} {version}" for name, version in report.software.items())
+    prepared = f"Preparing the metrics took {_seconds(report.prepare_s)}."
+    return element(
+        "section",
+        element("h2", "Times and versions"),
+        element("p", f"On this machine, {threads}. {prepared}", class_="small"),
+        table(["", "Encode", "Decode", "Metrics"], rows, class_="numbers"),
+        element("p", software, class_="small"),
+        element("pre", element("code", report.command), tabindex=0) if report.command else None,
+        id="measurements",
+    )
+
+
+def _seconds(value: float) -> str:
+    """A time with sensible digits."""
+    return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"

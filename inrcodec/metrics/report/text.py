@@ -1,0 +1,142 @@
+"""A report as JSON-ready dictionaries and as a Markdown table, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from inrcodec.codec.info import FileInfo
+from inrcodec.metrics.registry import Metric
+from inrcodec.metrics.report.records import Report, Version
+from inrcodec.pixels import CHANNEL_NAMES
+
+
+def shown(metric: Metric, value: float) -> str:
+    """A value with the metric's digits, more where it would vanish, ∞ for infinity; no unit."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if 0 < abs(value) < 10.0**-metric.digits:
+        return f"{value:.2g}"
+    return f"{value:.{metric.digits}f}"
+
+
+def label(metric: Metric) -> str:
+    """Title, unit and an arrow towards better values."""
+    unit = f" ({metric.unit})" if metric.unit and metric.unit not in metric.title else ""
+    return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def best(metric: Metric, versions: Sequence[Version]) -> set[int]:
+    """Which of the versions have the best value, by number; none where all are equal."""
+    values = [version.metrics[metric.name] for version in versions]
+    numbers = [value for value in values if not math.isnan(value)]
+    if len(set(numbers)) < 2:
+        return set()
+    top = max(numbers) if metric.higher_is_better else min(numbers)
+    return {number for number, value in enumerate(values) if value == top}
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """The report as plain dictionaries and lists; infinite values stay floats."""
+    picture = report.picture
+    return {
+        "reference": {
+            "name": report.reference.name,
+            "width": picture.width,
+            "height": picture.height,
+            "channels": CHANNEL_NAMES[picture.channels],
+            "bit_depth": picture.bit_depth,
+            "size_bytes": len(report.reference.data),
+            "raw_bytes": report.raw_bytes,
+        },
+        "versions": [_version(version) for version in report.versions],
+        "codecs": [_version(version) for version in report.codecs],
+        "curve": [_version(version) for version in report.curve],
+        "unavailable": dict(report.unavailable),
+        "failures": dict(report.failures),
+        "notes": {name: dict(notes) for name, notes in report.notes.items()},
+        "prepare_s": report.prepare_s,
+        "threads": report.threads,
+        "software": dict(report.software),
+        "command": report.command,
+    }
+
+
+def _version(version: Version) -> dict[str, Any]:
+    """One version; what does not apply to its kind is left out."""
+    facts: dict[str, Any] = {
+        "name": version.name,
+        "kind": version.kind,
+        "size_bytes": version.size_bytes,
+        "bits_per_pixel": version.bits_per_pixel,
+        "metrics": dict(version.metrics),
+        "decode_s": version.decode_s,
+        "metrics_s": version.metrics_s,
+    }
+    if version.encode_s is not None:
+        facts |= {"encode_s": version.encode_s, "setting": version.setting}
+    if version.about is not None:
+        about = version.about
+        facts |= {
+            "model": about.model,
+            "dimensions": list(about.dimensions),
+            "parameters": about.parameters,
+            "macs_per_pixel": about.macs_per_pixel,
+            "bits_per_parameter": about.bits_per_parameter,
+            "metadata": list(about.metadata),
+            "sections": [{"kind": kind, "size_bytes": size} for kind, size in sections(about)],
+        }
+    return facts
+
+
+def sections(about: FileInfo) -> list[tuple[str, int]]:
+    """(kind, bytes) of everything in a file, in order; the bytes sum up to the file's.
+
+    What lies outside the sections is the signature in front, and behind them a piece cut short.
+    """
+    parts, end = [], 0
+    for section in about.sections:
+        if section.offset > end:
+            parts.append(("signature" if end == 0 else "unreadable", section.offset - end))
+        kind = section.kind if section.intact else f"{section.kind} (damaged)"
+        parts.append((kind, section.size_bytes))
+        end = section.offset + section.size_bytes
+    if about.size_bytes > end:
+        parts.append(("cut short", about.size_bytes - end))
+    return parts
+
+
+def to_markdown(report: Report) -> str:
+    """One table: a row a version, the best value of each metric in bold."""
+    versions = [*report.versions, *report.codecs]
+    head = ["", "bytes", "bpp", *(label(metric) for metric in report.metrics)]
+    lines = [_line(head), _line(["---"] + ["--:"] * (len(head) - 1))]
+    winners = {metric.name: best(metric, versions) for metric in report.metrics}
+    for number, version in enumerate(versions):
+        cells = [_markdown(version.title), f"{version.size_bytes:,}"]
+        cells.append(f"{version.bits_per_pixel:.3f}")
+        for metric in report.metrics:
+            text = shown(metric, version.metrics[metric.name])
+            cells.append(f"**{text}**" if number in winners[metric.name] else text)
+        lines.append(_line(cells))
+    lines += [f"\nLeft out: {_markdown(reason)}." for reason in left_out(report)]
+    return "\n".join(lines)
+
+
+def left_out(report: Report) -> list[str]:
+    """Why metrics and codecs are missing, a sentence each."""
+    return [f"{name} {why}" for name, why in report.unavailable.items()] + [
+        *report.failures.values()
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{c}" if c in r"\|`*_[]" else c for c in text if c.isprintable())
