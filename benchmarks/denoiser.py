@@ -46,7 +46,10 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [measure(path) for path in sorted(arguments.data.glob("kodim*.png"))]
     RESULTS.write_text(
-        "".join(json.dumps(row | {"torch": torch.__version__}) + "\n" for row in rows)
+        "".join(
+            json.dumps(row | {"seed": "sigma", "threads": 1, "torch": torch.__version__}) + "\n"
+            for row in rows
+        )
     )
     learned, wiener = (np.array([row[f"{n}_db"] for row in rows]) for n in ("learned", "wiener"))
     lines = [

@@ -46,7 +46,8 @@ def main() -> None:
         options = {"steps": steps, "precision": torch.float32}
         stable = inriq.Inriq(reference, **options)
         paper = inriq.Inriq(reference, variant="paper", **options)
-        row = {"steps": steps, "fit_psnr": stable.fit_psnr, "torch": torch.__version__}
+        row = {"steps": steps, "fit_psnr": stable.fit_psnr, "seed": 0, "threads": 1}
+        row["torch"] = torch.__version__
         for name, version in versions.items():
             row[name] = [float(stable(version)), by_kl(stable, version), float(paper(version))]
         with RESULTS.open("a") as file:
@@ -59,12 +60,7 @@ def main() -> None:
 
 def by_kl(scorer: inriq.Inriq, version: np.ndarray) -> float:
     """The stable variant's Fisher diagonals, compared by the paper's divergence."""
-    chosen = inriq.fisher_rao
-    try:
-        inriq.fisher_rao = inriq.symmetric_kl
-        return float(scorer(version))
-    finally:
-        inriq.fisher_rao = chosen
+    return float(inriq.symmetric_kl(*scorer.fisher(version)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import json
 import math
 import os
 import platform
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,16 +60,14 @@ def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[di
     """Score the missing types of one picture; a row for each type."""
     import torch
 
-    import inrcodec
     from inrcodec.image_input import read_image
     from inrcodec.metrics.registry import Judge
     from inrcodec.metrics.sensitivity import scores
 
     torch.set_num_threads(1)
+    started = time.perf_counter()
     pixels = central_crop(read_image(path).pixels)
     judge = Judge(pixels, metrics)
-    versions = {"inrcodec": inrcodec.__version__, "torch": torch.__version__}
-    versions["python"] = platform.python_version()
     rows: dict[str, dict] = {}
     for score in scores(path.stem, pixels, judge, missing):
         row = rows.setdefault(score.distortion, {"image": score.image, "type": score.distortion})
@@ -76,7 +75,22 @@ def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[di
             row.setdefault("values", {}).setdefault(name, []).append(
                 value if math.isfinite(value) else str(value)
             )
-    return [{**row, "notes": judge.notes(), **versions} for row in rows.values()]
+    facts = {"notes": judge.notes(), "seed": 0, "threads": 1, "versions": versions()}
+    facts["seconds_a_type"] = (time.perf_counter() - started) / len(missing)
+    return [{**row, **facts} for row in rows.values()]
+
+
+def versions() -> dict[str, str]:
+    """What the scores depend on."""
+    import scipy
+    import skimage
+    import torch
+
+    import inrcodec
+    from inrcodec.metrics.baselines import library_versions
+
+    found = {module.__name__: module.__version__ for module in (inrcodec, torch, scipy, skimage)}
+    return found | library_versions() | {"python": platform.python_version()}
 
 
 def central_crop(pixels):
@@ -133,7 +147,7 @@ def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> No
         for level in range(1, 6)
     ]
     images = sorted({row["image"] for row in rows})
-    fits = [row["notes"]["inriq"]["fit_psnr"] for row in rows if "inriq" in row["notes"]]
+    fits = [row["notes"]["inriq"]["fit_psnr"] for row in rows if "inriq" in row["notes"]] or [0]
     lines = [
         f"{len(images)} Kodak photographs, central 512 x 384: {', '.join(images)}.",
         f"INRIQ's networks fit the references to {min(fits):.1f} - {max(fits):.1f} dB.\n",
@@ -170,7 +184,7 @@ def sensitivity_cell(value, distortion: str, metric: str) -> str:
     text += f"; {value.low:.3f} - {value.high:.3f}"
     if value.monotone is not None:
         text += f"; {100 * value.monotone:.0f} %"
-    excluded = value.zero_values + value.infinite_values + value.zero_severities
+    excluded = value.zero_values + value.not_finite + value.zero_severities
     return text + (f"; {excluded} / {excluded + value.steps} out" if excluded else "")
 
 

@@ -91,6 +91,8 @@ class _Comparison:
         picture = first.picture
         check_same_size(first, second.file, (second.picture.width, second.picture.height))
         names, skipped = self._usable(reference, picture)
+        if any("inriq" in name for name in names):
+            console.note(f"{reference}: fitting a network for INRIQ")
         with torch_threads(self._threads):
             judge = Judge(picture, names, allow_download=self._allow_download)
             values = judge.score(second.picture)

@@ -117,11 +117,15 @@ def read_input(path: str) -> bytes:
         if path == "-":
             if sys.stdin is None:
                 raise InputError("stdin is closed")
-            return sys.stdin.buffer.read(MAX_INPUT_BYTES)
-        with open(path, "rb") as file:
-            return file.read(MAX_INPUT_BYTES)
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_INPUT_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InputError(f"{path}: larger than {MAX_INPUT_BYTES} bytes")
+    return data
 
 
 def outputs_for(

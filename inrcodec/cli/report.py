@@ -119,6 +119,8 @@ def read_files(paths: list[str], names: list[str]) -> list[File]:
 
 def _page_path(path: str, inputs: list[str], force: bool) -> str:
     """Where the page goes, checked against every input before any work."""
+    if path.endswith(("/", os.sep)) and not os.path.exists(path):
+        return os.path.join(path, DEFAULT_OUTPUT)  # the folder is made with the page
     if os.path.isdir(path):
         path = os.path.join(path, DEFAULT_OUTPUT)
     for name in inputs:
@@ -128,7 +130,9 @@ def _page_path(path: str, inputs: list[str], force: bool) -> str:
 
 def _command(names: list[str], metrics: str | None, codecs: str | None, threads: int | None) -> str:
     """The command that measures the same, with file names but no folders."""
-    words = ["inrcodec", "report", *names]
+    files = ["-" if name == "stdin" else name for name in names]
+    files = [f"./{name}" if name.startswith("-") and name != "-" else name for name in files]
+    words = ["inrcodec", "report", *files]
     for option, value in (("--metrics", metrics), ("--codecs", codecs), ("--threads", threads)):
         words += [] if value is None else [option, str(value)]
     return shlex.join(words)

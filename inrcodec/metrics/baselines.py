@@ -93,7 +93,9 @@ def encode_at(codec_name: str, pixels: Samples, quality: float) -> Coded:
     """Encode and decode at one quality of the codec's own scale; raises `OptionError`."""
     codec = codec_named(codec_name)
     _check_pixels(codec, pixels)
-    if isinstance(quality, bool) or not codec.low <= quality <= codec.high:
+    if not _is_number(quality):
+        raise OptionError(f"the quality of {codec.name} must be a number, got {quality!r}")
+    if not codec.low <= quality <= codec.high:
         raise OptionError(
             f"the quality of {codec.name} must be in [{codec.low:g}, {codec.high:g}], got {quality}"
         )
@@ -119,8 +121,8 @@ def encode_to_size(
     """
     codec = codec_named(codec_name)
     _check_pixels(codec, pixels)
-    if isinstance(target_bytes, bool) or target_bytes != int(target_bytes) or target_bytes < 1:
-        raise OptionError(f"target_bytes must be a whole number above 0, got {target_bytes}")
+    if not _is_number(target_bytes) or target_bytes != int(target_bytes) or target_bytes < 1:
+        raise OptionError(f"target_bytes must be a whole number above 0, got {target_bytes!r}")
     tried = {} if tried is None else tried
     search_s = 0.0
     while (level := next_level(_sizes(tried), len(codec.grid) - 1, target_bytes)) is not None:
@@ -138,8 +140,8 @@ def encode_to_size(
 
 def encode_to_bpp(codec_name: str, pixels: Samples, bits_per_pixel: float) -> Coded:
     """`encode_to_size` at this many bits for each pixel, rounded down to whole bytes."""
-    if not 0 < bits_per_pixel < math.inf:
-        raise OptionError(f"bits_per_pixel must be above 0, got {bits_per_pixel}")
+    if not _is_number(bits_per_pixel) or bits_per_pixel <= 0:
+        raise OptionError(f"bits_per_pixel must be above 0, got {bits_per_pixel!r}")
     target_bytes = int(bits_per_pixel * Picture(pixels).width * pixels.shape[0] / 8)
     return encode_to_size(codec_name, pixels, max(1, target_bytes))
 
@@ -174,6 +176,13 @@ def next_level(sizes: Mapping[int, int], levels: int, target: int) -> int | None
     return min(max(math.floor(guess), below + 1), above - 1)
 
 
+def _is_number(value: object) -> bool:
+    """Whether `value` is a finite number, and no truth value."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    return math.isfinite(float(value))
+
+
 def _sizes(tried: Mapping[int, Attempt]) -> dict[int, int]:
     """Bytes of each level tried."""
     return {level: len(attempt.data) for level, attempt in tried.items()}
@@ -181,6 +190,8 @@ def _sizes(tried: Mapping[int, Attempt]) -> dict[int, int]:
 
 def _check_pixels(codec: Codec, pixels: Samples) -> None:
     """Refuse what the codec cannot hold, rather than change it; raises `OptionError`."""
+    if not isinstance(pixels, np.ndarray):
+        raise OptionError(f"expected samples (H, W, C), got {type(pixels).__name__}")
     picture = Picture(pixels)
     held = codec.channels if picture.bit_depth == 8 else codec.channels_16_bit
     if picture.channels not in held:

@@ -121,7 +121,10 @@ def _prepare(
 
 def _checked(name: str, curve: Curve) -> _Points:
     """Rates and metric of a curve as float64 vectors of one length; raises `OptionError`."""
-    rates, metric = (np.asarray(values, np.float64) for values in curve)
+    try:
+        rates, metric = (np.asarray(values, np.float64) for values in curve)
+    except (TypeError, ValueError):
+        raise OptionError(f"the {name} curve must be two vectors of numbers") from None
     if rates.ndim != 1 or rates.shape != metric.shape or not rates.size:
         raise OptionError(
             f"the {name} curve needs as many rates as metric values, "

@@ -3,11 +3,12 @@
 The Wiener filter of `gaussian_prior.py` comes first: it sees the whole picture, and under strong
 noise nothing better is known. A U-Net of three scales then adds what the Gaussian model lacks:
 
-    D(y, s) = W(y, s) + c(s) F(W(y, s), (y - W(y, s)) / r(s), ln s)
+    D(y, s) = W(y, s) + t(s) c(s) F(W(y, s), (y - W(y, s)) / r(s), ln s)
 
 c(s) is the root mean square error that the Wiener filter expects of itself and r(s) that of
-y - W(y, s), so F works on numbers near 1 at every s. Its last layer starts at zero: training starts
-at the Wiener filter. `training/train_denoiser.py` made the weights, from CID22 photographs.
+y - W(y, s), so F works on numbers near 1 at every s; t(s) is 1 but for the faintest noise. The last
+layer of F starts at zero: training starts at the Wiener filter. `training/train_denoiser.py` made
+the weights, from CID22 photographs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from inrcodec.metrics import gaussian_prior
 
 WIDTHS = (40, 56, 72)
 LOWEST_SIGMA, HIGHEST_SIGMA = 0.005, 8.0
-"""Noise the network was trained for, on the scale [-1, 1]; above it the Wiener filter is alone."""
+"""Noise the network was trained for, on the scale [-1, 1]; outside, the Wiener filter is alone."""
+
+TRUSTED_SIGMA = 2 / 127.5
+"""Below it the network's part fades out, in ln sigma: it gains less and less over the filter."""
 
 WEIGHTS = "denoiser.npz"
 
@@ -100,7 +104,7 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
     `noisy` (N, 3, H, W) on the scale [-1, 1], any size; differentiable. `network` defaults to the
     weights in the package.
     """
-    if sigma > HIGHEST_SIGMA:
+    if not LOWEST_SIGMA < sigma <= HIGHEST_SIGMA:
         return gaussian_prior.wiener(noisy, sigma)
     network = network or trained().to(noisy.device)
     estimate, x, scale = inputs(noisy, sigma)
@@ -109,7 +113,8 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
     x = x.contiguous(memory_format=torch.channels_last)
     level = torch.full((len(x),), strength(sigma), dtype=torch.float32, device=x.device)
     correction = network(x, level)[..., :height, :width]
-    denoised: Tensor = estimate + scale * correction.to(noisy.dtype)
+    trust = min(1.0, math.log(sigma / LOWEST_SIGMA) / math.log(TRUSTED_SIGMA / LOWEST_SIGMA))
+    denoised: Tensor = estimate + trust * scale * correction.to(noisy.dtype)
     return denoised
 
 

@@ -64,7 +64,11 @@ def _l2_pool(x: Tensor, state: State) -> Tensor:
 @cache
 def _state() -> State:
     """Parameters of the trunk, and alpha and beta."""
-    return {
-        k: torch.from_numpy(v)
-        for k, v in (weights.load("vgg16") | weights.load("dists-head")).items()
-    }
+    arrays = weights.load("vgg16") | weights.load("dists-head")
+    state = {key: torch.from_numpy(array) for key, array in arrays.items()}
+    with weights.checked("vgg16", "dists-head"):
+        features = _features(torch.zeros(1, 3, 32, 32), state)
+        channels = sum(layer.shape[1] for layer in features)
+        if not channels == state["alpha"].numel() == state["beta"].numel():
+            raise KeyError(f"alpha and beta must have {channels} values each")
+    return state

@@ -13,8 +13,9 @@ best with opinion scores in that work, 1e6 suits textures.
 For the Gaussian prior the integral is known: with c_i the squared coordinates of x_1 - x_2 in the
 eigenbasis and l_i the eigenvalues, IEM^2 = sum_i c_i G / (1 + G l_i), which tends to the squared
 Mahalanobis distance as G grows. For other denoisers it is a sum over noise strengths along one
-Brownian path of fixed seed. The learned denoiser is the Wiener filter of that same prior wherever
-s > 8, so that part is exact, and the sum covers the rest.
+Brownian path of fixed seed, from `sigma_max` on: what lies beyond, at g < 1 / sigma_max^2, is left
+out. The learned denoiser is the Wiener filter of that same prior wherever s > 8, so that part is
+exact and nothing is left out; below s = 0.005 (g > 40,000) it is that filter again.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ CELLS_PER_DECADE = 6
 """Simpson cells for each factor 10 in sigma, if the caller does not say."""
 
 SEED = 42
+MOST = 1e12
+"""Largest `gamma_max` and `sigma_max`."""
+
 RULES = ("simpson", "left")
 
 
@@ -65,8 +69,9 @@ class Iem:
         sigma_max: float = SIGMA_MAX,
         seed: int = SEED,
     ) -> None:
-        if not 0 < gamma_max < math.inf:
-            raise OptionError(f"gamma_max must be positive and finite, got {gamma_max!r}")
+        _check("gamma_max", gamma_max)
+        _check("sigma_max", sigma_max)
+        _check_seed(seed)
         self._reference, _ = pair(reference, reference, colour=True)
         self._type = torch.float32 if denoiser == "learned" else self._reference.dtype
         x = (self._reference * 2 - 1).to(self._type)
@@ -77,6 +82,8 @@ class Iem:
         elif denoiser == "learned":
             self._exact_to = min(gamma_max, learned.HIGHEST_SIGMA**-2)
             start = self._exact_to
+        elif gamma_max <= start:
+            raise OptionError(f"gamma_max must be above 1 / sigma_max^2 = {start:g}")
         self._nodes: list[tuple[float, float, Tensor, Tensor]] = []
         if gamma_max > max(start, self._exact_to):
             grid = quadrature(start, gamma_max, rule, cells)
@@ -120,6 +127,11 @@ def iem_sq(
     and a = 1 / number of samples. Left rule, since it is an Ito integral. Not a metric.
     """
     x, y = (image * 2 - 1 for image in pair(reference, decoded, colour=True))
+    _check("gamma_max", gamma_max)
+    _check("sigma_max", sigma_max)
+    _check_seed(seed)
+    if gamma_max <= sigma_max**-2:
+        raise OptionError(f"gamma_max must be above 1 / sigma_max^2 = {sigma_max**-2:g}")
     function = _denoiser(denoiser)
     scale = 1 / x[0].numel()
     total, ratio = x.new_zeros(len(x)), x.new_zeros(len(x))
@@ -185,6 +197,18 @@ def learned_scorer(reference: object) -> Iem:
 def gaussian_scorer(reference: object) -> Iem:
     """What scores pictures against `reference` under the Gaussian prior, exact."""
     return Iem(reference, denoiser="gaussian")
+
+
+def _check(name: str, value: object) -> None:
+    """Raise `OptionError` unless `value` is a number in (0, `MOST`]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST:
+        raise OptionError(f"{name} must be a number in (0, {MOST:g}], got {value!r}")
+
+
+def _check_seed(seed: object) -> None:
+    """Raise `OptionError` unless `seed` is a whole number that torch takes."""
+    if type(seed) is not int or not 0 <= seed < 1 << 63:
+        raise OptionError(f"seed must be a whole number from 0, got {seed!r}")
 
 
 def _denoiser(denoiser: str | Denoiser) -> Denoiser:

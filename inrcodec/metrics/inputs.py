@@ -6,19 +6,24 @@ Policies, the same for all metrics:
 - alpha: both pictures are laid over mid-gray (0.5); a picture without alpha is opaque;
 - gray: compared as one channel if both are gray, else repeated to three;
 - sizes must agree; nothing is resized, cropped or clipped;
-- integers, paths and PIL images become float64; float tensors keep type, device and gradient.
+- integers, paths and PIL images become float64, half precision float32; other float tensors keep
+  their type, device and gradient.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from inrcodec.codec.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
 from inrcodec.image_input import as_picture
+from inrcodec.pixels import Picture
 
 BACKGROUND = 0.5
 
@@ -28,12 +33,15 @@ def pair(
 ) -> tuple[Tensor, Tensor]:
     """Two pictures or two batches as (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
 
-    `smallest` is the least side the metric can do with; `colour` asks for three channels. Raises
-    `ImageError` for different sizes, pictures too small, NaN and values outside [0, 1].
+    One reference may stand for a whole batch of decoded pictures. `smallest` is the least side the
+    metric can do with; `colour` asks for three channels. Raises `ImageError` for different sizes,
+    pictures too small, NaN and values outside [0, 1].
     """
     x, y = batch(reference), batch(decoded)
+    if len(x) == 1 < len(y):
+        x = x.expand(len(y), -1, -1, -1)
     if x.shape[-2:] != y.shape[-2:] or len(x) != len(y):
-        raise ImageError(f"the pictures differ in size: {_size(x)} and {_size(y)}")
+        raise ImageError(f"the pictures differ in size or number: {_size(x)} and {_size(y)}")
     if min(x.shape[-2:]) < smallest:
         raise ImageError(f"{_size(x)} is too small: both sides must be at least {smallest} pixels")
     if colour or x.shape[1] != y.shape[1]:
@@ -45,8 +53,9 @@ def pair(
 def batch(image: object) -> Tensor:
     """One picture or a batch -> (N, C, H, W) in [0, 1], C = 1 or 3, alpha laid over mid-gray.
 
-    Accepts a path, bytes, a file object, a PIL image, a `Picture`; numpy (H, W), (H, W, C) or
-    (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of any of these, of one size.
+    Accepts a path or bytes (of an image or a .inr file), a file object, a PIL image, a `Picture`;
+    numpy (H, W), (H, W, C) or (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of
+    any of these, of one size.
     """
     if isinstance(image, (list, tuple)):
         if not image:
@@ -67,7 +76,7 @@ def batch(image: object) -> Tensor:
         tensor = tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
         expected = "(H, W), (H, W, C) or (N, H, W, C)"
     else:
-        tensor = _scaled(_from_numpy(as_picture(image).pixels)).permute(2, 0, 1)[None]
+        tensor = _scaled(_from_numpy(_picture(image).pixels)).permute(2, 0, 1)[None]
         expected = "(H, W, C)"
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 2, 3, 4) or 0 in tensor.shape:
         shape = tuple(getattr(image, "shape", tensor.shape))
@@ -79,13 +88,30 @@ def batch(image: object) -> Tensor:
     return tensor
 
 
+def _picture(image: object) -> Picture:
+    """A picture, from an image or, by its signature, a .inr file."""
+    data = image
+    if isinstance(image, (str, os.PathLike)):
+        try:
+            with open(image, "rb") as file:
+                data = file.read(len(SIGNATURE))
+        except (OSError, ValueError):
+            return as_picture(image)  # says why
+    if not (isinstance(data, bytes) and data.startswith(SIGNATURE)):
+        return as_picture(image)
+    from inrcodec.codec.decoder import decode_picture
+
+    return decode_picture(image if isinstance(image, bytes) else Path(str(image)).read_bytes())
+
+
 def _from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor of the same values; uint16 as int32, which torch can compute with."""
+    """A tensor of the same values; uint16, which torch can hardly compute with, already scaled."""
     if array.dtype == np.uint16:
         return torch.from_numpy(array.astype(np.float64) / 65535)
     if array.dtype not in (np.uint8, np.bool_) and not np.issubdtype(array.dtype, np.floating):
         raise ImageError(f"expected uint8, uint16, bool or float samples, got {array.dtype}")
-    return torch.from_numpy(np.array(array))
+    wanted = array.dtype if array.dtype.itemsize <= 8 else np.dtype(np.float64)
+    return torch.from_numpy(array.astype(wanted.newbyteorder("=")))
 
 
 def _scaled(tensor: Tensor) -> Tensor:
@@ -110,5 +136,5 @@ def _check_values(tensor: Tensor) -> None:
 
 def _size(tensor: Tensor) -> str:
     """Width x height, and how many if it is a batch."""
-    count = f"{len(tensor)} of " if len(tensor) > 1 else ""
+    count = f"{len(tensor)} pictures of " if len(tensor) > 1 else ""
     return f"{count}{tensor.shape[-1]} x {tensor.shape[-2]} pixels"

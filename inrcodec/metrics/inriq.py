@@ -9,12 +9,15 @@ the Jacobian of the network f at one pixel:
 - "paper", as published: F(x) = mean (J^T (f - x))^2 over the pixels, and the symmetric KL
   divergence, 1 / (4 P) sum_j (r_j + 1 / r_j - 2). F_ref measures the fit error alone, so the score
   grows without bound as the fit improves, whatever the distortion.
-- "stable", the default: the residual is ref - deg, independent of the fit, over a floor of
-  observation noise s0 = 4/255 (on [-1, 1]): F_ref = s0^2 mean sum_c J_c^2 and
-  F_deg = F_ref + mean (J^T (ref - deg))^2; and the Fisher-Rao distance of the same Gaussians, as a
-  root mean square: sqrt(1 / (2 P) sum_j (ln r_j)^2). Identical pictures score exactly 0. The KL
-  divergence would leave the few parameters of largest r to decide: as a fit improves from 40 to
-  55 dB it moves by 9 % for a brighter picture, this distance by 2 % (docs/metrics.md).
+- "stable", the default, changes three things. The residual is ref - deg, independent of the fit,
+  over a floor of observation noise s0 = 4/255 (on [-1, 1]): F_ref = s0^2 mean sum_c J_c^2 and
+  F_deg = F_ref + var J^T (ref - deg). The variance, which is what Fisher information is of
+  gradients, is taken within blocks of 8 x 8 pixels: what a whole block has in common, such as a
+  shift in brightness, matters less to people. The distance is that of Fisher and Rao between the
+  same Gaussians, as a root mean square, sqrt(1 / (2 P) sum_j (ln r_j)^2): the KL divergence leaves
+  the few parameters of largest r to decide, and moves with the fit (docs/metrics.md).
+
+Identical pictures score exactly 0 by both.
 
 The network is the encoder's own PE-SIREN, fitted by the encoder's own code from a fixed seed. The
 paper starts from meta-learned weights; none exist here yet, so both variants start at random.
@@ -31,16 +34,18 @@ from torch import Tensor
 
 from inrcodec.codec.fit import TILE_PIXELS, Budget, Fitting, coordinates, picture_error
 from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.runtime import torch_threads
 from inrcodec.errors import OptionError
-from inrcodec.metrics.fisher import squared_gradients
-from inrcodec.metrics.inputs import batch, pair
+from inrcodec.metrics.fisher import output_sensitivity, squared_gradients
+from inrcodec.metrics.inputs import pair
 from inrcodec.pixels import from_unit
 
 Fisher = Mapping[str, Tensor]
 
 VARIANTS = ("stable", "paper")
 NOISE_FLOOR = 4 / 255
+BLOCK = 8
+"""Side in pixels of the blocks within which the stable variant takes the variance."""
+
 SMALLEST_SIDE = 16
 WIDTH, LAYERS, FREQUENCIES = 64, 4, 16
 DEFAULT_STEPS = 2000
@@ -49,9 +54,9 @@ DEFAULT_STEPS = 2000
 class Inriq:
     """INRIQ against one reference: fitted once, then asked for any number of pictures.
 
-    `reference` is one picture, as in `inputs.batch`. `steps` of fitting, on one thread unless
-    `threads` says otherwise; `precision` is that of the hidden layers while fitting (default: the
-    fastest of the machine). The Fisher information is always float32 or better.
+    `reference` is one picture, as in `inputs.batch`. `steps` of fitting from `seed`; `precision` is
+    that of the hidden layers while fitting (default: the fastest of the machine, so that scores of
+    different processors differ as those of different seeds do). The Fisher information is float32.
     """
 
     def __init__(
@@ -61,32 +66,30 @@ class Inriq:
         variant: str = "stable",
         steps: int = DEFAULT_STEPS,
         width: int = WIDTH,
-        noise_floor: float = NOISE_FLOOR,
         seed: int = 0,
-        threads: int | None = None,
         precision: torch.dtype | None = None,
     ) -> None:
         if variant not in VARIANTS:
             raise OptionError(f"unknown variant {variant!r}; expected one of {VARIANTS}")
-        if not noise_floor > 0:
-            raise OptionError(f"noise_floor must be positive, got {noise_floor!r}")
-        self._variant, self._noise_floor, self._threads = variant, noise_floor, threads
+        for name, value, least in (("steps", steps, 1), ("width", width, 1), ("seed", seed, 0)):
+            if type(value) is not int or not least <= value < 1 << 31:
+                raise OptionError(f"{name} must be a whole number from {least}, got {value!r}")
+        self._variant = variant
         self._reference, _ = pair(reference, reference, smallest=SMALLEST_SIDE, colour=True)
         if len(self._reference) != 1:
             raise OptionError("INRIQ fits one reference at a time, not a batch")
         self._unit = _on_unit_scale(self._reference[0])
         pixels = from_unit(self._unit.cpu().numpy(), 16)
         self._model = Siren(width, LAYERS, FREQUENCIES, pixels.shape[2])
-        with torch_threads(threads):
-            fitting = Fitting(
-                pixels, self._model, Budget(steps, None), seed=seed, precision=precision
-            )
-            for _ in fitting:
-                pass
-            self._parameters = {n: torch.from_numpy(v) for n, v in fitting.values().items()}
-            error = picture_error(self._model, self._parameters, pixels)
-            self.fit_psnr = -10 * math.log10(error)
-            self._fisher = self._reference_fisher()
+        fitting = Fitting(pixels, self._model, Budget(steps, None), seed=seed, precision=precision)
+        for _ in fitting:
+            pass
+        self._parameters = {n: torch.from_numpy(v) for n, v in fitting.values().items()}
+        error = picture_error(self._model, self._parameters, pixels)
+        self.fit_psnr = -10 * math.log10(error) if error > 0 else math.inf
+        with torch.no_grad():
+            self._anchor = self._paper_anchor() if variant == "paper" else self._unit
+            self._of_reference = self._reference_fisher()
 
     @property
     def notes(self) -> dict[str, float]:
@@ -95,44 +98,36 @@ class Inriq:
 
     def __call__(self, decoded: object) -> Tensor:
         """INRIQ of each decoded picture, (N,) float64; 0 is identical, no upper bound."""
-        count = len(batch(decoded))
-        _, pictures = pair(self._reference.expand(count, -1, -1, -1), decoded, colour=True)
-        with torch_threads(self._threads), torch.no_grad():
-            return torch.stack([self._score(_on_unit_scale(picture)) for picture in pictures])
-
-    def _score(self, unit: Tensor) -> Tensor:
-        """INRIQ of one picture (H, W, 3) on [-1, 1]."""
-        if self._variant == "paper":
-            return symmetric_kl(self._fisher, self._squared(self._rendered - unit))
-        change = self._squared(self._unit - unit)
-        return fisher_rao(
-            self._fisher, {name: value + change[name] for name, value in self._fisher.items()}
-        )
+        distance = symmetric_kl if self._variant == "paper" else fisher_rao
+        _, pictures = pair(self._reference, decoded, colour=True)
+        return torch.stack([distance(*self.fisher(picture)) for picture in pictures])
 
     @torch.no_grad()
-    def _reference_fisher(self) -> dict[str, Tensor]:
+    def fisher(self, decoded: object) -> tuple[Fisher, Fisher]:
+        """The two Fisher diagonals that are compared: of the reference, of one decoded picture."""
+        _, pictures = pair(self._reference, decoded, colour=True)
+        residual = self._anchor - _on_unit_scale(pictures[0])
+        if self._variant == "paper":
+            return self._of_reference, squared_gradients(self._model, self._parameters, residual)
+        change = squared_gradients(self._model, self._parameters, residual, block=BLOCK)
+        total = {name: value + change[name] for name, value in self._of_reference.items()}
+        return self._of_reference, total
+
+    def _reference_fisher(self) -> Fisher:
         """F_ref of the variant."""
         if self._variant == "paper":
-            height, width = self._shape
-            rows = max(1, TILE_PIXELS // width)
-            ys, xs = coordinates(height), coordinates(width)
-            tiles = [
-                self._model.render(self._parameters, ys[top : top + rows], xs)
-                for top in range(0, height, rows)
-            ]
-            self._rendered = torch.cat(tiles)
-            return self._squared(self._rendered - self._unit)
-        unit = squared_gradients(self._model, self._parameters, [None], self._shape)[0]
-        return {name: value * self._noise_floor**2 for name, value in unit.items()}
+            return squared_gradients(self._model, self._parameters, self._anchor - self._unit)
+        shape = (int(self._unit.shape[0]), int(self._unit.shape[1]))
+        unit = output_sensitivity(self._model, self._parameters, shape)
+        return {name: value * NOISE_FLOOR**2 for name, value in unit.items()}
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        """(H, W)."""
-        return int(self._unit.shape[0]), int(self._unit.shape[1])
-
-    def _squared(self, residual: Tensor) -> dict[str, Tensor]:
-        """Mean squared gradients for one residual picture."""
-        return squared_gradients(self._model, self._parameters, [residual], self._shape)[0]
+    def _paper_anchor(self) -> Tensor:
+        """The network's own picture f, (H, W, C): what the published residuals start from."""
+        ys, xs = (coordinates(int(size)) for size in self._unit.shape[:2])
+        rows = max(1, TILE_PIXELS // len(xs))
+        tops = range(0, len(ys), rows)
+        render = self._model.render
+        return torch.cat([render(self._parameters, ys[t : t + rows], xs) for t in tops])
 
 
 def inriq(reference: object, decoded: object, **options: Any) -> Tensor:

@@ -10,7 +10,8 @@ from inrcodec.metrics.inputs import pair
 def psnr(reference: object, decoded: object) -> Tensor:
     """-10 log10 of the mean squared error over all channels of values in [0, 1], in dB, (N,).
 
-    Identical pictures score infinity. Inputs as in `inputs.pair`; differentiable.
+    Identical pictures score infinity, without a gradient there. Inputs as in `inputs.pair`;
+    differentiable.
     """
     x, y = pair(reference, decoded)
     return -10 * (x - y).square().mean((1, 2, 3)).log10()

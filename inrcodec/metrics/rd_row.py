@@ -70,21 +70,23 @@ class Task:
 
     def key(self) -> str:
         """What a row is found by: picture, codec, settings and the rate asked for."""
-        return row_key(self.subject.sha256, self.codec, self.settings, self.asked)
+        return row_key(
+            self.subject.name, self.subject.sha256, self.codec, self.settings, self.asked
+        )
 
     def __str__(self) -> str:
         rate = ", ".join(f"{name} {value:g}" for name, value in self.asked.items())
         return f"{self.subject.name}, {self.codec} at {rate}"
 
 
-def row_key(sha256: str, codec: str, settings: object, asked: object) -> str:
-    """One text for rows of the same picture, codec, settings and rate asked for."""
-    return json.dumps([sha256, codec, settings, asked], sort_keys=True)
+def row_key(image: str, sha256: str, codec: str, settings: object, asked: object) -> str:
+    """One text for rows of the same picture by name and samples, codec, settings and rate."""
+    return json.dumps([image, sha256, codec, settings, asked], sort_keys=True)
 
 
 def stored_key(row: Row) -> str:
     """What a row is found by, as `Task.key`."""
-    return row_key(row["sha256"], row["codec"], row["settings"], row["asked"])
+    return row_key(row["image"], row["sha256"], row["codec"], row["settings"], row["asked"])
 
 
 def to_line(row: Row) -> bytes:

@@ -57,15 +57,39 @@ class Metric:
 
     def unavailable(self) -> str | None:
         """Why this metric cannot be used on this machine; None if it can."""
-        if self.alternative_weights and weights.missing(*self.alternative_weights) is None:
-            return None
+        for name in self.alternative_weights:
+            try:
+                if weights.locate(name):
+                    return None
+            except WeightsError as error:
+                return str(error)
         return weights.missing(*self.weights)
+
+    def can_download(self) -> bool:
+        """Whether all that is missing can be fetched."""
+        try:
+            return all(weights.locate(n) or weights.WEIGHTS[n].url for n in self.weights)
+        except WeightsError:
+            return False
+
+    def trial(self, *, allow_download: bool = False) -> str | None:
+        """Why a learned metric does not work, by loading its weights; None if it does."""
+        if not self.weights:
+            return None
+        import numpy as np
+
+        gray = np.full((64, 64, 3), 128, np.uint8)
+        try:
+            self.scorer(gray, allow_download=allow_download)(255 - gray)
+        except WeightsError as error:
+            return str(error).removeprefix(f"{self.name} is not available: ")
+        return None
 
     def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
         """What scores decoded pictures against `reference`; raises `WeightsError`."""
         reason = self.unavailable()
         if reason is not None:
-            if not allow_download:
+            if not (allow_download and self.can_download()):
                 raise WeightsError(f"{self.name} is not available: {reason}")
             for name in self.weights:
                 if weights.locate(name) is None:
@@ -226,7 +250,9 @@ class Judge:
 
     def score(self, decoded: object) -> dict[str, float]:
         """The value of every metric, by name; for a batch, the mean over its pictures."""
-        return {name: float(score(decoded).mean()) for name, score in self._scorers.items()}
+        return {
+            name: float(score(decoded).detach().mean()) for name, score in self._scorers.items()
+        }
 
     def notes(self) -> dict[str, dict[str, float]]:
         """What metrics say about their own reliability, such as INRIQ's fit of the reference."""

@@ -5,9 +5,10 @@ a distortion and d_i the parameter of that level,
 
     S(M, i) = |((M_(i+1) - M_i) / M_i) / ((d_(i+1) - d_i) / d_i)|,    S(M) = mean of S(M, i).
 
-Steps that start at M_i = 0, touch an infinite value, or start at d_i = 0 have no S; the paper
-leaves such cases out, and here they are counted. Responding strongly is no merit by itself, so
-beside it stands the agreement with mean opinion scores, as a rank correlation (SRCC).
+Steps that start at M_i = 0, touch an infinite value or NaN, start at d_i = 0 or leave d as it is
+have no S; the paper leaves such cases out, and here they are counted. Responding strongly is no
+merit by itself, so beside it stands the agreement with mean opinion scores, as a rank correlation
+(SRCC).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from inrcodec.metrics.distortions import DISTORTIONS, LEVELS, distort
 from inrcodec.metrics.registry import Judge, metric
 
 UNORDERED = ("mean_shift", "contrast_change")
-"""Types whose parameter changes sign over the levels: they have no order to be monotone in."""
+"""Types that are mildest at a middle level: they have no order to be monotone in."""
 
 RESAMPLES = 1000
 
@@ -54,7 +55,7 @@ class Sensitivity:
     high: float | None
     steps: int
     zero_values: int
-    infinite_values: int
+    not_finite: int
     zero_severities: int
     monotone: float | None
 
@@ -97,16 +98,16 @@ def relative_sensitivity(
 ) -> tuple[list[float], dict[str, int]]:
     """S(M, i) for every step that has one (equation 1), and how many steps were excluded and why.
 
-    `values` M_1..M_L, `severities` d_1..d_L. Reasons: "zero_values", "infinite_values",
+    `values` M_1..M_L, `severities` d_1..d_L. Reasons: "zero_values", "not_finite",
     "zero_severities".
     """
     if len(values) != len(severities) or len(values) < 2:
         raise OptionError(f"{len(values)} values for {len(severities)} levels; need 2 or more")
     steps: list[float] = []
-    excluded = dict.fromkeys(("zero_values", "infinite_values", "zero_severities"), 0)
+    excluded = dict.fromkeys(("zero_values", "not_finite", "zero_severities"), 0)
     for m, after, d, d_after in zip(values, values[1:], severities, severities[1:], strict=False):
         if not (math.isfinite(m) and math.isfinite(after)):
-            excluded["infinite_values"] += 1
+            excluded["not_finite"] += 1
         elif m == 0:
             excluded["zero_values"] += 1
         elif d == 0 or d_after == d:
@@ -118,6 +119,8 @@ def relative_sensitivity(
 
 def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0) -> Sensitivity:
     """The sensitivity of one metric to one distortion over every picture in `rows`."""
+    if distortion not in DISTORTIONS:
+        raise OptionError(f"unknown distortion {distortion!r}; known: {', '.join(DISTORTIONS)}")
     severities = DISTORTIONS[distortion].levels
     means, counts, used, ordered = [], dict[str, int](), 0, []
     direction = -1 if metric(name).higher_is_better else 1
@@ -153,12 +156,15 @@ def agreement(
     images = sorted({row.image for row in kept})
     if len(conditions) < 3:
         raise OptionError(f"{len(conditions)} conditions with opinion scores; need 3 or more")
-    table = np.full((len(images), len(conditions)), np.nan)
+    table = np.zeros((len(images), len(conditions)))
+    scored = np.zeros(table.shape, bool)
     for row in kept:
         place = images.index(row.image), conditions.index((row.distortion, row.level))
-        table[place] = row.values[name]
-    if np.isnan(table).any():
+        table[place], scored[place] = row.values[name], True
+    if not scored.all():
         raise OptionError("some picture lacks some condition: score all of them first")
+    if np.isnan(table).any():
+        raise OptionError(f"{name} is NaN for some picture")
     sign = 1 if metric(name).higher_is_better else -1
     opinion = np.array([opinions[condition] for condition in conditions])
     random = np.random.default_rng(seed)
@@ -170,11 +176,12 @@ def agreement(
     means = table.mean(0)
     types = np.array([distortion for distortion, _ in conditions])
     within = [sign * _srcc(means[types == t], opinion[types == t]) for t in sorted(set(types))]
+    within = [value for value in within if not math.isnan(value)]
     return Agreement(
         srcc=sign * _srcc(means, opinion),
         low=float(low),
         high=float(high),
-        within_types=float(np.nanmean(within)),
+        within_types=sum(within) / len(within) if within else math.nan,
         conditions=len(conditions),
     )
 

@@ -26,5 +26,5 @@ def ms_ssim(reference: object, decoded: object) -> Tensor:
 
 
 def ms_ssim_db(reference: object, decoded: object) -> Tensor:
-    """-10 log10(1 - MS-SSIM), (N,); infinite for identical pictures. Spreads the values near 1."""
+    """-10 log10(1 - MS-SSIM), (N,); infinite, without a gradient, for identical ones."""
     return -10 * (1 - ms_ssim(reference, decoded)).clamp_min(0).log10()

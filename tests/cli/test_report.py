@@ -140,3 +140,16 @@ def test_labels_are_short_and_distinct() -> None:
     assert labels(["/a/x.png", "b/y.inr", "-"]) == ["x.png", "y.inr", "stdin"]
     assert labels(["/a/b/x.png", "c/x.png"]) == [os.path.join("b", "x.png"), "c/x.png"]
     assert labels(["\x1b[31mred\n.png", "\udcff.png"]) == ["�[31mred�.png", "�.png"]
+
+
+def test_a_new_folder_gets_the_page(run, folder: Path) -> None:
+    code, _, stderr = run("report", "picture.png", "picture.jpg", *FAST, "-o", "new/")
+    assert (code, names(Path("new"))) == (0, ["report.html"]), stderr
+
+
+def test_a_picture_of_another_size_is_refused_before_any_work(run, folder: Path) -> None:
+    Image.new("RGB", (9, 9)).save("other.png")
+    code, _, stderr = run("report", "picture.png", "picture.jpg", "other.png", *FAST)
+    assert code == 1
+    assert "differ in size" in stderr
+    assert "judging" not in stderr

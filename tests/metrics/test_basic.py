@@ -1,6 +1,7 @@
 """PSNR, SSIM, MS-SSIM against independent implementations, and what every input policy says."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -127,6 +128,33 @@ class TestInputs:
         together = psnr([astronaut, astronaut], np.stack(others))
         assert together.tolist() == [float(psnr(astronaut, other)) for other in others]
 
+    @pytest.mark.parametrize("name", ["psnr", "iem"])
+    def test_one_reference_stands_for_a_batch(self, astronaut, name):
+        others = np.stack([noisy(astronaut, sigma)[:64, :64] for sigma in (5, 20)])
+        scorer = METRICS[name].scorer(astronaut[:64, :64])
+        each = [float(scorer(other)) for other in others]
+        assert scorer(others).tolist() == pytest.approx(each, rel=1e-5)
+
+    def test_files_of_ours_are_decoded(self, small, small_file, tmp_path):
+        import inrcodec
+
+        path = tmp_path / "small.inr"
+        path.write_bytes(small_file)
+        decoded = inrcodec.decode(small_file)
+        for source in (small_file, path, str(path)):
+            assert float(psnr(small, source)) == float(psnr(small, decoded))
+
+    @pytest.mark.parametrize("dtype", [">f4", "f2", np.longdouble])
+    def test_unusual_floats_are_read(self, astronaut, dtype):
+        odd = (noisy(astronaut) / 255).astype(dtype)
+        assert float(psnr(astronaut, odd)) == pytest.approx(
+            float(psnr(astronaut, noisy(astronaut))), abs=0.01
+        )
+
+    def test_a_judge_scores_what_requires_a_gradient(self, astronaut):
+        tensor = batch(astronaut).requires_grad_()
+        assert Judge(noisy(astronaut), ["psnr"]).score(tensor)["psnr"] < 40
+
     def test_sixteen_bit_compares_by_value(self, astronaut):
         wide = astronaut.astype(np.uint16) * 257
         assert float(psnr(astronaut, wide)) == float("inf")
@@ -177,7 +205,8 @@ class TestRegistry:
 
     def test_missing_weights_are_named_never_replaced(self, astronaut, monkeypatch, tmp_path):
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        monkeypatch.delenv("INRCODEC_WEIGHTS", raising=False)
+        for name in [name for name in os.environ if name.startswith("INRCODEC_")]:
+            monkeypatch.delenv(name)
         for name in ("lpips-alex", "lpips-squeeze", "lpips-vgg", "dists", "clip"):
             assert METRICS[name].unavailable()
             with pytest.raises(WeightsError, match="INRCODEC_"):

@@ -153,18 +153,33 @@ def test_iem_sq_of_a_blind_denoiser_equals_its_sum_written_out(pictures):
         {"rule": "midpoint", "gamma_max": 1.0},
         {"cells": 0, "gamma_max": 1.0},
         {"denoiser": "bm3d"},
+        {"gamma_max": math.nan},
+        {"gamma_max": 1e300},
+        {"sigma_max": 0},
+        {"sigma_max": math.inf},
+        {"seed": 1.5},
+        {"denoiser": gaussian_prior.wiener, "gamma_max": 1e-7},
+        {"denoiser": gaussian_prior.wiener, "sigma_max": 1.0},
     ],
 )
 def test_bad_options_are_refused(pictures, options):
     with pytest.raises(OptionError):
         iem(*pictures[:2], **options)
+    if options.keys() <= {"gamma_max", "sigma_max"}:
+        with pytest.raises(OptionError):
+            iem_sq(*pictures[:2], **options)
 
 
-def test_the_denoiser_works_on_any_size_and_nears_wiener_under_strong_noise():
+def test_the_denoiser_works_on_any_size_and_is_wiener_outside_its_range():
     generator = torch.Generator().manual_seed(3)
     noisy = torch.randn(1, 3, 13, 21, generator=generator)
     assert denoiser.denoise(noisy, 0.1).shape == noisy.shape
-    assert torch.equal(denoiser.denoise(noisy, 9.0), gaussian_prior.wiener(noisy, 9.0))
+    for sigma in (9.0, denoiser.LOWEST_SIGMA, 1e-4):
+        assert torch.equal(denoiser.denoise(noisy, sigma), gaussian_prior.wiener(noisy, sigma))
+    near = 1.0001 * denoiser.LOWEST_SIGMA
+    assert torch.allclose(
+        denoiser.denoise(noisy, near), gaussian_prior.wiener(noisy, near), atol=1e-5
+    )
 
 
 def test_the_denoiser_beats_the_wiener_filter_on_photographs():

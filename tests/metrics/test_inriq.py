@@ -7,7 +7,7 @@ import torch
 from inrcodec.codec.fit import coordinates
 from inrcodec.codec.models.siren import Siren
 from inrcodec.errors import ImageError, OptionError
-from inrcodec.metrics.fisher import squared_gradients
+from inrcodec.metrics.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.inriq import Inriq, fisher_rao, inriq, symmetric_kl
 
 
@@ -17,48 +17,78 @@ def network(frequencies, seed=0):
     return model, {name: torch.from_numpy(value).double() for name, value in values.items()}
 
 
-def pixel_by_pixel(model, parameters, residual, shape):
-    """Mean squared gradients by one autograd call per pixel (and per channel, if no residual)."""
+def gradients(model, parameters, outputs_of):
+    """The gradient of every output by autograd, name -> (H, W, outputs, *shape).
+
+    `outputs_of` maps a colour and its row and column to scalars.
+    """
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    colours = model.render(leaves, coordinates(shape[0]), coordinates(shape[1]))
-    totals = {name: torch.zeros_like(value) for name, value in parameters.items()}
-    for row in range(shape[0]):
-        for column in range(shape[1]):
-            colour = colours[row, column]
-            outputs = colour if residual is None else [(colour * residual[row, column]).sum()]
-            for output in outputs:
-                gradients = torch.autograd.grad(output, list(leaves.values()), retain_graph=True)
-                for total, gradient in zip(totals.values(), gradients, strict=True):
-                    total += gradient.square()
-    return {name: total / (shape[0] * shape[1]) for name, total in totals.items()}
+    height, width = SHAPE
+    colours = model.render(leaves, coordinates(height), coordinates(width))
+    rows = []
+    for row in range(height):
+        for column in range(width):
+            for output in outputs_of(colours[row, column], row, column):
+                rows.append(torch.autograd.grad(output, list(leaves.values()), retain_graph=True))
+    return {
+        name: torch.stack([row[k] for row in rows]).view(height, width, -1, *value.shape)
+        for k, (name, value) in enumerate(parameters.items())
+    }
 
 
-@pytest.mark.parametrize("frequencies", [0, 4])
-@pytest.mark.parametrize("every_output", [False, True])
-def test_the_closed_form_equals_gradients_of_every_pixel(frequencies, every_output):
-    model, parameters = network(frequencies)
-    shape = (6, 9)
+SHAPE = (6, 9)
+
+
+def same(closed, expected, rtol):
+    return all(torch.allclose(closed[n], expected[n], rtol=rtol, atol=0) for n in expected)
+
+
+@pytest.fixture(params=[0, 4], ids=["siren", "pe-siren"])
+def case(request):
+    model, parameters = network(request.param)
     generator = torch.Generator().manual_seed(0)
-    residual = torch.randn(*shape, 3, generator=generator, dtype=torch.float64)
-    residual = None if every_output else residual
-    (closed,) = squared_gradients(model, parameters, [residual], shape)
-    expected = pixel_by_pixel(model, parameters, residual, shape)
-    for name in parameters:
-        assert torch.allclose(closed[name], expected[name], rtol=1e-10, atol=0), name
+    residual = torch.randn(*SHAPE, 3, generator=generator, dtype=torch.float64)
+    of_residual = gradients(
+        model, parameters, lambda colour, row, column: [(colour * residual[row, column]).sum()]
+    )
+    return model, parameters, residual, of_residual
+
+
+def test_the_closed_form_equals_gradients_of_every_pixel(case):
+    model, parameters, residual, of_residual = case
+    expected = {name: g.square().mean((0, 1, 2)) for name, g in of_residual.items()}
+    assert same(squared_gradients(model, parameters, residual), expected, 1e-10)
     single = {name: value.float() for name, value in parameters.items()}
-    narrow = None if residual is None else residual.float()
-    (closed,) = squared_gradients(model, single, [narrow], shape)
-    for name in parameters:
-        assert torch.allclose(closed[name], expected[name], rtol=1e-4, atol=0), name
+    assert same(squared_gradients(model, single, residual.float()), expected, 1e-4)
 
 
-def test_tiles_add_up_to_the_whole(monkeypatch):
+def test_output_sensitivity_sums_the_gradients_of_every_output(case):
+    model, parameters, *_ = case
+    every = gradients(model, parameters, lambda colour, row, column: colour)
+    expected = {name: g.square().sum(2).mean((0, 1)) for name, g in every.items()}
+    assert same(output_sensitivity(model, parameters, SHAPE), expected, 1e-10)
+
+
+@pytest.mark.parametrize("block", [2, 4])
+def test_blocks_give_the_pooled_variance(case, block):
+    """Sides of 6 x 9 are no multiples of 4: the blocks at the border are smaller."""
+    model, parameters, residual, of_residual = case
+    closed = squared_gradients(model, parameters, residual, block=block)
+    for name, g in of_residual.items():
+        parts = [part.flatten(0, 2) for row in g.split(block) for part in row.split(block, 1)]
+        deviations = sum((part - part.mean(0)).square().sum(0) for part in parts)
+        expected = deviations / sum(len(part) - 1 for part in parts)
+        assert torch.allclose(closed[name], expected, rtol=1e-9, atol=1e-14), name
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_tiles_add_up_to_the_whole(monkeypatch, block):
     model, parameters = network(3)
     residual = torch.randn(14, 5, 3, dtype=torch.float64)
-    (whole,) = squared_gradients(model, parameters, [residual], (14, 5))
+    whole = squared_gradients(model, parameters, residual, block=block)
     monkeypatch.setattr("inrcodec.metrics.fisher.TILE_PIXELS", 15)
-    (tiled,) = squared_gradients(model, parameters, [residual], (14, 5))
-    assert all(torch.allclose(whole[name], tiled[name], rtol=1e-12) for name in whole)
+    tiled = squared_gradients(model, parameters, residual, block=block)
+    assert same(tiled, whole, 1e-10)
 
 
 def test_the_distances_equal_their_formulas():
@@ -112,6 +142,17 @@ def test_gray_scores_like_the_same_gray_in_colour(picture):
     colour = np.repeat(gray[:, :, None], 3, 2)
     noisy = distorted(picture)[0][:, :, 0]
     assert float(inriq(gray, noisy, steps=30)) == float(inriq(colour, noisy, steps=30))
+
+
+def test_it_computes_with_the_threads_it_is_given(picture, monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: pytest.fail("threads were set"))
+    Inriq(picture, steps=2)(picture)
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 1.5}, {"seed": -1}, {"width": True}])
+def test_bad_options_are_refused(picture, options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        Inriq(picture, **options)
 
 
 def test_bad_input_is_refused(picture):

@@ -1,5 +1,6 @@
 """LPIPS against known values; DISTS, CLIP and the trunks by what must hold for any weights."""
 
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -79,7 +80,27 @@ def test_vgg_trunk_equals_its_layers_one_by_one():
     assert all(torch.equal(o, t) for o, t in zip(outputs, taps, strict=True))
 
 
-def test_dists_is_zero_for_equals_symmetric_and_grows_with_noise(monkeypatch):
+def test_alexnet_trunk_equals_its_layers_one_by_one():
+    """Krizhevsky 2014 as torchvision has it: (channels, kernel, stride, padding, pooled before)."""
+    generator = torch.Generator().manual_seed(0)
+    layers = {0: (64, 11, 4, 2, False), 3: (192, 5, 1, 2, True), 6: (384, 3, 1, 1, True)}
+    layers |= {8: (256, 3, 1, 1, False), 10: (256, 3, 1, 1, False)}
+    expected, taps, state, before = torch.rand(1, 3, 70, 90, generator=generator), [], {}, 3
+    x = expected
+    for layer, (after, kernel, stride, padding, pooled) in layers.items():
+        convolution = torch.nn.Conv2d(before, after, kernel, stride, padding)
+        state[f"features.{layer}.weight"] = convolution.weight.detach()
+        state[f"features.{layer}.bias"] = convolution.bias.detach()
+        expected = torch.nn.MaxPool2d(3, 2)(expected) if pooled else expected
+        expected = torch.nn.ReLU()(convolution(expected)).detach()
+        taps.append(expected)
+        before = after
+    outputs = trunks.alexnet(x, state)
+    assert all(torch.equal(o, t) for o, t in zip(outputs, taps, strict=True))
+
+
+@pytest.fixture
+def random_dists(monkeypatch):
     generator = torch.Generator().manual_seed(0)
     channels = 3 + 64 + 128 + 256 + 512 + 512
     heads = {name: torch.rand(1, channels, 1, 1, generator=generator) for name in ("alpha", "beta")}
@@ -87,9 +108,46 @@ def test_dists_is_zero_for_equals_symmetric_and_grows_with_noise(monkeypatch):
     monkeypatch.setattr(dists, "_state", lambda: state)
     x = torch.rand(1, 3, 48, 64, generator=generator)
     noise = torch.randn(x.shape, generator=generator)
-    near, far = ((x + s * noise).clamp(0, 1) for s in (0.02, 0.3))
+    return state, x, [(x + s * noise).clamp(0, 1) for s in (0.02, 0.3)]
+
+
+def test_dists_equals_its_formula_written_out(random_dists):
+    """Ding et al. 2020, equations 3 to 6, in numpy, on features computed layer by layer."""
+    state, x, (_, y) = random_dists
+    window = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 16
+
+    def features(image):
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+        deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+        h, found = (image - mean) / deviation, [image]
+        for number, stage in enumerate(((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))):
+            if number:
+                kernel = window.repeat(h.shape[1], 1, 1, 1)
+                padded = torch.nn.functional.pad(h * h, (1, 1, 1, 1))
+                pooled = torch.nn.functional.conv2d(padded, kernel, stride=2, groups=h.shape[1])
+                h = (pooled + 1e-12).sqrt()
+            for layer in stage:
+                weight, bias = (state[f"features.{layer}.{kind}"] for kind in ("weight", "bias"))
+                h = torch.nn.functional.conv2d(h, weight, bias, padding=1).clamp_min(0)
+            found.append(h)
+        return [h[0].flatten(1).double().numpy() for h in found]
+
+    alpha, beta = (state[name].flatten().double().numpy() for name in ("alpha", "beta"))
+    textures, structures = [], []
+    for a, b in zip(features(x), features(y), strict=True):
+        p, q = a.mean(1), b.mean(1)
+        covariance = ((a - p[:, None]) * (b - q[:, None])).mean(1)
+        textures.append((2 * p * q + 1e-6) / (p**2 + q**2 + 1e-6))
+        structures.append((2 * covariance + 1e-6) / (a.var(1) + b.var(1) + 1e-6))
+    likeness = alpha @ np.concatenate(textures) + beta @ np.concatenate(structures)
+    expected = 1 - likeness / (alpha.sum() + beta.sum())
+    assert float(dists.dists(x, y)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_dists_is_zero_for_equals_symmetric_and_grows_with_noise(random_dists):
+    _, x, (near, far) = random_dists
     assert float(dists.dists(x, x)) == 0
-    assert 0 < float(dists.dists(x, near)) < float(dists.dists(x, far)) <= 1
+    assert 0 < float(dists.dists(x, near)) < float(dists.dists(x, far))
     assert float(dists.dists(x, far)) == pytest.approx(float(dists.dists(far, x)), rel=1e-4)
 
 
@@ -131,8 +189,23 @@ class TestWeights:
     @pytest.fixture(autouse=True)
     def bare(self, monkeypatch, tmp_path):
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-        for name in ("INRCODEC_WEIGHTS", "INRCODEC_VGG16"):
-            monkeypatch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name.startswith("INRCODEC_")]:
+            monkeypatch.delenv(name)
+
+    def test_a_folder_that_is_none_is_an_error(self, monkeypatch):
+        monkeypatch.setenv("INRCODEC_WEIGHTS", "/nowhere")
+        with pytest.raises(WeightsError, match="INRCODEC_WEIGHTS names /nowhere"):
+            weights.load("vgg16")
+
+    def test_arrays_of_something_else_are_refused(self, monkeypatch, tmp_path):
+        path = tmp_path / "other.npz"
+        np.savez(path, something=np.zeros(3, np.float32))
+        monkeypatch.setenv("INRCODEC_LPIPS_SQUEEZE", str(path))
+        lpips._state.cache_clear()
+        picture = np.zeros((64, 64, 3), np.uint8)
+        with pytest.raises(WeightsError, match=r"other\.npz"):
+            compare(picture, picture, ["lpips-squeeze"])
+        assert "not the weights expected" in METRICS["lpips-squeeze"].trial()
 
     def test_variable_folder_and_cache_in_that_order(self, monkeypatch, tmp_path):
         assert weights.locate("vgg16") is None

@@ -58,8 +58,10 @@ def test_only_what_is_missing_is_made(images: dict[str, object], tmp_path: Path)
     assert len(rows_of(images, POINTS[:2], path)) == 4
     before = path.read_bytes()
     assert rows_of(images, POINTS[:2], path) == []
-    assert rows_of({"renamed": images["waves"]}, [Point("jpeg", {"quality": 20.0})], path) == []
+    assert rows_of({"waves": images["waves"]}, [Point("jpeg", {"quality": 20.0})], path) == []
     assert path.read_bytes() == before
+    renamed = rows_of({"renamed": images["waves"]}, POINTS[:1], path)
+    assert [row["image"] for row in renamed] == ["renamed"]
     made = rows_of(images, POINTS, path)
     assert [row["asked"] for row in made] == [{"quality": 90}] * 2
     more = rows_of(images, POINTS[:1], path, metrics=["psnr", "ssim"])
@@ -389,4 +391,4 @@ def test_the_table_knows_the_direction_of_a_metric() -> None:
 def test_tasks_say_what_they_are(small: np.ndarray) -> None:
     work = rd_row.task(rd_row.subject("waves", small), POINTS[0], ("psnr",), 0, 1)
     assert str(work) == "waves, jpeg at quality 20"
-    assert json.loads(work.key())[1] == "jpeg"
+    assert json.loads(work.key())[0] == "waves"

@@ -30,7 +30,7 @@ def test_equation_1_by_hand():
 def test_the_cases_the_paper_excludes_are_counted():
     steps, excluded = relative_sensitivity([0.0, 2.0, math.inf, 3.0, 6.0], [1, 2, 0, 4, 0])
     assert steps == pytest.approx([1.0])
-    assert excluded == {"zero_values": 1, "infinite_values": 2, "zero_severities": 0}
+    assert excluded == {"zero_values": 1, "not_finite": 2, "zero_severities": 0}
     _, excluded = relative_sensitivity([1.0, 2.0, 3.0], [0.5, 0, -0.5])
     assert excluded["zero_severities"] == 1
     with pytest.raises(OptionError):
@@ -61,7 +61,7 @@ def test_types_through_the_identity_have_no_order_and_infinite_steps_are_out():
     values = [[30, 35, math.inf, 35, 30]]
     result = sensitivity(rows(values, "mean_shift"), "psnr", "mean_shift")
     assert result.monotone is None
-    assert result.infinite_values == 2
+    assert result.not_finite == 2
     assert result.steps == 2
     with pytest.raises(OptionError, match="five levels"):
         sensitivity(rows(values, "mean_shift"), "psnr", "jpeg")

@@ -20,9 +20,8 @@ import PIL
 
 from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics import weights
 from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS, Judge, Metric, metric
-from inrcodec.metrics.report.files import File, check_same_size, describe, open_file
+from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
 
@@ -90,8 +89,7 @@ class Evaluation:
             wanted += METRICS if "all" in options.metrics else []
         self._reference = open_file(reference, threads=options.threads)
         for file in files:
-            if about := describe(file):
-                check_same_size(self._reference, file, (about.width, about.height))
+            check_same_size(self._reference, file, size_of(file))
         self._names, self.unavailable = usable_metrics(
             wanted, self._reference.picture, options.allow_download
         )
@@ -103,7 +101,8 @@ class Evaluation:
         return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
 
     def __iter__(self) -> Iterator[str]:
-        yield "metrics: preparing"
+        fits = " (INRIQ fits a network)" if any("inriq" in name for name in self._names) else ""
+        yield f"metrics: preparing{fits}"
         self._prepare()
         for file in self._files:
             yield f"{file.name}: decoding and judging"
@@ -254,12 +253,7 @@ def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> s
     """Why this metric cannot judge this picture; None if it can."""
     if min(picture.width, picture.height) < metric.smallest_side:
         return f"needs sides of at least {metric.smallest_side} pixels"
-    reason = metric.unavailable()
-    if reason is not None and allow_download:
-        names = metric.weights
-        if all(weights.locate(name) or weights.WEIGHTS[name].url for name in names):
-            return None
-    return reason
+    return metric.trial(allow_download=allow_download)
 
 
 def _software(with_codecs: bool) -> dict[str, str]:

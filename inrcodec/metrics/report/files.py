@@ -47,6 +47,15 @@ def describe(file: File) -> FileInfo | None:
         raise _named(error, file) from None
 
 
+def size_of(file: File) -> tuple[int, int]:
+    """Width and height of what a file holds; reads ordinary images to the end, decodes no .inr."""
+    about = describe(file)
+    if about is not None:
+        return about.width, about.height
+    picture = open_file(file).picture
+    return picture.width, picture.height
+
+
 def open_file(file: File, *, threads: int | None = None) -> Opened:
     """Decode a file; raises `FormatError` for a damaged .inr, `ImageError` for other images."""
     about = describe(file)

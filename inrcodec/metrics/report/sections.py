@@ -179,7 +179,7 @@ def _colour(kind: str) -> int:
 
 
 def measurements(report: Report) -> Markup:
-    """Times, versions of the software and the command that makes this page again."""
+    """Times, versions of the software and the command behind this page."""
     rows = [
         [
             version.title,
