@@ -28,8 +28,11 @@ BLOCK = 128
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Mean SSIM of each picture, (N,); `x`, `y` (N, C, H, W) in [0, 1], sides >= 11."""
-    luminance, contrast = similarity_maps(x, y)
-    return (luminance * contrast).mean((1, 2, 3))
+    channels = []
+    for a, b in _by_channel(x, y):
+        luminance, contrast = similarity_maps(a, b)
+        channels.append((luminance * contrast).mean((1, 2, 3)))
+    return torch.stack(channels).mean(0)
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
@@ -39,16 +42,26 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     Between scales pictures are averaged over 2 x 2 pixels, an odd side padded by zeros on both
     sides, as the widely used PyTorch implementations do.
     """
-    product = x.new_ones(x.shape[:2])
+    return torch.stack([_ms_ssim_of_channel(a, b) for a, b in _by_channel(x, y)]).mean(0)
+
+
+def _by_channel(x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Pairs (N, 1, H, W): one channel at a time takes a third of the memory."""
+    return [(x[:, k : k + 1], y[:, k : k + 1]) for k in range(x.shape[1])]
+
+
+def _ms_ssim_of_channel(x: Tensor, y: Tensor) -> Tensor:
+    """MS-SSIM of one channel of each picture, (N,); `x`, `y` (N, 1, H, W)."""
+    product = x.new_ones(len(x))
     for scale, weight in enumerate(SCALE_WEIGHTS):
         luminance, contrast = similarity_maps(x, y)
         last = scale == len(SCALE_WEIGHTS) - 1
-        term = (luminance * contrast if last else contrast).mean((2, 3)).relu() ** weight
+        term = (luminance * contrast if last else contrast).mean((1, 2, 3)).relu() ** weight
         product = product * term
         if not last:
             padding = (x.shape[2] % 2, x.shape[3] % 2)
             x, y = (F.avg_pool2d(image, 2, padding=padding) for image in (x, y))
-    return product.mean(1)
+    return product
 
 
 def similarity_maps(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,8 @@ def bd_rate(
     `RateError` if the curves cannot be compared and `OptionError` if an argument makes no sense.
     """
     first, second, dropped = _prepare(anchor, test, method, higher_is_better)
-    overlap = _overlap(first[1], second[1], least_overlap, "metric")
+    axis = "metric" if higher_is_better else "negated metric"
+    overlap = _overlap(first[1], second[1], least_overlap, axis)
     package = _package()
     value = package.bd_rate(*first, *second, method, require_matching_points=False, min_overlap=0)
     return Delta(float(value), overlap, (first[0].size, second[0].size), dropped)

@@ -17,7 +17,7 @@ from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWar
 from inrcodec.image_output import image_bytes
 from inrcodec.metrics import registry
 from inrcodec.metrics.registry import METRICS
-from inrcodec.metrics.report import charts, pictures
+from inrcodec.metrics.report import charts, evaluation, pictures
 from inrcodec.metrics.report.charts import Point, Series
 from inrcodec.metrics.report.evaluation import ReportOptions, default_metrics, evaluate
 from inrcodec.metrics.report.files import File
@@ -381,6 +381,16 @@ def test_defaults_take_lpips_where_it_can_be_had(monkeypatch, tmp_path) -> None:
         registry.weights, "locate", lambda name: tmp_path if "squeeze" in name else None
     )
     assert default_metrics() == ["psnr", "ssim", "ms-ssim", "lpips-squeeze", "iem"]
+
+
+def test_the_learned_iem_must_be_named_for_a_large_picture(photo, monkeypatch) -> None:
+    monkeypatch.setattr(evaluation, "MOST_PIXELS_OF_IEM", 1000)
+    files = File("photo.png", png(photo)), [File("same.png", png(photo))]
+    report = evaluate(*files, ReportOptions(codecs=()))
+    assert "iem" not in report.versions[0].metrics
+    assert "name it" in report.unavailable["iem"]
+    report = evaluate(*files, ReportOptions(codecs=(), metrics=("iem",)))
+    assert report.versions[0].metrics == {"iem": 0.0}
 
 
 def test_rendering_needs_no_torch() -> None:

@@ -32,6 +32,9 @@ DEFAULT_CODECS = ("jpeg", "webp", "avif")
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
+MOST_PIXELS_OF_IEM = 1 << 21
+"""Largest picture for which the learned IEM, 12 s a megapixel, belongs to the default metrics."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
@@ -93,6 +96,10 @@ class Evaluation:
         self._names, self.unavailable = usable_metrics(
             wanted, self._reference.picture, options.allow_download
         )
+        pixels = self._reference.picture.width * self._reference.picture.height
+        if options.metrics is None and pixels > MOST_PIXELS_OF_IEM:
+            self._names.remove("iem")
+            self.unavailable["iem"] = "takes long for a picture of this size; name it to have it"
         self._judge: Judge
 
     @property
@@ -205,8 +212,7 @@ class Evaluation:
         try:
             coded = encode_to_size(name, self._reference.picture.pixels, size, tried=tried)
         except (RateError, OptionError) as error:
-            if primary:
-                self._measured.failures[name] = str(error)
+            self._measured.failures[name if primary else f"{name} at {size} bytes"] = str(error)
             return
         scores, elapsed = self._score(Picture(coded.pixels))
         version = _codec_version(coded, scores, elapsed)
