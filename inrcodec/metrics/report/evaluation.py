@@ -33,7 +33,7 @@ PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
 MOST_PIXELS_OF_IEM = 1 << 21
-"""Largest picture for which the learned IEM, 12 s a megapixel, belongs to the default metrics."""
+"""Largest picture for which the learned IEM, 4 s a megapixel, belongs to the default metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
