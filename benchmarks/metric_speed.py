@@ -95,9 +95,9 @@ def main() -> None:
     base = fisher["forward_backward_s"]
     by_pixel, by_block = (fisher[f"{name}_s"] for name in ("by_pixel", "by_block"))
     lines.append(
-        f"\nINRIQ's Fisher diagonal in closed form: {1000 * by_pixel:.0f} ms by pixel (as "
-        f"published), {1000 * by_block:.0f} ms by block (stable); one forward and backward of the same network "
-        f"over the same pixels: {1000 * base:.0f} ms; ratios {by_pixel / base:.2f} and "
+        f"\nINRIQ's Fisher diagonal in closed form: {1000 * by_pixel:.0f} ms by pixel (as\n"
+        f"published), {1000 * by_block:.0f} ms by block (stable). One forward and backward of the\n"
+        f"same network over the same pixels: {1000 * base:.0f} ms. Ratios {by_pixel / base:.2f} and\n"
         f"{by_block / base:.2f}."
     )
     print(lines[-1])
