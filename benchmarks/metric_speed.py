@@ -94,11 +94,12 @@ def main() -> None:
     fisher = fisher_ratio()
     base = fisher["forward_backward_s"]
     by_pixel, by_block = (fisher[f"{name}_s"] for name in ("by_pixel", "by_block"))
+    ratios = f"{by_pixel / base:.2f} and {by_block / base:.2f}"
     lines.append(
-        f"\nINRIQ's Fisher diagonal in closed form: {1000 * by_pixel:.0f} ms by pixel (as\n"
-        f"published), {1000 * by_block:.0f} ms by block (stable). One forward and backward of the\n"
-        f"same network over the same pixels: {1000 * base:.0f} ms. Ratios {by_pixel / base:.2f} and\n"
-        f"{by_block / base:.2f}."
+        "\nINRIQ's Fisher diagonal in closed form: "
+        f"{1000 * by_pixel:.0f} ms by pixel (as published), {1000 * by_block:.0f} ms by block\n"
+        "(stable). One forward and backward of the same network over the same pixels: "
+        f"{1000 * base:.0f} ms.\nRatios {ratios}."
     )
     print(lines[-1])
     versions = {"torch": torch.__version__, "python": platform.python_version(), "threads": 1}
