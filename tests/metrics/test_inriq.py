@@ -171,7 +171,7 @@ def test_the_stable_variant_hardly_moves_as_the_fit_improves(picture):
     """From below 40 to above 55 dB: under 10 % for each distortion; the paper's explodes."""
     versions = distorted(picture)
     scores, published, fits = [], [], []
-    for steps in (300, 2500):
+    for steps in (200, 2500):
         options = {"steps": steps, "precision": torch.float32}
         stable = Inriq(picture, **options)
         paper = Inriq(picture, variant="paper", **options)
