@@ -126,7 +126,11 @@ def distort(
         raise OptionError(f"no distortion {name!r}; known are {', '.join(DISTORTIONS)}")
     distortion = DISTORTIONS[name]
     parameter = distortion.parameter(level)
-    return rounded(distortion.apply(image, parameter, _random(seed, distortion.number, level)))
+    random = _random(seed, distortion.number, level)
+    try:
+        return rounded(distortion.apply(image, parameter, random))
+    except ImportError as error:
+        raise OptionError(f"{name} needs {error.name}: pip install 'inrcodec[research]'") from None
 
 
 def undersample(pixels: NDArray[np.uint8], factor: int, *, seed: int = 0) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from io import BytesIO
@@ -566,3 +567,10 @@ def test_other_pictures_are_refused(pixels: Any, message: str) -> None:
         distort(pixels, "jpeg", 1)
     with pytest.raises(ImageError, match=message):
         undersample(pixels, 2)
+
+
+def test_a_missing_library_is_one_clear_error(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.color", None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(OptionError, match=r"color_diffusion needs skimage.*inrcodec\[research\]"):
+        distort(np.zeros((16, 16, 3), np.uint8), "color_diffusion", 2)
