@@ -46,6 +46,9 @@ class Family(IntEnum):
 
     SIREN = 1
     PE_SIREN = 2
+    COOLCHIC_V1 = 3
+    COOLCHIC_V2 = 4
+    COOLCHIC = 5
 
 
 class Key(IntEnum):
