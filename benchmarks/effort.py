@@ -27,13 +27,13 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=7)
     most = parser.parse_args().most
     picture = data.astronaut()
-    inrcodec.decode(inrcodec.encode(picture[:32, :32], effort=1))  # warm up
+    inrcodec.decode(inrcodec.encode(picture[:32, :32], effort=1, model="pe-siren"))  # warm up
     rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
     for effort in range(1, most + 1):
         if any(row["effort"] == effort for row in rows):
             continue
         start = time.perf_counter()
-        file = inrcodec.encode(picture, bpp=BPP, effort=effort)
+        file = inrcodec.encode(picture, bpp=BPP, effort=effort, model="pe-siren")
         row = {
             "effort": effort,
             "encode_s": time.perf_counter() - start,

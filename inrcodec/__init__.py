@@ -37,17 +37,17 @@ def encode(image: object, **options: Any) -> bytes:
 
     `image` is a path, bytes or file object of an image file, a PIL image, a numpy array (H, W) or
     (H, W, C), or a torch tensor (C, H, W). Keywords are those of `codec.options.EncodeOptions`:
-    `quality`, `bpp`, `target_size`, `model`, `effort`, `time_limit`, `seed`, `threads`, `device`,
-    `metadata`. Raises `InrCodecError`.
+    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `effort`, `time_limit`, `slices`,
+    `seed`, `threads`, `device`, `metadata`. Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
     from inrcodec.image_input import as_picture
 
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)
-    from inrcodec.codec.encoder import Encoding
+    from inrcodec.codec.encoder import encoding
 
-    job = Encoding(picture, checked)
+    job = encoding(picture, checked)
     for _ in job:
         pass
     return job.finish()

@@ -55,7 +55,7 @@ class LimitError(FormatError):
 
 
 class PartialFileWarning(UserWarning):
-    """The file is cut short or its trailing metadata is damaged; the picture itself is whole."""
+    """The file is cut short or its metadata is damaged; the picture is whole, or coarse as said."""
 
 
 class RateWarning(UserWarning):

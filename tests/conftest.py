@@ -46,12 +46,12 @@ def small() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def small_file(small: np.ndarray) -> bytes:
-    """`small` with an ICC and an XMP block, encoded."""
+    """`small` with an ICC and an XMP block, as a coordinate network."""
     picture = Picture(small, icc=b"profile" * 40, xmp=b"<x:xmpmeta/>")
-    return inrcodec.encode(picture, target_size=700, effort=1, threads=1)
+    return inrcodec.encode(picture, model="pe-siren", target_size=700, effort=1, threads=1)
 
 
 @pytest.fixture(scope="session")
 def photo_file(photo: np.ndarray) -> bytes:
-    """`photo` at about 1 bit a pixel."""
-    return inrcodec.encode(photo, bpp=1.0, effort=2, threads=1)
+    """`photo` at about 1 bit a pixel, as a coordinate network."""
+    return inrcodec.encode(photo, model="pe-siren", bpp=1.0, effort=2, threads=1)

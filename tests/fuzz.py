@@ -69,7 +69,8 @@ def repaired(data: bytes, other: bytes, pick: random.Random) -> bytes:
 
 def same_critical_bytes(data: bytes, original: bytes) -> bool:
     """Whether the picture's own sections are untouched."""
-    end = max(s.offset + s.size for s in bitstream.read(original).sections if s.kind < 3)
+    sections = bitstream.read(original).sections
+    end = max(s.offset + s.size for s in sections if not s.ancillary and s.kind != Kind.END)
     return data[:end] == original[:end]
 
 
@@ -85,12 +86,13 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
-def run(cases: int, seed: int) -> dict[str, int]:
-    """Fuzz; returns how many cases were refused, decoded, and the memory growth in bytes."""
+def run(cases: int, seed: int, files: list[bytes] | None = None) -> dict[str, int]:
+    """Fuzz `files`, or else the vectors; returns how many cases were refused, decoded, and the
+    memory growth in bytes."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     pick = random.Random(seed)
-    files = [path.read_bytes() for path in sorted(VECTORS.glob("*.inr"))]
+    files = files or [path.read_bytes() for path in sorted(VECTORS.glob("*.inr"))]
     pictures = [decode_corner(data) for data in files]
     start = peak_bytes()
     counts = {"refused": 0, "decoded": 0, "growth_bytes": 0}

@@ -6,6 +6,7 @@ valid/NAME.inr decodes to symbols with the sha256 in NAME.json and to pixels wit
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
@@ -16,10 +17,14 @@ import inrcodec
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Family, Header, Kind
 from inrcodec.codec.decoder import read_network
+from inrcodec.codec.latents import file_sections, read_latents
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.quantize import quantize, step_codes
 from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
+from tests import latent_files
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -35,19 +40,21 @@ def random_file(header: Header, model: Siren, step: float) -> bytes:
     """A network of random parameters: covers sizes no encoder would choose."""
     parameters = model.initial(np.random.default_rng(1), np.zeros(model.channels))
     steps = step_codes(parameters, dict.fromkeys(parameters, 1.0), step)
-    return bitstream.write(header, quantize(parameters, steps).to_bytes())
+    return bitstream.write(header, [(Kind.PARAMETERS, quantize(parameters, steps).to_bytes())])
 
 
 def valid() -> dict[str, bytes]:
     """Names and bytes of the valid vectors."""
-    quick = {"effort": 1, "threads": 1}
+    quick = {"model": "pe-siren", "effort": 1, "threads": 1}
     meta = Picture(waves(9, 14, 3), icc=b"icc" * 30, exif=b"Exif\0\0MM\0*", xmp=b"<x:xmpmeta/>")
     deep = Header(11, 6, 3, 8, Family.SIREN, (5, 16))
     wide = Header(40, 30, 1, 8, Family.PE_SIREN, (100, 1, 2))
     zero = Header(5, 4, 3, 8, Family.PE_SIREN, (3, 2, 1))
     flat = np.full((1, 1, 3), (200, 30, 90), np.uint8)
     return {
-        "gray-siren": inrcodec.encode(waves(20, 31, 1), model="siren", target_size=300, **quick),
+        "gray-siren": inrcodec.encode(
+            waves(20, 31, 1), target_size=300, **quick | {"model": "siren"}
+        ),
         "gray-alpha": inrcodec.encode(waves(16, 16, 2), target_size=300, **quick),
         "rgb": inrcodec.encode(waves(24, 32, 3), target_size=700, **quick),
         "rgb-alpha": inrcodec.encode(waves(24, 20, 4), target_size=500, **quick),
@@ -59,6 +66,63 @@ def valid() -> dict[str, bytes]:
         "sixteen-layers": random_file(deep, Siren(5, 16, 0, 3), 1e-3),
         "wide": random_file(wide, Siren(100, 1, 2, 1), 1e-7),
         "all-symbols-zero": random_file(zero, Siren(3, 2, 1, 3), 1e6),
+        **valid_latents(),
+    }
+
+
+def valid_latents() -> dict[str, bytes]:
+    """Those of latent families: random networks and symbols."""
+    random = latent_files.random_file
+    odd = {"levels": 3, "neighbours": 8, "arm_width": 5, "synthesis_width": 3}
+    square = {"levels": 4, "neighbours": 24, "arm_width": 24, "synthesis_width": 4}
+    return {
+        "coolchic": random(Family.COOLCHIC, 29, 19),
+        "coolchic-slices-alpha": random(Family.COOLCHIC, 13, 21, 4, 8, **odd),
+        "coolchic-one-level": random(Family.COOLCHIC, 9, 5, levels=1),
+        "coolchic-escapes-16": random(Family.COOLCHIC, 9, 8, 1, bit_depth=16, spread=300.0),
+        "coolchic-one-pixel": random(Family.COOLCHIC, 1, 1),
+        "coolchic-v1": random(Family.COOLCHIC_V1, 21, 14),
+        "coolchic-v1-residual": random(Family.COOLCHIC_V1, 12, 9, 2, **square),
+        "coolchic-v2": random(Family.COOLCHIC_V2, 21, 14),
+        "coolchic-v2-gray-slices": random(Family.COOLCHIC_V2, 20, 11, 1, 9, **square),
+    }
+
+
+def invalid_latents() -> dict[str, bytes]:
+    """Files of latent families every reader must refuse, each for one reason."""
+    model = latent_files.model_for(Family.COOLCHIC, 20, 12, levels=3)
+    header = Header(20, 12, 3, 8, model.family, model.dimensions)
+    plane = latent_files.random_plane(model)
+    sections = file_sections([plane])
+    networks, first, second = sections[:3]
+    grid, stream = first[1][:1], first[1][1:]
+    step = bytearray(networks[1])
+    step[1] += 1  # 2^-8 becomes 2^-7.75
+    sliced = replace(header, slice_side=8)
+
+    def file(*parts: tuple[Kind, bytes], header: Header = header) -> bytes:
+        return bitstream.write(header, parts)
+
+    return {
+        "latents-order": file(networks, second, first),
+        "latents-twice": file(networks, first, first),
+        "latents-first": file(first, networks),
+        "latents-no-grid": file(networks, (Kind.LATENTS, b"\x05" + stream)),
+        "latents-no-stream": file(networks, (Kind.LATENTS, grid)),
+        "latents-stream-length": file(networks, (Kind.LATENTS, first[1] + b"x")),
+        "latents-no-slice": file(networks, (Kind.LATENTS, b"\0\6" + stream), header=sliced),
+        "latents-slice-form": file(networks, (Kind.LATENTS, b"\0\x80\0" + stream), header=sliced),
+        "latents-alpha-of-rgb": file(networks, (Kind.ALPHA_PARAMETERS, networks[1])),
+        "latents-no-alpha": file(networks, header=replace(header, channels=4)),
+        "latents-arm-step": file((Kind.PARAMETERS, bytes(step))),
+        "latents-unknown-start": file(networks, header=replace(header, start=(12345, 0))),
+        "latents-slice-side": file(networks, header=replace(header, slice_side=7)),
+        "latents-too-many-pixels": file(networks, header=replace(header, width=1 << 20, height=33)),
+        "latents-few-bytes": file(
+            networks, first, header=replace(header, width=1 << 12, height=1 << 12)
+        ),
+        "latents-levels": file(networks, header=replace(header, dimensions=(11, 16, 24, 32))),
+        "latents-neighbours": file(networks, header=replace(header, dimensions=(3, 9, 24, 32))),
     }
 
 
@@ -109,13 +173,24 @@ def invalid(good: bytes) -> dict[str, bytes]:
         "magnitude": build((1, header), (2, b"\0\0\xff\xff" + payload[4:])),
         "stream-length": build((1, header), (2, payload + b"x")),
         "parameters-cut": build((1, header), (2, payload[:20])),
+        **invalid_latents(),
     }
 
 
 def symbols_sha256(data: bytes) -> str:
-    """sha256 of all symbols in file order, as little-endian 32-bit integers."""
-    _, quantized = read_network(bitstream.read(data))
-    joined = b"".join(s.astype("<i4").tobytes() for s in quantized.symbols.values())
+    """sha256 of all symbols in file order, as little-endian 32-bit integers.
+
+    Latent families: groups, then grids by number, of colour and then of alpha.
+    """
+    container = bitstream.read(data)
+    model = model_of(container.header)
+    if isinstance(model, CoolChic):
+        symbols = []
+        for plane in read_latents(container, model).planes:
+            symbols += [*plane.networks.symbols.values(), *plane.grids]
+    else:
+        symbols = list(read_network(container, model).symbols.values())
+    joined = b"".join(s.astype("<i4").tobytes() for s in symbols)
     return hashlib.sha256(joined).hexdigest()
 
 
@@ -127,13 +202,18 @@ def main() -> None:
         for path in (VECTORS / folder).iterdir():
             path.unlink()
     files = valid()
-    for name, data in files.items():
+    write(files, invalid(files["rgb"]))
+
+
+def write(good: dict[str, bytes], bad: dict[str, bytes]) -> None:
+    """Write vectors with what they must decode to."""
+    for name, data in good.items():
         target = VECTORS / "valid" / name
         target.with_suffix(".inr").write_bytes(data)
         target.with_suffix(".png").write_bytes(image_bytes(inrcodec.decode_picture(data)))
         record = {"symbols_sha256": symbols_sha256(data), "size_bytes": len(data)}
         target.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    for name, data in invalid(files["rgb"]).items():
+    for name, data in bad.items():
         (VECTORS / "invalid" / f"{name}.inr").write_bytes(data)
 
 

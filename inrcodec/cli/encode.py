@@ -30,19 +30,27 @@ def encode(
         typer.Option("-o", "--output", help="A file, a folder for several, - for stdout."),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option("-q", "--quality", help="1..100: bits per pixel from 0.03 to 3.")
+        int | None, typer.Option("-q", "--quality", help="1..100, 50 by default.")
     ] = None,
     bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
     target_size: Annotated[
         str | None, typer.Option(help="Bytes of the whole file, never exceeded: 12000, 12K, 12KiB.")
     ] = None,
+    psnr: Annotated[float | None, typer.Option(help="The smallest file of so many dB.")] = None,
+    slope: Annotated[
+        float | None,
+        typer.Option("--lambda", help="Weight of the rate: MSE (full range 1) + lambda x bpp."),
+    ] = None,
     effort: Annotated[
-        int, typer.Option("-e", "--effort", help="1..9: each doubles the work and the time.")
+        int, typer.Option("-e", "--effort", help="0..9: each about doubles the time.")
     ] = 5,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds for each picture, instead of an effort.")
     ] = None,
-    model: Annotated[str, typer.Option(help="pe-siren or siren.")] = "pe-siren",
+    model: Annotated[str, typer.Option(help="See the models page.")] = "coolchic",
+    slices: Annotated[
+        int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: 1, safe on a busy machine).")
@@ -72,6 +80,9 @@ def encode(
         quality=quality,
         bpp=bpp,
         target_size=None if target_size is None else parse_size(target_size),
+        psnr=psnr,
+        slope=slope,
+        slices=slices,
         model=model,
         effort=effort,
         time_limit=time_limit,
@@ -121,12 +132,12 @@ def _encode_one(
     with interruptible() as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
         from inrcodec.codec.decoder import decode_picture
-        from inrcodec.codec.encoder import Encoding
+        from inrcodec.codec.encoder import encoding
 
         if options.time_limit is not None:  # reading the picture and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))
-        job = Encoding(picture, options)
+        job = encoding(picture, options)
         steps = _run(job, name, pressed)
         if pressed and not keep:
             return {}, True

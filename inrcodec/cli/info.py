@@ -58,12 +58,19 @@ def _described(name: str, about: FileInfo) -> str:
     ]
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
+    if about.start is not None:
+        lines.append(f"  start      trained networks {about.start[0]:08x}, number {about.start[1]}")
+    if about.slice_side is not None:
+        lines.append(f"  slices     {about.slice_side} x {about.slice_side} symbols")
     if about.metadata:
         lines.append(f"  metadata   {', '.join(about.metadata)}")
     if not about.complete:
         lines.append("  incomplete: the file is cut short")
-    lines.append("  sections      offset      bytes")
+    longest = max(12, *(len(section.kind) for section in about.sections))
+    lines.append(f"  {'sections':<{longest}}    offset      bytes")
     for section in about.sections:
         state = "" if section.intact else "  damaged"
-        lines.append(f"    {section.kind:<12}{section.offset:>6}{section.size_bytes:>11}{state}")
+        lines.append(
+            f"    {section.kind:<{longest}}{section.offset:>8}{section.size_bytes:>11}{state}"
+        )
     return "\n".join(lines)

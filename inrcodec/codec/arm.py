@@ -71,11 +71,11 @@ class IntegerArm:
 
     `neighbours` are (row, column) offsets of symbols already decoded; `sides` further inputs follow
     them: symbols of grids decoded before, such as the four of `parent_maps`. `weights[i]` has shape
-    (outputs, inputs), `biases[i]` (outputs,); the last pair has two outputs, mean and log2 of the scale. `linear`, shape
-    (2, inputs), leads from the inputs straight to the outputs. `level_bias`, shape
-    (levels, width), is added to the first bias for the grids of a level. Raises `LimitError` for shapes
-    that do not fit together, neighbours that are not causal and numbers beyond `MAX_ROW` and
-    `MAX_BIAS`.
+    (outputs, inputs), `biases[i]` (outputs,); the last pair has two outputs, mean and log2 of the
+    scale. `linear`, shape (2, inputs), leads from the inputs straight to the outputs. `level_bias`,
+    shape (levels, width), is added to the first bias for the grids of a level. Raises `LimitError`
+    for shapes that do not fit together, neighbours that are not causal and numbers beyond `MAX_ROW`
+    and `MAX_BIAS`.
     """
 
     neighbours: tuple[tuple[int, int], ...]

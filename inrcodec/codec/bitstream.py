@@ -7,23 +7,35 @@ Reading checks a length before every read and a limit before every allocation.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
-import msgpack
 import zstandard
 
+from inrcodec.codec import leb128
+from inrcodec.codec.header import LATENT_FAMILIES, Family, Header, Key
 from inrcodec.errors import FormatError, LimitError, TruncatedError
-from inrcodec.pixels import MAX_METADATA_BYTES, MAX_PIXELS, MAX_SIDE
+from inrcodec.pixels import MAX_METADATA_BYTES
+
+__all__ = [
+    "Container",
+    "Family",
+    "Header",
+    "Key",
+    "Kind",
+    "Section",
+    "overhead_bytes",
+    "read",
+    "section_bytes",
+    "write",
+]
 
 SIGNATURE = b"\x89NIF"
 VERSION = 1
 
-MAX_SECTIONS = 1024
+MAX_SECTIONS = 1 << 16
 MAX_SECTION_BYTES = 1 << 28
-MAX_HEADER_BYTES = 256
 ANCILLARY = 0x80
 
 
@@ -32,6 +44,9 @@ class Kind(IntEnum):
 
     HEADER = 1
     PARAMETERS = 2
+    LATENTS = 3
+    ALPHA_PARAMETERS = 4
+    ALPHA_LATENTS = 5
     END = 15
     ICC = 0x80
     EXIF = 0x81
@@ -41,98 +56,19 @@ class Kind(IntEnum):
 METADATA = {"icc": Kind.ICC, "exif": Kind.EXIF, "xmp": Kind.XMP}
 
 
-class Family(IntEnum):
-    """Model families. Never renumbered."""
+REPEATED = frozenset({Kind.LATENTS, Kind.ALPHA_LATENTS})
+"""Critical kinds of which a file may hold many sections."""
 
-    SIREN = 1
-    PE_SIREN = 2
-    COOLCHIC_V1 = 3
-    COOLCHIC_V2 = 4
-    COOLCHIC = 5
+PRECEDED_BY = {
+    Kind.LATENTS: Kind.PARAMETERS,
+    Kind.ALPHA_PARAMETERS: Kind.PARAMETERS,
+    Kind.ALPHA_LATENTS: Kind.ALPHA_PARAMETERS,
+}
+"""Kinds that only files of latent families hold, and what must come before each."""
 
+ALPHA_KINDS = frozenset({Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
 
-class Key(IntEnum):
-    """Keys of the header map. Never renumbered."""
-
-    WIDTH = 1
-    HEIGHT = 2
-    CHANNELS = 3
-    BIT_DEPTH = 4
-    FAMILY = 5
-    DIMENSIONS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a decoder must know before the first parameter.
-
-    `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth`
-    8 or 16; `dimensions` are the integers that fix the family's network (docs/format.md).
-    """
-
-    width: int
-    height: int
-    channels: int
-    bit_depth: int
-    family: Family
-    dimensions: tuple[int, ...]
-
-    def to_bytes(self) -> bytes:
-        """The header payload: a msgpack map with small integer keys, in ascending order."""
-        fields: dict[int, Any] = {
-            Key.WIDTH: self.width,
-            Key.HEIGHT: self.height,
-            Key.CHANNELS: self.channels,
-            Key.BIT_DEPTH: self.bit_depth,
-            Key.FAMILY: int(self.family),
-            Key.DIMENSIONS: list(self.dimensions),
-        }
-        packed: bytes = msgpack.packb({int(key): value for key, value in fields.items()})
-        return packed
-
-    @classmethod
-    def from_bytes(cls, payload: bytes) -> Header:
-        """Parse and check every field; raises `FormatError` or `LimitError`."""
-        if len(payload) > MAX_HEADER_BYTES:
-            raise LimitError(
-                f"the header has {len(payload)} bytes; the limit is {MAX_HEADER_BYTES}"
-            )
-        try:
-            pairs = msgpack.unpackb(payload, strict_map_key=False, object_pairs_hook=tuple)
-        except Exception:  # msgpack raises a dozen unrelated types on garbage
-            raise FormatError("the header is not valid msgpack") from None
-        keys = [pair[0] for pair in pairs] if isinstance(pairs, tuple) else []
-        if any(type(key) is not int for key in keys) or sorted(keys) != sorted(Key):
-            raise FormatError("the header must hold exactly the keys 1 to 6, each once")
-        fields = dict(pairs)
-        width = _integer(fields, Key.WIDTH, 1, MAX_SIDE)
-        height = _integer(fields, Key.HEIGHT, 1, MAX_SIDE)
-        if width * height > MAX_PIXELS:
-            raise LimitError(f"{width} x {height} pixels are over the limit of {MAX_PIXELS}")
-        bit_depth = _integer(fields, Key.BIT_DEPTH, 8, 16)
-        if bit_depth not in (8, 16):
-            raise FormatError(f"bit depth must be 8 or 16, got {bit_depth}")
-        number = _integer(fields, Key.FAMILY, 0, 1 << 16)
-        if number not in set(Family):
-            raise FormatError(f"unknown model family {number}: written by a newer version?")
-        dimensions = fields[Key.DIMENSIONS]
-        if not isinstance(dimensions, list) or len(dimensions) > 16:
-            raise FormatError("the model dimensions must be a list of at most 16 integers")
-        for value in dimensions:
-            if type(value) is not int or not 0 <= value <= 1 << 20:
-                raise FormatError(f"model dimension {value!r} is not an integer in [0, {1 << 20}]")
-        channels = _integer(fields, Key.CHANNELS, 1, 4)
-        return cls(width, height, channels, bit_depth, Family(number), tuple(dimensions))
-
-
-def _integer(fields: dict[int, Any], key: Key, low: int, high: int) -> int:
-    """The field as an integer in [low, high]; booleans and floats are refused."""
-    value = fields[key]
-    if type(value) is not int:
-        raise FormatError(f"header field {key.name.lower()} must be an integer, got {value!r}")
-    if not low <= value <= high:
-        raise LimitError(f"header field {key.name.lower()} = {value} is outside [{low}, {high}]")
-    return value
+_KINDS = frozenset(int(kind) for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,60 +89,65 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A parsed file. `complete` is False for a prefix; `damaged` names lost ancillary sections."""
+    """A parsed file. `complete` is False for a prefix; `damaged` names lost ancillary sections.
+
+    `partial` is the section in which a prefix ends, with as much of its payload as is there and
+    nothing of it checked; None if the prefix ends before its length is known.
+    """
 
     header: Header
     sections: tuple[Section, ...]
     complete: bool
     damaged: tuple[str, ...] = ()
     metadata: dict[str, bytes] = field(default_factory=dict)
+    partial: Section | None = None
 
     def payload(self, kind: Kind) -> bytes:
         """The payload of the one section of this kind; `TruncatedError` if it is not there yet."""
-        found = [section.payload for section in self.sections if section.kind == kind]
+        found = self.payloads(kind)
         if not found and self.complete:
             raise FormatError(f"the file has no section of kind {kind.name}")
         if not found:
             raise TruncatedError(f"the {kind.name} section is not there yet: the file is cut short")
         return found[0]
 
+    def payloads(self, kind: Kind) -> list[bytes]:
+        """The payloads of all whole sections of this kind, in file order."""
+        return [section.payload for section in self.sections if section.kind == kind]
+
 
 def write(
-    header: Header, parameters: bytes, metadata: dict[str, bytes | None] | None = None
+    header: Header,
+    sections: Iterable[tuple[Kind, bytes]],
+    metadata: dict[str, bytes | None] | None = None,
 ) -> bytes:
-    """Assemble a file: header, parameters, then compressed ICC / EXIF / XMP, then the end."""
-    critical = SIGNATURE + bytes([VERSION])
-    critical += section_bytes(Kind.HEADER, header.to_bytes())
-    critical += section_bytes(Kind.PARAMETERS, parameters)
-    ancillary = b""
+    """Assemble a file: header, `sections`, then compressed ICC / EXIF / XMP, then the end.
+
+    `sections` are the critical sections between header and end, (kind, payload) in file order.
+    """
+    file = bytearray(SIGNATURE + bytes([VERSION]))
+    file += section_bytes(Kind.HEADER, header.to_bytes())
+    for kind, payload in sections:
+        file += section_bytes(kind, payload)
+    end = zlib.crc32(file).to_bytes(4, "little")
     compressor = zstandard.ZstdCompressor(level=19)
     for name, kind in METADATA.items():
         block = (metadata or {}).get(name)
         if block:
-            ancillary += section_bytes(kind, compressor.compress(block))
-    end = zlib.crc32(critical).to_bytes(4, "little")
-    return critical + ancillary + section_bytes(Kind.END, end)
+            file += section_bytes(kind, compressor.compress(block))
+    return bytes(file + section_bytes(Kind.END, end))
 
 
 def overhead_bytes(header: Header, metadata: dict[str, bytes | None], parameters_bytes: int) -> int:
-    """What `write` adds to a PARAMETERS payload of this many bytes."""
-    return len(write(header, b"", metadata)) + len(_leb128(parameters_bytes)) - 1
+    """What `write` adds to a PARAMETERS payload of this many bytes, if that is all there is."""
+    empty = write(header, [(Kind.PARAMETERS, b"")], metadata)
+    return len(empty) + len(leb128.to_bytes(parameters_bytes)) - 1
 
 
 def section_bytes(kind: int, payload: bytes) -> bytes:
     """kind (1 byte), length (LEB128), payload, CRC-32 of all three (little endian)."""
-    framed = bytes([kind]) + _leb128(len(payload)) + payload
+    framed = bytes([kind]) + leb128.to_bytes(len(payload)) + payload
     return framed + zlib.crc32(framed).to_bytes(4, "little")
-
-
-def _leb128(value: int) -> bytes:
-    """Unsigned LEB128: seven bits a byte, least significant first, bit 7 = more follow."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def read(data: bytes) -> Container:
@@ -219,7 +160,7 @@ def read(data: bytes) -> Container:
         raise FormatError(f"expected the bytes of a file, got {type(data).__name__}")
     data = bytes(data)
     sections: list[Section] = []
-    complete = False
+    complete, partial = False, None
     try:
         for section in _sections(data):
             sections.append(section)
@@ -227,15 +168,34 @@ def read(data: bytes) -> Container:
     except TruncatedError:
         if not sections:
             raise
+        partial = _partial(data, sections[-1].offset + sections[-1].size)
     if sections[0].kind != Kind.HEADER:
         raise FormatError(f"the first section must be the header, got kind {sections[0].kind}")
-    critical = [section.kind for section in sections if not section.ancillary]
-    for kind in critical:
-        if critical.count(kind) > 1:
-            raise FormatError(f"more than one section of kind {Kind(kind).name}")
     header = Header.from_bytes(sections[0].payload)
+    _check_order(header, sections if partial is None else [*sections, partial])
     metadata, damaged = _metadata(sections)
-    return Container(header, tuple(sections), complete, damaged, metadata)
+    return Container(header, tuple(sections), complete, damaged, metadata, partial)
+
+
+def _check_order(header: Header, sections: list[Section]) -> None:
+    """Refuse critical sections that repeat, come too early or do not belong to this family."""
+    seen: set[int] = set()
+    for section in sections:
+        if section.ancillary:
+            continue
+        kind = Kind(section.kind)
+        if kind in seen and kind not in REPEATED:
+            raise FormatError(f"more than one section of kind {kind.name}", at=section.offset)
+        seen.add(kind)
+        before = PRECEDED_BY.get(kind)
+        if before is None:
+            continue
+        if header.family not in LATENT_FAMILIES:
+            raise FormatError(f"{kind.name} in a file of family {header.family.name}")
+        if kind in ALPHA_KINDS and header.channels % 2:
+            raise FormatError(f"{kind.name} in a file without alpha", at=section.offset)
+        if before not in seen:
+            raise FormatError(f"{kind.name} comes before {before.name}", at=section.offset)
 
 
 def _sections(data: bytes) -> Iterator[Section]:
@@ -272,7 +232,7 @@ def _section(data: bytes, at: int) -> Section:
     if at >= len(data):
         raise TruncatedError("a section is missing: the file is cut short", at=at)
     kind = data[at]
-    if not kind & ANCILLARY and kind not in set(Kind):
+    if not kind & ANCILLARY and kind not in _KINDS:
         raise FormatError(f"unknown critical section of kind {kind}", at=at)
     length, body = _read_length(data, at + 1)
     end = body + length + 4
@@ -286,21 +246,21 @@ def _section(data: bytes, at: int) -> Section:
     return Section(kind, data[body : body + length], at, end - at, intact)
 
 
+def _partial(data: bytes, at: int) -> Section | None:
+    """The section that starts at byte `at` and does not end within the data."""
+    try:
+        length, body = _read_length(data, at + 1)
+    except FormatError:
+        return None
+    return Section(data[at], data[body : body + length], at, len(data) - at, intact=False)
+
+
 def _read_length(data: bytes, at: int) -> tuple[int, int]:
-    """(value, offset behind it) of an LEB128 number of at most 5 bytes."""
-    value = 0
-    for index in range(5):
-        if at + index >= len(data):
-            raise TruncatedError("a section length is cut short", at=at)
-        byte = data[at + index]
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            if value > MAX_SECTION_BYTES:
-                raise LimitError(f"a section claims {value} bytes", at=at)
-            if index and byte == 0:
-                raise FormatError("a section length is not in its shortest form", at=at)
-            return value, at + index + 1
-    raise FormatError("a section length has more than 5 bytes", at=at)
+    """(length of a payload, offset behind it)."""
+    value, behind = leb128.read(data, at)
+    if value > MAX_SECTION_BYTES:
+        raise LimitError(f"a section claims {value} bytes", at=at)
+    return value, behind
 
 
 def _metadata(sections: list[Section]) -> tuple[dict[str, bytes], tuple[str, ...]]:

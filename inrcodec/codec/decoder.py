@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inrcodec.codec import bitstream
+from inrcodec.codec import bitstream, latent_render
 from inrcodec.codec.bitstream import Container, Kind
-from inrcodec.codec.models.registry import Model, model_of
+from inrcodec.codec.latents import read_latents
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.registry import model_of
+from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.runtime import torch_device, torch_threads
+from inrcodec.codec.view import View, view_of
 from inrcodec.errors import OptionError, PartialFileWarning
-from inrcodec.pixels import MAX_PIXELS, Picture, Samples, from_unit
+from inrcodec.pixels import Picture, Samples, from_unit
 
 TILE_PIXELS = 8192
 """Pixels rendered at once: the activations of a tile stay in the cache."""
 
 MAX_OVERSAMPLING = 8
-MAX_SCALE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Which part of the picture, at what size: `width` x `height` pixels of the whole picture,
-    of which the region `crop` = (x, y, width, height) is wanted."""
-
-    width: int
-    height: int
-    crop: tuple[int, int, int, int]
 
 
 def decode_picture(
@@ -49,75 +40,51 @@ def decode_picture(
     """Decode a file to pixels and metadata.
 
     `size` = (width, height) or `scale` = a factor choose the output size (default: as encoded);
-    an INR is a function, so any size is exact. `crop` = (x, y, width, height) in pixels of that
+    a coordinate network is a function, so any size is exact; latent grids have a picture of their
+    own size, which is resampled. `crop` = (x, y, width, height) in pixels of that
     output renders only that region. `bit_depth` 8 or 16 overrides the file's.
     `threads` as for encoding.
 
     Raises `FormatError` for a damaged file, `TruncatedError` for a prefix without a picture and
-    `OptionError` for a bad size. A file cut behind its picture decodes with `PartialFileWarning`.
+    `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
+    to the whole picture or, with latent grids, to a coarser one.
     """
     container = bitstream.read(data)
-    model, quantized = read_network(container)
     header = container.header
-    view = _view(header.width, header.height, size, scale, crop)
+    model = model_of(header)
+    view = view_of(header.width, header.height, size, scale, crop)
     if bit_depth not in (None, 8, 16):
         raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
-    if not container.complete or container.damaged:
-        lost = ", ".join(container.damaged) or "the end of the file"
-        warnings.warn(
-            f"the picture is whole, but {lost} is missing or damaged", PartialFileWarning, 2
-        )
+    depth = bit_depth or header.bit_depth
+    missing = ""
     with torch_threads(threads):
-        oversampling = (
-            _oversampling(header.height, view.height),
-            _oversampling(header.width, view.width),
-        )
-        pixels = _render(
-            model, quantized, view, oversampling, bit_depth or header.bit_depth, device
-        )
+        target = torch_device(device)
+        if isinstance(model, CoolChic):
+            latents = read_latents(container, model)
+            missing = latents.missing
+            pixels = latent_render.render(latents.planes, header.channels, view, depth, target)
+        else:
+            quantized = read_network(container, model)
+            pixels = _render(model, quantized, view, depth, target)
+    _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
 
 
-def read_network(container: Container) -> tuple[Model, Quantized]:
-    """The network of a parsed file, still as integers."""
-    model = model_of(container.header)
-    payload = container.payload(Kind.PARAMETERS)
-    return model, Quantized.from_bytes(payload, model.shapes)
+def read_network(container: Container, model: Siren) -> Quantized:
+    """The parameters of a parsed file without latents, still as integers."""
+    return Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
 
 
-def _view(
-    width: int,
-    height: int,
-    size: tuple[int, int] | None,
-    scale: float | None,
-    crop: tuple[int, int, int, int] | None,
-) -> View:
-    """Check the size options against each other and the limits."""
-    if size is not None and scale is not None:
-        raise OptionError("give a size or a scale, not both")
-    if scale is not None:
-        if not isinstance(scale, (int, float)) or not 0 < scale <= MAX_SCALE:
-            raise OptionError(f"the scale must be in (0, {MAX_SCALE}], got {scale!r}")
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    if size is not None:
-        width, height = _integers("size", size, 2)
-    if width < 1 or height < 1:
-        raise OptionError(f"the output size must be at least 1 x 1, got {width} x {height}")
-    x, y, wide, high = (0, 0, width, height) if crop is None else _integers("crop", crop, 4)
-    if x < 0 or y < 0 or wide < 1 or high < 1 or x + wide > width or y + high > height:
-        raise OptionError(f"the crop {x},{y},{wide},{high} is not inside {width} x {height} pixels")
-    if wide * high > MAX_PIXELS:
-        raise OptionError(f"{wide} x {high} pixels are over the limit of {MAX_PIXELS}")
-    return View(width, height, (x, y, wide, high))
-
-
-def _integers(name: str, values: Sequence[int], count: int) -> tuple[int, ...]:
-    """`count` whole numbers below 2^31, or an `OptionError`."""
-    if not isinstance(values, Sequence) or len(values) != count:
-        raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
-    if any(type(value) is not int or abs(value) >= 1 << 31 for value in values):
-        raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
-    return tuple(values)
+def _warn_of_losses(container: Container, missing: str) -> None:
+    """Say what of a file is not there; `missing` is what the picture itself lacks."""
+    if missing:
+        text = f"the picture is coarse: {missing}; the rest of the file is missing"
+    elif not container.complete or container.damaged:
+        lost = ", ".join(container.damaged) or "the end of the file"
+        text = f"the picture is whole, but {lost} is missing or damaged"
+    else:
+        return
+    warnings.warn(text, PartialFileWarning, 3)
 
 
 def _oversampling(native: int, wanted: int) -> int:
@@ -133,18 +100,18 @@ def _centres(start: int, count: int, size: int, oversampling: int) -> NDArray[np
 
 @torch.no_grad()
 def _render(
-    model: Model,
+    model: Siren,
     quantized: Quantized,
     view: View,
-    oversampling: tuple[int, int],
     bit_depth: int,
-    device: str,
+    target: torch.device,
 ) -> Samples:
     """Evaluate the network over the view tile by tile and round."""
-    target = torch_device(device)
     parameters = {n: torch.from_numpy(v).to(target) for n, v in quantized.values().items()}
     x, y, wide, high = view.crop
-    down, across = oversampling
+    native_width, native_height = view.native
+    down = _oversampling(native_height, view.height)
+    across = _oversampling(native_width, view.width)
     columns = max(1, min(wide, TILE_PIXELS // (down * across)))
     rows = max(1, TILE_PIXELS // (columns * down * across))
     out = np.empty((high, wide, model.channels), np.uint8 if bit_depth == 8 else np.uint16)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec import entropy, quantize
-from inrcodec.codec.models.registry import Model
+from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.quantize import Quantized
 from inrcodec.errors import RateError
@@ -94,7 +94,7 @@ class Fitting:
     def __init__(
         self,
         pixels: Samples,
-        model: Model,
+        model: Siren,
         budget: Budget,
         *,
         seed: int = 0,
@@ -240,7 +240,7 @@ class Fitting:
             self._best = (error, quantized)
 
 
-def float_rates(model: Model) -> tuple[dict[str, float], set[str]]:
+def float_rates(model: Siren) -> tuple[dict[str, float], set[str]]:
     """Learning rate of every tensor, and the names of those that take Muon steps."""
     rates: dict[str, float] = {}
     matrices: set[str] = set()
@@ -289,7 +289,7 @@ def _stratified(size: int, count: int, random: np.random.Generator) -> Grid:
 
 
 @torch.no_grad()
-def picture_error(model: Model, parameters: dict[str, Tensor], pixels: Samples) -> float:
+def picture_error(model: Siren, parameters: dict[str, Tensor], pixels: Samples) -> float:
     """Mean squared error, full range = 1, before rounding to integers.
 
     Over the whole picture up to `MEASURED_PIXELS`; of a larger one, over a fixed grid of its rows

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Kind
-from inrcodec.codec.models.registry import model_of, parameter_count
+from inrcodec.codec import bitstream, latent_layout
+from inrcodec.codec.bitstream import ALPHA_KINDS, REPEATED, Container, Kind, Section
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.registry import Model, model_of, parameter_count
 from inrcodec.pixels import CHANNEL_NAMES
 
 
 @dataclass(frozen=True, slots=True)
 class SectionInfo:
-    """One section: its kind by name or number, where it starts, and its bytes, framing included."""
+    """One section: its kind by name or number, where it starts, and its bytes, framing included.
+
+    A section of latents is named with its grid: "latents level 0 main".
+    """
 
     kind: str
     offset: int
@@ -23,7 +27,12 @@ class SectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """Everything the container says. `complete` is False for a prefix of a file."""
+    """Everything the container says. `complete` is False for a prefix of a file.
+
+    `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
+    alpha. `start` is the (identity, index) of the trained networks a file adds to, `slice_side`
+    the side of the slices its grids are cut into, in symbols; None without.
+    """
 
     width: int
     height: int
@@ -41,6 +50,8 @@ class FileInfo:
     metadata: tuple[str, ...]
     damaged: tuple[str, ...]
     sections: tuple[SectionInfo, ...]
+    start: tuple[int, int] | None = None
+    slice_side: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, ready for JSON."""
@@ -52,8 +63,7 @@ def info(data: bytes) -> FileInfo:
     container = bitstream.read(data)
     header = container.header
     model = model_of(header)
-    parameters = parameter_count(model)
-    payload = [s for s in container.sections if s.kind == Kind.PARAMETERS]
+    planes = 2 if isinstance(model, CoolChic) and header.channels % 2 == 0 else 1
     return FileInfo(
         width=header.width,
         height=header.height,
@@ -61,21 +71,38 @@ def info(data: bytes) -> FileInfo:
         bit_depth=header.bit_depth,
         model=header.family.name.lower().replace("_", "-"),
         dimensions=header.dimensions,
-        parameters=parameters,
-        macs_per_pixel=model.macs_per_pixel,
+        parameters=parameter_count(model) * planes,
+        macs_per_pixel=model.macs_per_pixel * planes,
         size_bytes=len(data),
         bits_per_pixel=len(data) * 8 / (header.width * header.height),
-        bits_per_parameter=len(payload[0].payload) * 8 / parameters if payload else None,
+        bits_per_parameter=_bits_per_parameter(container, model),
         format_version=bitstream.VERSION,
         complete=container.complete,
         metadata=tuple(container.metadata),
         damaged=container.damaged,
         sections=tuple(
-            SectionInfo(_kind_name(s.kind), s.offset, s.size, s.intact) for s in container.sections
+            SectionInfo(_section_name(s, model, header.slice_side), s.offset, s.size, s.intact)
+            for s in container.sections
         ),
+        start=header.start,
+        slice_side=header.slice_side,
     )
 
 
-def _kind_name(kind: int) -> str:
-    """The name of a section kind, or its number if this version does not know it."""
-    return Kind(kind).name.lower() if kind in set(Kind) else f"unknown-{kind}"
+def _bits_per_parameter(container: Container, model: Model) -> float | None:
+    """Size of the networks' payloads by number of parameters; None if there is none yet."""
+    payloads = [p for k in (Kind.PARAMETERS, Kind.ALPHA_PARAMETERS) for p in container.payloads(k)]
+    if not payloads:
+        return None
+    return sum(map(len, payloads)) * 8 / (parameter_count(model) * len(payloads))
+
+
+def _section_name(section: Section, model: Model, slice_side: int | None) -> str:
+    """The name of a section's kind and grid, or its number if this version does not know it."""
+    if section.kind not in set(Kind):
+        return f"unknown-{section.kind}"
+    kind = Kind(section.kind)
+    if kind not in REPEATED or not isinstance(model, CoolChic):
+        return kind.name.lower().replace("_", " ")
+    grid = latent_layout.section_name(model, slice_side, section.payload)
+    return f"{'alpha latents' if kind in ALPHA_KINDS else 'latents'} {grid}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 from inrcodec.errors import OptionError
 
-MODELS = ("pe-siren", "siren")
+MODELS = ("coolchic", "coolchic-v1", "coolchic-v2", "pe-siren", "siren")
+COORDINATE_MODELS = ("pe-siren", "siren")
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 5
 
@@ -14,17 +15,28 @@ FEWEST_STEPS = 300
 """Training steps of effort 1 on a photograph; each further effort doubles them."""
 
 
+RATES = ("quality", "bpp", "target_size", "psnr", "slope")
+
+LARGEST_SLOPE, SLOPES = 3e-2, 1e3
+"""Slope of quality 1, and its ratio to that of quality 100."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
-    """Options of `encode`; at most one of `quality`, `bpp` and `target_size`.
+    """Options of `encode`; at most one of `quality`, `bpp`, `target_size`, `psnr` and `slope`.
 
-    - `quality`: 1..100, a rate that grows exponentially from 0.03 to 3 bits a pixel (50: 0.29)
-    - `bpp`: bits per pixel of the whole file, never exceeded, met within 5 %
-    - `target_size`: bytes of the whole file, never exceeded, met within 5 %; where no network can
-      use that many, the file is smaller, with a `RateWarning`
-    - `model`: "pe-siren" (default) or "siren"
-    - `effort`: 1..9, training steps double with each
+    - `quality`: 1..100 (default 50). For the coolchic models, 1000 slopes apart from end to end, so
+      the rate follows the picture; for coordinate networks, a rate from 0.03 to 3 bits a pixel
+    - `bpp`: bits per pixel of the whole file, never exceeded, met within 3 % (5 for
+      coordinate networks)
+    - `target_size`: bytes of the whole file, likewise; where the model can not use that many, the
+      file is smaller, with a `RateWarning`
+    - `psnr`: the smallest file of at least so many dB (coolchic models)
+    - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
+    - `model`: "coolchic" (default), "coolchic-v1", "coolchic-v2", "pe-siren" or "siren"
+    - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
+    - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
     - `seed`: any non-negative integer; the same seed and steps give the same file on one machine
     - `threads`: torch threads (default 1; 2 gain a third on an idle machine, lose on a busy one)
     - `device`: a torch device name
@@ -34,26 +46,38 @@ class EncodeOptions:
     quality: int | None = None
     bpp: float | None = None
     target_size: int | None = None
-    model: str = "pe-siren"
+    psnr: float | None = None
+    slope: float | None = None
+    model: str = "coolchic"
     effort: int = DEFAULT_EFFORT
     time_limit: float | None = None
+    slices: int | None = None
     seed: int = 0
     threads: int | None = None
     device: str = "cpu"
     metadata: bool = True
 
     def __post_init__(self) -> None:
-        rates = [n for n in ("quality", "bpp", "target_size") if getattr(self, n) is not None]
+        rates = [name for name in RATES if getattr(self, name) is not None]
         if len(rates) > 1:
-            raise OptionError(
-                f"give one of quality, bpp and target_size, not {' and '.join(rates)}"
-            )
+            raise OptionError(f"give one of {', '.join(RATES)}, not {' and '.join(rates)}")
         if self.model not in MODELS:
             raise OptionError(f"unknown model {self.model!r}; expected one of {', '.join(MODELS)}")
         _check("quality", self.quality, 1, 100, int)
         _check("bpp", self.bpp, 1e-6, 64.0, float)
         _check("target_size", self.target_size, 1, 1 << 28, int)
-        _check("effort", self.effort, 1, 9, int)
+        _check("psnr", self.psnr, 1.0, 100.0, float)
+        _check("slope", self.slope, 1e-8, 10.0, float)
+        _check("slices", self.slices, 8, 4096, int)
+        _check("effort", self.effort, 0, 9, int)
+        if self.model in COORDINATE_MODELS:
+            for name in ("psnr", "slope", "slices"):
+                if getattr(self, name) is not None:
+                    raise OptionError(f"{name} needs a coolchic model, not {self.model}")
+            if self.effort == 0:
+                raise OptionError(f"effort 0 needs the coolchic model, not {self.model}")
+        if self.effort == 0 and self.model != "coolchic":
+            raise OptionError(f"effort 0 needs the trained start of coolchic, not {self.model}")
         _check("time_limit", self.time_limit, 0.1, 1e7, float)
         _check("seed", self.seed, 0, (1 << 63) - 1, int)
         _check("threads", self.threads, 1, 1024, int)
@@ -83,3 +107,8 @@ def _check(name: str, value: object, low: float, high: float, kind: type) -> Non
 def bpp_of_quality(quality: int) -> float:
     """Bits per pixel of a quality: 0.03 at 1, 3 at 100, even ratios between."""
     return float(0.03 * 100 ** ((quality - 1) / 99))
+
+
+def slope_of_quality(quality: int) -> float:
+    """Slope of a quality: 0.03 at 1, 0.00003 at 100, even ratios between."""
+    return float(LARGEST_SLOPE * SLOPES ** (-(quality - 1) / 99))

@@ -45,13 +45,21 @@ class Quantized:
         return b"".join(code.to_bytes() for code in codes) + stream
 
     @classmethod
-    def from_bytes(cls, payload: bytes, shapes: Mapping[str, tuple[int, ...]]) -> Quantized:
-        """Parse a PARAMETERS payload for a network with these shapes; raises `FormatError`."""
+    def from_bytes(
+        cls,
+        payload: bytes,
+        shapes: Mapping[str, tuple[int, ...]],
+        most_per_byte: float = MAX_PARAMETERS_PER_BYTE,
+    ) -> Quantized:
+        """Parse a PARAMETERS payload for a network with these shapes; raises `FormatError`.
+
+        More than `most_per_byte` parameters a byte raise `LimitError`.
+        """
         table = len(shapes) * PRIOR_BYTES
         if len(payload) < table:
             raise FormatError(f"the parameters need at least {table} bytes, got {len(payload)}")
         sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        if sum(sizes) > MAX_PARAMETERS_PER_BYTE * len(payload):
+        if sum(sizes) > most_per_byte * len(payload):
             raise LimitError(f"{sum(sizes)} parameters in {len(payload)} bytes")
         codes = [
             TensorCode.from_bytes(payload[at : at + PRIOR_BYTES])

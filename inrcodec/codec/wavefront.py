@@ -31,6 +31,7 @@ from inrcodec.codec.laplace import (
 from inrcodec.errors import FormatError, LimitError
 
 Symbols = NDArray[np.int32]
+Sides = NDArray[np.signedinteger[Any]]
 
 _MODEL = constriction.stream.model
 _FAMILY = _MODEL.Categorical(perfect=False)
@@ -40,7 +41,7 @@ _ESCAPED = _MODEL.Uniform(1 << ESCAPE_BITS)
 _CHUNK = 8192
 
 
-def encode_grid(symbols: Symbols, sides: Symbols | None, arm: IntegerArm, level: int) -> bytes:
+def encode_grid(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int) -> bytes:
     """One grid (h, w) as little-endian 32-bit words; a grid of zeros is empty.
 
     `sides` (arm.sides, h, w) are the side inputs of every symbol, or None for zeros; `level`
@@ -72,7 +73,7 @@ def encode_grid(symbols: Symbols, sides: Symbols | None, arm: IntegerArm, level:
 
 
 def decode_grid(
-    data: bytes, shape: tuple[int, int], sides: Symbols | None, arm: IntegerArm, level: int
+    data: bytes, shape: tuple[int, int], sides: Sides | None, arm: IntegerArm, level: int
 ) -> Symbols:
     """The inverse of `encode_grid`: symbols (h, w). Raises `FormatError`.
 
@@ -92,7 +93,7 @@ def decode_grid(
 
 
 def decode_prefix(
-    data: bytes, shape: tuple[int, int], sides: Symbols | None, arm: IntegerArm, level: int
+    data: bytes, shape: tuple[int, int], sides: Sides | None, arm: IntegerArm, level: int
 ) -> tuple[Symbols, int]:
     """Symbols of a stream cut anywhere, and how many of them are decoded, in order of waves.
 
@@ -115,7 +116,7 @@ def decode_prefix(
     return grid.symbols(), decoded
 
 
-def cost_bits(symbols: Symbols, sides: Symbols | None, arm: IntegerArm, level: int) -> float:
+def cost_bits(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int) -> float:
     """Exact information content of a grid under its distributions, in bits.
 
     The stream of a grid of zeros is empty all the same, and its content is not counted as 0 here.
@@ -138,7 +139,7 @@ class Grid:
     def __init__(
         self,
         shape: tuple[int, ...],
-        sides: Symbols | None,
+        sides: Sides | None,
         arm: IntegerArm,
         symbols: Symbols | None = None,
     ) -> None:

@@ -29,7 +29,7 @@ from inrcodec.pixels import Samples
 INRCODEC = "inrcodec"
 """Name of this package among the codecs."""
 
-RATES = ("quality", "bpp", "target_size")
+RATES = ("quality", "bpp", "target_size", "psnr", "slope")
 """Ways to ask for a rate, of which a point takes one; the last two are never exceeded."""
 
 Row = dict[str, Any]

@@ -1,3 +1,6 @@
+import time
+from dataclasses import replace
+
 import msgpack
 import pytest
 
@@ -7,8 +10,17 @@ from inrcodec.errors import FormatError, LimitError, TruncatedError
 from tests import reference_reader
 
 HEADER = Header(768, 512, 3, 8, Family.PE_SIREN, (64, 6, 16))
-FILE = bitstream.write(HEADER, b"parameters" * 20, {"icc": b"profile" * 50, "xmp": b"<x/>"})
-CRITICAL = len(bitstream.write(HEADER, b"parameters" * 20)) - 10
+SECTIONS = [(Kind.PARAMETERS, b"parameters" * 20)]
+FILE = bitstream.write(HEADER, SECTIONS, {"icc": b"profile" * 50, "xmp": b"<x/>"})
+CRITICAL = len(bitstream.write(HEADER, SECTIONS)) - 10
+LATENT_HEADER = Header(768, 512, 4, 8, Family.COOLCHIC, (7, 16, 24, 32), (0xFFFFFFFF, 255), 64)
+LATENT_SECTIONS = [
+    (Kind.PARAMETERS, b"networks"),
+    (Kind.ALPHA_PARAMETERS, b"more"),
+    (Kind.LATENTS, b"coarse" * 40),
+    (Kind.ALPHA_LATENTS, b"hazy"),
+    (Kind.LATENTS, b"fine" * 99),
+]
 
 
 def test_what_was_written_is_read() -> None:
@@ -22,8 +34,8 @@ def test_what_was_written_is_read() -> None:
 
 
 def test_overhead_is_at_most_32_bytes() -> None:
-    payload = b"x" * 500
-    assert len(bitstream.write(HEADER, payload)) - len(payload) - len(HEADER.to_bytes()) <= 32
+    data = bitstream.write(HEADER, [(Kind.PARAMETERS, b"x" * 500)])
+    assert len(data) - 500 - len(HEADER.to_bytes()) <= 32
 
 
 def test_every_changed_critical_byte_is_noticed() -> None:
@@ -57,6 +69,83 @@ def test_every_prefix_gives_whole_sections_or_truncated_error() -> None:
                 container.payload(Kind.PARAMETERS)
         else:
             assert container.payload(Kind.PARAMETERS) == b"parameters" * 20
+
+
+def test_sections_of_latents_are_read_and_a_prefix_shows_its_last_one() -> None:
+    data = bitstream.write(LATENT_HEADER, LATENT_SECTIONS, {"icc": b"profile" * 50})
+    container = bitstream.read(data)
+    assert container.header == LATENT_HEADER
+    assert container.payloads(Kind.LATENTS) == [b"coarse" * 40, b"fine" * 99]
+    assert container.partial is None
+    ends = [5] + [s.offset + s.size for s in container.sections]
+    for size in range(ends[1], len(data)):
+        cut = bitstream.read(data[:size])
+        whole = sum(end <= size for end in ends) - 1
+        assert not cut.complete
+        assert cut.sections == container.sections[:whole]
+        following = container.sections[whole]
+        body = following.offset + following.size - 4 - len(following.payload)
+        if size < body:
+            assert cut.partial is None
+            continue
+        assert cut.partial is not None
+        assert (cut.partial.kind, cut.partial.offset) == (following.kind, following.offset)
+        assert cut.partial.payload == following.payload[: size - body]
+        assert cut.partial.size == size - following.offset
+
+
+@pytest.mark.parametrize(
+    ("header", "kinds"),
+    [
+        (HEADER, [2, 3]),
+        (HEADER, [2, 4]),
+        (LATENT_HEADER, [3, 2]),
+        (LATENT_HEADER, [4, 2]),
+        (LATENT_HEADER, [2, 5, 4]),
+        (LATENT_HEADER, [2, 4, 4]),
+        (LATENT_HEADER, [2, 2]),
+        (replace(LATENT_HEADER, channels=3), [2, 4]),
+        (replace(LATENT_HEADER, channels=1), [2, 5]),
+    ],
+)
+def test_sections_out_of_place_are_refused(header: Header, kinds: list[int]) -> None:
+    data = bitstream.write(header, [(Kind(kind), b"x" * 20) for kind in kinds])
+    for size in (len(data), len(data) - 20):
+        with pytest.raises(FormatError, match=r"comes before|in a file|more than one"):
+            bitstream.read(data[:size])
+
+
+def test_many_sections_take_linear_time_and_their_number_is_limited() -> None:
+    most = [(Kind.LATENTS, b"x")] * (bitstream.MAX_SECTIONS - 3)
+    start = time.perf_counter()
+    data = bitstream.write(LATENT_HEADER, [LATENT_SECTIONS[0], *most])
+    assert len(bitstream.read(data).payloads(Kind.LATENTS)) == len(most)
+    assert time.perf_counter() - start < 3
+    with pytest.raises(LimitError, match="sections"):
+        bitstream.read(bitstream.write(LATENT_HEADER, [LATENT_SECTIONS[0], *most, most[0]]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        (7, 1, FormatError),
+        (7, [1], FormatError),
+        (7, [1, 2, 3], FormatError),
+        (7, [1, 256], FormatError),
+        (7, [1 << 32, 0], FormatError),
+        (7, [-1, 0], FormatError),
+        (7, [True, 0], FormatError),
+        (8, 7, LimitError),
+        (8, 4097, LimitError),
+        (8, 8.0, FormatError),
+        (9, 0, FormatError),
+    ],
+)
+def test_bad_fields_of_latent_headers_are_refused(key: int, value: object, error: type) -> None:
+    fields = msgpack.unpackb(LATENT_HEADER.to_bytes(), strict_map_key=False)
+    assert Header.from_bytes(msgpack.packb(fields)) == LATENT_HEADER
+    with pytest.raises(error):
+        Header.from_bytes(msgpack.packb(fields | {key: value}))
 
 
 def test_unknown_ancillary_kinds_are_skipped_and_critical_ones_refused() -> None:
@@ -93,7 +182,9 @@ def test_trailing_bytes_and_repeated_sections_are_refused() -> None:
         (6, "wide", FormatError),
         (6, [1] * 17, FormatError),
         (6, [-1, 2, 3], FormatError),
-        (7, 1, FormatError),
+        (7, [1, 2], FormatError),
+        (8, 64, FormatError),
+        (9, 1, FormatError),
         (True, 5, FormatError),
         (1.0, 5, FormatError),
     ],

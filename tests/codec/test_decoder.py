@@ -5,7 +5,7 @@ import pytest
 
 import inrcodec
 from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Family, Header
+from inrcodec.codec.bitstream import Family, Header, Kind
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.quantize import quantize, step_codes
 from inrcodec.errors import FormatError, OptionError, PartialFileWarning, TruncatedError
@@ -16,7 +16,7 @@ def random_file(width: int, height: int, model: Siren, bit_depth: int = 8) -> by
     parameters = model.initial(np.random.default_rng(0), np.zeros(model.channels))
     steps = step_codes(parameters, dict.fromkeys(parameters, 1.0), 1e-6)
     header = Header(width, height, model.channels, bit_depth, model.family, model.dimensions)
-    return bitstream.write(header, quantize(parameters, steps).to_bytes())
+    return bitstream.write(header, [(Kind.PARAMETERS, quantize(parameters, steps).to_bytes())])
 
 
 def test_a_crop_is_part_of_the_whole(photo_file: bytes) -> None:
@@ -110,7 +110,7 @@ def test_huge_claims_cost_nothing() -> None:
     import tracemalloc
 
     header = Header(11585, 11585, 4, 16, Family.PE_SIREN, (1024, 4, 16))
-    data = bitstream.write(header, bytes(80))
+    data = bitstream.write(header, [(Kind.PARAMETERS, bytes(80))])
     tracemalloc.start()
     start = time.perf_counter()
     with pytest.raises(FormatError):

@@ -216,7 +216,7 @@ class CoolChic:
 
         def integers(name: str) -> NDArray[np.int32]:
             values = self.effective(name, np.asarray(parameters[name], np.float64))
-            return np.rint(values * 2**WEIGHT_FRACTION).astype(np.int32)
+            return np.asarray(np.rint(values * 2**WEIGHT_FRACTION), np.int32)
 
         layers = [*map(str, range(len(self.arm_widths))), "out"]
         return IntegerArm(

@@ -15,15 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, PARENTS, CoolChic
+from inrcodec.codec.models.context import MARGIN, context_bits
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic
 from inrcodec.codec.models.kernels import (
-    MARGIN,
-    context_bits,
     pixel_network,
     small_convolution,
-    upsample_axis,
     upsample_shared,
 )
+from inrcodec.codec.models.upsampling import upsample_below
 
 Window = tuple[int, int, int, int]
 Parameters = Mapping[str, Tensor]
@@ -51,10 +50,11 @@ def owned(model: CoolChic, window: Window, grid: int) -> Window:
 
 
 def crop(grid: Tensor, area: Window) -> Tensor:
-    """The area of a 2-d grid, zeros where it reaches beyond the grid."""
+    """The area of a 2-d grid, zeros where it reaches beyond the grid; integers become floats."""
     top, bottom, left, right = area
     rows, columns = grid.shape
     inside = grid[max(0, top) : max(0, min(rows, bottom)), max(0, left) : max(0, right)]
+    inside = inside if inside.is_floating_point() else inside.float()
     pad = (max(0, -left), max(0, right - columns), max(0, -top), max(0, bottom - rows))
     return F.pad(inside, pad) if any(pad) else inside
 
@@ -71,39 +71,27 @@ def bits(
     for grid, symbols in enumerate(latents):
         top, bottom, left, right = area = owned(model, window, grid)
         padded = crop(symbols, (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
-        sides, mine = None, list(tensors)
-        if model.chroma:
-            sides = _sides(model, latents, grid, area)
-            mine[1] = mine[1] + parameters["arm.level"][grid]
-            mine.append(parameters["arm.linear"])
-        total = total + context_bits(padded, sides, model.offsets, mine)
+        if not model.chroma:
+            total = total + context_bits(padded, model.offsets, tensors)
+            continue
+        mine = [*tensors, parameters["arm.linear"]]
+        mine[1] = mine[1] + parameters["arm.level"][grid]
+        beside = [None if i is None else crop(latents[i], area) for i in model.companions(grid)]
+        coarser = _coarser(model, latents, grid, area)
+        total = total + context_bits(padded, model.offsets, mine, coarser, beside)
     return total
 
 
-def _sides(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor:
-    """(sides, h, w): four symbols of the next coarser grid (as `arm.parent_maps`), companions."""
-    top, bottom, left, right = area
+def _coarser(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor | None:
+    """What an area of a grid, whose corner is even, sees of the next coarser one: one symbol
+    around its parents."""
     parent = model.parent(grid)
-    nothing = latents[grid].new_zeros(bottom - top, right - left)
-    maps = [nothing] * PARENTS if parent is None else _parents(latents[parent], area)
-    for companion in model.companions(grid):
-        maps.append(nothing if companion is None else crop(latents[companion], area))
-    return torch.stack(maps)
-
-
-def _parents(coarser: Tensor, area: Window) -> list[Tensor]:
-    """Nearest symbol of the coarser grid, the nearer vertical and horizontal neighbours of that
-    one, and the diagonal of both, for every symbol of an area whose corner is even."""
+    if parent is None:
+        return None
     top, bottom, left, right = area
-    rows, columns = bottom - top, right - left
-    high, wide = (rows + 1) // 2, (columns + 1) // 2
-    coarse = crop(coarser, (top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1))
-    own, nearer = (1, 1), (0, 2)  # first row of the slice for even and odd rows
-    maps = []
-    for vertical, horizontal in ((own, own), (nearer, own), (own, nearer), (nearer, nearer)):
-        parts = [coarse[r : r + high, c : c + wide] for r in vertical for c in horizontal]
-        maps.append(F.pixel_shuffle(torch.stack(parts)[None], 2)[0, 0, :rows, :columns])
-    return maps
+    high, wide = (bottom - top + 1) // 2, (right - left + 1) // 2
+    around = (top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1)
+    return crop(latents[parent], around)
 
 
 def colours(
@@ -125,18 +113,14 @@ def colours(
         coarsest = model.levels - 1
         stack = torch.cat((stack, _chroma(model, parameters, latents, coarsest, areas[-1])))
     for level in range(model.levels - 2, -1, -1):
-        finer = _upsampled(model, parameters, stack, level)
         first_row, _, first_column, _ = areas[level + 1]
-        up, down, start, end = areas[level]
-        finer = finer[
-            :,
-            up - 2 * first_row : down - 2 * first_row,
-            start - 2 * first_column : end - 2 * first_column,
-        ]
+        up, _, start, _ = areas[level]
+        corner = (up - 2 * first_row, start - 2 * first_column)
+        finest = crop(latents[level], areas[level])
+        stack = _joined(model, parameters, level, finest, stack, corner)
         if model.chroma and level >= CHROMA_LEVEL:
-            joined = finer[-2:] + _chroma(model, parameters, latents, level, areas[level])
-            finer = torch.cat((finer[:-2], joined))
-        stack = torch.cat((crop(latents[level], areas[level])[None], finer))
+            joined = stack[-2:] + _chroma(model, parameters, latents, level, areas[level])
+            stack = torch.cat((stack[:-2], joined))
     up, _, start, _ = areas[0]
     picture = _synthesis(model, parameters, stack)
     return picture[:, top - up : bottom - up, left - start : right - start]
@@ -161,13 +145,23 @@ def _inside(area: Window, model: CoolChic, level: int) -> Window:
     return (max(0, top), min(rows, bottom), max(0, left), min(columns, right))
 
 
-def _upsampled(model: CoolChic, parameters: Parameters, stack: Tensor, level: int) -> Tensor:
-    """Grids coarser than `level`, twice as fine; finest first."""
+def _joined(
+    model: CoolChic,
+    parameters: Parameters,
+    level: int,
+    finest: Tensor,
+    coarser: Tensor,
+    corner: tuple[int, int],
+) -> Tensor:
+    """The grid of a level and, behind it, all coarser ones upsampled."""
     if model.upsampling == "shared":
-        return upsample_shared(stack, parameters["up.kernel"])
+        row, column = corner
+        height, width = finest.shape
+        full = upsample_shared(coarser, parameters["up.kernel"])
+        return torch.cat((finest[None], full[:, row : row + height, column : column + width]))
     separable = model.upsampling == "separable"
-    taps = parameters["up.kernel"][level] if separable else stack.new_tensor(BICUBIC)
-    return upsample_axis(upsample_axis(stack, taps, 1), taps, 2)
+    taps = parameters["up.kernel"][level] if separable else finest.new_tensor(BICUBIC)
+    return upsample_below(finest, coarser, taps, corner)
 
 
 def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor:
@@ -186,7 +180,7 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
     picture = pixel_network(stack.reshape(features, -1), tensors).view(-1, height, width)
     for i in range(model.convolutions):
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
-        picture = picture + small_convolution(picture, weight, bias)
+        picture = picture + small_convolution(picture[None], weight, bias)[0]
     return picture + 0.5
 
 
@@ -202,3 +196,19 @@ def windows(model: CoolChic, side: int) -> list[Window]:
         for top, bottom in pairwise(rows)
         for left, right in pairwise(columns)
     ]
+
+
+MIDDLE_PIXELS = 1 << 20
+
+
+def middle(model: CoolChic) -> Window:
+    """The picture, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
+    measure by."""
+    if model.width * model.height <= 2 * MIDDLE_PIXELS:
+        return whole(model)
+    unit = 1 << (model.levels - 1)
+    width = min(model.width, max(unit, MIDDLE_PIXELS // model.height, 1024))
+    height = min(model.height, max(unit, MIDDLE_PIXELS // width))
+    top = (model.height - height) // 2 // unit * unit
+    left = (model.width - width) // 2 // unit * unit
+    return (top, min(model.height, top + height), left, min(model.width, left + width))

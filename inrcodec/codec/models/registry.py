@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from inrcodec.codec.bitstream import Family, Header
+import math
+
+from inrcodec.codec.header import LATENT_FAMILIES, Family, Header
+from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
 from inrcodec.codec.models.siren import Siren
 from inrcodec.errors import FormatError, LimitError
 
@@ -12,34 +15,56 @@ MAX_PARAMETERS = 1 << 22
 MAX_PICTURE_MACS = 1 << 44
 """Most multiply-accumulates a whole picture may take at its own size: minutes on one core."""
 
-Model = Siren
+MAX_LATENT_PIXELS = 1 << 25
+"""Most pixels of a picture of latent grids, which are decoded as a whole: a minute on one core."""
+
+DIMENSIONS = {
+    Family.SIREN: 2,
+    Family.PE_SIREN: 3,
+    Family.COOLCHIC_V1: 4,
+    Family.COOLCHIC_V2: 4,
+    Family.COOLCHIC: 4,
+}
+"""How many integers describe a model of each family."""
+
+Model = Siren | CoolChic
 
 
 def model_of(header: Header) -> Model:
-    """The network a header describes; raises `FormatError` or `LimitError`."""
-    expected = {Family.SIREN: 2, Family.PE_SIREN: 3}[header.family]
-    dimensions = header.dimensions
+    """The model a header describes; raises `FormatError` or `LimitError`."""
+    expected, dimensions = DIMENSIONS[header.family], header.dimensions
     if len(dimensions) != expected:
         raise FormatError(
             f"{header.family.name} has {expected} dimensions, the header gives {len(dimensions)}"
         )
-    if header.family == Family.PE_SIREN and dimensions[2] == 0:
-        raise FormatError("PE_SIREN needs at least one frequency")
-    width, layers, frequencies = (*dimensions, 0)[:3]
-    model = Siren(width, layers, frequencies, header.channels)
+    pixels = header.width * header.height
+    model: Model
+    if header.family in LATENT_FAMILIES:
+        if pixels > MAX_LATENT_PIXELS:
+            raise LimitError(
+                f"{pixels} pixels; the limit of {header.family.name} is {MAX_LATENT_PIXELS}"
+            )
+        levels, neighbours, arm_width, synthesis_width = dimensions
+        model = BUILDERS[header.family](
+            header.width,
+            header.height,
+            levels=levels,
+            neighbours=neighbours,
+            arm_width=arm_width,
+            synthesis_width=synthesis_width,
+        )
+    else:
+        if header.family == Family.PE_SIREN and dimensions[2] == 0:
+            raise FormatError("PE_SIREN needs at least one frequency")
+        width, layers, frequencies = (*dimensions, 0)[:3]
+        model = Siren(width, layers, frequencies, header.channels)
     if parameter_count(model) > MAX_PARAMETERS:
         raise LimitError(f"more than {MAX_PARAMETERS} parameters")
-    if model.macs_per_pixel * header.width * header.height > MAX_PICTURE_MACS:
+    if model.macs_per_pixel * pixels > MAX_PICTURE_MACS:
         raise LimitError(f"rendering takes more than {MAX_PICTURE_MACS} multiply-accumulates")
     return model
 
 
 def parameter_count(model: Model) -> int:
-    """Number of parameters of a network."""
-    total = 0
-    for shape in model.shapes.values():
-        size = 1
-        for side in shape:
-            size *= side
-        total += size
-    return total
+    """Number of parameters of a model's networks."""
+    return sum(math.prod(shape) for shape in model.shapes.values())

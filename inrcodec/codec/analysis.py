@@ -1,0 +1,181 @@
+"""The analysis network: a picture and a slope -> latents to start a fit from.
+
+    latents of a grid = gain(slope) x (Laplacian band of Y, Cb or Cr  +  a correction)
+
+The bands alone decode to a picture, since the trained synthesis starts as their inverse; a small
+U-Net on 2x2 blocks of pixels learns the corrections. Every scale and shift of its features and
+every gain is a quadratic in log(slope), so one network serves all rates. It runs in the encoder
+only, and its output is rounded and coded, so nothing here needs to be exact.
+
+Trained by training/train_start.py, which also trains the networks of meta.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
+from inrcodec.codec.models.upsampling import upsample_below
+
+WIDTHS = (32, 48, 48, 48, 32, 32)
+"""Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
+
+LEVELS, CHROMA_LEVEL = 7, 2
+GAIN = (2.77, -1.75)
+"""First gain of every grid: exp(2.77 - 1.75 t), about 0.5 / sqrt(slope)."""
+
+CORRECTION = 0.05
+"""Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
+
+SMALLEST_SLOPE, LARGEST_SLOPE = 3e-5, 3e-2
+"""Slopes it was trained for; beyond them it serves as for the nearest."""
+
+WEIGHTS = "coolchic_analysis.npz"
+
+COLOUR_TO_LUMA_CHROMA = (
+    (0.299, 0.587, 0.114),
+    (-0.168736, -0.331264, 0.5),
+    (0.5, -0.418688, -0.081312),
+)
+
+
+def position(slope: float) -> float:
+    """t: log(slope) on a scale where the trained range is about -1 .. 1."""
+    return (math.log(slope) + 7) / 3.5
+
+
+class Modulation(nn.Module):
+    """Scale and shift of every feature, quadratic in t."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(2 * features, 3))
+        self.w.data[:features, 0] = 1
+
+    def forward(self, x: Tensor, powers: Tensor) -> Tensor:
+        """(1, C, h, w) -> the same."""
+        scale, shift = (self.w @ powers).chunk(2)
+        return x * scale[:, None, None] + shift[:, None, None]
+
+
+class Block(nn.Module):
+    """Residual: convolution, modulation, ReLU, convolution."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(features, features, 3, padding=1)
+        self.b = nn.Conv2d(features, features, 3, padding=1)
+        self.f = Modulation(features)
+        self.b.weight.data *= 0.1
+
+    def forward(self, x: Tensor, powers: Tensor) -> Tensor:
+        """(1, C, h, w) -> the same."""
+        y: Tensor = self.b(F.relu(self.f(self.a(x), powers)))
+        return x + y
+
+
+class Analysis(nn.Module):
+    """U-Net from 2x2 pixel blocks to the latents of every grid of a `coolchic` model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = WIDTHS
+        self.inp = nn.Conv2d(12, widths[0], 3, padding=1)
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.enc = nn.ModuleList(Block(w) for w in widths[:-1])
+        self.dec = nn.ModuleList(Block(w) for w in widths)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
+        # level i + 1: Y, Cb, Cr; the finest also gives the four Y of level 0 in each block
+        self.head = nn.ModuleList(
+            nn.Conv2d(w, 7 if i == 0 else 3, 3, padding=1) for i, w in enumerate(widths)
+        )
+        for head in self.head:
+            nn.init.zeros_(head.get_parameter("bias"))
+        self.gain = nn.Parameter(torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1))
+
+    def forward(self, picture: Tensor, slope: float) -> list[Tensor]:
+        """(3, H, W) in [0, 1] -> float latents, one (rows, columns) tensor per grid."""
+        _, height, width = picture.shape
+        t = position(slope)
+        powers = picture.new_tensor([1.0, t, t * t])
+        unit = 1 << (LEVELS - 1)
+        pad = (0, -width % unit, 0, -height % unit)
+        x = F.pad(picture[None], pad, mode="replicate") - 0.5
+        bands = _bands(x[0])
+        gains = torch.exp(self.gain @ powers)
+        corrections = self._corrections(x, powers)
+        fine = F.pixel_shuffle(corrections[0][None, 3:], 2)[0, 0]
+        latents = [(fine + bands[0][0]) * gains[0, 0]]
+        chroma = [(1, level) for level in range(CHROMA_LEVEL, LEVELS)]
+        chroma += [(2, level) for level in range(CHROMA_LEVEL, LEVELS)]
+        for plane, level in [(0, level) for level in range(1, LEVELS)] + chroma:
+            value = corrections[level - 1][plane] + bands[level][plane]
+            latents.append(value * gains[plane, level])
+        levels = [0, *range(1, LEVELS), *(level for _, level in chroma)]
+        return [
+            y[: -(-height >> level), : -(-width >> level)]
+            for y, level in zip(latents, levels, strict=True)
+        ]
+
+    def _corrections(self, x: Tensor, powers: Tensor) -> list[Tensor]:
+        """(3 or 7, h, w) at 1/2, 1/4, ...; features in bfloat16, outputs in float32."""
+        device = x.device.type
+        outputs = []
+        with torch.autocast(device, torch.bfloat16):
+            x = self.inp(F.pixel_unshuffle(x, 2) * 2)
+            skips = []
+            for block, down in zip(self.enc, self.down, strict=True):
+                x = block(x, powers)
+                skips.append(x)
+                x = down(F.relu(x))
+            for i in reversed(range(len(WIDTHS))):
+                x = self.dec[i](x, powers)
+                with torch.autocast(device, enabled=False):
+                    outputs.append(self.head[i](x.float())[0] * CORRECTION)
+                if i:
+                    finer = F.interpolate(self.up[i - 1](x), scale_factor=2, mode="nearest")
+                    x = skips[i - 1] + finer
+        return outputs[::-1]
+
+
+def _bands(picture: Tensor) -> list[Tensor]:
+    """Laplacian pyramid of Y, Cb, Cr: (3, h, w) per level, the coarsest as it is."""
+    matrix = picture.new_tensor(COLOUR_TO_LUMA_CHROMA)
+    means = [(matrix @ picture.flatten(1)).view_as(picture)]
+    for _ in range(LEVELS - 1):
+        means.append(F.avg_pool2d(means[-1][None], 2)[0])
+    taps = picture.new_tensor(BICUBIC)
+    bands = [fine - upsample_below(fine[0], coarse, taps)[1:] for fine, coarse in pairwise(means)]
+    return [*bands, means[-1]]
+
+
+@cache
+def trained() -> Analysis:
+    """The shipped network."""
+    source = resources.files("inrcodec.codec") / "data" / WEIGHTS
+    network = Analysis()
+    with source.open("rb") as file, np.load(file) as arrays:
+        state = {n: torch.from_numpy(arrays[n].astype(np.float32)) for n in arrays.files}
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+@torch.no_grad()
+def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[Tensor]:
+    """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from."""
+    network = trained().to(picture.device)
+    trained_for = min(max(slope, SMALLEST_SLOPE), LARGEST_SLOPE)
+    latents: list[Tensor] = network(picture, trained_for)
+    if tuple(tuple(y.shape) for y in latents) != model.grids:
+        raise ValueError(f"the analysis network does not serve {model.grids}")
+    return latents

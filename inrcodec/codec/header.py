@@ -1,0 +1,154 @@
+"""The header of a file: picture size, model family and dimensions, as a small msgpack map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import msgpack
+
+from inrcodec.errors import FormatError, LimitError
+from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
+
+MAX_HEADER_BYTES = 256
+
+SMALLEST_SLICE, LARGEST_SLICE = 8, 4096
+"""Sides of a slice of a latent grid, in symbols."""
+
+
+class Family(IntEnum):
+    """Model families. Never renumbered."""
+
+    SIREN = 1
+    PE_SIREN = 2
+    COOLCHIC_V1 = 3
+    COOLCHIC_V2 = 4
+    COOLCHIC = 5
+
+
+LATENT_FAMILIES = frozenset({Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC})
+"""Families whose pictures are latent grids beside networks."""
+
+
+class Key(IntEnum):
+    """Keys of the header map. Never renumbered."""
+
+    WIDTH = 1
+    HEIGHT = 2
+    CHANNELS = 3
+    BIT_DEPTH = 4
+    FAMILY = 5
+    DIMENSIONS = 6
+    START = 7
+    SLICE = 8
+
+
+OPTIONAL = frozenset({Key.START, Key.SLICE})
+"""Keys that only files of `LATENT_FAMILIES` may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a decoder must know before the first parameter.
+
+    `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth`
+    8 or 16; `dimensions` are the integers that fix the family's network (docs/format.md). Latent
+    families only: `start` = (identity, index) of the trained networks the parameters add to, and
+    `slice_side`, the side of the slices that grids are cut into, in symbols; None without.
+    """
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    family: Family
+    dimensions: tuple[int, ...]
+    start: tuple[int, int] | None = None
+    slice_side: int | None = None
+
+    def to_bytes(self) -> bytes:
+        """The header payload: a msgpack map with small integer keys, in ascending order."""
+        fields: dict[int, Any] = {
+            Key.WIDTH: self.width,
+            Key.HEIGHT: self.height,
+            Key.CHANNELS: self.channels,
+            Key.BIT_DEPTH: self.bit_depth,
+            Key.FAMILY: int(self.family),
+            Key.DIMENSIONS: list(self.dimensions),
+        }
+        if self.start is not None:
+            fields[Key.START] = list(self.start)
+        if self.slice_side is not None:
+            fields[Key.SLICE] = self.slice_side
+        packed: bytes = msgpack.packb({int(key): value for key, value in fields.items()})
+        return packed
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> Header:
+        """Parse and check every field; raises `FormatError` or `LimitError`."""
+        fields = _fields(payload)
+        width = _integer(fields, Key.WIDTH, 1, MAX_SIDE)
+        height = _integer(fields, Key.HEIGHT, 1, MAX_SIDE)
+        if width * height > MAX_PIXELS:
+            raise LimitError(f"{width} x {height} pixels are over the limit of {MAX_PIXELS}")
+        bit_depth = _integer(fields, Key.BIT_DEPTH, 8, 16)
+        if bit_depth not in (8, 16):
+            raise FormatError(f"bit depth must be 8 or 16, got {bit_depth}")
+        number = _integer(fields, Key.FAMILY, 0, 1 << 16)
+        if number not in set(Family):
+            raise FormatError(f"unknown model family {number}: written by a newer version?")
+        family = Family(number)
+        if family not in LATENT_FAMILIES and OPTIONAL & fields.keys():
+            raise FormatError(f"a header of family {family.name} holds exactly the keys 1 to 6")
+        dimensions = _integers(fields, Key.DIMENSIONS, 1 << 20)
+        if len(dimensions) > 16:
+            raise FormatError(f"{len(dimensions)} model dimensions; the limit is 16")
+        channels = _integer(fields, Key.CHANNELS, 1, 4)
+        start, side = None, None
+        if Key.START in fields:
+            start = _integers(fields, Key.START, (1 << 32) - 1)
+            if len(start) != 2 or start[1] > 255:
+                raise FormatError(f"header field start must be [identity, index], got {start}")
+        if Key.SLICE in fields:
+            side = _integer(fields, Key.SLICE, SMALLEST_SLICE, LARGEST_SLICE)
+        pair = None if start is None else (start[0], start[1])
+        return cls(width, height, channels, bit_depth, family, dimensions, pair, side)
+
+
+def _fields(payload: bytes) -> dict[int, Any]:
+    """The map of a header payload with every required key once and no unknown one."""
+    if len(payload) > MAX_HEADER_BYTES:
+        raise LimitError(f"the header has {len(payload)} bytes; the limit is {MAX_HEADER_BYTES}")
+    try:
+        pairs = msgpack.unpackb(payload, strict_map_key=False, object_pairs_hook=tuple)
+    except Exception:  # msgpack raises a dozen unrelated types on garbage
+        raise FormatError("the header is not valid msgpack") from None
+    keys = [pair[0] for pair in pairs] if isinstance(pairs, tuple) else []
+    known = all(type(key) is int for key in keys) and set(Key) >= set(keys)
+    if not known or len(set(keys)) != len(keys) or not set(Key) - OPTIONAL <= set(keys):
+        raise FormatError("the header must hold the keys 1 to 6 and may hold 7 and 8, each once")
+    return dict(pairs)
+
+
+def _integer(fields: dict[int, Any], key: Key, low: int, high: int) -> int:
+    """The field as an integer in [low, high]; booleans and floats are refused."""
+    value = fields[key]
+    if type(value) is not int:
+        raise FormatError(f"header field {key.name.lower()} must be an integer, got {value!r}")
+    if not low <= value <= high:
+        raise LimitError(f"header field {key.name.lower()} = {value} is outside [{low}, {high}]")
+    return value
+
+
+def _integers(fields: dict[int, Any], key: Key, high: int) -> tuple[int, ...]:
+    """The field as integers in [0, high]."""
+    values = fields[key]
+    if not isinstance(values, list):
+        raise FormatError(f"header field {key.name.lower()} must be an array of integers")
+    for value in values:
+        if type(value) is not int or not 0 <= value <= high:
+            raise FormatError(
+                f"header field {key.name.lower()}: {value!r} is not an integer in [0, {high}]"
+            )
+    return tuple(values)

@@ -1,0 +1,101 @@
+"""Planes of latent grids -> pixels, window by window: memory does not grow with the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inrcodec.codec.latents import LatentPlane
+from inrcodec.codec.models import grids
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.grids import Window
+from inrcodec.codec.resampling import Resampling, resampling
+from inrcodec.codec.view import View
+from inrcodec.pixels import Samples, from_unit
+
+WINDOW = 512
+"""Most rows and columns rendered at once, at the picture's own size and at that of the output."""
+
+
+class Plane:
+    """One plane ready to render: its tensors on the device that computes."""
+
+    def __init__(self, plane: LatentPlane, device: torch.device) -> None:
+        self.model: CoolChic = plane.model
+        self._parameters = {
+            name: torch.from_numpy(value).to(device) for name, value in plane.parameters().items()
+        }
+        self._grids = [torch.from_numpy(grid).to(device) for grid in plane.grids]
+
+    def colours(self, window: Window) -> Tensor:
+        """(3, rows, columns) of a window of the picture at its own size, unclipped."""
+        return grids.colours(self.model, self._parameters, self._grids, window)
+
+
+@torch.no_grad()
+def render(
+    planes: Sequence[LatentPlane],
+    channels: int,
+    view: View,
+    bit_depth: int,
+    device: torch.device,
+) -> Samples:
+    """The view as samples (rows, columns, channels).
+
+    `planes` are colour and, if there is one, alpha; a picture whose alpha is missing is opaque.
+    """
+    ready = [Plane(plane, device) for plane in planes]
+    x, y, wide, high = view.crop
+    out = np.empty((high, wide, channels), np.uint8 if bit_depth == 8 else np.uint16)
+    native_width, native_height = view.native
+    for top, n_rows in _spans(high, native_height, view.height):
+        down = resampling(native_height, view.height, y + top, n_rows)
+        for left, n_columns in _spans(wide, native_width, view.width):
+            across = resampling(native_width, view.width, x + left, n_columns)
+            tile = _tile(ready, channels, down, across, (n_rows, n_columns)).permute(1, 2, 0)
+            samples = from_unit(2 * tile.numpy() - 1, bit_depth)
+            out[top : top + n_rows, left : left + n_columns] = samples
+    return out
+
+
+def _spans(count: int, native: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, length) of pieces of an axis of which neither side has much over `WINDOW`."""
+    step = min(WINDOW, max(1, WINDOW * size // native))
+    for start in range(0, count, step):
+        yield start, min(step, count - start)
+
+
+def _tile(
+    planes: Sequence[Plane],
+    channels: int,
+    down: Resampling,
+    across: Resampling,
+    shape: tuple[int, int],
+) -> Tensor:
+    """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the picture."""
+    total = torch.zeros((channels, *shape))
+    for top in range(down.first, down.first + down.span, WINDOW):
+        bottom = min(down.first + down.span, top + WINDOW)
+        for left in range(across.first, across.first + across.span, WINDOW):
+            right = min(across.first + across.span, left + WINDOW)
+            tile = _samples(planes, channels, (top, bottom, left, right))
+            rows, columns = down.part(top, bottom), across.part(left, right)
+            if rows is not None:
+                tile = torch.einsum("rh,chw->crw", torch.from_numpy(rows).to(tile), tile)
+            if columns is not None:
+                tile = tile @ torch.from_numpy(columns).to(tile).T
+            total += tile.cpu()
+    return total
+
+
+def _samples(planes: Sequence[Plane], channels: int, window: Window) -> Tensor:
+    """(channels, rows, columns) in [0, 1] of a window of the picture at its own size."""
+    colours = planes[0].colours(window)
+    parts = [colours.mean(0, keepdim=True) if channels < 3 else colours]
+    if channels % 2 == 0:
+        alpha = planes[1].colours(window) if len(planes) > 1 else torch.ones_like(colours)
+        parts.append(alpha.mean(0, keepdim=True))
+    return torch.cat(parts).nan_to_num(0.0).clamp(0, 1)

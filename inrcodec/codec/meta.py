@@ -1,0 +1,102 @@
+"""Trained starts of the networks: files store what differs from them.
+
+The shipped table holds one set of networks per slope, `STARTS` of them, eight a decade from
+`LARGEST_SLOPE` down. A header names the table by its identity (the CRC-32 of its numbers) and the
+set by its index, so a decoder that lacks a table says so instead of showing a wrong picture.
+Numbers are multiples of 2^-8 in the ARM and of 2^-12 elsewhere, in 16 bits. Trained by
+training/train_start.py on CID22 (Sneyers et al. 2023, CC BY-SA 4.0), together with analysis.py.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.bitstream import Family
+from inrcodec.codec.models.coolchic import CoolChic, coolchic
+from inrcodec.errors import FormatError
+
+STARTS = 25
+PER_DECADE = 8
+LARGEST_SLOPE = 3e-2
+TABLE = "coolchic_start.npz"
+
+ARM_FRACTION = 8
+PIXEL_FRACTION = 12
+
+
+def start_index(slope: float) -> int:
+    """The start trained nearest to a slope."""
+    index = round(PER_DECADE * math.log10(LARGEST_SLOPE / slope))
+    return min(STARTS - 1, max(0, index))
+
+
+def start_slope(index: int) -> float:
+    """The slope a start was trained for."""
+    return float(LARGEST_SLOPE * 10 ** (-index / PER_DECADE))
+
+
+@cache
+def _table() -> tuple[int, NDArray[np.int16]]:
+    """(identity, numbers (STARTS, parameters)) of the shipped table."""
+    source = resources.files("inrcodec.codec") / "data" / TABLE
+    with source.open("rb") as file, np.load(file) as arrays:
+        numbers: NDArray[np.int16] = arrays["numbers"]
+    return identity_of(numbers), numbers
+
+
+def identity_of(numbers: NDArray[np.int16]) -> int:
+    """CRC-32 of a table, as little-endian 16-bit integers."""
+    return zlib.crc32(numbers.astype("<i2").tobytes())
+
+
+def shipped_identity() -> int:
+    """The identity of the table new files refer to."""
+    return _table()[0]
+
+
+def has_start(model: CoolChic) -> bool:
+    """Whether the shipped table serves a model of these dimensions."""
+    reference = coolchic(model.width, model.height)
+    return model.family == Family.COOLCHIC and model.shapes == reference.shapes
+
+
+def start_parameters(identity: int, index: int, model: CoolChic) -> dict[str, NDArray[np.float32]]:
+    """The networks a file of this header starts from; raises `FormatError` if they are unknown."""
+    known, numbers = _table()
+    if identity != known:
+        raise FormatError(
+            f"the file needs the trained start {identity:08x}; this version has {known:08x}"
+        )
+    if not has_start(model) or not 0 <= index < STARTS:
+        raise FormatError(f"the trained start has no networks {index} of these dimensions")
+    return unpack(model, numbers[index])
+
+
+def unpack(model: CoolChic, numbers: NDArray[np.int16]) -> dict[str, NDArray[np.float32]]:
+    """One row of a table as parameters by name."""
+    values, at = {}, 0
+    for name, shape in model.shapes.items():
+        size = math.prod(shape)
+        fraction = ARM_FRACTION if name.startswith("arm") else PIXEL_FRACTION
+        scaled = numbers[at : at + size].astype(np.float32) * np.float32(2.0**-fraction)
+        values[name] = scaled.reshape(shape)
+        at += size
+    return values
+
+
+def pack(model: CoolChic, values: dict[str, NDArray[np.float32]]) -> NDArray[np.int16]:
+    """The inverse of `unpack`, rounding."""
+    flat = []
+    for name in model.shapes:
+        fraction = ARM_FRACTION if name.startswith("arm") else PIXEL_FRACTION
+        flat.append(np.rint(values[name].ravel().astype(np.float64) * 2.0**fraction))
+    row = np.concatenate(flat)
+    if np.abs(row).max() > np.iinfo(np.int16).max:
+        raise ValueError("a parameter of the start does not fit 16 bits")
+    return row.astype(np.int16)

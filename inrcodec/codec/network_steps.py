@@ -1,0 +1,136 @@
+"""Which quantisation step for which group of network parameters, by measured rate and distortion.
+
+Six numbers decide, and each is found by moving it while the measured cost falls. The ARM moves only
+the bits of the latents, the others only the error of the picture, so a trial computes one of the
+two. What a file stores of a group is the residual to its trained start, in units of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inrcodec.codec import entropy
+from inrcodec.codec.entropy import PRIOR_BYTES, Symbols
+from inrcodec.codec.latent_fit import rate_pixels
+from inrcodec.codec.models import grids
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.quantize import Quantized
+from inrcodec.errors import FitError
+
+Values = dict[str, NDArray[np.float32]]
+
+ARM_STEPS = range(-8, 1)
+"""log2 of the steps tried for the ARM: its integers are multiples of 2^-8."""
+
+PIXEL_STEPS = range(-14, -1)
+"""log2 of the steps tried for the networks that make pixels."""
+
+FIRST_TRIAL = {"arm": -5, "synthesis": -8, "up": -8, "conv": -8}
+
+
+class NetworkSearch:
+    """Finds the steps of one fitted plane.
+
+    `start` are the parameters a decoder has before the file (zeros without a trained start),
+    `latents` the rounded latents, `target` (3, H, W), `slope` as in the fit.
+    """
+
+    def __init__(
+        self,
+        model: CoolChic,
+        start: Mapping[str, NDArray[np.float32]],
+        latents: Sequence[Tensor],
+        target: Tensor,
+        slope: float,
+    ) -> None:
+        self.model, self.start, self.slope = model, start, slope
+        self._latents = latents
+        self._window = top, bottom, left, right = grids.middle(model)
+        self._target = target[:, top:bottom, left:right]
+        self._share = (bottom - top) * (right - left) / (model.width * model.height)
+        self._pixels = rate_pixels(model) * self._share
+
+    def run(self, values: Values) -> Quantized:
+        """The networks `values`, quantised."""
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
+        chosen: dict[str, Symbols] = {}
+        codes: dict[str, int] = {}
+        current = dict(values)
+        for group in self.model.groups:
+            best = self._best_step(group, current, values)
+            symbols = residual(self.model, group, values, self.start, best)
+            chosen[group], codes[group] = symbols, entropy.step_code(2.0**best)
+            current |= restore(self.model, group, symbols, self.start, best)
+        return Quantized(chosen, codes)
+
+    def _best_step(self, group: str, current: Values, values: Values) -> int:
+        """log2 of the step of a group at which the cost is lowest on the way from a first trial."""
+        part = group.split(".")[0]
+        tried = ARM_STEPS if part == "arm" else PIXEL_STEPS
+        costs: dict[int, float] = {}
+
+        def cost(step: int) -> float:
+            if step not in costs:
+                costs[step] = self._cost(group, step, current, values)
+            return costs[step]
+
+        best = FIRST_TRIAL[part]
+        if not residual(self.model, group, values, self.start, min(tried)).any():
+            return best
+        for direction in (1, -1):
+            while best + direction in tried and cost(best + direction) < cost(best):
+                best += direction
+        return best
+
+    def _cost(self, group: str, step: int, current: Values, values: Values) -> float:
+        """Rate-distortion cost with this group at this step and the others as they are."""
+        symbols = residual(self.model, group, values, self.start, step)
+        trial = current | restore(self.model, group, symbols, self.start, step)
+        code = entropy.fit_prior(symbols, entropy.step_code(2.0**step))
+        rate = (entropy.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
+        tensors = {name: self._target.new_tensor(value) for name, value in trial.items()}
+        with torch.no_grad():
+            if group.startswith("arm"):
+                rate += float(grids.bits(self.model, tensors, self._latents, self._window))
+                return self.slope * rate / self._pixels
+            made = grids.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
+            error = float((made - self._target).square().mean())
+        return error + self.slope * rate / self._pixels
+
+
+def residual(
+    model: CoolChic,
+    group: str,
+    values: Mapping[str, NDArray[np.float32]],
+    start: Mapping[str, NDArray[np.float32]],
+    step: int,
+) -> Symbols:
+    """The tensors of a group less their start, flat, in units of 2^step, rounded."""
+    flat = [(values[name] - start[name]).ravel() for name in model.groups[group]]
+    rounded = np.rint(np.concatenate(flat) * 2.0**-step)
+    return np.clip(rounded, -entropy.MAX_MAGNITUDE, entropy.MAX_MAGNITUDE).astype(np.int32)
+
+
+def restore(
+    model: CoolChic,
+    group: str,
+    symbols: Symbols,
+    start: Mapping[str, NDArray[np.float32]],
+    step: int,
+) -> Values:
+    """The inverse of `residual`: the tensors a decoder will compute with."""
+    values, at = {}, 0
+    for name in model.groups[group]:
+        shape = model.shapes[name]
+        size = int(np.prod(shape))
+        moved = symbols[at : at + size].reshape(shape) * 2.0**step
+        values[name] = (start[name] + moved).astype(np.float32)
+        at += size
+    return values

@@ -1,0 +1,113 @@
+"""What a user asks of size or quality, turned into a slope, and the slope corrected as a fit runs.
+
+Bits fall and error grows about as powers of the slope, so every measurement gives a correction; in
+the fit they are free, and what is missing at its end takes a few short refinements.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from inrcodec.codec.options import DEFAULT_QUALITY, EncodeOptions, slope_of_quality
+from inrcodec.pixels import Picture
+
+BITS_EXPONENT = -0.65
+ERROR_EXPONENT = 0.55
+"""d log(bits) and d log(error) over d log(slope): typical of photographs."""
+
+SMALLEST_SLOPE, LARGEST_SLOPE = 1e-8, 10.0
+LARGEST_CORRECTION = 1.0
+AIM = 0.985
+"""Share of a byte target aimed at."""
+
+LEAST_SHARE = 0.97
+PSNR_SLACK_DB = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A file size in bytes, a PSNR in dB, or neither: then the slope itself is the goal."""
+
+    slope: float
+    size_bytes: int | None = None
+    psnr_db: float | None = None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the slope is given."""
+        return self.size_bytes is None and self.psnr_db is None
+
+    def met(self, size_bytes: int, psnr_db: float) -> bool:
+        """Whether a file of this size and quality is what was asked for."""
+        if self.size_bytes is not None:
+            return LEAST_SHARE * self.size_bytes <= size_bytes <= self.size_bytes
+        if self.psnr_db is not None:
+            return self.psnr_db <= psnr_db <= self.psnr_db + PSNR_SLACK_DB
+        return True
+
+    def kept(self, size_bytes: int, psnr_db: float) -> bool:
+        """Whether a file is within the size, or of the quality at least, that was asked for."""
+        if self.size_bytes is not None:
+            return size_bytes <= self.size_bytes
+        return self.psnr_db is None or psnr_db >= self.psnr_db
+
+    def better(self, first: tuple[int, float], second: tuple[int, float]) -> bool:
+        """Whether (bytes, dB) `first` comes nearer to the goal than `second`."""
+        if self.size_bytes is not None:
+            fits = self.kept(*first), self.kept(*second)
+            if fits[0] != fits[1]:
+                return fits[0]
+            return (first[0] > second[0]) == fits[0]
+        if self.psnr_db is not None:
+            fits = self.kept(*first), self.kept(*second)
+            if fits[0] != fits[1]:
+                return fits[0]
+            return first[0] < second[0] if fits[0] else first[1] > second[1]
+        return True
+
+    def miss(self, size_bytes: float, error: float) -> float:
+        """Logarithm of what is wanted over what there is: of bytes, or of error (full range 1)."""
+        if self.size_bytes is not None:
+            return math.log(AIM * self.size_bytes / max(size_bytes, 1))
+        if self.psnr_db is not None:
+            wanted = 10 ** (-(self.psnr_db + PSNR_SLACK_DB / 2) / 10)
+            return math.log(wanted / max(error, 1e-12))
+        return 0.0
+
+    @property
+    def exponent(self) -> float:
+        """How the logarithm of bytes or error usually moves with that of the slope."""
+        return BITS_EXPONENT if self.psnr_db is None else ERROR_EXPONENT
+
+
+def corrected(
+    slope: float, miss: float, exponent: float, largest: float = LARGEST_CORRECTION
+) -> float:
+    """A slope nearer to the goal, `miss` away at `slope`; its logarithm moves by `largest` most."""
+    change = max(-largest, min(largest, miss / exponent))
+    return max(SMALLEST_SLOPE, min(LARGEST_SLOPE, slope * math.exp(change)))
+
+
+def measured_exponent(before: tuple[float, float], now: tuple[float, float], usual: float) -> float:
+    """The exponent by two measurements (slope, miss), within a factor of 4 of the usual one."""
+    moved = math.log(now[0] / before[0])
+    if abs(moved) < 1e-3:
+        return usual
+    ratio = (before[1] - now[1]) / moved / usual
+    return usual * max(0.25, min(4.0, ratio))
+
+
+def goal_of(options: EncodeOptions, picture: Picture) -> Goal:
+    """The goal that the options name, with a first guess of the slope where they do not."""
+    if options.slope is not None:
+        return Goal(options.slope)
+    if options.bpp is not None or options.target_size is not None:
+        pixels = picture.width * picture.height
+        size = options.target_size or int((options.bpp or 0) * pixels / 8)
+        guess = 4e-4 * max(size * 8 / pixels, 1e-3) ** (1 / BITS_EXPONENT)
+        return Goal(min(1.0, max(1e-7, guess)), size_bytes=size)
+    if options.psnr is not None:
+        return Goal(min(1.0, 0.05 * 10 ** (-(options.psnr - 24) / 5.5)), psnr_db=options.psnr)
+    quality = DEFAULT_QUALITY if options.quality is None else options.quality
+    return Goal(slope_of_quality(quality))

@@ -1,0 +1,62 @@
+"""Which part of a picture is wanted, at what size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inrcodec.errors import OptionError
+from inrcodec.pixels import MAX_PIXELS
+
+MAX_SCALE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which part of the picture, at what size: `width` x `height` pixels of the whole picture,
+    of which the region `crop` = (x, y, width, height) is wanted. `native` is the (width, height)
+    of the picture as encoded."""
+
+    width: int
+    height: int
+    crop: tuple[int, int, int, int]
+    native: tuple[int, int]
+
+
+def view_of(
+    width: int,
+    height: int,
+    size: tuple[int, int] | None,
+    scale: float | None,
+    crop: tuple[int, int, int, int] | None,
+) -> View:
+    """The view that `size`, `scale` and `crop` ask for of a picture of this size.
+
+    Raises `OptionError` for options that exclude each other or are beyond the limits.
+    """
+    native = width, height
+    if size is not None and scale is not None:
+        raise OptionError("give a size or a scale, not both")
+    if scale is not None:
+        if not isinstance(scale, (int, float)) or not 0 < scale <= MAX_SCALE:
+            raise OptionError(f"the scale must be in (0, {MAX_SCALE}], got {scale!r}")
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    if size is not None:
+        width, height = _integers("size", size, 2)
+    if width < 1 or height < 1:
+        raise OptionError(f"the output size must be at least 1 x 1, got {width} x {height}")
+    x, y, wide, high = (0, 0, width, height) if crop is None else _integers("crop", crop, 4)
+    if x < 0 or y < 0 or wide < 1 or high < 1 or x + wide > width or y + high > height:
+        raise OptionError(f"the crop {x},{y},{wide},{high} is not inside {width} x {height} pixels")
+    if wide * high > MAX_PIXELS:
+        raise OptionError(f"{wide} x {high} pixels are over the limit of {MAX_PIXELS}")
+    return View(width, height, (x, y, wide, high), native)
+
+
+def _integers(name: str, values: Sequence[int], count: int) -> tuple[int, ...]:
+    """`count` whole numbers below 2^31, or an `OptionError`."""
+    if not isinstance(values, Sequence) or len(values) != count:
+        raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
+    if any(type(value) is not int or abs(value) >= 1 << 31 for value in values):
+        raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
+    return tuple(values)

@@ -1,0 +1,102 @@
+"""Rate and colours of whole pictures and windows, and the exact integer coder beside them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from inrcodec.codec import arm
+from inrcodec.codec.models import grids, network
+from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.wavefront import cost_bits
+
+BUILDERS = [coolchic_v1, coolchic_v2, coolchic]
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "TILE", 700)
+    torch.manual_seed(1)
+
+
+def random_state(model: CoolChic, integers: bool = False) -> tuple[dict[str, Tensor], list[Tensor]]:
+    """Parameters as multiples of 2^-8 and latents, both float64."""
+    parameters = {
+        name: (torch.randn(shape, dtype=torch.float64) * 40 / shape[-1] ** 0.5).round() / 256
+        for name, shape in model.shapes.items()
+    }
+    latents = [torch.randn(shape, dtype=torch.float64) * 3 for shape in model.grids]
+    return parameters, [grid.round() for grid in latents] if integers else latents
+
+
+def with_gradients(values: list[Tensor]) -> list[Tensor]:
+    return [value.clone().requires_grad_() for value in values]
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize("size", [(1, 1), (130, 67), (200, 64), (63, 193)])
+def test_windows_agree_with_the_whole_picture(builder, size) -> None:  # type: ignore[no-untyped-def]
+    model = builder(*size)
+    parameters, latents = random_state(model)
+    names = list(parameters)
+    results = []
+    weights = torch.randn(3, model.height, model.width, dtype=torch.float64)
+    for side in (4096, 64):
+        leaves = with_gradients([*parameters.values(), *latents])
+        network_tensors = dict(zip(names, leaves, strict=False))
+        own = leaves[len(names) :]
+        rate, picture = torch.zeros((), dtype=torch.float64), torch.zeros_like(weights)
+        for window in grids.windows(model, side):
+            top, bottom, left, right = window
+            rate = rate + grids.bits(model, network_tensors, own, window)
+            part = grids.colours(model, network_tensors, own, window)
+            assert part.shape == (3, bottom - top, right - left)
+            picture[:, top:bottom, left:right] = part
+        total = rate / 1000 + (picture * weights).sum()
+        gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+        results.append([rate, picture, *(0 if g is None else g for g in gradients)])
+    for whole, tiled in zip(*results, strict=True):
+        torch.testing.assert_close(whole, tiled, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 6), (37, 21), (64, 128)])
+def test_the_rate_is_that_of_the_integer_coder(size: tuple[int, int]) -> None:
+    for builder in BUILDERS:
+        model = builder(*size, levels=4)
+        parameters, latents = random_state(model, integers=True)
+        integer_arm = model.integer_arm({name: t.numpy() for name, t in parameters.items()})
+        symbols = [grid.numpy().astype(np.int32) for grid in latents]
+        exact = 0.0
+        for grid, (rows, columns) in enumerate(model.grids):
+            sides = None
+            if model.chroma:
+                parent = model.parent(grid)
+                coarser = None if parent is None else symbols[parent]
+                companions = [
+                    np.zeros((rows, columns), np.int32) if i is None else symbols[i]
+                    for i in model.companions(grid)
+                ]
+                sides = np.concatenate([arm.parent_maps(coarser, rows, columns), companions])
+            exact += cost_bits(symbols[grid], sides, integer_arm, grid)
+        rate = float(grids.bits(model, parameters, latents, grids.whole(model)))
+        assert rate == pytest.approx(exact, rel=0.01, abs=2)
+
+
+def test_an_area_beyond_a_grid_is_zeros() -> None:
+    grid = torch.arange(1.0, 7).view(2, 3)
+    area = grids.crop(grid, (-1, 3, -2, 4))
+    assert area.shape == (4, 6)
+    assert torch.equal(area[1:3, 2:5], grid)
+    assert area.sum() == grid.sum()
+    assert grids.crop(grid, (5, 7, 0, 2)).abs().sum() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (65, 64), (1000, 3)])
+def test_windows_tile_every_grid(size: tuple[int, int]) -> None:
+    model = coolchic(*size)
+    for number, shape in enumerate(model.grids):
+        seen = np.zeros(shape, int)
+        for window in grids.windows(model, 64):
+            top, bottom, left, right = grids.owned(model, window, number)
+            seen[top:bottom, left:right] += 1
+        assert (seen == 1).all()

@@ -1,0 +1,185 @@
+"""The fit of latents and networks, the choice of network steps, the trained start."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.codec import entropy, latent_fit, meta
+from inrcodec.codec.latent_fit import LatentFitting, random_parameters
+from inrcodec.codec.models import grids
+from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.network_steps import ARM_STEPS, NetworkSearch, residual, restore
+from inrcodec.errors import FitError, FormatError
+
+SLOPE = 1e-3
+
+
+def a_target(height: int = 64, width: int = 80) -> torch.Tensor:
+    """A smooth picture with an edge and a little texture, (3, H, W) in [0, 1]."""
+    y, x = np.mgrid[:height, :width] / 64.0
+    waves = [np.sin(3 * x + k) * np.cos(5 * y - k) + 0.5 * (x > 0.6) for k in range(3)]
+    noise = np.random.default_rng(0).normal(0, 0.05, (3, height, width))
+    return torch.tensor(np.clip(0.5 + 0.25 * np.array(waves) + noise, 0, 1), dtype=torch.float32)
+
+
+def a_fit(target: torch.Tensor, model: CoolChic, slope: float = SLOPE, **options) -> LatentFitting:
+    mean = target.mean((1, 2)).numpy()
+    latents = [np.zeros(shape, np.float32) for shape in model.grids]
+    parameters = random_parameters(model, 0, mean)
+    options = {"steps": 40} | options
+    return LatentFitting(target, model, parameters, latents, slope=slope, **options)
+
+
+@torch.no_grad()
+def cost(fit: LatentFitting, slope: float = SLOPE) -> tuple[float, float]:
+    """(cost, bits) of the rounded latents."""
+    rounded = [torch.round(y) for y in fit.latents]
+    window = grids.whole(fit.model)
+    bits = float(grids.bits(fit.model, fit.parameters, rounded, window))
+    made = grids.colours(fit.model, fit.parameters, rounded, window)
+    error = float((made - fit.target).square().mean())
+    return error + slope * bits / (fit.model.width * fit.model.height), bits
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_a_fit_lowers_the_cost_and_repeats(build) -> None:
+    target = a_target()
+    fit = a_fit(target, build(80, 64))
+    before, _ = cost(fit)
+    steps = list(fit)
+    assert cost(fit)[0] < 0.5 * before
+    assert steps[-1].share == 1
+    assert steps[-1].step == 40
+    again = a_fit(target, build(80, 64))
+    for _ in again:
+        pass
+    pairs = zip(fit.rounded(), again.rounded(), strict=True)
+    assert all((a == b).all() for a, b in pairs)
+
+
+def test_a_larger_slope_spends_fewer_bits() -> None:
+    target, spent = a_target(), []
+    for slope in (1e-4, 1e-2):
+        fit = a_fit(target, coolchic(80, 64), slope)
+        for _ in fit:
+            pass
+        spent.append(cost(fit)[1])
+    assert spent[1] < 0.5 * spent[0]
+
+
+def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    target = a_target(200, 300)
+    fit = a_fit(target, coolchic(300, 200), steps=60)
+    before, _ = cost(fit)
+    for _ in fit:
+        pass
+    assert cost(fit)[0] < 0.6 * before
+    corners = [grid[-1, -1] for grid in fit.latents[:2]]
+    assert all(float(corner) != 0 for corner in corners)
+
+
+def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    fit = a_fit(a_target(200, 300), coolchic(300, 200))
+    seen, area = np.zeros((200, 300), int), 0
+    while area < 200 * 300:
+        top, bottom, left, right = next(fit._visits)
+        assert top % 64 == 0
+        assert left % 64 == 0
+        seen[top:bottom, left:right] += 1
+        area += (bottom - top) * (right - left)
+    assert (seen == 1).all()
+
+
+def test_a_fit_that_diverges_says_so() -> None:
+    target = a_target()
+    target[0, 0, 0] = math.nan
+    with pytest.raises(FitError, match="diverged"):
+        list(a_fit(target, coolchic(80, 64)))
+
+
+def test_time_ends_a_fit() -> None:
+    now = iter(np.arange(0, 1000, 0.1))
+    fit = a_fit(a_target(), coolchic(80, 64), steps=1 << 40, seconds=2.0, clock=lambda: next(now))
+    list(fit)
+    assert 5 <= fit.step <= 20
+
+
+def test_residuals_restore_to_within_half_a_step() -> None:
+    model = coolchic(80, 64)
+    values = random_parameters(model, 1, np.full(3, 0.5, np.float32))
+    start = random_parameters(model, 2, np.full(3, 0.5, np.float32))
+    for group in model.groups:
+        symbols = residual(model, group, values, start, -6)
+        for name, value in restore(model, group, symbols, start, -6).items():
+            assert np.abs(value - values[name]).max() <= 2**-7 + 1e-6
+
+
+def test_the_search_costs_little_quality_and_few_bytes() -> None:
+    target, model = a_target(), coolchic(80, 64)
+    fit = a_fit(target, model, steps=80)
+    for _ in fit:
+        pass
+    rounded = [torch.round(y) for y in fit.latents]
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
+    search = NetworkSearch(model, zeros, rounded, target, SLOPE)
+    networks = search.run(fit.values())
+    for group in ("arm.weight", "arm.bias"):
+        assert math.log2(entropy.step_size(networks.steps[group])) in ARM_STEPS
+    assert len(networks.to_bytes()) < sum(map(np.prod, model.shapes.values()))
+    before, _ = cost(fit)
+    for group in model.groups:
+        step = round(math.log2(entropy.step_size(networks.steps[group])))
+        for name, value in restore(model, group, networks.symbols[group], zeros, step).items():
+            fit.parameters[name] = torch.tensor(value)
+    rate = 8 * len(networks.to_bytes()) * SLOPE / target[0].numel()
+    assert cost(fit)[0] + rate < before + 2.5 * rate
+
+
+def test_a_search_refuses_numbers_that_are_not_finite() -> None:
+    target, model = a_target(), coolchic(80, 64)
+    fit = a_fit(target, model)
+    values = fit.values()
+    values["conv.bias.0"][0] = math.nan
+    with pytest.raises(FitError, match=r"conv\.bias\.0"):
+        NetworkSearch(model, values, fit.latents, target, SLOPE).run(values)
+
+
+def test_starts_are_known_by_identity_and_index() -> None:
+    model = coolchic(80, 64)
+    identity = meta.shipped_identity()
+    for index in (0, meta.STARTS - 1):
+        values = meta.start_parameters(identity, index, model)
+        assert {name: v.shape for name, v in values.items()} == model.shapes
+        assert (meta.pack(model, values) == meta._table()[1][index]).all()
+        model.integer_arm(values)
+    assert meta.start_index(3e-2) == 0
+    assert meta.start_index(1e-9) == meta.STARTS - 1
+    assert meta.start_index(meta.start_slope(7)) == 7
+    with pytest.raises(FormatError, match="needs the trained start"):
+        meta.start_parameters(identity ^ 1, 0, model)
+    with pytest.raises(FormatError, match="no networks 200"):
+        meta.start_parameters(identity, 200, model)
+    assert not meta.has_start(coolchic(80, 64, arm_width=8))
+    assert not meta.has_start(coolchic_v1(80, 64))
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
+    fit = a_fit(a_target(), build(80, 64))
+    for _ in fit:
+        pass
+    window = grids.whole(fit.model)
+    with torch.no_grad():
+        before = grids.colours(fit.model, fit.parameters, fit.latents, window)
+        fine = cost(fit)[1]
+        fit.change_slope(16 * SLOPE)
+        after = grids.colours(fit.model, fit.parameters, fit.latents, window)
+        coarse = cost(fit)[1]
+    assert (before - after).abs().max() < 1e-4
+    assert coarse < 0.75 * fine

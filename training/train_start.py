@@ -1,0 +1,222 @@
+"""Train the start of `coolchic`: the analysis network and the networks of every slope.
+
+    python -m training.train_start --data ../shared/data/cid22_train --steps 20000 --seed 0
+
+One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
+with a slope, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of
+log(MSE + slope x bits per pixel). The logarithm makes a percent of cost count the same at every
+rate and on every picture. Latents carry uniform noise for the first 70 % of the steps, then are
+rounded with the gradient let through. Networks are kept at seven slopes and interpolated between;
+`meta.py` says how they are stored. Checkpoints every 500 steps; a run continues from the last one.
+
+About 85 minutes on one thread; results/train_start.md has the log of the shipped weights.
+"""
+
+import argparse
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from inrcodec.codec import meta
+from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
+from inrcodec.codec.latent_fit import CHROMA_COLOURS
+from inrcodec.codec.models import grids
+from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, coolchic
+
+KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
+LOG_KNOTS = [math.log(slope) for slope in KNOTS]
+CROP, CROPS = 192, 2
+ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 5e-4, 1.5e-3, 4.5e-4, 1.5e-4
+WARM_UP, HARD_FROM = 200, 0.7
+CHECKPOINT_EVERY = 500
+DATA = Path(meta.__file__).parent / "data"
+
+
+def main() -> None:
+    """Train, from a checkpoint if there is one, then write the shipped files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/cid22_train"))
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", type=Path, default=Path("train_start.pt"))
+    parser.add_argument("--output", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    photographs = [
+        np.asarray(Image.open(path).convert("RGB")) for path in sorted(arguments.data.glob("*.png"))
+    ]
+    if not photographs:
+        raise SystemExit(f"no PNG files in {arguments.data}")
+    training = Training(photographs, arguments.steps, arguments.seed)
+    if arguments.checkpoint.exists():
+        training.load(arguments.checkpoint)
+    started, smooth = time.monotonic(), 0.0
+    while training.done < arguments.steps:
+        smooth = 0.99 * smooth + 0.01 * training.step()
+        if training.done % CHECKPOINT_EVERY == 0:
+            training.save(arguments.checkpoint)
+            elapsed = time.monotonic() - started
+            print(f"{training.done} {smooth:.3f} {elapsed:.0f} s", flush=True)
+    training.export(arguments.output)
+
+
+class Training:
+    """Everything a step changes."""
+
+    def __init__(self, photographs: list[NDArray[np.uint8]], steps: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.random = np.random.default_rng(seed)
+        self.photographs, self.steps, self.done = photographs, steps, 0
+        self.model = coolchic(CROP, CROP)
+        self.analysis = Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.knots = first_knots(self.model, seed)
+        arm = [p for name, p in self.knots.items() if name.startswith("arm")]
+        kernel = [self.knots["up.kernel"]]
+        pixel = [
+            p
+            for name, p in self.knots.items()
+            if not name.startswith("arm") and name != "up.kernel"
+        ]
+        groups = [
+            (list(self.analysis.parameters()), ANALYSIS_RATE),
+            (arm, ARM_RATE),
+            (pixel, PIXEL_RATE),
+            (kernel, KERNEL_RATE),
+        ]
+        self.optimizer = torch.optim.Adam(
+            [{"params": tensors, "base": rate} for tensors, rate in groups], lr=1.0
+        )
+
+    def step(self) -> float:
+        """One update; returns the log cost of the last crop, less the trend of its slope."""
+        share = self.done / self.steps
+        factor = min(1.0, (self.done + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * factor
+        self.optimizer.zero_grad()
+        value = 0.0
+        for _ in range(CROPS):
+            picture = self.crop()
+            log_slope = self.random.uniform(LOG_KNOTS[-1], LOG_KNOTS[0])
+            cost = self.cost(picture, math.exp(log_slope), share > HARD_FROM)
+            torch.autograd.backward(torch.log(cost) / CROPS)
+            value = math.log(float(cost.detach())) - 0.8 * log_slope
+        everything = [*self.analysis.parameters(), *self.knots.values()]
+        norm = torch.nn.utils.clip_grad_norm_(everything, 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.done += 1
+        return value
+
+    def crop(self) -> Tensor:
+        """(3, CROP, CROP) in [0, 1] from a random photograph, flipped and transposed at random."""
+        whole = self.photographs[self.random.integers(len(self.photographs))]
+        top = self.random.integers(whole.shape[0] - CROP + 1)
+        left = self.random.integers(whole.shape[1] - CROP + 1)
+        part = whole[top : top + CROP, left : left + CROP]
+        if self.random.random() < 0.5:
+            part = part[:, ::-1]
+        if self.random.random() < 0.5:
+            part = part[::-1]
+        if self.random.random() < 0.5:
+            part = part.transpose(1, 0, 2)
+        picture = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
+        return picture.float().div_(255).contiguous()
+
+    def cost(self, picture: Tensor, slope: float, hard: bool) -> Tensor:
+        """MSE + slope x bits per pixel of one crop."""
+        latents = self.analysis(picture, slope)
+        networks = mixed(self.knots, slope)
+        if hard:
+            seen = [y + (torch.round(y) - y).detach() for y in latents]
+        else:
+            seen = [y + torch.rand_like(y) - 0.5 for y in latents]
+        window = grids.whole(self.model)
+        bits = grids.bits(self.model, networks, seen, window) / (CROP * CROP)
+        error = (grids.colours(self.model, networks, seen, window) - picture).square().mean()
+        return error + slope * bits
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state = {
+            "analysis": self.analysis.state_dict(),
+            "knots": {name: tensor.detach() for name, tensor in self.knots.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "done": self.done,
+            "random": self.random.bit_generator.state,
+            "torch": torch.get_rng_state(),
+        }
+        partial = path.with_suffix(".part")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint as if the run had not stopped."""
+        state = torch.load(path, weights_only=False)
+        self.analysis.load_state_dict(state["analysis"])
+        for name, tensor in state["knots"].items():
+            self.knots[name].copy_(tensor)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done = state["done"]
+        self.random.bit_generator.state = state["random"]
+        torch.set_rng_state(state["torch"])
+
+    @torch.no_grad()
+    def export(self, folder: Path) -> None:
+        """Write the files that `analysis.py` and `meta.py` read."""
+        rows = []
+        for index in range(meta.STARTS):
+            networks = mixed(self.knots, max(KNOTS[-1], meta.start_slope(index)))
+            values = {name: tensor.numpy() for name, tensor in networks.items()}
+            rows.append(meta.pack(self.model, values))
+        np.savez_compressed(folder / meta.TABLE, numbers=np.stack(rows))
+        state = {n: t.numpy().astype(np.float16) for n, t in self.analysis.state_dict().items()}
+        np.savez_compressed(folder / WEIGHTS, **state)
+
+
+def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
+    """Networks to begin with, (len(KNOTS), ...) each: the synthesis inverts the bands."""
+    generator = torch.Generator().manual_seed(seed)
+    knots = {}
+    for name, shape in model.shapes.items():
+        value = torch.zeros(shape)
+        if name in ("arm.weight.0", "arm.weight.1", "synthesis.weight.0"):
+            value = torch.randn(shape, generator=generator) * (0.5 * math.sqrt(2 / shape[1]))
+        elif name == "synthesis.weight.out":
+            value = torch.randn(shape, generator=generator) * 0.01
+        elif name == "synthesis.linear":
+            value = torch.ones(shape)
+            value[:, model.levels :] = torch.tensor(CHROMA_COLOURS.T)
+        elif name == "up.kernel":
+            value = torch.tensor(BICUBIC).repeat(shape[0], 1)
+        elif name == "up.gain":
+            value = torch.ones(shape)
+        knots[name] = value.expand(len(KNOTS), *shape).clone()
+    knots["arm.bias.out"][:, 1] = torch.linspace(-1.5, 2, len(KNOTS))
+    return {name: tensor.requires_grad_() for name, tensor in knots.items()}
+
+
+def mixed(knots: dict[str, Tensor], slope: float) -> dict[str, Tensor]:
+    """Networks of a slope: linear between knots in log(slope), the first synthesis matrices on
+    latents in units of colour."""
+    log_slope = math.log(slope)
+    below = sum(log_slope < knot for knot in LOG_KNOTS) - 1
+    below = min(len(KNOTS) - 2, max(0, below))
+    t = (log_slope - LOG_KNOTS[below]) / (LOG_KNOTS[below + 1] - LOG_KNOTS[below])
+    networks = {name: k[below] * (1 - t) + k[below + 1] * t for name, k in knots.items()}
+    unit = math.exp(-GAIN[0] - GAIN[1] * position(slope))
+    for name in ("synthesis.weight.0", "synthesis.linear"):
+        networks[name] = networks[name] * unit
+    return networks
+
+
+if __name__ == "__main__":
+    main()
