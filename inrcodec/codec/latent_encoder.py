@@ -58,6 +58,9 @@ FIRST_GUESSES = 4
 OPENING_GAIN = 0.75
 """Bits after a fit over bits of its start."""
 
+LEAST_USED = 0.85
+"""Share of a size asked for below which the user is warned."""
+
 RESERVE_SHARE, RESERVE_S = 0.06, 0.5
 """Of a time limit, kept for choosing network steps and writing."""
 
@@ -160,7 +163,7 @@ class LatentEncoding:
                 f"{size} bytes are too few for this picture: the smallest file found has "
                 f"{len(best.data)}"
             )
-        if size is not None and len(best.data) < 0.95 * size:
+        if size is not None and len(best.data) < LEAST_USED * size:
             warnings.warn(
                 f"{len(best.data)} bytes of the {size} asked for: the model can use no more",
                 RateWarning,
