@@ -31,7 +31,9 @@ WIDTHS = (32, 48, 48, 48, 32, 32)
 
 LEVELS, CHROMA_LEVEL = 7, 2
 GAIN = (2.77, -1.75)
-"""First gain of every grid: exp(2.77 - 1.75 t), about 0.5 / sqrt(slope)."""
+LEVEL_GAIN = 0.8 * math.log(2)
+"""First gain of a grid of level l: exp(2.77 - 1.75 t + l LEVEL_GAIN), about 0.5 / sqrt(slope) for
+the finest. A symbol of a coarser grid is worth finer steps since it moves 4^l pixels."""
 
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
@@ -101,7 +103,9 @@ class Analysis(nn.Module):
         )
         for head in self.head:
             nn.init.zeros_(head.get_parameter("bias"))
-        self.gain = nn.Parameter(torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1))
+        gain = torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1)
+        gain[:, :, 0] += LEVEL_GAIN * torch.arange(LEVELS)
+        self.gain = nn.Parameter(gain)
 
     def forward(self, picture: Tensor, slope: float) -> list[Tensor]:
         """(3, H, W) in [0, 1] -> float latents, one (rows, columns) tensor per grid."""

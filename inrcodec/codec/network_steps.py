@@ -30,6 +30,10 @@ ARM_STEPS = range(-8, 1)
 PIXEL_STEPS = range(-14, -1)
 """log2 of the steps tried for the networks that make pixels."""
 
+LARGEST_ROW, LARGEST_BIAS = 220.0, 240.0
+"""Bounds of an ARM before rounding: `arm.MAX_ROW` and `arm.MAX_BIAS` less what rounding may add, a
+bias being a sum of two."""
+
 FIRST_TRIAL = {"arm": -5, "synthesis": -8, "up": -8, "conv": -8}
 
 
@@ -60,6 +64,7 @@ class NetworkSearch:
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
+        values = within_limits(self.model, values)
         chosen: dict[str, Symbols] = {}
         codes: dict[str, int] = {}
         current = dict(values)
@@ -103,6 +108,31 @@ class NetworkSearch:
             made = grids.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
             error = float((made - self._target).square().mean())
         return error + self.slope * rate / self._pixels
+
+
+def within_limits(model: CoolChic, values: Values) -> Values:
+    """The parameters, with rows and biases of an ARM too large for its integers scaled down.
+
+    Fits of ordinary pictures come nowhere near; long ones of a few pixels can.
+    """
+    layers = [*map(str, range(len(model.arm_widths))), "out"]
+    held = dict(values)
+    for layer in layers:
+        name = f"arm.weight.{layer}"
+        same = model.effective(name, np.zeros_like(values[name]))
+        rows = np.abs(model.effective(name, values[name])).sum(1)
+        names = [name]
+        if layer == "out" and model.chroma:
+            rows = rows + np.abs(values["arm.linear"]).sum(1)
+            names.append("arm.linear")
+        factor = np.minimum(1, LARGEST_ROW / np.maximum(rows, 1e-9)).astype(np.float32)[:, None]
+        for tensor in names:
+            kept = same if tensor == name else np.float32(0)
+            held[tensor] = (values[tensor] + kept) * factor - kept
+    for name in values:
+        if name.startswith("arm") and ".weight." not in name and name != "arm.linear":
+            held[name] = np.clip(values[name], -LARGEST_BIAS, LARGEST_BIAS)
+    return held
 
 
 def residual(

@@ -8,9 +8,16 @@ import torch
 
 from inrcodec.codec import entropy, latent_fit, meta
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
+from inrcodec.codec.latents import LatentPlane
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
-from inrcodec.codec.network_steps import ARM_STEPS, NetworkSearch, residual, restore
+from inrcodec.codec.network_steps import (
+    ARM_STEPS,
+    NetworkSearch,
+    residual,
+    restore,
+    within_limits,
+)
 from inrcodec.errors import FitError, FormatError
 
 SLOPE = 1e-3
@@ -183,3 +190,17 @@ def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
         coarse = cost(fit)[1]
     assert (before - after).abs().max() < 1e-4
     assert coarse < 0.75 * fine
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
+    model = build(64, 48)
+    values = random_parameters(model, 0, np.full(3, 0.5, np.float32))
+    for name, value in within_limits(model, values).items():
+        np.testing.assert_allclose(value, values[name], atol=1e-6)
+    wild = {name: value * 1e4 + 300 for name, value in values.items()}
+    start = {name: np.zeros_like(value) for name, value in values.items()}
+    latents = [torch.zeros(shape) for shape in model.grids]
+    chosen = NetworkSearch(model, start, latents, torch.rand(3, 48, 64), 1e-3).run(wild)
+    plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
+    assert plane.arm().weights[0].any()
