@@ -216,6 +216,9 @@ class Model:
     def colours(self, values: dict, grids: list) -> np.ndarray:
         """(3, height, width), unclipped."""
         n, c, last = self.chroma_levels, self.first_chroma, self.levels - 1
+        if self.family == 5:
+            levels = [*range(self.levels), *range(c, self.levels), *range(c, self.levels)]
+            grids = [grid * 2.0**-level for level, grid in zip(levels, grids, strict=True)]
 
         def chroma_of(level: int) -> np.ndarray:
             gain = values["up.gain"][:, level - c]

@@ -25,19 +25,17 @@ from PIL import Image
 from torch import Tensor
 
 from inrcodec.codec import meta
-from inrcodec.codec.analysis import GAIN, LEVEL_GAIN, LEVELS, WEIGHTS, Analysis, position
+from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
 from inrcodec.codec.latent_fit import CHROMA_COLOURS
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic, coolchic
+from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, coolchic
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 LOG_KNOTS = [math.log(slope) for slope in KNOTS]
 CROP, CROPS = 192, 2
-ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 5e-4, 1.5e-3, 4.5e-4, 1.5e-4
+ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 5e-4, 2e-3, 4.5e-4, 1.5e-4
 WARM_UP, HARD_FROM = 200, 0.5
 CHECKPOINT_EVERY = 500
-FEATURES = LEVELS + 2
-"""Inputs of the synthesis: an upsampled grid per level, and two of chroma."""
 DATA = Path(meta.__file__).parent / "data"
 
 
@@ -200,7 +198,7 @@ def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
         elif name == "up.kernel":
             value = torch.tensor(BICUBIC).repeat(shape[0], 1)
         elif name == "up.gain":
-            value = torch.exp(-LEVEL_GAIN * torch.arange(CHROMA_LEVEL, model.levels)).repeat(2, 1)
+            value = torch.ones(shape)
         knots[name] = value.expand(len(KNOTS), *shape).clone()
     knots["arm.bias.out"][:, 1] = torch.linspace(-1.5, 2, len(KNOTS))
     return {name: tensor.requires_grad_() for name, tensor in knots.items()}
@@ -214,8 +212,7 @@ def mixed(knots: dict[str, Tensor], slope: float) -> dict[str, Tensor]:
     below = min(len(KNOTS) - 2, max(0, below))
     t = (log_slope - LOG_KNOTS[below]) / (LOG_KNOTS[below + 1] - LOG_KNOTS[below])
     networks = {name: k[below] * (1 - t) + k[below + 1] * t for name, k in knots.items()}
-    unit = math.exp(-GAIN[0] - GAIN[1] * position(slope)) * torch.ones(FEATURES)
-    unit[:LEVELS] *= torch.exp(-LEVEL_GAIN * torch.arange(LEVELS))
+    unit = math.exp(-GAIN[0] - GAIN[1] * position(slope))
     for name in ("synthesis.weight.0", "synthesis.linear"):
         networks[name] = networks[name] * unit
     return networks

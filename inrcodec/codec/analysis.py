@@ -31,9 +31,8 @@ WIDTHS = (32, 48, 48, 48, 32, 32)
 
 LEVELS, CHROMA_LEVEL = 7, 2
 GAIN = (2.77, -1.75)
-LEVEL_GAIN = 0.8 * math.log(2)
-"""First gain of a grid of level l: exp(2.77 - 1.75 t + l LEVEL_GAIN), about 0.5 / sqrt(slope) for
-the finest. A symbol of a coarser grid is worth finer steps since it moves 4^l pixels."""
+"""First gain of a grid of level l: 2^l exp(2.77 - 1.75 t), about 0.5 / sqrt(slope) for the finest.
+A symbol of a coarser grid is worth finer steps since it moves 4^l pixels."""
 
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
@@ -104,7 +103,7 @@ class Analysis(nn.Module):
         for head in self.head:
             nn.init.zeros_(head.get_parameter("bias"))
         gain = torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1)
-        gain[:, :, 0] += LEVEL_GAIN * torch.arange(LEVELS)
+        gain[:, :, 0] += math.log(2) * torch.arange(LEVELS)
         self.gain = nn.Parameter(gain)
 
     def forward(self, picture: Tensor, slope: float) -> list[Tensor]:
@@ -116,7 +115,7 @@ class Analysis(nn.Module):
         pad = (0, -width % unit, 0, -height % unit)
         x = F.pad(picture[None], pad, mode="replicate") - 0.5
         bands = _bands(x[0])
-        gains = torch.exp(self.gain @ powers)
+        gains = self.gains(slope)
         corrections = self._corrections(x, powers)
         fine = F.pixel_shuffle(corrections[0][None, 3:], 2)[0, 0]
         latents = [(fine + bands[0][0]) * gains[0, 0]]
@@ -130,6 +129,11 @@ class Analysis(nn.Module):
             y[: -(-height >> level), : -(-width >> level)]
             for y, level in zip(latents, levels, strict=True)
         ]
+
+    def gains(self, slope: float) -> Tensor:
+        """(3, LEVELS): of Y, Cb, Cr at every level."""
+        t = position(slope)
+        return torch.exp(self.gain @ self.gain.new_tensor([1.0, t, t * t]))
 
     def _corrections(self, x: Tensor, powers: Tensor) -> list[Tensor]:
         """(3 or 7, h, w) at 1/2, 1/4, ...; features in bfloat16, outputs in float32."""
@@ -174,12 +178,28 @@ def trained() -> Analysis:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
+def _served(slope: float) -> float:
+    return min(max(slope, SMALLEST_SLOPE), LARGEST_SLOPE)
+
+
 @torch.no_grad()
 def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[Tensor]:
     """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from."""
     network = trained().to(picture.device)
-    trained_for = min(max(slope, SMALLEST_SLOPE), LARGEST_SLOPE)
-    latents: list[Tensor] = network(picture, trained_for)
+    latents: list[Tensor] = network(picture, _served(slope))
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")
     return latents
+
+
+@torch.no_grad()
+def gains_between(model: CoolChic, slope: float, other: float) -> list[float]:
+    """How much larger the latents of every grid of `model` are at `other` than at `slope`."""
+    network = trained()
+    ratios = (network.gains(_served(other)) / network.gains(_served(slope))).tolist()
+    per_chroma = (len(model.grids) - model.levels) // 2
+    planes = [
+        0 if grid < model.levels else 1 + (grid - model.levels) // per_chroma
+        for grid in range(len(model.grids))
+    ]
+    return [ratios[plane][level] for plane, level in zip(planes, model.grid_levels, strict=True)]

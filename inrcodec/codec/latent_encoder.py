@@ -58,6 +58,9 @@ FIRST_GUESSES = 4
 OPENING_GAIN = 0.75
 """Bits after a fit over bits of its start."""
 
+FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
+"""Usual bytes of header and section heads, most and usual share of the networks."""
+
 LEAST_USED = 0.85
 """Share of a size asked for below which the user is warned."""
 
@@ -149,7 +152,6 @@ class LatentEncoding:
         self._set_slope(corrected(self.slope, miss, exponent))
         steps = min(self._fits[0].step, self._steps)
         if steps == 0 and self._start is not None:  # the bare start: another one
-            self._start = (self._start[0], meta.start_index(self.slope))
             self._fits = [self._fitting(target) for target in self._targets]
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
@@ -199,17 +201,18 @@ class LatentEncoding:
                 made = grids.colours(model, tensors, rounded, all_of_it)
             bits += rate * OPENING_GAIN * pixels / (model.width * model.height)
             error = max(error, float((made - part).square().mean()))
-        miss = self.goal.miss(bits / 8, error)
+        miss = self.goal.miss(bits / 8 + self._overhead(), error)
         self.slope = corrected(self.slope, miss, self.goal.exponent)
 
     def _fitting(self, target: Tensor) -> LatentFitting:
         """The fit of one plane from its start."""
         mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
+        start = None
         if self._start is None:
             parameters = random_parameters(self.model, self.options.seed, mean)
             latents = [torch.zeros(shape) for shape in self.model.grids]
         else:
-            parameters = meta.start_parameters(*self._start, self.model)
+            parameters = start = meta.start_parameters(*self._start, self.model)
             latents = list(analysis.initial_latents(self.model, target, self.slope))
         seconds = None
         if self._limit is not None:
@@ -222,14 +225,25 @@ class LatentEncoding:
             latents,
             slope=self.slope,
             steps=self._steps,
+            start=start,
             seconds=seconds,
             seed=self.options.seed,
         )
 
     def _set_slope(self, slope: float) -> None:
-        self.slope = slope
+        """Go on under another slope, from its own start if there is one."""
+        before, self.slope = self.slope, slope
+        if self._start is None:
+            for fit in self._fits:
+                fit.change_slope(slope)
+            return
+        identity, index = self._start
+        self._start = (identity, meta.start_index(slope))
         for fit in self._fits:
-            fit.change_slope(slope)
+            fit.slope = slope
+            if self._start[1] != index:
+                start = meta.start_parameters(*self._start, self.model)
+                fit.change_start(slope, start, analysis.gains_between(self.model, before, slope))
 
     @torch.no_grad()
     def _correct(self) -> None:
@@ -250,15 +264,15 @@ class LatentEncoding:
         self._set_slope(corrected(self.slope, miss, self.goal.exponent, LARGEST_IN_FIT))
 
     def _overhead(self) -> float:
-        """Bytes beside the latents, roughly."""
+        """Bytes beside the latents of a file of the size asked for, roughly."""
         metadata = sum(len(block or b"") for block in self._metadata.values())
-        return 200 + metadata + 500 * len(self._fits) * (self._steps > 0)
+        networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.goal.size_bytes or math.inf))
+        return FRAMING + metadata + networks * len(self._targets) * (self._steps > 0)
 
     def _written(self) -> _Candidate:
         """Quantise what was fitted, write the file, and measure it."""
         start = {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
         if self._start is not None:
-            self._start = (self._start[0], meta.start_index(self.slope))
             start = meta.start_parameters(*self._start, self.model)
         planes, error, samples = [], 0.0, 0
         for number, fit in enumerate(self._fits):

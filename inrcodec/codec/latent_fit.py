@@ -43,6 +43,9 @@ SMALL_RATE = 0.3
 KERNEL_RATE = 0.1
 """Rates of biases, output layers and convolutions, and of upsampling, times NETWORK_RATE."""
 
+COMMON_STEPS = {"arm": -5, "synthesis": -8, "up": -8, "conv": -8}
+"""log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
+
 TEMPERATURES = (0.3, 0.1)
 NOISES = (0.22, 0.15)
 HARD_SHARE = 0.12
@@ -67,8 +70,8 @@ class LatentFitting:
 
     `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
-    `seconds` limits the time if given. `from_start`: the networks come trained, and take smaller
-    steps.
+    `seconds` limits the time if given. `start` are the networks that a file stores the residual to,
+    by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class LatentFitting:
         *,
         slope: float,
         steps: int,
+        start: Mapping[str, NDArray[np.float32]] | None = None,
         seconds: float | None = None,
         network_rate: float = NETWORK_RATE,
         latent_rate: float = LATENT_RATE,
@@ -93,6 +97,12 @@ class LatentFitting:
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
             for name, value in parameters.items()
         }
+        self._start = {
+            name: torch.zeros(tensor.shape, device=self._device)
+            if start is None
+            else torch.tensor(start[name], device=self._device)
+            for name, tensor in self.parameters.items()
+        }
         self.latents = [
             torch.as_tensor(y, dtype=torch.float32).to(self._device).clone() for y in latents
         ]
@@ -101,7 +111,7 @@ class LatentFitting:
         self._optimizer = MuonAdam(self.parameters, *network_rates(model, network_rate))
         self._latent_rate, self._hard_share = latent_rate, hard_share
         self._steps, self._seconds = steps, seconds
-        self._clock, self._start = clock, clock()
+        self._clock, self._begun = clock, clock()
         self._random = np.random.default_rng(seed)
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
         self._visits = self._order()
@@ -122,14 +132,11 @@ class LatentFitting:
 
     @torch.no_grad()
     def change_slope(self, slope: float) -> None:
-        """Go on under another slope: at once with coarser or finer latents, which at the best
-        trade move as its square root, and networks that make the same of them."""
+        """Go on under another slope without a trained start: at once with coarser or finer latents,
+        which at the best trade move as its square root, and networks that make the same of them."""
         factor = math.sqrt(slope / self.slope)
         self.slope = slope
-        for latent, first, second in zip(self.latents, self._first, self._second, strict=True):
-            latent.div_(factor)
-            first.mul_(factor)
-            second.mul_(factor**2)
+        self._rescale([1 / factor] * len(self.latents))
         p = self.parameters
         for name in ("arm.weight.0", "synthesis.weight.0"):
             same = self.model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
@@ -141,6 +148,25 @@ class LatentFitting:
             p["arm.linear"][1].mul_(factor)
             p["synthesis.linear"].mul_(factor)
 
+    @torch.no_grad()
+    def change_start(
+        self, slope: float, start: Mapping[str, NDArray[np.float32]], gains: Sequence[float]
+    ) -> None:
+        """Go on under another slope from the networks trained for it, what was learned of the
+        picture added to them; latents, one factor a grid, take the grain they are made for."""
+        self.slope = slope
+        self._rescale(gains)
+        for name, old in self._start.items():
+            new = torch.tensor(start[name], device=self._device)
+            self.parameters[name].add_(new - old)
+            self._start[name] = new
+
+    def _rescale(self, gains: Sequence[float]) -> None:
+        for gain, y, m, v in zip(gains, self.latents, self._first, self._second, strict=True):
+            y.mul_(gain)
+            m.div_(gain)
+            v.div_(gain**2)
+
     def _rates(self, share: float) -> tuple[bool, float, float]:
         """Whether to round, the rate of latents, and the factor of the networks' rates."""
         factor = 0.5 * (1 + math.cos(math.pi * share)) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
@@ -151,7 +177,7 @@ class LatentFitting:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""
         share = self.step / max(1, self._steps)
         if self._seconds is not None:
-            share = max(share, (self._clock() - self._start) / max(1e-3, self._seconds))
+            share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
         return min(share, 1.0)
 
     def rounded(self) -> list[Tensor]:
@@ -198,6 +224,7 @@ class LatentFitting:
         bits = bits / rate_pixels(model)
         # over sqrt(slope): Adam's averages of squared gradients then outlive a change of slope
         torch.autograd.backward((error + self.slope * bits) / math.sqrt(self.slope))
+        self._pull(1 / rate_pixels(self.model))
         self._move(own, areas, rate)
         self._optimizer.step(factor)
         self.step += 1
@@ -205,6 +232,24 @@ class LatentFitting:
         if not math.isfinite(mse):
             raise FitError("the fit diverged: the error is not finite; try another seed")
         return mse, float(bits.detach())
+
+    @torch.no_grad()
+    def _pull(self, bits: float) -> None:
+        """Add the gradient of what the networks cost, in loss units of `bits` a bit.
+
+        n residuals of mean size m take about n log2(2 e m / step) bits as Laplace variables, so
+        each is worth 1.44 / m bits a unit.
+        """
+        for group, names in self.model.groups.items():
+            residuals = [self.parameters[name] - self._start[name] for name in names]
+            total = sum(float(r.abs().sum()) for r in residuals)
+            least = 2.0 ** COMMON_STEPS[group.split(".")[0]]
+            mean = max(total / sum(r.numel() for r in residuals), least)
+            for name, residual in zip(names, residuals, strict=True):
+                gradient = self.parameters[name].grad
+                if gradient is not None:
+                    pull = math.sqrt(self.slope) * bits / (math.log(2) * mean)
+                    gradient.add_(residual.sign_(), alpha=pull)
 
     def _rounded(self, latent: Tensor, share: float, hard: bool) -> Tensor:
         """What the decoder will see of a latent, or a smooth noisy stand-in for it."""

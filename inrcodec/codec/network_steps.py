@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols
-from inrcodec.codec.latent_fit import rate_pixels
+from inrcodec.codec.latent_fit import COMMON_STEPS, rate_pixels
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.quantize import Quantized
@@ -33,8 +33,6 @@ PIXEL_STEPS = range(-14, -1)
 LARGEST_ROW, LARGEST_BIAS = 220.0, 240.0
 """Bounds of an ARM before rounding: `arm.MAX_ROW` and `arm.MAX_BIAS` less what rounding may add, a
 bias being a sum of two."""
-
-FIRST_TRIAL = {"arm": -5, "synthesis": -8, "up": -8, "conv": -8}
 
 
 class NetworkSearch:
@@ -86,7 +84,7 @@ class NetworkSearch:
                 costs[step] = self._cost(group, step, current, values)
             return costs[step]
 
-        best = FIRST_TRIAL[part]
+        best = COMMON_STEPS[part]
         if not residual(self.model, group, values, self.start, min(tried)).any():
             return best
         for direction in (1, -1):

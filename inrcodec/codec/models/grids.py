@@ -108,7 +108,7 @@ def colours(
             for k, edge in enumerate(above)
         )
         areas.append(_inside((coarser[0], coarser[1], coarser[2], coarser[3]), model, level))
-    stack = crop(latents[model.levels - 1], areas[-1])[None]
+    stack = _grain(model, latents, model.levels - 1, areas[-1])[None]
     if model.chroma:
         coarsest = model.levels - 1
         stack = torch.cat((stack, _chroma(model, parameters, latents, coarsest, areas[-1])))
@@ -116,7 +116,7 @@ def colours(
         first_row, _, first_column, _ = areas[level + 1]
         up, _, start, _ = areas[level]
         corner = (up - 2 * first_row, start - 2 * first_column)
-        finest = crop(latents[level], areas[level])
+        finest = _grain(model, latents, level, areas[level])
         stack = _joined(model, parameters, level, finest, stack, corner)
         if model.chroma and level >= CHROMA_LEVEL:
             joined = stack[-2:] + _chroma(model, parameters, latents, level, areas[level])
@@ -133,9 +133,16 @@ def _chroma(
     first = model.levels + level - model.grid_levels[model.levels]
     second = first + (len(model.grids) - model.levels) // 2
     gains = parameters["up.gain"][:, first - model.levels]
-    return (
-        torch.stack([crop(latents[grid], area) for grid in (first, second)]) * gains[:, None, None]
-    )
+    pair = torch.stack([_grain(model, latents, grid, area) for grid in (first, second)])
+    return pair * gains[:, None, None]
+
+
+def _grain(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor:
+    """An area of a grid as upsampling takes it: in ours a symbol of level l stands for 2^-l, since
+    it moves 4^l pixels."""
+    symbols = crop(latents[grid], area)
+    level = model.grid_levels[grid] if model.chroma else 0
+    return symbols * 2.0**-level if level else symbols
 
 
 def _inside(area: Window, model: CoolChic, level: int) -> Window:
