@@ -1,14 +1,17 @@
-"""What an effort costs and gains: one photograph of scikit-image, every effort up to a limit.
+"""What an effort costs and gains: one photograph of scikit-image at one slope, every effort.
 
-    python -m benchmarks.effort --most 7
+    python -m benchmarks.effort --most 9
 
-Rows go to results/effort.jsonl and .md; a run skips what is there.
+The slope is the weight of the rate in  cost = squared error + slope x bits per pixel, so two files
+of one slope compare by one number: to first order, bits at equal quality differ by the difference
+of cost / slope. Rows go to results/effort.jsonl and .md; a run skips what is there.
 """
 
 import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from skimage import data
@@ -18,7 +21,7 @@ from inrcodec.codec.runtime import DEFAULT_THREADS
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "effort.jsonl"
-BPP = 0.3
+SLOPE = 1e-3
 
 
 def main() -> None:
@@ -27,18 +30,19 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=7)
     most = parser.parse_args().most
     picture = data.astronaut()
-    inrcodec.decode(inrcodec.encode(picture[:32, :32], effort=1, model="pe-siren"))  # warm up
+    inrcodec.decode(inrcodec.encode(picture[:32, :32], effort=1))  # warm up
     rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
-    for effort in range(1, most + 1):
+    for effort in range(most + 1):
         if any(row["effort"] == effort for row in rows):
             continue
         start = time.perf_counter()
-        file = inrcodec.encode(picture, bpp=BPP, effort=effort, model="pe-siren")
+        file = inrcodec.encode(picture, slope=SLOPE, effort=effort)
         row = {
             "effort": effort,
             "encode_s": time.perf_counter() - start,
             "psnr_db": psnr(picture, inrcodec.decode(file)),
             "bits_per_pixel": len(file) * 8 / (512 * 512),
+            "slope": SLOPE,
             "threads": DEFAULT_THREADS,
             "seed": 0,
             "inrcodec": inrcodec.__version__,
@@ -48,12 +52,28 @@ def main() -> None:
         with RESULTS.open("a") as out:
             out.write(json.dumps(row) + "\n")
         print(effort, f"{row['encode_s']:.1f} s {row['psnr_db']:.2f} dB", flush=True)
-    lines = ["| effort | encode (s) | PSNR (dB) | bpp |", "|---|---|---|---|"]
-    lines += [
-        f"| {r['effort']} | {r['encode_s']:.1f} | {r['psnr_db']:.2f} | {r['bits_per_pixel']:.3f} |"
-        for r in rows
+    RESULTS.with_suffix(".md").write_text(table(rows))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Time, quality, size, and bits saved over the effort below and over effort 1."""
+    lines = [
+        "| effort | encode (s) | s per megapixel | PSNR (dB) | bpp | bits vs effort 1 |",
+        "|---|---|---|---|---|---|",
     ]
-    RESULTS.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    base = next(row for row in rows if row["effort"] == 1)
+    for row in sorted(rows, key=lambda row: int(row["effort"])):
+        saved = (cost(row) - cost(base)) / SLOPE / base["bits_per_pixel"]
+        lines.append(
+            f"| {row['effort']} | {row['encode_s']:.1f} | {row['encode_s'] / 0.262144:.0f} "
+            f"| {row['psnr_db']:.2f} | {row['bits_per_pixel']:.3f} | {100 * saved:+.1f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cost(row: dict[str, Any]) -> float:
+    """Squared error (full range 1) + slope x bits per pixel."""
+    return float(10 ** (-row["psnr_db"] / 10) + SLOPE * row["bits_per_pixel"])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ DETAIL = (110, 60, 90, 75)
 def main() -> None:
     """Encode the cat of scikit-image at 0.5 bpp and draw the sheet."""
     original = data.chelsea()
-    file = inrcodec.encode(original, bpp=BPP, effort=6, model="pe-siren")
+    file = inrcodec.encode(original, bpp=BPP, effort=6)
     decoded = inrcodec.decode(file)
     x, y, width, height = DETAIL
     crop = (4 * x, 4 * y, 4 * width, 4 * height)

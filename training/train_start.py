@@ -33,8 +33,8 @@ from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, coolchic
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 LOG_KNOTS = [math.log(slope) for slope in KNOTS]
 CROP, CROPS = 192, 2
-ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 5e-4, 2e-3, 4.5e-4, 1.5e-4
-WARM_UP, HARD_FROM = 200, 0.5
+ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
+ARM_STEPS, WARM_UP, HARD_FROM = 600, 200, 0.5
 CHECKPOINT_EVERY = 500
 DATA = Path(meta.__file__).parent / "data"
 
@@ -97,7 +97,8 @@ class Training:
     def step(self) -> float:
         """One update; returns the log cost of the last crop, less the trend of its slope."""
         share = self.done / self.steps
-        factor = min(1.0, (self.done + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
+        warm = (self.done + 1 - (self.done >= ARM_STEPS) * ARM_STEPS) / WARM_UP
+        factor = min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor
         self.optimizer.zero_grad()
@@ -131,8 +132,9 @@ class Training:
         return picture.float().div_(255).contiguous()
 
     def cost(self, picture: Tensor, slope: float, hard: bool) -> Tensor:
-        """MSE + slope x bits per pixel of one crop."""
-        latents = self.analysis(picture, slope)
+        """MSE + slope x bits per pixel of one crop; of the first steps, the bits alone."""
+        with torch.set_grad_enabled(self.done >= ARM_STEPS):
+            latents = self.analysis(picture, slope)
         networks = mixed(self.knots, slope)
         if hard:
             seen = [y + (torch.round(y) - y).detach() for y in latents]
@@ -140,6 +142,8 @@ class Training:
             seen = [y + torch.rand_like(y) - 0.5 for y in latents]
         window = grids.whole(self.model)
         bits = grids.bits(self.model, networks, seen, window) / (CROP * CROP)
+        if self.done < ARM_STEPS:
+            return slope * bits
         error = (grids.colours(self.model, networks, seen, window) - picture).square().mean()
         return error + slope * bits
 

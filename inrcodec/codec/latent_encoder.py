@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec import analysis, bitstream, meta
+from inrcodec.codec import analysis, bitstream, latent_layout, meta
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import Family, Header
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
@@ -27,6 +26,7 @@ from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
 from inrcodec.codec.network_steps import NetworkSearch
 from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
@@ -93,6 +93,8 @@ class LatentEncoding:
             self._metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
         family = FAMILIES[options.model]
         self.model: CoolChic = BUILDERS[family](picture.width, picture.height)
+        shapes = latent_layout.slice_shapes(self.model, options.slices)
+        latent_layout.check_waves(self.model, shapes * (2 - picture.channels % 2))
         self.goal: Goal = goal_of(options, picture)
         self.slope = self.goal.slope
         self._targets = [t.to(self._device) for t in planes_of(picture)]
@@ -301,39 +303,6 @@ class LatentEncoding:
             start=self._start,
             slice_side=self.options.slices,
         )
-
-
-def planes_of(picture: Picture) -> list[Tensor]:
-    """The planes of a picture, (3, H, W) in [0, 1]: colours, then alpha if there is any."""
-    peak = float(np.iinfo(picture.pixels.dtype).max)
-    samples: NDArray[np.float32] = picture.pixels.astype(np.float32) / np.float32(peak)
-    channels = picture.channels
-    colours = samples[..., : 3 if channels >= 3 else 1]
-    planes = [colours] + ([samples[..., -1:]] if channels in (2, 4) else [])
-    return [
-        torch.from_numpy(plane).permute(2, 0, 1).expand(3, -1, -1).contiguous() for plane in planes
-    ]
-
-
-def plane_channels(channels: int, plane: int) -> int:
-    """How many channels of the picture a plane holds."""
-    return 1 if plane or channels < 3 else 3
-
-
-@torch.no_grad()
-def plane_error(plane: LatentPlane, target: Tensor, channels: int) -> float:
-    """Mean squared error of a decoded plane before rounding to integers, full range 1."""
-    parameters = {name: target.new_tensor(value) for name, value in plane.parameters().items()}
-    latents = [target.new_tensor(grid.astype(np.float32)) for grid in plane.grids]
-    total = 0.0
-    for window in grids.windows(plane.model, 1024):
-        top, bottom, left, right = window
-        made = grids.colours(plane.model, parameters, latents, window)
-        wanted = target[:, top:bottom, left:right]
-        if channels == 1:
-            made, wanted = made.mean(0, keepdim=True), wanted[:1]
-        total += float((made.clamp(0, 1) - wanted).double().square().sum())
-    return total / (channels * plane.model.width * plane.model.height)
 
 
 def _visits(model: CoolChic) -> float:

@@ -6,7 +6,7 @@ header cuts grids into slices), then a range coder stream. This file never decod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inrcodec.codec import leb128
@@ -117,18 +117,30 @@ def _check_work(piece: Piece) -> None:
         raise LimitError(f"{rows * columns} symbols in {size} bytes")
 
 
-def waves(model: CoolChic, found: Sequence[Piece]) -> int:
-    """How many waves of symbols the pieces have."""
+def slice_shapes(model: CoolChic, side: int | None) -> list[tuple[int, int]]:
+    """Rows and columns of every slice of every grid."""
+    shapes = []
+    for shape in model.grids:
+        for number in range(slice_count(shape, side)):
+            top, bottom, left, right = slice_area(shape, side, number)
+            shapes.append((bottom - top, right - left))
+    return shapes
+
+
+def waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> int:
+    """How many waves of symbols grids or slices of these shapes have."""
     slope = max([1, *(column // -row + 1 for row, column in model.offsets if row)])
-    shapes = (piece.shape for piece in found)
     return sum(min(rows * columns, columns + slope * (rows - 1)) for rows, columns in shapes)
 
 
-def check_waves(model: CoolChic, planes: Sequence[Sequence[Piece]]) -> None:
-    """Raise `LimitError` if the pieces of all planes have more than `MAX_WAVES` waves."""
-    total = sum(waves(model, found) for found in planes)
+def check_waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> None:
+    """Raise `LimitError` if grids or slices of these shapes have more than `MAX_WAVES` waves."""
+    total = waves(model, shapes)
     if total > MAX_WAVES:
-        raise LimitError(f"{total} waves of symbols; the limit is {MAX_WAVES}")
+        raise LimitError(
+            f"{total} waves of symbols, one after the other; the limit is {MAX_WAVES}: the picture "
+            "is too long and thin, or its slices are too small"
+        )
 
 
 def grid_name(model: CoolChic, grid: int) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inrcodec.codec import latent_layout, wavefront
 from inrcodec.codec.arm import MAX_BIAS, PARENTS, WEIGHT_FRACTION, IntegerArm, parent_maps
 from inrcodec.codec.bitstream import Container, Kind
-from inrcodec.codec.entropy import step_size
+from inrcodec.codec.entropy import Symbols, step_size
 from inrcodec.codec.header import Header
 from inrcodec.codec.latent_layout import Area, Piece
 from inrcodec.codec.models.coolchic import CoolChic
@@ -38,6 +38,21 @@ STRIPE = 256
 """Rows of side inputs made at once: a large grid needs no second copy of them."""
 
 
+def group_values(
+    model: CoolChic, group: str, symbols: Symbols, start: Start | None, step: float
+) -> dict[str, NDArray[np.float64]]:
+    """The tensors of a group of networks: start, if there is one, + symbol x step."""
+    values: dict[str, NDArray[np.float64]] = {}
+    at = 0
+    for name in model.groups[group]:
+        shape = model.shapes[name]
+        size = math.prod(shape)
+        value = symbols.ravel()[at : at + size].reshape(shape).astype(np.float64) * step
+        values[name] = value if start is None else value + start[name]
+        at += size
+    return values
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentPlane:
     """Three colours of a picture as a file stores them.
@@ -55,20 +70,15 @@ class LatentPlane:
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Tensors by name: start + symbol x step. Raises `FormatError` for steps or values of the
         ARM that integers in units of 2^-8 cannot express."""
-        values = {}
-        for group, names in self.model.groups.items():
-            symbols, code = self.networks.symbols[group].ravel(), self.networks.steps[group]
+        values: dict[str, NDArray[np.float32]] = {}
+        for group in self.model.groups:
+            code = self.networks.steps[group]
             exact = group.startswith("arm")
             if exact and code not in ARM_STEPS:
                 raise FormatError(f"step code {code} of {group} is not one of 2^-8 .. 2^4")
-            at = 0
-            for name in names:
-                shape = self.model.shapes[name]
-                size = math.prod(shape)
-                value = symbols[at : at + size].reshape(shape) * step_size(code)
-                at += size
-                if self.start is not None:
-                    value += self.start[name]
+            symbols = self.networks.symbols[group]
+            tensors = group_values(self.model, group, symbols, self.start, step_size(code))
+            for name, value in tensors.items():
                 if exact:
                     _check_exact(name, value)
                 values[name] = value.astype(np.float32)
@@ -139,7 +149,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
     for _, kind in kinds:
         partial = cut.payload if cut is not None and cut.kind == kind else None
         found.append(latent_layout.pieces(model, side, container.payloads(kind), partial))
-    latent_layout.check_waves(model, found)
+    latent_layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
     planes, missing = [], []
     for quantized, plane_pieces in zip(networks, found, strict=True):
         plane, decoded = _decoded(model, quantized, start, plane_pieces)

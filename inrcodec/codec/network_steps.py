@@ -17,6 +17,7 @@ from torch import Tensor
 from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols
 from inrcodec.codec.latent_fit import COMMON_STEPS, rate_pixels
+from inrcodec.codec.latents import group_values
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.quantize import Quantized
@@ -70,7 +71,7 @@ class NetworkSearch:
             best = self._best_step(group, current, values)
             symbols = residual(self.model, group, values, self.start, best)
             chosen[group], codes[group] = symbols, entropy.step_code(2.0**best)
-            current |= restore(self.model, group, symbols, self.start, best)
+            current |= self._read_back(group, symbols, best)
         return Quantized(chosen, codes)
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
@@ -92,10 +93,15 @@ class NetworkSearch:
                 best += direction
         return best
 
+    def _read_back(self, group: str, symbols: Symbols, step: int) -> Values:
+        """The tensors of a group as a decoder will compute with them."""
+        values = group_values(self.model, group, symbols, self.start, 2.0**step)
+        return {name: value.astype(np.float32) for name, value in values.items()}
+
     def _cost(self, group: str, step: int, current: Values, values: Values) -> float:
         """Rate-distortion cost with this group at this step and the others as they are."""
         symbols = residual(self.model, group, values, self.start, step)
-        trial = current | restore(self.model, group, symbols, self.start, step)
+        trial = current | self._read_back(group, symbols, step)
         code = entropy.fit_prior(symbols, entropy.step_code(2.0**step))
         rate = (entropy.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
         tensors = {name: self._target.new_tensor(value) for name, value in trial.items()}
@@ -144,21 +150,3 @@ def residual(
     flat = [(values[name] - start[name]).ravel() for name in model.groups[group]]
     rounded = np.rint(np.concatenate(flat) * 2.0**-step)
     return np.clip(rounded, -entropy.MAX_MAGNITUDE, entropy.MAX_MAGNITUDE).astype(np.int32)
-
-
-def restore(
-    model: CoolChic,
-    group: str,
-    symbols: Symbols,
-    start: Mapping[str, NDArray[np.float32]],
-    step: int,
-) -> Values:
-    """The inverse of `residual`: the tensors a decoder will compute with."""
-    values, at = {}, 0
-    for name in model.groups[group]:
-        shape = model.shapes[name]
-        size = int(np.prod(shape))
-        moved = symbols[at : at + size].reshape(shape) * 2.0**step
-        values[name] = (start[name] + moved).astype(np.float32)
-        at += size
-    return values

@@ -9,7 +9,7 @@ import inrcodec
 from inrcodec.codec.encoder import encoding
 from inrcodec.codec.options import EncodeOptions, slope_of_quality
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
-from inrcodec.errors import OptionError, RateError, RateWarning
+from inrcodec.errors import LimitError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture, psnr
 
 
@@ -83,6 +83,12 @@ def test_odd_sizes(shape: tuple[int, int]) -> None:
     decoded = inrcodec.decode(inrcodec.encode(pixels, quality=100, effort=1))
     assert decoded.shape == pixels.shape
     assert psnr(pixels, decoded) > 25
+
+
+def test_a_strip_too_long_to_decode_is_refused_at_once() -> None:
+    strip = np.zeros((1 << 19, 4, 3), np.uint8)
+    with pytest.raises(LimitError, match="too long and thin"):
+        inrcodec.encode(strip, effort=0)
 
 
 def test_black_is_small_and_exact() -> None:

@@ -8,14 +8,13 @@ import torch
 
 from inrcodec.codec import entropy, latent_fit, meta
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
-from inrcodec.codec.latents import LatentPlane
+from inrcodec.codec.latents import LatentPlane, group_values
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
 from inrcodec.codec.network_steps import (
     ARM_STEPS,
     NetworkSearch,
     residual,
-    restore,
     within_limits,
 )
 from inrcodec.errors import FitError, FormatError
@@ -123,7 +122,7 @@ def test_residuals_restore_to_within_half_a_step() -> None:
     start = random_parameters(model, 2, np.full(3, 0.5, np.float32))
     for group in model.groups:
         symbols = residual(model, group, values, start, -6)
-        for name, value in restore(model, group, symbols, start, -6).items():
+        for name, value in group_values(model, group, symbols, start, 2.0**-6).items():
             assert np.abs(value - values[name]).max() <= 2**-7 + 1e-6
 
 
@@ -140,10 +139,8 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
         assert math.log2(entropy.step_size(networks.steps[group])) in ARM_STEPS
     assert len(networks.to_bytes()) < sum(map(np.prod, model.shapes.values()))
     before, _ = cost(fit)
-    for group in model.groups:
-        step = round(math.log2(entropy.step_size(networks.steps[group])))
-        for name, value in restore(model, group, networks.symbols[group], zeros, step).items():
-            fit.parameters[name] = torch.tensor(value)
+    for name, value in LatentPlane(model, networks, None, ()).parameters().items():
+        fit.parameters[name] = torch.tensor(value)
     rate = 8 * len(networks.to_bytes()) * SLOPE / target[0].numel()
     assert cost(fit)[0] + rate < before + 2.5 * rate
 

@@ -220,12 +220,15 @@ def test_waves_are_limited_and_counted_as_decoded() -> None:
             payloads = bitstream.read(data).payloads(Kind.LATENTS)
             pieces = latent_layout.pieces(model, None, payloads)
             expected = sum(len(Grid(piece.shape, None, arm).counts) for piece in pieces)
-            assert latent_layout.waves(model, pieces) == expected
+            assert latent_layout.waves(model, [piece.shape for piece in pieces]) == expected
+    shapes = latent_layout.slice_shapes(model_for(Family.COOLCHIC, 20, 12, levels=2), 8)
+    fine = [(8, 8), (8, 8), (8, 4), (4, 8), (4, 8), (4, 4)]
+    assert shapes == fine + 3 * [(6, 8), (6, 2)]
     tall = model_for(Family.COOLCHIC, 32, 1 << 20)
     payloads = [bytes([grid]) + bytes(400) for grid in tall.coding_order if grid < 7]
     pieces = latent_layout.pieces(tall, None, [*payloads[:-1], b"\0" + bytes(4096)])
     with pytest.raises(LimitError, match="waves"):
-        latent_layout.check_waves(tall, [pieces])
+        latent_layout.check_waves(tall, [piece.shape for piece in pieces])
 
 
 def test_a_prefix_knows_no_wrong_symbol_and_ever_more_right_ones() -> None:
