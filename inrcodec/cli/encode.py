@@ -47,7 +47,9 @@ def encode(
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds for each picture, instead of an effort.")
     ] = None,
-    model: Annotated[str, typer.Option(help="See the models page.")] = "coolchic",
+    model: Annotated[
+        str, typer.Option(help="coolchic, coolchic-v1, coolchic-v2, pe-siren or siren.")
+    ] = "coolchic",
     slices: Annotated[
         int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")
     ] = None,

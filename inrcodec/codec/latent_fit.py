@@ -43,7 +43,7 @@ SMALL_RATE = 0.3
 KERNEL_RATE = 0.1
 """Rates of biases, output layers and convolutions, and of upsampling, times NETWORK_RATE."""
 
-COMMON_STEPS = {"arm": -5, "synthesis": -8, "up": -8, "conv": -8}
+COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
 
 TEMPERATURES = (0.3, 0.1)
