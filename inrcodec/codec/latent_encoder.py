@@ -27,7 +27,13 @@ from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
 from inrcodec.codec.network_steps import NetworkSearch
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
-from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
+from inrcodec.codec.rate_control import (
+    SMALLEST_SLOPE,
+    Goal,
+    corrected,
+    goal_of,
+    measured_exponent,
+)
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
@@ -168,8 +174,10 @@ class LatentEncoding:
                 f"{len(best.data)}"
             )
         if size is not None and len(best.data) < LEAST_USED * size:
+            exhausted = self.slope <= SMALLEST_SLOPE
+            reason = "the model can use no more" if exhausted else "the search came no nearer"
             warnings.warn(
-                f"{len(best.data)} bytes of the {size} asked for: the model can use no more",
+                f"{len(best.data)} bytes of the {size} asked for: {reason}",
                 RateWarning,
                 stacklevel=3,
             )

@@ -255,11 +255,7 @@ class LatentFitting:
         """What the decoder will see of a latent, or a smooth noisy stand-in for it."""
         if hard:
             return latent + (torch.round(latent) - latent).detach()
-        temperature = TEMPERATURES[0] + (TEMPERATURES[1] - TEMPERATURES[0]) * share
-        noise = NOISES[0] + (NOISES[1] - NOISES[0]) * share
-        drawn = torch.empty_like(latent).normal_(generator=self._noise)
-        soft = soft_round(latent, temperature)
-        return soft_round(torch.add(soft, drawn, alpha=noise), temperature)
+        return softly_rounded(latent, share, self._noise)
 
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
@@ -277,6 +273,15 @@ class LatentFitting:
             second.mul_(square).addcmul_(gradient, gradient, value=1 - square)
             root = second.sqrt().add_(1e-15)
             latents[a:b, c:d].addcdiv_(first, root, value=-rate * correction)
+
+
+def softly_rounded(latent: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
+    temperature = TEMPERATURES[0] + (TEMPERATURES[1] - TEMPERATURES[0]) * share
+    noise = NOISES[0] + (NOISES[1] - NOISES[0]) * share
+    drawn = torch.empty_like(latent).normal_(generator=generator)
+    soft = soft_round(latent, temperature)
+    return soft_round(torch.add(soft, drawn, alpha=noise), temperature)
 
 
 def rate_pixels(model: CoolChic) -> int:
@@ -313,14 +318,15 @@ def random_parameters(
             spread = 0.01 if layer == "out" else 0.5 * math.sqrt(2 / shape[1])
             value = random.normal(0, 0 if name == "arm.weight.out" else spread, shape)
         elif name == "up.gain":
-            value = np.ones(shape)
+            value = np.broadcast_to(2.0 ** np.arange(model.levels)[-shape[1] :], shape)
         elif name == "up.kernel":
             a, b, c, d = BICUBIC
             line = np.array([a, d, b, c, c, b, d, a])
             value = np.broadcast_to(BICUBIC if shape[1] == 4 else np.outer(line, line), shape)
         elif name == "synthesis.linear":
             value = np.full(shape, FIRST_STEP)
-            value[:, model.levels :] = FIRST_STEP * CHROMA_COLOURS.T
+            value[:, : model.levels] *= 2.0 ** np.arange(model.levels)
+            value[:, model.levels :] *= CHROMA_COLOURS.T
         values[name] = np.ascontiguousarray(value, dtype=np.float32)
     values["synthesis.bias.out"] = mean - np.float32(0.5)
     values["arm.bias.out"][1] = -1.0
@@ -328,7 +334,7 @@ def random_parameters(
 
 
 FIRST_STEP = 0.02
-"""Colour a unit latent stands for before training."""
+"""Colour a symbol stands for before training, at every level."""
 
 CHROMA_COLOURS = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
 """RGB of a unit of Cb and of Cr (ITU-R BT.601)."""

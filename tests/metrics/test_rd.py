@@ -128,7 +128,8 @@ def test_the_package_itself_is_measured(
         return files[-1]
 
     monkeypatch.setattr(inrcodec, "encode", watched)
-    point = Point("inrcodec", {"target_size": 700, "time_limit": 0.3})
+    options = {"target_size": 700, "time_limit": 0.3, "model": "pe-siren"}
+    point = Point("inrcodec", options)
     (row,) = rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5)
     assert row["size_bytes"] == len(files[0]) <= 700
     assert row["metrics"]["psnr"] == pytest.approx(psnr(small, inrcodec.decode(files[0])))
@@ -138,7 +139,7 @@ def test_the_package_itself_is_measured(
     assert row["quality"] is None
     assert 0.1 < row["encode_s"] < 20
     assert rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5) == []
-    other = [Point("inrcodec", {"target_size": 700, "time_limit": 0.2})]
+    other = [Point("inrcodec", options | {"time_limit": 0.2})]
     assert len(rows_of({"a": small}, other, tmp_path / "rows.jsonl", seed=5)) == 1
 
 
