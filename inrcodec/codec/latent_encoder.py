@@ -20,7 +20,7 @@ from torch import Tensor
 from inrcodec.codec import analysis, bitstream, latent_layout, meta
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import Family, Header
-from inrcodec.codec.latent_fit import LatentFitting, random_parameters
+from inrcodec.codec.latent_fit import LATENT_RATE, LatentFitting, latent_rate, random_parameters
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
@@ -69,6 +69,9 @@ FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
 
 LEAST_USED = 0.85
 """Share of a size asked for below which the user is warned."""
+
+SECONDS_PER_PIXEL = 8e-7
+"""Of a training step on one thread, roughly."""
 
 RESERVE_SHARE, RESERVE_S = 0.06, 0.5
 """Of a time limit, kept for choosing network steps and writing."""
@@ -224,10 +227,12 @@ class LatentEncoding:
         else:
             parameters = start = meta.start_parameters(*self._start, self.model)
             latents = list(analysis.initial_latents(self.model, target, self.slope))
-        seconds = None
+        seconds, steps = None, float(self._steps)
         if self._limit is not None:
             left = self._limit - (self._clock() - self._started)
             seconds = max(0.05, left * (1 - RESERVE_SHARE) - RESERVE_S)
+            pixels = self.model.width * self.model.height * len(self._targets)
+            steps = seconds / (SECONDS_PER_PIXEL * pixels)
         return LatentFitting(
             target,
             self.model,
@@ -236,6 +241,7 @@ class LatentEncoding:
             slope=self.slope,
             steps=self._steps,
             start=start,
+            latent_rate=LATENT_RATE if start is None else latent_rate(steps),
             seconds=seconds,
             seed=self.options.seed,
         )
