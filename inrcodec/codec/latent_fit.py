@@ -305,7 +305,7 @@ def network_rates(model: CoolChic, rate: float) -> tuple[dict[str, float], set[s
     return rates, matrices
 
 
-def latent_rate(steps: int) -> float:
+def latent_rate(steps: float) -> float:
     """Peak rate of latents that come from a trained start, for a fit of so many steps: at 25 steps
     the full rate costs 4 % (Kodak crops), as its noise moves latents further than it helps."""
     return LATENT_RATE * min(1.0, math.sqrt(steps / FULL_RATE_STEPS))
