@@ -29,6 +29,9 @@ SLOPES = {
 }
 """Slopes that give about 0.1 to 1.2 bits a pixel."""
 
+FEWEST_POINTS = 4
+"""Of a curve that a BD-rate is computed from."""
+
 REFERENCES: dict[str, tuple[float, ...]] = {
     "avif": (10, 20, 32, 45, 58, 70),
     "webp": (1, 10, 30, 55, 75, 90),
@@ -108,7 +111,7 @@ def compared(rows: list[Row], image: str, name: str, anchor: str) -> float | Non
             for row in rows
             if row["image"] == image and label(row) == wanted
         )
-        if len(points) < 3:
+        if len(points) < FEWEST_POINTS:
             return None
         curves.append(tuple(np.array(points).T))
     return bd_rate(*curves, least_overlap=0.3).value
