@@ -50,6 +50,11 @@ class Picture:
         check_size(self.width, self.height)
 
     @property
+    def metadata(self) -> dict[str, bytes | None]:
+        """The raw profiles by name."""
+        return {"icc": self.icc, "exif": self.exif, "xmp": self.xmp}
+
+    @property
     def height(self) -> int:
         """Rows."""
         return int(self.pixels.shape[0])

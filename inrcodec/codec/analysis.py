@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
 from inrcodec.codec.models.upsampling import upsample_below
+from inrcodec.codec.options import LARGEST_SLOPE, SLOPES
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
@@ -36,9 +37,6 @@ A symbol of a coarser grid is worth finer steps since it moves 4^l pixels."""
 
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
-
-SMALLEST_SLOPE, LARGEST_SLOPE = 3e-5, 3e-2
-"""Slopes it was trained for; beyond them it serves as for the nearest."""
 
 WEIGHTS = "coolchic_analysis.npz"
 
@@ -179,7 +177,8 @@ def trained() -> Analysis:
 
 
 def _served(slope: float) -> float:
-    return min(max(slope, SMALLEST_SLOPE), LARGEST_SLOPE)
+    """The nearest slope it was trained for: those of qualities 1 to 100."""
+    return min(max(slope, LARGEST_SLOPE / SLOPES), LARGEST_SLOPE)
 
 
 @torch.no_grad()

@@ -54,9 +54,7 @@ class CoordinateEncoding:
         self.picture, self.options = picture, options
         device = torch_device(options.device)
         self._threads = options.threads
-        self._metadata: dict[str, bytes | None] = {}
-        if options.metadata:
-            self._metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+        self._metadata = picture.metadata if options.metadata else {}
         self.model, payload_bytes = plan(picture, options, self._metadata)
         seconds = None
         steps = steps_of_effort(options.effort, picture)

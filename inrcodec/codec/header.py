@@ -26,6 +26,11 @@ class Family(IntEnum):
     COOLCHIC_V2 = 4
     COOLCHIC = 5
 
+    @property
+    def label(self) -> str:
+        """What people call it: "coolchic-v1"."""
+        return self.name.lower().replace("_", "-")
+
 
 LATENT_FAMILIES = frozenset({Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC})
 """Families whose pictures are latent grids beside networks."""

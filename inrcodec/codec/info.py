@@ -69,7 +69,7 @@ def info(data: bytes) -> FileInfo:
         height=header.height,
         channels=CHANNEL_NAMES[header.channels],
         bit_depth=header.bit_depth,
-        model=header.family.name.lower().replace("_", "-"),
+        model=header.family.label,
         dimensions=header.dimensions,
         parameters=parameter_count(model) * planes,
         macs_per_pixel=model.macs_per_pixel * planes,

@@ -180,9 +180,12 @@ class LatentFitting:
             share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
         return min(share, 1.0)
 
-    def rounded(self) -> list[Tensor]:
-        """The latents as integers."""
-        return [torch.round(y).clamp_(-MAX_SYMBOL, MAX_SYMBOL) for y in self.latents]
+    def rounded(self, offset: float = 0.0) -> list[Tensor]:
+        """The latents as integers; those within `offset` above a half go to the smaller one."""
+        return [
+            torch.copysign(torch.floor(y.abs() + (0.5 - offset)), y).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
+            for y in self.latents
+        ]
 
     def values(self) -> dict[str, NDArray[np.float32]]:
         """The parameters as arrays."""

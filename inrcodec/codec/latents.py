@@ -172,10 +172,6 @@ def read_networks(model: CoolChic, payload: bytes) -> Quantized:
     return Quantized.from_bytes(payload, sizes, math.inf)
 
 
-def _has_alpha(container: Container) -> bool:
-    return bool(container.payloads(Kind.ALPHA_PARAMETERS))
-
-
 def _start(header: Header, model: CoolChic) -> Start | None:
     """The trained start a header names; raises `FormatError` if this version does not have it."""
     if header.start is None:

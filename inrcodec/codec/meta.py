@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.bitstream import Family
 from inrcodec.codec.models.coolchic import CoolChic, coolchic
+from inrcodec.codec.options import LARGEST_SLOPE
 from inrcodec.errors import FormatError
 
 STARTS = 25
 PER_DECADE = 8
-LARGEST_SLOPE = 3e-2
 TABLE = "coolchic_start.npz"
 
 ARM_FRACTION = 8

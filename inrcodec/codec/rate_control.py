@@ -16,7 +16,9 @@ BITS_EXPONENT = -0.65
 ERROR_EXPONENT = 0.55
 """d log(bits) and d log(error) over d log(slope): typical of photographs."""
 
-SMALLEST_SLOPE, LARGEST_SLOPE = 1e-8, 10.0
+FIRST_SLOPE, LAST_SLOPE = 1e-8, 10.0
+"""Slopes a search stays within."""
+
 LARGEST_CORRECTION = 1.0
 AIM = 0.985
 """Share of a byte target aimed at."""
@@ -86,7 +88,7 @@ def corrected(
 ) -> float:
     """A slope nearer to the goal, `miss` away at `slope`; its logarithm moves by `largest` most."""
     change = max(-largest, min(largest, miss / exponent))
-    return max(SMALLEST_SLOPE, min(LARGEST_SLOPE, slope * math.exp(change)))
+    return max(FIRST_SLOPE, min(LAST_SLOPE, slope * math.exp(change)))
 
 
 def measured_exponent(before: tuple[float, float], now: tuple[float, float], usual: float) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 import inrcodec
 from inrcodec.codec.encoder import encoding
+from inrcodec.codec.models import registry
 from inrcodec.codec.options import EncodeOptions, slope_of_quality
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
 from inrcodec.errors import LimitError, OptionError, RateError, RateWarning
@@ -33,15 +34,14 @@ def test_the_bare_start_is_a_picture_and_fitting_improves_it(photo: np.ndarray) 
 
 @pytest.mark.parametrize("bpp", [0.5, 2.0])
 def test_a_size_is_used_and_never_exceeded(photo: np.ndarray, bpp: float) -> None:
-    """Within 15 % on this small photograph, whose networks come and go by 5 %."""
     size = int(bpp * photo[..., 0].size / 8)
     data = inrcodec.encode(photo, target_size=size, effort=2)
-    assert 0.85 * size <= len(data) <= size
+    assert 0.97 * size <= len(data) <= size
 
 
 def test_a_psnr_is_reached_but_hardly_exceeded(photo: np.ndarray) -> None:
     data = inrcodec.encode(photo, psnr=28.0, effort=2)
-    assert 27.99 <= psnr(photo, inrcodec.decode(data)) <= 29
+    assert 27.99 <= psnr(photo, inrcodec.decode(data)) <= 28.3
 
 
 def test_a_better_quality_takes_more_bytes(photo: np.ndarray) -> None:
@@ -89,6 +89,14 @@ def test_a_strip_too_long_to_decode_is_refused_at_once() -> None:
     strip = np.zeros((1 << 19, 4, 3), np.uint8)
     with pytest.raises(LimitError, match="too long and thin"):
         inrcodec.encode(strip, effort=0)
+
+
+def test_a_picture_too_large_to_decode_is_refused_at_once(
+    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "MAX_LATENT_PIXELS", photo[..., 0].size - 1)
+    with pytest.raises(LimitError, match="15000 pixels; the limit"):
+        encoding(Picture(photo), EncodeOptions(effort=9))
 
 
 def test_black_is_small_and_exact() -> None:

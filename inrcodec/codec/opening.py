@@ -1,0 +1,46 @@
+"""The slope a fit begins with for a goal of size or PSNR: by what the bare start makes of it.
+
+No fitting: the trained start of a slope is rounded and measured, the slope corrected, a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from inrcodec.codec import analysis, meta
+from inrcodec.codec.models import grids
+from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
+from inrcodec.codec.rate_control import Goal, corrected
+
+GUESSES = 4
+GAIN = 0.75
+"""Bits after a fit over bits of its start."""
+
+
+@torch.no_grad()
+def opening_slope(
+    model: CoolChic, targets: Sequence[Tensor], goal: Goal, overhead_bytes: float
+) -> float:
+    """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
+    beside the latents. Measured on the middle of a large picture."""
+    top, bottom, left, right = grids.middle(model)
+    part_model = BUILDERS[model.family](right - left, bottom - top)
+    share = part_model.width * part_model.height / (model.width * model.height)
+    whole = grids.whole(part_model)
+    slope = goal.slope
+    for _ in range(GUESSES):
+        values = meta.start_parameters(meta.shipped_identity(), meta.start_index(slope), part_model)
+        bits, error = 0.0, 0.0
+        for target in targets:
+            part = target[:, top:bottom, left:right].contiguous()
+            networks = {name: part.new_tensor(value) for name, value in values.items()}
+            latents = analysis.initial_latents(part_model, part, slope)
+            rounded = [torch.round(y) for y in latents]
+            bits += float(grids.bits(part_model, networks, rounded, whole)) * GAIN / share
+            made = grids.colours(part_model, networks, rounded, whole)
+            error = max(error, float((made - part).square().mean()))
+        slope = corrected(slope, goal.miss(bits / 8 + overhead_bytes, error), goal.exponent)
+    return slope
