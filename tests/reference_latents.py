@@ -218,7 +218,9 @@ class Model:
         n, c, last = self.chroma_levels, self.first_chroma, self.levels - 1
         if self.family == 5:
             levels = [*range(self.levels), *range(c, self.levels), *range(c, self.levels)]
-            grids = [grid * 2.0**-level for level, grid in zip(levels, grids, strict=True)]
+            grids = [
+                grid * 2.0 ** -min(level, 2) for level, grid in zip(levels, grids, strict=True)
+            ]
 
         def chroma_of(level: int) -> np.ndarray:
             gain = values["up.gain"][:, level - c]

@@ -1,6 +1,6 @@
 """Train the start of `coolchic`: the analysis network and the networks of every slope.
 
-    python -m training.train_start --data ../shared/data/cid22_train --steps 6500 --seed 0
+    python -m training.train_start --data ../shared/data/cid22_train --steps 9000 --seed 0
 
 One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
 with a slope, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of
@@ -9,11 +9,14 @@ rate and on every picture. The first steps train the context networks alone, on 
 are rounded as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer
 it ran: uniform noise, which charges a zero for bits it never costs, and plain rounding with the
 gradient let through, under which nothing keeps a latent below one half.) Networks are kept at seven
-slopes and interpolated between; `meta.py` says how they are stored. Checkpoints every 500 steps; a
-run continues from the last one.
+slopes and interpolated between; `meta.py` says how they are stored. The networks of lower tiers are
+trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
+continues from the last one.
 
-About 30 minutes on one thread; results/train_start.md has the log of the shipped weights.
+About 40 minutes on one thread; results/train_start.md has the log of the shipped weights.
 """
+
+from __future__ import annotations
 
 import argparse
 import math
@@ -31,13 +34,14 @@ from inrcodec.codec import meta
 from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
 from inrcodec.codec.latent_fit import CHROMA_COLOURS, softly_rounded
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, coolchic
+from inrcodec.codec.models.coolchic import BICUBIC, COMPLEXITIES, CoolChic, coolchic
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 LOG_KNOTS = [math.log(slope) for slope in KNOTS]
 CROP, CROPS = 192, 2
 ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
 ARM_STEPS, WARM_UP = 600, 200
+NOISES = (0.22, 0.15)
 CHECKPOINT_EVERY = 500
 DATA = Path(meta.__file__).parent / "data"
 
@@ -46,7 +50,8 @@ def main() -> None:
     """Train, from a checkpoint if there is one, then write the shipped files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/cid22_train"))
-    parser.add_argument("--steps", type=int, default=6500)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--tier-steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, default=Path("train_start.pt"))
     parser.add_argument("--output", type=Path, default=DATA)
@@ -57,29 +62,47 @@ def main() -> None:
     ]
     if not photographs:
         raise SystemExit(f"no PNG files in {arguments.data}")
-    training = Training(photographs, arguments.steps, arguments.seed)
-    if arguments.checkpoint.exists():
-        training.load(arguments.checkpoint)
+    tables, analysis = {}, None
+    for tier in COMPLEXITIES:
+        steps = arguments.steps if analysis is None else arguments.tier_steps
+        training = Training(photographs, steps, arguments.seed, tier, analysis)
+        run(training, arguments.checkpoint.with_suffix(f".{tier}.pt"))
+        tables[tier], analysis = training.table(), training.analysis
+    export(arguments.output, tables, analysis)
+
+
+def run(training: Training, checkpoint: Path) -> None:
+    """Train to the end, from the checkpoint if there is one."""
+    if checkpoint.exists():
+        training.load(checkpoint)
     started, smooth = time.monotonic(), 0.0
-    while training.done < arguments.steps:
+    while training.done < training.steps:
         smooth = 0.99 * smooth + 0.01 * training.step()
         if training.done % CHECKPOINT_EVERY == 0:
-            training.save(arguments.checkpoint)
+            training.save(checkpoint)
             elapsed = time.monotonic() - started
             print(f"{training.done} {smooth:.3f} {elapsed:.0f} s", flush=True)
-    training.export(arguments.output)
 
 
 class Training:
     """Everything a step changes."""
 
-    def __init__(self, photographs: list[NDArray[np.uint8]], steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        photographs: list[NDArray[np.uint8]],
+        steps: int,
+        seed: int,
+        tier: str,
+        analysis: Analysis | None,
+    ) -> None:
+        """An analysis network that is given stays as it is."""
         torch.manual_seed(seed)
         self.random = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed)
         self.photographs, self.steps, self.done = photographs, steps, 0
-        self.model = coolchic(CROP, CROP)
-        self.analysis = Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = coolchic(CROP, CROP, **COMPLEXITIES[tier])
+        self.fixed = analysis is not None
+        self.analysis = analysis or Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.knots = first_knots(self.model, seed)
         arm = [p for name, p in self.knots.items() if name.startswith("arm")]
         kernel = [self.knots["up.kernel"]]
@@ -89,7 +112,7 @@ class Training:
             if not name.startswith("arm") and name != "up.kernel"
         ]
         groups = [
-            (list(self.analysis.parameters()), ANALYSIS_RATE),
+            ([] if self.fixed else list(self.analysis.parameters()), ANALYSIS_RATE),
             (arm, ARM_RATE),
             (pixel, PIXEL_RATE),
             (kernel, KERNEL_RATE),
@@ -137,10 +160,12 @@ class Training:
 
     def cost(self, picture: Tensor, slope: float, share: float) -> Tensor:
         """MSE + slope x bits per pixel of one crop; of the first steps, the bits alone."""
-        with torch.set_grad_enabled(self.done >= ARM_STEPS):
-            latents = self.analysis(picture, slope)
+        with torch.set_grad_enabled(self.done >= ARM_STEPS and not self.fixed):
+            noise = NOISES[0] + (NOISES[1] - NOISES[0]) * share
+            seen = self.analysis(
+                picture, slope, lambda y: softly_rounded(y, share, self.noise, noise)
+            )
         networks = mixed(self.knots, slope)
-        seen = [softly_rounded(y, share, self.noise) for y in latents]
         window = grids.whole(self.model)
         bits = grids.bits(self.model, networks, seen, window) / (CROP * CROP)
         if self.done < ARM_STEPS:
@@ -175,16 +200,21 @@ class Training:
         self.noise.set_state(state["noise"])
 
     @torch.no_grad()
-    def export(self, folder: Path) -> None:
-        """Write the files that `analysis.py` and `meta.py` read."""
+    def table(self) -> NDArray[np.int16]:
+        """(STARTS, parameters): networks of every start, as `meta.py` keeps them."""
         rows = []
         for index in range(meta.STARTS):
             networks = mixed(self.knots, max(KNOTS[-1], meta.start_slope(index)))
             values = {name: tensor.numpy() for name, tensor in networks.items()}
             rows.append(meta.pack(self.model, values))
-        np.savez_compressed(folder / meta.TABLE, numbers=np.stack(rows))
-        state = {n: t.numpy().astype(np.float16) for n, t in self.analysis.state_dict().items()}
-        np.savez_compressed(folder / WEIGHTS, **state)
+        return np.stack(rows)
+
+
+def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysis) -> None:
+    """Write the files that `meta.py` and `analysis.py` read."""
+    np.savez_compressed(folder / meta.TABLE, **tables)
+    state = {n: t.numpy().astype(np.float16) for n, t in analysis.state_dict().items()}
+    np.savez_compressed(folder / WEIGHTS, **state)
 
 
 def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:

@@ -50,6 +50,10 @@ def encode(
     model: Annotated[
         str, typer.Option(help="coolchic, coolchic-v1, coolchic-v2, pe-siren or siren.")
     ] = "coolchic",
+    complexity: Annotated[
+        str | None,
+        typer.Option(help="Work to decode: low, medium or high (the default)."),
+    ] = None,
     slices: Annotated[
         int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")
     ] = None,
@@ -86,6 +90,7 @@ def encode(
         slope=slope,
         slices=slices,
         model=model,
+        complexity=complexity,
         effort=effort,
         time_limit=time_limit,
         seed=seed,

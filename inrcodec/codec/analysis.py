@@ -1,11 +1,13 @@
 """The analysis network: a picture and a slope -> latents to start a fit from.
 
-    latents of a grid = gain(slope) x (Laplacian band of Y, Cb or Cr  +  a correction)
+    latents of a grid = gain(slope) x (what coarser grids leave of Y, Cb or Cr  +  a correction)
 
-The bands alone decode to a picture, since the trained synthesis starts as their inverse; a small
-U-Net on 2x2 blocks of pixels learns the corrections. Every scale and shift of its features and
-every gain is a quadratic in log(slope), so one network serves all rates. It runs in the encoder
-only, and its output is rounded and coded, so nothing here needs to be exact.
+Grids follow one another from coarse to fine, each upon what the rounded ones before it show, so a
+fine grid mends what rounding a coarse one lost. Without corrections that is a closed-loop Laplacian
+pyramid (Burt and Adelson 1983), which decodes to a picture since the trained synthesis starts as
+its inverse; a small U-Net on 2x2 blocks of pixels learns the corrections. Every scale and shift of
+its features and every gain is a quadratic in log(slope), so one network serves all rates. It runs
+in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
 
 Trained by training/train_start.py, which also trains the networks of meta.py.
 """
@@ -13,7 +15,7 @@ Trained by training/train_start.py, which also trains the networks of meta.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -23,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
+from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, grain
 from inrcodec.codec.models.upsampling import upsample_below
 from inrcodec.codec.options import LARGEST_SLOPE, SLOPES
 
@@ -32,8 +34,7 @@ WIDTHS = (32, 48, 48, 48, 32, 32)
 
 LEVELS, CHROMA_LEVEL = 7, 2
 GAIN = (2.77, -1.75)
-"""First gain of a grid of level l: 2^l exp(2.77 - 1.75 t), about 0.5 / sqrt(slope) for the finest.
-A symbol of a coarser grid is worth finer steps since it moves 4^l pixels."""
+"""First gain of a grid: exp(2.77 - 1.75 t) / grain, about 0.5 / sqrt(slope) for the finest."""
 
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
@@ -101,31 +102,44 @@ class Analysis(nn.Module):
         for head in self.head:
             nn.init.zeros_(head.get_parameter("bias"))
         gain = torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1)
-        gain[:, :, 0] += math.log(2) * torch.arange(LEVELS)
+        gain[:, :, 0] -= torch.tensor([grain(level) for level in range(LEVELS)]).log()
         self.gain = nn.Parameter(gain)
 
-    def forward(self, picture: Tensor, slope: float) -> list[Tensor]:
-        """(3, H, W) in [0, 1] -> float latents, one (rows, columns) tensor per grid."""
+    def forward(
+        self, picture: Tensor, slope: float, quantise: Callable[[Tensor], Tensor] = torch.round
+    ) -> list[Tensor]:
+        """(3, H, W) in [0, 1] -> latents, one (rows, columns) tensor per grid: in training what
+        `quantise` made of them, else as they were before it."""
         _, height, width = picture.shape
         t = position(slope)
         powers = picture.new_tensor([1.0, t, t * t])
         unit = 1 << (LEVELS - 1)
         pad = (0, -width % unit, 0, -height % unit)
         x = F.pad(picture[None], pad, mode="replicate") - 0.5
-        bands = _bands(x[0])
-        gains = self.gains(slope)
+        gains = self.gains(slope)[:, :, None, None]
         corrections = self._corrections(x, powers)
-        fine = F.pixel_shuffle(corrections[0][None, 3:], 2)[0, 0]
-        latents = [(fine + bands[0][0]) * gains[0, 0]]
-        chroma = [(1, level) for level in range(CHROMA_LEVEL, LEVELS)]
-        chroma += [(2, level) for level in range(CHROMA_LEVEL, LEVELS)]
-        for plane, level in [(0, level) for level in range(1, LEVELS)] + chroma:
-            value = corrections[level - 1][plane] + bands[level][plane]
-            latents.append(value * gains[plane, level])
-        levels = [0, *range(1, LEVELS), *(level for _, level in chroma)]
+        blocks, corrections[0] = corrections[0][3:], corrections[0][:3]
+        finest = F.pixel_shuffle(blocks, 2)
+        means, taps = _means(x[0]), picture.new_tensor(BICUBIC)
+        latents: dict[tuple[int, int], Tensor] = {}
+        shown: Tensor | None = None
+        for level in reversed(range(LEVELS)):
+            wanted = means[level] + (corrections[level - 1] if level else finest)
+            base = torch.zeros_like(wanted)
+            if shown is not None:
+                base = upsample_below(wanted[0], shown, taps)[1:]
+            planes = 3 if level >= CHROMA_LEVEL else 1
+            gain = gains[:planes, level]
+            exact = (wanted - base)[:planes] * gain
+            seen = quantise(exact)
+            shown = torch.cat((base[:planes] + seen / gain, base[planes:]))
+            for plane in range(planes):
+                latents[plane, level] = (seen if self.training else exact)[plane]
+        order = [(0, level) for level in range(LEVELS)]
+        order += [(plane, level) for plane in (1, 2) for level in range(CHROMA_LEVEL, LEVELS)]
         return [
-            y[: -(-height >> level), : -(-width >> level)]
-            for y, level in zip(latents, levels, strict=True)
+            latents[plane, level][: -(-height >> level), : -(-width >> level)]
+            for plane, level in order
         ]
 
     def gains(self, slope: float) -> Tensor:
@@ -154,15 +168,13 @@ class Analysis(nn.Module):
         return outputs[::-1]
 
 
-def _bands(picture: Tensor) -> list[Tensor]:
-    """Laplacian pyramid of Y, Cb, Cr: (3, h, w) per level, the coarsest as it is."""
+def _means(picture: Tensor) -> list[Tensor]:
+    """Y, Cb, Cr at every level: (3, h, w)."""
     matrix = picture.new_tensor(COLOUR_TO_LUMA_CHROMA)
     means = [(matrix @ picture.flatten(1)).view_as(picture)]
     for _ in range(LEVELS - 1):
         means.append(F.avg_pool2d(means[-1][None], 2)[0])
-    taps = picture.new_tensor(BICUBIC)
-    bands = [fine - upsample_below(fine[0], coarse, taps)[1:] for fine, coarse in pairwise(means)]
-    return [*bands, means[-1]]
+    return means
 
 
 @cache

@@ -20,10 +20,16 @@ from torch import Tensor
 from inrcodec.codec import analysis, bitstream, latent_layout, meta
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import LATENT_RATE, LatentFitting, latent_rate, random_parameters
+from inrcodec.codec.latent_fit import (
+    LATENT_RATE,
+    NETWORK_RATE,
+    LatentFitting,
+    random_parameters,
+    short_rates,
+)
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
+from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
 from inrcodec.codec.opening import opening_slope
@@ -100,7 +106,8 @@ class LatentEncoding:
         self._device = torch_device(options.device)
         self._metadata = picture.metadata if options.metadata else {}
         family = FAMILIES[options.model]
-        self.model: CoolChic = BUILDERS[family](picture.width, picture.height)
+        sizes = COMPLEXITIES[options.complexity] if options.complexity else {}
+        self.model: CoolChic = BUILDERS[family](picture.width, picture.height, **sizes)
         self._start: tuple[int, int] | None = None
         model_of(self._header())  # raises LimitError for a picture no decoder would take
         shapes = latent_layout.slice_shapes(self.model, options.slices)
@@ -217,11 +224,12 @@ class LatentEncoding:
 
     def _choose_start(self) -> tuple[int, int] | None:
         """(identity, index) of the trained networks for the slope, which is guessed first."""
-        if not meta.has_start(self.model):
+        tier = self.model.complexity
+        if tier is None:
             return None
         if not self.goal.fixed:
             self.slope = opening_slope(self.model, self._targets, self.goal, self._overhead())
-        return meta.shipped_identity(), meta.start_index(self.slope)
+        return meta.identity(tier), meta.start_index(self.slope)
 
     def _fitting(self, target: Tensor) -> LatentFitting:
         """The fit of one plane from its start."""
@@ -239,6 +247,7 @@ class LatentEncoding:
             pixels = self.model.width * self.model.height * len(self._targets)
             seconds = max(0.05, left - RESERVE_S - RESERVE_PER_PIXEL * pixels)
             steps = seconds / (SECONDS_PER_PIXEL * pixels)
+        rates = (LATENT_RATE, NETWORK_RATE) if start is None else short_rates(steps)
         return LatentFitting(
             target,
             self.model,
@@ -247,7 +256,7 @@ class LatentEncoding:
             slope=self.slope,
             steps=self._steps,
             start=start,
-            latent_rate=LATENT_RATE if start is None else latent_rate(steps),
+            rates=rates,
             seconds=seconds,
             seed=self.options.seed,
         )

@@ -1,8 +1,9 @@
 """Trained starts of the networks: files store what differs from them.
 
-The shipped table holds one set of networks per slope, `STARTS` of them, eight a decade from
-`LARGEST_SLOPE` down. A header names the table by its identity (the CRC-32 of its numbers) and the
-set by its index, so a decoder that lacks a table says so instead of showing a wrong picture.
+A table for each tier of `coolchic` holds one set of networks per slope, `STARTS` of them, eight a
+decade from `LARGEST_SLOPE` down. A header names the table by its identity (the CRC-32 of its
+numbers) and the set by its index, so a decoder that lacks a table says so instead of showing a
+wrong picture.
 Numbers are multiples of 2^-8 in the ARM and of 2^-12 elsewhere, in 16 bits. Trained by
 training/train_start.py on CID22 (Sneyers et al. 2023, CC BY-SA 4.0), together with analysis.py.
 """
@@ -17,8 +18,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.bitstream import Family
-from inrcodec.codec.models.coolchic import CoolChic, coolchic
+from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.options import LARGEST_SLOPE
 from inrcodec.errors import FormatError
 
@@ -42,12 +42,11 @@ def start_slope(index: int) -> float:
 
 
 @cache
-def _table() -> tuple[int, NDArray[np.int16]]:
-    """(identity, numbers (STARTS, parameters)) of the shipped table."""
+def tables() -> dict[str, NDArray[np.int16]]:
+    """The shipped tables by tier: numbers (STARTS, parameters)."""
     source = resources.files("inrcodec.codec") / "data" / TABLE
     with source.open("rb") as file, np.load(file) as arrays:
-        numbers: NDArray[np.int16] = arrays["numbers"]
-    return identity_of(numbers), numbers
+        return {tier: arrays[tier] for tier in arrays.files}
 
 
 def identity_of(numbers: NDArray[np.int16]) -> int:
@@ -55,27 +54,30 @@ def identity_of(numbers: NDArray[np.int16]) -> int:
     return zlib.crc32(numbers.astype("<i2").tobytes())
 
 
-def shipped_identity() -> int:
-    """The identity of the table new files refer to."""
-    return _table()[0]
+@cache
+def identity(tier: str) -> int:
+    """The identity of the table that new files of a tier refer to."""
+    return identity_of(tables()[tier])
 
 
 def has_start(model: CoolChic) -> bool:
-    """Whether the shipped table serves a model of these dimensions."""
-    reference = coolchic(model.width, model.height)
-    return model.family == Family.COOLCHIC and model.shapes == reference.shapes
+    """Whether there is a table for models of these dimensions."""
+    return model.complexity is not None
 
 
-def start_parameters(identity: int, index: int, model: CoolChic) -> dict[str, NDArray[np.float32]]:
-    """The networks a file of this header starts from; raises `FormatError` if they are unknown."""
-    known, numbers = _table()
-    if identity != known:
+def start_parameters(wanted: int, index: int, model: CoolChic) -> dict[str, NDArray[np.float32]]:
+    """The networks of an index in the table of an identity; raises `FormatError` if they are
+    unknown."""
+    tier = model.complexity
+    if tier is None:
+        raise FormatError("there is no trained start of these dimensions")
+    if wanted != identity(tier):
         raise FormatError(
-            f"the file needs the trained start {identity:08x}; this version has {known:08x}"
+            f"the file needs the trained start {wanted:08x}; this version has {identity(tier):08x}"
         )
-    if not has_start(model) or not 0 <= index < STARTS:
-        raise FormatError(f"the trained start has no networks {index} of these dimensions")
-    return unpack(model, numbers[index])
+    if not 0 <= index < STARTS:
+        raise FormatError(f"the trained start has no networks {index}")
+    return unpack(model, tables()[tier][index])
 
 
 def unpack(model: CoolChic, numbers: NDArray[np.int16]) -> dict[str, NDArray[np.float32]]:

@@ -6,13 +6,14 @@ No fitting: the trained start of a slope is rounded and measured, the slope corr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, meta
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
+from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.rate_control import Goal, corrected
 
 GUESSES = 4
@@ -27,12 +28,13 @@ def opening_slope(
     """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
     beside the latents. Measured on the middle of a large picture."""
     top, bottom, left, right = grids.middle(model)
-    part_model = BUILDERS[model.family](right - left, bottom - top)
+    part_model = replace(model, width=right - left, height=bottom - top)
+    identity = meta.identity(str(model.complexity))
     share = part_model.width * part_model.height / (model.width * model.height)
     whole = grids.whole(part_model)
     slope = goal.slope
     for _ in range(GUESSES):
-        values = meta.start_parameters(meta.shipped_identity(), meta.start_index(slope), part_model)
+        values = meta.start_parameters(identity, meta.start_index(slope), part_model)
         bits, error = 0.0, 0.0
         for target in targets:
             part = target[:, top:bottom, left:right].contiguous()

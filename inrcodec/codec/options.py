@@ -8,6 +8,7 @@ from inrcodec.errors import OptionError
 
 MODELS = ("coolchic", "coolchic-v1", "coolchic-v2", "pe-siren", "siren")
 COORDINATE_MODELS = ("pe-siren", "siren")
+COMPLEXITIES = ("low", "medium", "high")
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 5
 
@@ -34,6 +35,8 @@ class EncodeOptions:
     - `psnr`: the smallest file of at least so many dB (coolchic models)
     - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
     - `model`: "coolchic" (default), "coolchic-v1", "coolchic-v2", "pe-siren" or "siren"
+    - `complexity`: "high" (what None stands for), "medium" or "low": about 2000, 1000 or 500
+      multiply-accumulates a pixel to decode (model "coolchic")
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
@@ -49,6 +52,7 @@ class EncodeOptions:
     psnr: float | None = None
     slope: float | None = None
     model: str = "coolchic"
+    complexity: str | None = None
     effort: int = DEFAULT_EFFORT
     time_limit: float | None = None
     slices: int | None = None
@@ -63,6 +67,11 @@ class EncodeOptions:
             raise OptionError(f"give one of {', '.join(RATES)}, not {' and '.join(rates)}")
         if self.model not in MODELS:
             raise OptionError(f"unknown model {self.model!r}; expected one of {', '.join(MODELS)}")
+        if self.complexity is not None and self.complexity not in COMPLEXITIES:
+            known = ", ".join(COMPLEXITIES)
+            raise OptionError(f"unknown complexity {self.complexity!r}; expected one of {known}")
+        if self.complexity is not None and self.model != "coolchic":
+            raise OptionError(f"complexity needs the coolchic model, not {self.model}")
         _check("quality", self.quality, 1, 100, int)
         _check("bpp", self.bpp, 1e-6, 64.0, float)
         _check("target_size", self.target_size, 1, 1 << 28, int)

@@ -8,7 +8,7 @@ import pytest
 import inrcodec
 from inrcodec.codec.encoder import encoding
 from inrcodec.codec.models import registry
-from inrcodec.codec.options import EncodeOptions, slope_of_quality
+from inrcodec.codec.options import COMPLEXITIES, EncodeOptions, slope_of_quality
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
 from inrcodec.errors import LimitError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture, psnr
@@ -29,6 +29,18 @@ def test_the_bare_start_is_a_picture_and_fitting_improves_it(photo: np.ndarray) 
         data = inrcodec.encode(photo, slope=slope, effort=effort)
         error = 10 ** (-psnr(photo, inrcodec.decode(data)) / 10)
         costs.append(error + slope * inrcodec.info(data).bits_per_pixel)
+    assert costs[0] > costs[1] > costs[2]
+
+
+def test_tiers_cost_less_work_for_more_bits(photo: np.ndarray) -> None:
+    slope, macs, costs = 1e-3, [], []
+    for complexity in COMPLEXITIES:
+        data = inrcodec.encode(photo, slope=slope, effort=1, complexity=complexity)
+        about = inrcodec.info(data)
+        error = 10 ** (-psnr(photo, inrcodec.decode(data)) / 10)
+        macs.append(about.macs_per_pixel)
+        costs.append(error + slope * about.bits_per_pixel)
+    assert 400 < macs[0] < 700 < macs[1] < 1300 < macs[2]
     assert costs[0] > costs[1] > costs[2]
 
 
@@ -170,6 +182,8 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
         ({"slices": 32, "model": "pe-siren"}, "slices needs a coolchic model"),
         ({"slices": 4}, "slices must be in"),
         ({"model": "coolchic-v9"}, "unknown model"),
+        ({"complexity": "lowest"}, "unknown complexity"),
+        ({"complexity": "low", "model": "coolchic-v2"}, "complexity needs"),
     ],
 )
 def test_bad_options(options: dict[str, object], message: str) -> None:

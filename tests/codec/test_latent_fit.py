@@ -10,7 +10,13 @@ from inrcodec.codec import entropy, latent_fit, meta
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
 from inrcodec.codec.latents import LatentPlane, group_values
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.models.coolchic import (
+    COMPLEXITIES,
+    CoolChic,
+    coolchic,
+    coolchic_v1,
+    coolchic_v2,
+)
 from inrcodec.codec.network_steps import (
     ARM_STEPS,
     NetworkSearch,
@@ -102,6 +108,27 @@ def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (seen == 1).all()
 
 
+def test_a_fit_of_no_steps_changes_nothing() -> None:
+    fit = a_fit(a_target(), coolchic(80, 64), steps=0)
+    before = fit.values()
+    assert list(fit) == []
+    assert all((fit.values()[name] == value).all() for name, value in before.items())
+
+
+def test_in_the_last_share_latents_stay_and_networks_adapt(monkeypatch) -> None:
+    monkeypatch.setattr(latent_fit, "HARD_SHARE", 0.5)
+    fit = a_fit(a_target(), coolchic(80, 64), steps=40)
+    steps = iter(fit)
+    while next(steps).step < 20:
+        pass
+    latents, networks = [y.clone() for y in fit.latents], fit.values()
+    before, _ = cost(fit)
+    list(steps)
+    assert all(torch.equal(y, kept) for y, kept in zip(fit.latents, latents, strict=True))
+    assert not np.array_equal(fit.values()["arm.weight.0"], networks["arm.weight.0"])
+    assert cost(fit)[0] < before
+
+
 def test_a_fit_that_diverges_says_so() -> None:
     target = a_target()
     target[0, 0, 0] = math.nan
@@ -156,11 +183,11 @@ def test_a_search_refuses_numbers_that_are_not_finite() -> None:
 
 def test_starts_are_known_by_identity_and_index() -> None:
     model = coolchic(80, 64)
-    identity = meta.shipped_identity()
+    identity = meta.identity("high")
     for index in (0, meta.STARTS - 1):
         values = meta.start_parameters(identity, index, model)
         assert {name: v.shape for name, v in values.items()} == model.shapes
-        assert (meta.pack(model, values) == meta._table()[1][index]).all()
+        assert (meta.pack(model, values) == meta.tables()["high"][index]).all()
         model.integer_arm(values)
     assert meta.start_index(3e-2) == 0
     assert meta.start_index(1e-9) == meta.STARTS - 1
@@ -169,6 +196,10 @@ def test_starts_are_known_by_identity_and_index() -> None:
         meta.start_parameters(identity ^ 1, 0, model)
     with pytest.raises(FormatError, match="no networks 200"):
         meta.start_parameters(identity, 200, model)
+    with pytest.raises(FormatError, match="needs the trained start"):
+        meta.start_parameters(identity, 0, coolchic(80, 64, **COMPLEXITIES["low"]))
+    with pytest.raises(FormatError, match="no trained start"):
+        meta.start_parameters(identity, 0, coolchic(80, 64, arm_width=8))
     assert not meta.has_start(coolchic(80, 64, arm_width=8))
     assert not meta.has_start(coolchic_v1(80, 64))
 

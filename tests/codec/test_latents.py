@@ -173,7 +173,7 @@ def test_parameters_add_to_the_start_of_the_header() -> None:
     from inrcodec.codec import meta
 
     model = model_for(Family.COOLCHIC, 33, 21)
-    identity = meta.shipped_identity()
+    identity = meta.identity("high")
     start = meta.start_parameters(identity, 3, model)
     plane = dataclasses.replace(random_plane(model), start=start)
     header = Header(33, 21, 3, 8, model.family, model.dimensions, (identity, 3))

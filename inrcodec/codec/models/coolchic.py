@@ -59,6 +59,21 @@ NEIGHBOURS: dict[int, Offsets] = {
 """Causal neighbourhoods by size: (row, column) offsets."""
 
 
+COMPLEXITIES = {
+    "high": {"neighbours": 16, "arm_width": 24, "synthesis_width": 32},
+    "medium": {"neighbours": 8, "arm_width": 12, "synthesis_width": 16},
+    "low": {"neighbours": 8, "arm_width": 6, "synthesis_width": 4},
+}
+"""Sizes of the tiers of `coolchic`: about 2000, 1000 and 500 multiply-accumulates a pixel."""
+
+
+def grain(level: int) -> float:
+    """What a symbol of a grid of `coolchic` counts where it joins the finer ones. It moves 4^level
+    pixels, so it is worth steps finer than theirs; below a quarter, fine grids mend what a coarse
+    one leaves for fewer bits."""
+    return float(2.0 ** -min(level, 2))
+
+
 @dataclass(frozen=True)
 class CoolChic:
     """Sizes of one model. `width`, `height` are the picture's, in pixels.
@@ -91,6 +106,14 @@ class CoolChic:
     def dimensions(self) -> tuple[int, ...]:
         """What the header stores: levels, neighbours, ARM width, synthesis width."""
         return (self.levels, self.neighbours, self.arm_widths[0], self.synthesis_widths[0])
+
+    @property
+    def complexity(self) -> str | None:
+        """The tier of `coolchic` that has these sizes."""
+        for name, sizes in COMPLEXITIES.items():
+            if self.family == Family.COOLCHIC and self.dimensions == (LEVELS, *sizes.values()):
+                return name
+        return None
 
     @property
     def offsets(self) -> Offsets:

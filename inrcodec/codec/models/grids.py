@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models.context import MARGIN, context_bits
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic, grain
 from inrcodec.codec.models.kernels import (
     pixel_network,
     small_convolution,
@@ -138,11 +138,10 @@ def _chroma(
 
 
 def _grain(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor:
-    """An area of a grid as upsampling takes it: in ours a symbol of level l stands for 2^-l, since
-    it moves 4^l pixels."""
+    """An area of a grid as upsampling takes it: symbols times their grain."""
     symbols = crop(latents[grid], area)
-    level = model.grid_levels[grid] if model.chroma else 0
-    return symbols * 2.0**-level if level else symbols
+    unit = grain(model.grid_levels[grid]) if model.chroma else 1.0
+    return symbols if unit == 1 else symbols * unit
 
 
 def _inside(area: Window, model: CoolChic, level: int) -> Window:
