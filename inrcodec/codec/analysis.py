@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, grain
 from inrcodec.codec.models.upsampling import upsample_below
-from inrcodec.codec.options import LARGEST_SLOPE, SLOPES
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
@@ -188,16 +187,15 @@ def trained() -> Analysis:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _served(slope: float) -> float:
-    """The nearest slope it was trained for: those of qualities 1 to 100."""
-    return min(max(slope, LARGEST_SLOPE / SLOPES), LARGEST_SLOPE)
-
-
 @torch.no_grad()
 def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[Tensor]:
-    """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from."""
+    """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from.
+
+    `slope` is that of the networks that are to read them (`meta.start_slope`): latents for one 10 %
+    larger are 5 % too small for them.
+    """
     network = trained().to(picture.device)
-    latents: list[Tensor] = network(picture, _served(slope))
+    latents: list[Tensor] = network(picture, slope)
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")
     return latents
@@ -207,7 +205,7 @@ def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[
 def gains_between(model: CoolChic, slope: float, other: float) -> list[float]:
     """How much larger the latents of every grid of `model` are at `other` than at `slope`."""
     network = trained()
-    ratios = (network.gains(_served(other)) / network.gains(_served(slope))).tolist()
+    ratios = (network.gains(other) / network.gains(slope)).tolist()
     per_chroma = (len(model.grids) - model.levels) // 2
     planes = [
         0 if grid < model.levels else 1 + (grid - model.levels) // per_chroma

@@ -240,7 +240,8 @@ class LatentEncoding:
             latents = [torch.zeros(shape) for shape in self.model.grids]
         else:
             parameters = start = meta.start_parameters(*self._start, self.model)
-            latents = list(analysis.initial_latents(self.model, target, self.slope))
+            slope = meta.start_slope(self._start[1])
+            latents = list(analysis.initial_latents(self.model, target, slope))
         seconds, steps = None, float(self._steps)
         if self._limit is not None:
             left = self._limit - (self._clock() - self._started)
@@ -263,18 +264,20 @@ class LatentEncoding:
 
     def _set_slope(self, slope: float) -> None:
         """Go on under another slope, from its own start if there is one."""
-        before, self.slope = self.slope, slope
+        self.slope = slope
         if self._start is None:
             for fit in self._fits:
                 fit.change_slope(slope)
             return
-        identity, index = self._start
-        self._start = (identity, meta.start_index(slope))
+        identity, before = self._start
+        index = meta.start_index(slope)
+        self._start = (identity, index)
+        gains = analysis.gains_between(self.model, *map(meta.start_slope, (before, index)))
         for fit in self._fits:
             fit.slope = slope
-            if self._start[1] != index:
+            if index != before:
                 start = meta.start_parameters(*self._start, self.model)
-                fit.change_start(slope, start, analysis.gains_between(self.model, before, slope))
+                fit.change_start(slope, start, gains)
 
     @torch.no_grad()
     def _correct(self) -> None:

@@ -305,7 +305,7 @@ def short_rates(steps: float) -> tuple[float, float]:
     """Peak rates of latents and networks that come from a trained start, for a fit of so many
     steps: in 40 the full rate of networks costs 3 % (Kodak crops), as it undoes what they know."""
     share = min(1.0, steps / FULL_RATE_STEPS)
-    return LATENT_RATE * share ** (1 / 8), NETWORK_RATE * share ** (1 / 3)
+    return LATENT_RATE * share ** (1 / 4), NETWORK_RATE * share ** (1 / 3)
 
 
 def random_parameters(

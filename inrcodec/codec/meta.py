@@ -1,6 +1,6 @@
 """Trained starts of the networks: files store what differs from them.
 
-A table for each tier of `coolchic` holds one set of networks per slope, `STARTS` of them, eight a
+A table for each tier of `coolchic` holds one set of networks per slope, `STARTS` of them, sixteen a
 decade from `LARGEST_SLOPE` down. A header names the table by its identity (the CRC-32 of its
 numbers) and the set by its index, so a decoder that lacks a table says so instead of showing a
 wrong picture.
@@ -22,8 +22,8 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.options import LARGEST_SLOPE
 from inrcodec.errors import FormatError
 
-STARTS = 25
-PER_DECADE = 8
+STARTS = 49
+PER_DECADE = 16
 TABLE = "coolchic_start.npz"
 
 ARM_FRACTION = 8
@@ -37,7 +37,7 @@ def start_index(slope: float) -> int:
 
 
 def start_slope(index: int) -> float:
-    """The slope a start was trained for."""
+    """The slope a start was trained for, which is that of the latents that suit its networks."""
     return float(LARGEST_SLOPE * 10 ** (-index / PER_DECADE))
 
 

@@ -34,12 +34,13 @@ def opening_slope(
     whole = grids.whole(part_model)
     slope = goal.slope
     for _ in range(GUESSES):
-        values = meta.start_parameters(identity, meta.start_index(slope), part_model)
+        index = meta.start_index(slope)
+        values = meta.start_parameters(identity, index, part_model)
         bits, error = 0.0, 0.0
         for target in targets:
             part = target[:, top:bottom, left:right].contiguous()
             networks = {name: part.new_tensor(value) for name, value in values.items()}
-            latents = analysis.initial_latents(part_model, part, slope)
+            latents = analysis.initial_latents(part_model, part, meta.start_slope(index))
             rounded = [torch.round(y) for y in latents]
             bits += float(grids.bits(part_model, networks, rounded, whole)) * GAIN / share
             made = grids.colours(part_model, networks, rounded, whole)
