@@ -41,13 +41,13 @@ def test_odd_shapes_round_trip(shape: tuple[int, int]) -> None:
 def test_the_example_of_the_readme_runs(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inrcodec.codec import latent_encoder
+    from inrcodec.codec import effort
 
     readme = Path(__file__).parents[1] / "README.md"
     example = readme.read_text().split("```python")[1].split("```")[0]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(latent_encoder, "EFFORT_STEPS", [12] * 10)
+    monkeypatch.setattr(effort, "EFFORT_STEPS", [12] * 10)
     (tmp_path / "photo.inr").write_bytes(inrcodec.encode("photo.png"))
     names: dict = {}
     exec(example, names)

@@ -18,15 +18,10 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta
+from inrcodec.codec.effort import FULL_RATES, short_rates, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import (
-    LATENT_RATE,
-    NETWORK_RATE,
-    LatentFitting,
-    random_parameters,
-    short_rates,
-)
+from inrcodec.codec.latent_fit import LatentFitting, random_parameters
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
@@ -46,11 +41,6 @@ from inrcodec.codec.rate_control import (
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
-
-EFFORT_STEPS = (0, 25, 50, 100, 180, 320, 640, 1280, 2560, 5000)
-"""Training steps of each effort on one window of a picture."""
-
-SMALL_PIXELS = 1 << 17
 
 FAMILIES = {family.label: family for family in LATENT_FAMILIES}
 
@@ -115,7 +105,7 @@ class LatentEncoding:
         self.goal: Goal = goal_of(options, picture)
         self.slope = self.goal.slope
         self._targets = [t.to(self._device) for t in planes_of(picture)]
-        self._steps = round(EFFORT_STEPS[options.effort] * _visits(self.model))
+        self._steps = steps_of(options.effort, self.model)
         self._clock = time.monotonic
         self._started = started
         self._limit = options.time_limit
@@ -248,7 +238,7 @@ class LatentEncoding:
             pixels = self.model.width * self.model.height * len(self._targets)
             seconds = max(0.05, left - RESERVE_S - RESERVE_PER_PIXEL * pixels)
             steps = seconds / (SECONDS_PER_PIXEL * pixels)
-        rates = (LATENT_RATE, NETWORK_RATE) if start is None else short_rates(steps)
+        rates = FULL_RATES if start is None else short_rates(steps)
         return LatentFitting(
             target,
             self.model,
@@ -339,13 +329,6 @@ class LatentEncoding:
             start=self._start,
             slice_side=self.options.slices,
         )
-
-
-def _visits(model: CoolChic) -> float:
-    """What a step count is multiplied by: windows of a large picture, and up to 2 for a small one,
-    whose steps take little time."""
-    pixels = model.width * model.height
-    return max(pixels / grids.MIDDLE_PIXELS, min(2.0, math.sqrt(SMALL_PIXELS / pixels)), 1.0)
 
 
 def _area(window: grids.Window) -> int:

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inrcodec.codec.effort import FULL_RATES, Rates
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
 from inrcodec.codec.models.grids import Window
@@ -36,16 +37,10 @@ WINDOW_SIDE = 1024
 SMALLEST_PIXELS = 4096
 MAX_SYMBOL = 32767
 
-LATENT_RATE, NETWORK_RATE = 0.15, 0.04
-"""Peak learning rates: RMSprop on latents in units of their quantisation step, Muon on matrices.
-The papers' 0.01 for both reaches the same cost in about four times the steps (on Kodak)."""
-
-FULL_RATE_STEPS = 320
-"""Fits of fewer steps from a trained start disturb it less: see `short_rates`."""
 
 SMALL_RATE = 0.3
 KERNEL_RATE = 0.1
-"""Rates of biases, output layers and convolutions, and of upsampling, times NETWORK_RATE."""
+"""Rates of biases, output layers and convolutions, and of upsampling, times that of matrices."""
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
@@ -80,7 +75,6 @@ class LatentFitting:
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
     `seconds` limits the time if given. `start` are the networks that a file stores the residual to,
     by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
-    `rates` are the peak learning rates of latents and networks.
     """
 
     def __init__(
@@ -94,7 +88,7 @@ class LatentFitting:
         steps: int,
         start: Mapping[str, NDArray[np.float32]] | None = None,
         seconds: float | None = None,
-        rates: tuple[float, float] = (LATENT_RATE, NETWORK_RATE),
+        rates: Rates = FULL_RATES,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,8 +108,8 @@ class LatentFitting:
             torch.as_tensor(y, dtype=torch.float32).to(self._device).clone() for y in latents
         ]
         self._squares = [torch.zeros_like(y) for y in self.latents]
-        self._optimizer = MuonAdam(self.parameters, *network_rates(model, rates[1]))
-        self._latent_rate = rates[0]
+        self._optimizer = MuonAdam(self.parameters, *network_rates(model, rates.networks))
+        self._rates = rates
         self._steps, self._seconds = steps, seconds
         self._clock, self._begun = clock, clock()
         self._random = np.random.default_rng(seed)
@@ -228,7 +222,7 @@ class LatentFitting:
         self._pull(1 / rate_pixels(self.model))
         factor = 0.5 * (1 + math.cos(math.pi * share)) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
         if not hard:
-            self._move(own, areas, self._latent_rate * factor)
+            self._move(own, areas, self._rates.latents * factor)
         self._optimizer.step(factor)
         self.step += 1
         mse = float(error.detach())
@@ -258,6 +252,7 @@ class LatentFitting:
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
         correction = math.sqrt(1 - SQUARES ** (self.step + 1))
+        damping = self._rates.damping
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True
         ):
@@ -266,7 +261,10 @@ class LatentFitting:
             top, bottom, left, right = area
             square = squares[top:bottom, left:right]
             square.mul_(SQUARES).addcmul_(leaf.grad, leaf.grad, value=1 - SQUARES)
-            root = square.sqrt().add_(1e-15)
+            root = square.sqrt()
+            if damping:
+                root.add_(root.mean(), alpha=damping).div_(1 + damping)
+            root.add_(1e-15)
             latents[top:bottom, left:right].addcdiv_(leaf.grad, root, value=-rate * correction)
 
 
@@ -299,13 +297,6 @@ def network_rates(model: CoolChic, rate: float) -> tuple[dict[str, float], set[s
         if name.startswith("up."):
             rates[name] = rate * KERNEL_RATE
     return rates, matrices
-
-
-def short_rates(steps: float) -> tuple[float, float]:
-    """Peak rates of latents and networks that come from a trained start, for a fit of so many
-    steps: in 40 the full rate of networks costs 3 % (Kodak crops), as it undoes what they know."""
-    share = min(1.0, steps / FULL_RATE_STEPS)
-    return LATENT_RATE * share ** (1 / 4), NETWORK_RATE * share ** (1 / 3)
 
 
 def random_parameters(
