@@ -27,7 +27,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.models.coolchic import (
+    BICUBIC,
+    CoolChic,
+    coolchic,
+    coolchic_v1,
+    coolchic_v2,
+    grain,
+)
 from inrcodec.codec.models.kernels import soft_round
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_step.jsonl"
@@ -106,6 +113,8 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
         first = latents[model.levels + index], latents[model.levels + half + index]
         return torch.stack(first) * parameters["up.gain"][:, index, None, None]
 
+    if model.chroma:
+        latents = [y * grain(level) for y, level in zip(latents, model.grid_levels, strict=True)]
     stack = latents[model.levels - 1][None]
     beside = chroma(model.levels - 1) if model.chroma else None
     for level in reversed(range(model.levels - 1)):

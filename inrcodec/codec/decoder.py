@@ -16,7 +16,7 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.quantize import Quantized
-from inrcodec.codec.runtime import torch_device, torch_threads
+from inrcodec.codec.runtime import kernel_threads, torch_device, torch_threads
 from inrcodec.codec.view import View, view_of
 from inrcodec.errors import OptionError, PartialFileWarning
 from inrcodec.pixels import Picture, Samples, from_unit
@@ -57,7 +57,8 @@ def decode_picture(
         raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
     depth = bit_depth or header.bit_depth
     missing = ""
-    with torch_threads(threads):
+    grids = isinstance(model, CoolChic)
+    with (kernel_threads if grids else torch_threads)(threads):
         target = torch_device(device)
         if isinstance(model, CoolChic):
             latents = read_latents(container, model)

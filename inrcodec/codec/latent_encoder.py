@@ -38,7 +38,7 @@ from inrcodec.codec.rate_control import (
     goal_of,
     measured_exponent,
 )
-from inrcodec.codec.runtime import torch_device, torch_threads
+from inrcodec.codec.runtime import kernel_threads, torch_device
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
@@ -111,13 +111,13 @@ class LatentEncoding:
         self._limit = options.time_limit
         if self._limit is not None:
             self._steps = 1 << 40
-        with torch_threads(options.threads):
+        with kernel_threads(options.threads):
             self._start = self._choose_start()
             self._fits = [self._fitting(target) for target in self._targets]
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting the slope, reporting progress."""
-        with torch_threads(self.options.threads):
+        with kernel_threads(self.options.threads):
             corrected = CORRECT_FROM
             for steps in zip(*self._fits, strict=True):
                 share = steps[0].share
@@ -130,7 +130,7 @@ class LatentEncoding:
 
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""
-        with torch_threads(self.options.threads):
+        with kernel_threads(self.options.threads):
             best = latest = self._written()
             before: tuple[float, float] | None = None
             for attempt in range(0 if self.goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):

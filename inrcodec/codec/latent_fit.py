@@ -28,7 +28,7 @@ from inrcodec.codec.effort import FULL_RATES, Rates
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
 from inrcodec.codec.models.grids import Window
-from inrcodec.codec.models.kernels import soft_round
+from inrcodec.codec.models.kernels import noisy_soft_round
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.errors import FitError
 
@@ -274,8 +274,7 @@ def softly_rounded(
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
     temperature = TEMPERATURES[0] + (TEMPERATURES[1] - TEMPERATURES[0]) * share
     drawn = torch.empty_like(latent).normal_(generator=generator)
-    soft = soft_round(latent, temperature)
-    return soft_round(torch.add(soft, drawn, alpha=noise), temperature)
+    return noisy_soft_round(latent, temperature, noise, drawn)
 
 
 def rate_pixels(model: CoolChic) -> int:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from inrcodec.codec import native
+from inrcodec.codec.models import compiled
 from inrcodec.errors import OptionError
 
 DEFAULT_THREADS = 1
@@ -18,13 +20,30 @@ another program busy 15 with one and up to 600 with two, which then spin waiting
 def torch_threads(count: int | None) -> Iterator[None]:
     """Run with `count` torch threads (None: `DEFAULT_THREADS`), then restore the number."""
     before = torch.get_num_threads()
-    if count is not None and (type(count) is not int or not 1 <= count <= 1024):
-        raise OptionError(f"threads must be a whole number in [1, 1024], got {count!r}")
-    torch.set_num_threads(count or DEFAULT_THREADS)
+    torch.set_num_threads(_checked(count))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def kernel_threads(count: int | None) -> Iterator[None]:
+    """The same for latent grids: threads of the compiled kernels where there are any, beside one
+    torch thread."""
+    count, before = _checked(count), compiled.THREADS.count
+    compiled.THREADS.count = count
+    try:
+        with torch_threads(1 if native.library() else count):
+            yield
+    finally:
+        compiled.THREADS.count = before
+
+
+def _checked(count: int | None) -> int:
+    if count is not None and (type(count) is not int or not 1 <= count <= 1024):
+        raise OptionError(f"threads must be a whole number in [1, 1024], got {count!r}")
+    return count or DEFAULT_THREADS
 
 
 def torch_device(name: str) -> torch.device:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.arm import PARENTS
+from inrcodec.codec.models import compiled
 from inrcodec.codec.models.network import TiledNetwork, tile_size
 
 MARGIN = 3
@@ -68,6 +69,11 @@ class ContextBits(torch.autograd.Function):
         """The first `count` of the rest are companions, then come the tensors of the network."""
         companions, tensors = rest[:count], rest[count:]
         needed = differentiable and any(ctx.needs_input_grad)
+        if compiled.takes_network(tensors) and compiled.serves(padded):
+            value, ctx.results = compiled.context_bits(
+                padded, offsets, tensors, coarser, companions, needed
+            )
+            return padded.new_tensor(value / _LN2)
         network = TiledNetwork(tensors, needed)
         context = _Context(padded, offsets, needed)
         parents = None if coarser is None else _Parents(coarser, padded, needed)

@@ -19,7 +19,7 @@ from inrcodec.codec.models.context import MARGIN, context_bits
 from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic, grain
 from inrcodec.codec.models.kernels import (
     pixel_network,
-    small_convolution,
+    residual_convolution,
     upsample_shared,
 )
 from inrcodec.codec.models.upsampling import upsample_below
@@ -186,7 +186,7 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
     picture = pixel_network(stack.reshape(features, -1), tensors).view(-1, height, width)
     for i in range(model.convolutions):
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
-        picture = picture + small_convolution(picture[None], weight, bias)[0]
+        picture = residual_convolution(picture, weight, bias)
     return picture + 0.5
 
 

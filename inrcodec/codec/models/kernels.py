@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
+from inrcodec.codec.models import compiled
 from inrcodec.codec.models.network import TiledNetwork, tile_size
 
 
@@ -33,6 +34,8 @@ class PixelNetwork(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, *tensors: Tensor) -> Tensor:
         """(C, n) -> (outputs, n); `tensors` as in `TiledNetwork`."""
         ctx.save_for_backward(x, *tensors)
+        if compiled.takes_network(tensors) and compiled.serves(x):
+            return compiled.pixel_network(x, tensors)
         network = TiledNetwork(tensors, with_gradients=False)
         out = x.new_empty(len(tensors[len(tensors) // 2 * 2 - 1]), x.shape[1])
         for here in _tiles(x):
@@ -45,6 +48,8 @@ class PixelNetwork(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Gradients of the pixels and of every tensor."""
         x, *tensors = ctx.saved_tensors
+        if compiled.takes_network(tensors) and compiled.serves(x):
+            return tuple(compiled.pixel_network_back(x, tensors, gradients[0]))
         network = TiledNetwork(tensors, with_gradients=True)
         by_x = torch.empty_like(x)
         for here in _tiles(x):
@@ -89,6 +94,30 @@ class SmallConvolution(torch.autograd.Function):
         return inside, by_weight, gradient.sum((0, 2, 3))
 
 
+class ResidualConvolution(torch.autograd.Function):
+    """The compiled form of `residual_convolution`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """(3, H, W), (3, 3, 3, 3), (3,)."""
+        ctx.save_for_backward(x, weight)
+        return compiled.residual_convolution(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Of all three."""
+        x, weight = ctx.saved_tensors
+        return compiled.residual_convolution_back(x, weight, gradients[0])
+
+
+def residual_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x + its 3x3 convolution with replicated borders: (3, H, W) -> (3, H, W)."""
+    if compiled.serves(x, weight, bias):
+        result: Tensor = ResidualConvolution.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+        return result
+    return x + small_convolution(x[None], weight, bias)[0]
+
+
 def pixel_network(x: Tensor, tensors: Sequence[Tensor]) -> Tensor:
     """`PixelNetwork` as a function: (C, n) -> (outputs, n)."""
     result: Tensor = PixelNetwork.apply(x, *tensors)  # type: ignore[no-untyped-call]
@@ -112,6 +141,33 @@ def upsample_shared(x: Tensor, kernel: Tensor) -> Tensor:
     taps = F.pad(kernel.flip(0, 1), (1, 1, 1, 1)).view(5, 2, 5, 2).flip(1, 3)
     phases = taps.permute(1, 3, 0, 2).reshape(4, 1, 5, 5)
     return F.pixel_shuffle(small_convolution(x[:, None], phases, x.new_zeros(4)), 2)[:, 0]
+
+
+class SoftRounding(torch.autograd.Function):
+    """The compiled form of `noisy_soft_round`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, temperature: float, deviation: float, noise: Tensor) -> Tensor:
+        """The slope of the result is kept where the noise was."""
+        soft = compiled.soften(x, temperature, deviation, noise)
+        ctx.save_for_backward(noise)
+        return soft
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """That of `x`."""
+        return gradients[0] * ctx.saved_tensors[0], None, None, None
+
+
+def noisy_soft_round(x: Tensor, temperature: float, deviation: float, noise: Tensor) -> Tensor:
+    """s(s(x) + deviation noise), s as `soft_round`; `noise`, of the shape of `x`, is used up."""
+    if compiled.serves(x, noise):
+        result: Tensor = SoftRounding.apply(  # type: ignore[no-untyped-call]
+            x, temperature, deviation, noise
+        )
+        return result
+    soft = soft_round(x, temperature)
+    return soft_round(torch.add(soft, noise, alpha=deviation), temperature)
 
 
 def soft_round(x: Tensor, temperature: float) -> Tensor:

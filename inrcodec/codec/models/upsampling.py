@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inrcodec.codec.models import compiled
+
 _REACH = 2
 ROWS, COLUMNS = 0, 1
 
@@ -39,9 +41,12 @@ class _UpsampleBelow(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(coarser, taps)
         ctx.corner = corner
-        values = taps.tolist()
         out = finest.new_empty(1 + len(coarser), *finest.shape)
         out[0] = finest
+        if compiled.serves(coarser, taps):
+            compiled.upsample(coarser, taps, corner, out[1:])
+            return out
+        values = taps.tolist()
         for channel, target in zip(coarser, out[1:], strict=True):
             wide = _double(_pad(channel, COLUMNS), values, COLUMNS)
             full = _double(_pad(wide, ROWS), values, ROWS)
@@ -51,6 +56,9 @@ class _UpsampleBelow(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         coarser, taps = ctx.saved_tensors
+        if compiled.serves(coarser, taps):
+            results = compiled.upsample_back(coarser, taps, ctx.corner, gradients[0][1:])
+            return gradients[0][0], *results, None
         values, by_taps = taps.tolist(), torch.zeros_like(taps)
         by_coarser = torch.empty_like(coarser)
         _, height, width = coarser.shape

@@ -1,0 +1,709 @@
+/* What fitting and rendering latent grids spend their time in, for one thread of a CPU.
+
+   Portable C with the vector types of GCC and Clang; hatch_build.py compiles it once for every level
+   of the instruction set worth having, and __init__.py loads the best one the machine runs. Each
+   function does a band of rows, so that threads share the work of a picture. Every one of them equals
+   a function written with torch (models/), which is what runs without a compiler and on a GPU, and
+   which the tests compare it to.
+
+   Channels are planes: (channels, positions). Parameters of a network come as one array
+   [W_0, b_0, ..., W_out, b_out, linear], matrices (outputs, inputs) row by row. */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define LANES 16
+#define ACROSS 4
+#define SQUARE 4
+#elif defined(__AVX2__)
+#define LANES 8
+#define ACROSS 2
+#define SQUARE 3
+#elif defined(__aarch64__)
+#define LANES 4
+#define ACROSS 4
+#define SQUARE 4
+#else
+#define LANES 4
+#define ACROSS 2
+#define SQUARE 3
+#endif
+
+#define DOWN 6 /* outputs of a register block of a matrix product, which is DOWN x ACROSS vectors */
+#define TILE 128 /* positions of a network at a time: activations stay in the first-level cache */
+#define MOST_LAYERS 5
+#define MOST_WIDTH 64
+#define MARGIN 3
+#define PARENTS 4
+
+#define EXPORT __attribute__((visibility("default")))
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+
+INLINE vec load(const float *p) { vec v; memcpy(&v, p, sizeof v); return v; }
+INLINE void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
+INLINE vec splat(float x) { return (vec){0} + x; }
+INLINE vec masked(vec v, ivec keep) { return (vec)((ivec)v & keep); }
+INLINE vec choose(ivec which, vec a, vec b) { return (vec)(((ivec)a & which) | ((ivec)b & ~which)); }
+INLINE vec smaller(vec a, vec b) { return choose(a < b, a, b); }
+INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
+INLINE vec magnitude(vec v) { return (vec)((ivec)v & 0x7fffffff); }
+INLINE ivec counting(void) { ivec v; for (int i = 0; i < LANES; i++) v[i] = i; return v; }
+INLINE float total(vec v) { float s = 0; for (int i = 0; i < LANES; i++) s += v[i]; return s; }
+
+/* ---- elementary functions, to single precision ------------------------------------------------ */
+
+INLINE vec power_of_two(ivec n) { return (vec)((n + 127) << 23); }
+
+/* x = n ln 2 + r: returns exp(r) - 1 and, in `scale`, 2^n, for -87 <= x <= 87. */
+INLINE vec reduced_exp(vec x, vec *scale) {
+    vec scaled = x * 1.44269504f;
+    vec half = (vec)(((ivec)scaled & (int32_t)0x80000000) | (ivec)splat(0.5f));
+    ivec n = __builtin_convertvector(scaled + half, ivec);
+    vec k = __builtin_convertvector(n, vec);
+    vec r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
+    vec p = r * (1.f / 5040) + 1.f / 720;
+    p = p * r + 1.f / 120;
+    p = p * r + 1.f / 24;
+    p = p * r + 1.f / 6;
+    p = p * r + 0.5f;
+    *scale = power_of_two(n);
+    return p * r * r + r;
+}
+
+INLINE vec exp_of(vec x) {
+    vec scale, p = reduced_exp(x, &scale);
+    return scale * p + scale;
+}
+
+/* exp(x) - 1, exact to rounding near 0 too. */
+INLINE vec expm1_of(vec x) {
+    vec scale, p = reduced_exp(x, &scale);
+    return scale * p + (scale - 1.f);
+}
+
+/* ln(x) for positive normal x: twice the area tangent of (m - 1) / (m + 1). */
+INLINE vec log_of(vec x) {
+    ivec bits = (ivec)x;
+    ivec n = ((bits - 0x3f3504f3) >> 23); /* mantissa from sqrt(1/2) to sqrt(2) */
+    vec m = (vec)(bits - (n << 23));
+    vec s = (m - 1.f) / (m + 1.f), q = s * s;
+    vec p = q * (2.f / 9) + 2.f / 7;
+    p = p * q + 2.f / 5;
+    p = p * q + 2.f / 3;
+    p = p * q + 2.f;
+    vec k = __builtin_convertvector(n, vec);
+    return p * s + k * 0.693147181f;
+}
+
+INLINE vec floor_of(vec x) {
+    vec t = __builtin_convertvector(__builtin_convertvector(x, ivec), vec);
+    return t - masked(splat(1.f), t > x);
+}
+
+/* ---- matrix products on tiles ----------------------------------------------------------------- */
+
+enum { PLAIN = 0, RELU = 1, ADD = 2 };
+
+/* y[o] = bias[o] + sum_i w[o, i] x[i] for `rows` <= DOWN outputs; with ADD to what y holds; RELU
+   clips; `gate`, if given, zeroes y where it is not positive. */
+INLINE void product_rows(const int rows, int n, int inputs, const float *w, const float *bias,
+                         const float *x, float *y, int mode, const float *gate) {
+    for (int p = 0; p < n; p += ACROSS * LANES) {
+        vec sum[DOWN][ACROSS];
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < ACROSS; v++)
+                sum[r][v] = mode & ADD ? load(y + r * TILE + p + v * LANES)
+                                       : splat(bias ? bias[r] : 0.f);
+        for (int i = 0; i < inputs; i++) {
+            vec in[ACROSS];
+            for (int v = 0; v < ACROSS; v++) in[v] = load(x + i * TILE + p + v * LANES);
+            for (int r = 0; r < rows; r++) {
+                vec weight = splat(w[r * inputs + i]);
+                for (int v = 0; v < ACROSS; v++) sum[r][v] += weight * in[v];
+            }
+        }
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < ACROSS; v++) {
+                vec s = sum[r][v];
+                if (mode & RELU) s = masked(s, s > 0.f);
+                if (gate) s = masked(s, load(gate + r * TILE + p + v * LANES) > 0.f);
+                store(y + r * TILE + p + v * LANES, s);
+            }
+    }
+}
+
+static void product(int n, int outputs, int inputs, const float *w, const float *bias,
+                    const float *x, float *y, int mode, const float *gate) {
+    for (int o = 0; o < outputs; o += DOWN) {
+        const float *row = w + o * inputs, *b = bias ? bias + o : NULL;
+        const float *g = gate ? gate + o * TILE : NULL;
+        float *to = y + o * TILE;
+#define CASE(k) case k: product_rows(k, n, inputs, row, b, x, to, mode, g); break;
+        switch (outputs - o) {
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
+            default: product_rows(DOWN, n, inputs, row, b, x, to, mode, g);
+        }
+#undef CASE
+    }
+}
+
+/* sums[o, i] += g[o] x[i], lane by lane, for a block of outputs and inputs. */
+INLINE void outer_block(const int rows, const int columns, int n, int inputs, const float *g,
+                        const float *x, vec *sums) {
+    vec sum[SQUARE][SQUARE];
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) sum[r][c] = sums[r * inputs + c];
+    for (int p = 0; p < n; p += LANES) {
+        vec in[SQUARE];
+        for (int c = 0; c < columns; c++) in[c] = load(x + c * TILE + p);
+        for (int r = 0; r < rows; r++) {
+            vec out = load(g + r * TILE + p);
+            for (int c = 0; c < columns; c++) sum[r][c] += out * in[c];
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) sums[r * inputs + c] = sum[r][c];
+}
+
+INLINE void outer_rows(const int rows, int n, int inputs, const float *g, const float *x, vec *sums) {
+    int i = 0;
+    for (; i + SQUARE <= inputs; i += SQUARE)
+        outer_block(rows, SQUARE, n, inputs, g, x + i * TILE, sums + i);
+    for (; i < inputs; i++) outer_block(rows, 1, n, inputs, g, x + i * TILE, sums + i);
+}
+
+static void outer(int n, int outputs, int inputs, const float *g, const float *x, vec *sums) {
+    int o = 0;
+    for (; o + SQUARE <= outputs; o += SQUARE)
+        outer_rows(SQUARE, n, inputs, g + o * TILE, x, sums + o * inputs);
+    for (; o < outputs; o++) outer_rows(1, n, inputs, g + o * TILE, x, sums + o * inputs);
+}
+
+static void add_up(int n, int outputs, const float *g, vec *sums) {
+    for (int o = 0; o < outputs; o++)
+        for (int p = 0; p < n; p += LANES) sums[o] += load(g + o * TILE + p);
+}
+
+/* ---- a small network on one tile -------------------------------------------------------------- */
+
+/* `layers` matrices, the last one the output's; widths[0] inputs, widths[layers] outputs. */
+typedef struct {
+    int layers, linear, widths[MOST_LAYERS + 1], size;
+    const float *w[MOST_LAYERS], *b[MOST_LAYERS], *straight;
+    float *wt[MOST_LAYERS], *straight_t;
+    vec *by_w[MOST_LAYERS], *by_b[MOST_LAYERS], *by_straight;
+    float *x, *h[MOST_LAYERS], *g[MOST_LAYERS], *by_x;
+    void *memory;
+} Network;
+
+static void *taken(char **at, size_t bytes) {
+    void *here = *at;
+    *at += (bytes + 63) / 64 * 64;
+    return here;
+}
+
+/* Returns 0, or 1 if there is no memory for it. `shape`: layers, linear or not, widths. */
+static int network_open(Network *net, const int32_t *shape, const float *parameters) {
+    net->layers = shape[0];
+    net->linear = shape[1];
+    for (int l = 0; l <= net->layers; l++) net->widths[l] = shape[2 + l];
+    int first = net->widths[0], last = net->widths[net->layers];
+    size_t need = 64 * 8 + (size_t)2 * first * TILE * 4, count = 0;
+    const float *p = parameters;
+    for (int l = 0; l < net->layers; l++) {
+        int in = net->widths[l], out = net->widths[l + 1];
+        net->w[l] = p;
+        net->b[l] = p += in * out;
+        p += out;
+        count += (size_t)(in + 1) * out;
+        need += (size_t)2 * out * TILE * 4 + 64 * 5;
+    }
+    net->straight = net->linear ? p : NULL;
+    count += (size_t)net->linear * first * last;
+    net->size = (int)count;
+    need += count * (sizeof(vec) + 4);
+    char *at = net->memory = aligned_alloc(64, (need + 63) / 64 * 64);
+    if (!at) return 1;
+    memset(at, 0, need);
+    net->x = taken(&at, (size_t)first * TILE * 4);
+    net->by_x = taken(&at, (size_t)first * TILE * 4);
+    for (int l = 0; l < net->layers; l++) {
+        int in = net->widths[l], out = net->widths[l + 1];
+        net->h[l] = taken(&at, (size_t)out * TILE * 4);
+        net->g[l] = taken(&at, (size_t)out * TILE * 4);
+        net->by_w[l] = taken(&at, (size_t)in * out * sizeof(vec));
+        net->by_b[l] = taken(&at, (size_t)out * sizeof(vec));
+        net->wt[l] = taken(&at, (size_t)in * out * 4);
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++) net->wt[l][i * out + o] = net->w[l][o * in + i];
+    }
+    if (net->linear) {
+        net->by_straight = taken(&at, (size_t)first * last * sizeof(vec));
+        net->straight_t = taken(&at, (size_t)first * last * 4);
+        for (int o = 0; o < last; o++)
+            for (int i = 0; i < first; i++)
+                net->straight_t[i * last + o] = net->straight[o * first + i];
+    }
+    return 0;
+}
+
+/* Outputs of net->x for n positions, a multiple of a block. */
+static const float *network_forward(Network *net, int n) {
+    const float *source = net->x;
+    int last = net->layers - 1;
+    for (int l = 0; l <= last; l++) {
+        product(n, net->widths[l + 1], net->widths[l], net->w[l], net->b[l], source, net->h[l],
+                l < last ? RELU : PLAIN, NULL);
+        source = net->h[l];
+    }
+    if (net->linear)
+        product(n, net->widths[net->layers], net->widths[0], net->straight, NULL, net->x,
+                net->h[last], ADD, NULL);
+    return source;
+}
+
+/* From the gradient of the outputs, net->g[layers - 1], to net->by_x; that of parameters adds up. */
+static void network_backward(Network *net, int n) {
+    int last = net->layers - 1, *widths = net->widths;
+    for (int l = last; l >= 0; l--) {
+        const float *below = l ? net->h[l - 1] : net->x;
+        outer(n, widths[l + 1], widths[l], net->g[l], below, net->by_w[l]);
+        add_up(n, widths[l + 1], net->g[l], net->by_b[l]);
+        product(n, widths[l], widths[l + 1], net->wt[l], NULL, net->g[l],
+                l ? net->g[l - 1] : net->by_x, PLAIN, l ? below : NULL);
+    }
+    if (net->linear) {
+        outer(n, widths[net->layers], widths[0], net->g[last], net->x, net->by_straight);
+        product(n, widths[0], widths[net->layers], net->straight_t, NULL, net->g[last], net->by_x,
+                ADD, NULL);
+    }
+}
+
+/* Write the gradients of the parameters, in their order, and give the memory back. */
+static void network_close(Network *net, float *gradients) {
+    if (gradients) {
+        for (int l = 0; l < net->layers; l++) {
+            int in = net->widths[l], out = net->widths[l + 1];
+            for (int k = 0; k < in * out; k++) *gradients++ = total(net->by_w[l][k]);
+            for (int k = 0; k < out; k++) *gradients++ = total(net->by_b[l][k]);
+        }
+        if (net->linear)
+            for (int k = 0; k < net->widths[0] * net->widths[net->layers]; k++)
+                *gradients++ = total(net->by_straight[k]);
+    }
+    free(net->memory);
+}
+
+/* Positions rounded up to whole register blocks. */
+INLINE int blocks(int n) { return (n + ACROSS * LANES - 1) / (ACROSS * LANES) * (ACROSS * LANES); }
+
+static void clear_rest(float *rows, int count, int n) {
+    for (int k = 0; k < count; k++)
+        memset(rows + k * TILE + n, 0, (size_t)(blocks(n) - n) * 4);
+}
+
+/* ---- bits of a grid under its context network ------------------------------------------------- */
+
+typedef struct {
+    int row, column, at, length;
+} Segment;
+
+/* Nats of the first n symbols, -ln of their Laplace masses: see context.laplace_nats. The gradients
+   by value and by log scale replace the outputs, mean and log2 scale. */
+static double laplace(int n, const float *symbols, float *outputs) {
+    float *means = outputs, *scales = outputs + TILE;
+    vec sum = splat(0.f);
+    for (int p = 0; p < n; p += LANES) {
+        vec difference = load(symbols + p) - load(means + p);
+        vec log_scale = larger(smaller(load(scales + p), splat(11.875f)), splat(-4.f));
+        vec t = exp_of(log_scale * -0.693147181f);
+        vec distance = magnitude(difference);
+        vec inside = smaller(distance, splat(0.5f));
+        vec excess = distance - inside;
+        vec far = inside + 0.5f, near = 0.5f - inside;
+        vec far_side = expm1_of(-(t * far)), near_side = expm1_of(-(t * near));
+        vec twice = -(far_side + near_side);
+        sum += masked(excess * t + (0.693147181f - log_of(twice)), p + counting() < n);
+        vec inverse = 1.f / twice;
+        vec by_distance = (near_side - far_side) * t * inverse;
+        vec weighted = (far * far_side + near * near_side + 1.f) * inverse;
+        store(scales + p, (excess - weighted) * t * -0.693147181f);
+        vec sign = (vec)((ivec)difference & (int32_t)0x80000000);
+        store(means + p, (vec)((ivec)by_distance | (ivec)sign));
+    }
+    return total(sum);
+}
+
+/* Nats of rows first .. last - 1 (first even) of a grid h x w, or a negative number if there is no
+   memory. See context.context_bits for what everything is.
+
+   sizes: w, first, last, offsets, parents or not, companions, then the network's shape.
+   Gradients, if `by_padded` is given: `by_padded` starts at row `first` of the padded grid,
+   `by_coarser` at row first / 2 of the coarser one, the others at the beginning. */
+EXPORT double context_bits(const int32_t *sizes, const int32_t *offsets, const float *padded,
+                           const float *coarser, const float *const *companions,
+                           const float *parameters, float *by_padded, float *by_coarser,
+                           float *const *by_companions, float *by_parameters) {
+    int width = sizes[0], first = sizes[1], last = sizes[2], neighbours = sizes[3];
+    int parents = sizes[4], beside = sizes[5];
+    int pitch = width + 2 * MARGIN, coarse_pitch = (width + 1) / 2 + 2;
+    Network net;
+    if (network_open(&net, sizes + 6, parameters)) return -1;
+    int side = neighbours, side_end = net.widths[0];
+    Segment segments[TILE];
+    float symbols[TILE];
+    double nats = 0;
+    int row = first, column = 0;
+    while (row < last) {
+        int n = 0, count = 0;
+        while (row < last && n < TILE) { /* pieces of rows that fill the tile */
+            int length = width - column < TILE - n ? width - column : TILE - n;
+            if (column + length < width && length % 2) length--;
+            if (!length) break;
+            segments[count++] = (Segment){row, column, n, length};
+            n += length;
+            column += length;
+            if (column == width) column = 0, row++;
+        }
+        for (int s = 0; s < count; s++) {
+            Segment seg = segments[s];
+            const float *here = padded + (size_t)(seg.row + MARGIN) * pitch + seg.column + MARGIN;
+            size_t bytes = (size_t)seg.length * 4;
+            memcpy(symbols + seg.at, here, bytes);
+            for (int k = 0; k < neighbours; k++)
+                memcpy(net.x + k * TILE + seg.at,
+                       here + offsets[2 * k] * pitch + offsets[2 * k + 1], bytes);
+            for (int v = 0; v < 2 && parents; v++) {
+                int line = seg.row / 2 + 1 + (v ? (seg.row & 1 ? 1 : -1) : 0);
+                const float *from = coarser + (size_t)line * coarse_pitch + seg.column / 2 + 1;
+                float *own = net.x + (side + v) * TILE + seg.at, *near = own + 2 * TILE;
+                int pairs = seg.length / 2;
+                for (int j = 0; j < pairs; j++) own[2 * j] = own[2 * j + 1] = from[j];
+                for (int j = 0; j < pairs; j++)
+                    near[2 * j] = from[j - 1], near[2 * j + 1] = from[j + 1];
+                if (seg.length % 2) own[2 * pairs] = from[pairs], near[2 * pairs] = from[pairs - 1];
+            }
+            for (int k = 0; k < beside; k++)
+                if (companions[k])
+                    memcpy(net.x + (side + PARENTS + k) * TILE + seg.at,
+                           companions[k] + (size_t)seg.row * width + seg.column, bytes);
+        }
+        clear_rest(net.x, side_end, n);
+        memset(symbols + n, 0, (size_t)(blocks(n) - n) * 4);
+        float *outputs = (float *)network_forward(&net, blocks(n));
+        float *g = net.g[net.layers - 1];
+        memcpy(g, outputs, 2 * TILE * 4);
+        nats += laplace(n, symbols, g);
+        if (!by_padded) continue;
+        clear_rest(g, 2, n);
+        float by_value[TILE];
+        for (int p = 0; p < blocks(n); p++) by_value[p] = g[p], g[p] = -g[p];
+        network_backward(&net, blocks(n));
+        for (int s = 0; s < count; s++) {
+            Segment seg = segments[s];
+            float *here = by_padded + (size_t)(seg.row - first + MARGIN) * pitch + seg.column + MARGIN;
+            for (int p = 0; p < seg.length; p++) here[p] += by_value[seg.at + p];
+            for (int k = 0; k < neighbours; k++) {
+                float *to = here + offsets[2 * k] * pitch + offsets[2 * k + 1];
+                const float *from = net.by_x + k * TILE + seg.at;
+                for (int p = 0; p < seg.length; p++) to[p] += from[p];
+            }
+            for (int v = 0; v < 2 && parents; v++) {
+                int line = seg.row / 2 - first / 2 + 1 + (v ? (seg.row & 1 ? 1 : -1) : 0);
+                float *to = by_coarser + (size_t)line * coarse_pitch + seg.column / 2 + 1;
+                const float *own = net.by_x + (side + v) * TILE + seg.at, *near = own + 2 * TILE;
+                int pairs = seg.length / 2;
+                for (int j = 0; j < pairs; j++) to[j] += own[2 * j] + own[2 * j + 1];
+                for (int j = 0; j < pairs; j++) to[j - 1] += near[2 * j];
+                for (int j = 0; j < pairs; j++) to[j + 1] += near[2 * j + 1];
+                if (seg.length % 2) to[pairs] += own[2 * pairs], to[pairs - 1] += near[2 * pairs];
+            }
+            for (int k = 0; k < beside; k++)
+                if (companions[k])
+                    memcpy(by_companions[k] + (size_t)seg.row * width + seg.column,
+                           net.by_x + (side + PARENTS + k) * TILE + seg.at, (size_t)seg.length * 4);
+        }
+    }
+    network_close(&net, by_padded ? by_parameters : NULL);
+    return nats;
+}
+
+/* ---- a network on every pixel ----------------------------------------------------------------- */
+
+/* Planes x (C, n), y (outputs, n): positions first .. last - 1. Returns 0, or 1 without memory. */
+EXPORT int pixel_network(const int32_t *shape, const float *parameters, int64_t n, int64_t first,
+                         int64_t last, const float *x, float *y) {
+    Network net;
+    if (network_open(&net, shape, parameters)) return 1;
+    int inputs = net.widths[0], outputs = net.widths[net.layers];
+    for (int64_t at = first; at < last; at += TILE) {
+        int count = last - at < TILE ? (int)(last - at) : TILE;
+        for (int k = 0; k < inputs; k++) memcpy(net.x + k * TILE, x + k * n + at, (size_t)count * 4);
+        clear_rest(net.x, inputs, count);
+        const float *out = network_forward(&net, blocks(count));
+        for (int k = 0; k < outputs; k++) memcpy(y + k * n + at, out + k * TILE, (size_t)count * 4);
+    }
+    network_close(&net, NULL);
+    return 0;
+}
+
+/* Gradients: by_y (outputs, n) -> by_x (C, n) and, for these positions, of the parameters. */
+EXPORT int pixel_network_back(const int32_t *shape, const float *parameters, int64_t n,
+                              int64_t first, int64_t last, const float *x, const float *by_y,
+                              float *by_x, float *by_parameters) {
+    Network net;
+    if (network_open(&net, shape, parameters)) return 1;
+    int inputs = net.widths[0], outputs = net.widths[net.layers];
+    float *g = net.g[net.layers - 1];
+    for (int64_t at = first; at < last; at += TILE) {
+        int count = last - at < TILE ? (int)(last - at) : TILE;
+        size_t bytes = (size_t)count * 4;
+        for (int k = 0; k < inputs; k++) memcpy(net.x + k * TILE, x + k * n + at, bytes);
+        for (int k = 0; k < outputs; k++) memcpy(g + k * TILE, by_y + k * n + at, bytes);
+        clear_rest(net.x, inputs, count);
+        clear_rest(g, outputs, count);
+        network_forward(&net, blocks(count));
+        network_backward(&net, blocks(count));
+        for (int k = 0; k < inputs; k++) memcpy(by_x + k * n + at, net.by_x + k * TILE, bytes);
+    }
+    network_close(&net, by_parameters);
+    return 0;
+}
+
+/* ---- residual 3x3 convolutions of three channels, borders replicated -------------------------- */
+
+#define COLOURS 3
+
+/* A row with one replicated pixel on both sides. */
+static void pad_row(const float *from, int width, float *to) {
+    to[0] = from[0];
+    memcpy(to + 1, from, (size_t)width * 4);
+    to[width + 1] = from[width - 1];
+}
+
+/* out = x + weight * x + bias for rows first .. last - 1; x, out (3, h, w), weight (3, 3, 3, 3).
+   `lines` holds 9 (w + 2 + LANES) floats. */
+EXPORT void residual_convolution(int32_t height, int32_t width, int32_t first, int32_t last,
+                                 const float *x, const float *weight, const float *bias,
+                                 float *out, float *lines) {
+    size_t plane = (size_t)height * width, pitch = width + 2 + LANES;
+    for (int row = first; row < last; row++) {
+        for (int c = 0; c < COLOURS; c++)
+            for (int k = 0; k < 3; k++) {
+                int from = row + k - 1;
+                from = from < 0 ? 0 : from >= height ? height - 1 : from;
+                pad_row(x + c * plane + (size_t)from * width, width, lines + (3 * c + k) * pitch);
+            }
+        for (int p = 0; p < width; p += LANES) {
+            vec sum[COLOURS] = {splat(bias[0]), splat(bias[1]), splat(bias[2])};
+            for (int c = 0; c < COLOURS; c++)
+                for (int k = 0; k < 3; k++)
+                    for (int j = 0; j < 3; j++) {
+                        vec in = load(lines + (3 * c + k) * pitch + p + j);
+                        for (int o = 0; o < COLOURS; o++)
+                            sum[o] += in * weight[((o * 3 + c) * 3 + k) * 3 + j];
+                    }
+            for (int o = 0; o < COLOURS; o++) {
+                vec s = sum[o] + load(lines + (3 * o + 1) * pitch + p + 1);
+                float *to = out + o * plane + (size_t)row * width + p;
+                if (p + LANES <= width) store(to, s);
+                else memcpy(to, &s, (size_t)(width - p) * 4);
+            }
+        }
+    }
+}
+
+/* by_x for rows first .. last - 1, and their share of by_weight (81) and by_bias (3), added.
+   `lines` holds 18 (w + 4 + 2 LANES) floats. */
+EXPORT void residual_convolution_back(int32_t height, int32_t width, int32_t first, int32_t last,
+                                      const float *x, const float *weight, const float *by_out,
+                                      float *by_x, float *by_weight, float *by_bias, float *lines) {
+    size_t plane = (size_t)height * width, pitch = width + 4 + 2 * LANES;
+    float *in = lines, *spread = lines + 9 * pitch; /* x padded; gradients within two zeros */
+    vec sums[COLOURS * 27], sums_bias[COLOURS];
+    memset(sums, 0, sizeof sums);
+    memset(sums_bias, 0, sizeof sums_bias);
+    memset(lines, 0, 18 * pitch * 4);
+    for (int row = first; row < last; row++) {
+        for (int c = 0; c < COLOURS; c++)
+            for (int k = 0; k < 3; k++) {
+                int from = row + k - 1;
+                from = from < 0 ? 0 : from >= height ? height - 1 : from;
+                pad_row(x + c * plane + (size_t)from * width, width, in + (3 * c + k) * pitch);
+                float *to = spread + (3 * c + k) * pitch + 2;
+                if (row + k - 1 < 0 || row + k - 1 >= height) memset(to, 0, (size_t)width * 4);
+                else memcpy(to, by_out + c * plane + (size_t)(row + k - 1) * width, (size_t)width * 4);
+            }
+        for (int c = 0; c < COLOURS; c++) /* zeros right of the gradient make whole vectors harmless */
+            for (int k = 0; k < 3; k++)
+                for (int j = 0; j < 3; j++) {
+                    vec s0 = splat(0.f), s1 = s0, s2 = s0;
+                    const float *from = in + (3 * c + k) * pitch + j;
+                    const float *g = spread + pitch + 2;
+                    for (int p = 0; p < width; p += LANES) {
+                        vec v = load(from + p);
+                        s0 += v * load(g + p);
+                        s1 += v * load(g + 3 * pitch + p);
+                        s2 += v * load(g + 6 * pitch + p);
+                    }
+                    int at = (c * 3 + k) * 3 + j;
+                    sums[at] += s0, sums[27 + at] += s1, sums[54 + at] += s2;
+                }
+        for (int o = 0; o < COLOURS; o++)
+            for (int p = 0; p < width; p += LANES)
+                sums_bias[o] += load(spread + (3 * o + 1) * pitch + 2 + p);
+        /* column q of the padded picture gets weight[k, j] of the gradient at (row + 1 - k, q - j) */
+        for (int c = 0; c < COLOURS; c++) {
+            float *to = by_x + c * plane + (size_t)row * width;
+            for (int p = 0; p < width; p += LANES) {
+                vec sum = load(spread + (3 * c + 1) * pitch + 2 + p);
+                for (int o = 0; o < COLOURS; o++)
+                    for (int k = 0; k < 3; k++)
+                        for (int j = 0; j < 3; j++)
+                            sum += load(spread + (3 * o + 2 - k) * pitch + 3 + p - j) *
+                                   weight[((o * 3 + c) * 3 + k) * 3 + j];
+                if (p + LANES <= width) store(to + p, sum);
+                else memcpy(to + p, &sum, (size_t)(width - p) * 4);
+            }
+            /* what fell on the replicated border belongs to the pixels it was copied from */
+            for (int o = 0; o < COLOURS; o++)
+                for (int k = 0; k < 3; k++) {
+                    const float *w = weight + ((o * 3 + c) * 3 + k) * 3;
+                    const float *g = spread + (3 * o + 2 - k) * pitch + 2;
+                    to[0] += w[0] * g[0];
+                    to[width - 1] += w[2] * g[width - 1];
+                    for (int edge = 0; edge < 2; edge++) {
+                        if (row != (edge ? height - 1 : 0) || k != (edge ? 2 : 0)) continue;
+                        const float *line = spread + (3 * o + 1) * pitch + 2;
+                        for (int q = 0; q < width + 2; q++) {
+                            float s = 0;
+                            for (int j = 0; j < 3; j++)
+                                if (q - j >= 0 && q - j < width) s += w[j] * line[q - j];
+                            to[q == 0 ? 0 : q > width ? width - 1 : q - 1] += s;
+                        }
+                    }
+                }
+        }
+    }
+    for (int k = 0; k < COLOURS * 27; k++) by_weight[k] += total(sums[k]);
+    for (int o = 0; o < COLOURS; o++) by_bias[o] += total(sums_bias[o]);
+}
+
+/* ---- upsampling by two with a separable kernel, borders replicated ---------------------------- */
+
+INLINE int within(int i, int n) { return i < 0 ? 0 : i >= n ? n - 1 : i; }
+
+/* A row of w pixels twice as wide; `line` holds w + 4 floats. */
+static void double_row(const float *from, int w, const float *t, float *to, float *line) {
+    line[0] = line[1] = from[0];
+    memcpy(line + 2, from, (size_t)w * 4);
+    line[w + 2] = line[w + 3] = from[w - 1];
+    for (int j = 0; j < w; j++) {
+        const float *x = line + j;
+        to[2 * j] = t[0] * x[0] + t[1] * x[1] + t[2] * x[2] + t[3] * x[3];
+        to[2 * j + 1] = t[3] * x[1] + t[2] * x[2] + t[1] * x[3] + t[0] * x[4];
+    }
+}
+
+/* One channel (h, w) doubled, of which `out` (high, wide) starts at `corner`. `wide_rows` holds
+   h x 2 w floats, `line` w + 4. */
+EXPORT void upsample(int32_t h, int32_t w, const float *x, const float *taps, int32_t top,
+                     int32_t left, int32_t high, int32_t wide, float *out, float *wide_rows,
+                     float *line) {
+    for (int i = 0; i < h; i++) double_row(x + (size_t)i * w, w, taps, wide_rows + (size_t)i * 2 * w, line);
+    for (int y = 0; y < high; y++) {
+        int i = (y + top) / 2, odd = (y + top) % 2;
+        const float *r[4];
+        for (int k = 0; k < 4; k++)
+            r[k] = wide_rows + (size_t)within(odd ? i + 2 - k : i - 2 + k, h) * 2 * w + left;
+        float *to = out + (size_t)y * wide;
+        for (int c = 0; c < wide; c++)
+            to[c] = taps[0] * r[0][c] + taps[1] * r[1][c] + taps[2] * r[2][c] + taps[3] * r[3][c];
+    }
+}
+
+static float dot(const float *a, const float *b, int n) {
+    vec sum = splat(0.f);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) sum += load(a + i) * load(b + i);
+    float s = total(sum);
+    for (; i < n; i++) s += a[i] * b[i];
+    return s;
+}
+
+/* The gradient of `upsample`: by_out (high, wide) -> by_x (h, w); by_taps (4) adds up. `work` holds
+   2 h 2 w + 4 w + 16 floats. */
+EXPORT void upsample_back(int32_t h, int32_t w, const float *x, const float *taps, int32_t top,
+                          int32_t left, int32_t high, int32_t wide, const float *by_out,
+                          float *by_x, float *by_taps, float *work) {
+    size_t pitch = 2 * (size_t)w;
+    float *rows = work, *by_rows = rows + h * pitch, *line = by_rows + h * pitch;
+    float *by_line = line + w + 4, *even = by_line + w + 4, *odd_part = even + w;
+    memset(by_rows, 0, h * pitch * 4);
+    for (int i = 0; i < h; i++) double_row(x + (size_t)i * w, w, taps, rows + i * pitch, line);
+    double sums[4] = {0, 0, 0, 0};
+    for (int y = 0; y < high; y++) {
+        int i = (y + top) / 2, odd = (y + top) % 2;
+        const float *g = by_out + (size_t)y * wide;
+        for (int k = 0; k < 4; k++) {
+            size_t at = within(odd ? i + 2 - k : i - 2 + k, h) * pitch + left;
+            sums[k] += dot(g, rows + at, wide);
+            float *to = by_rows + at, tap = taps[k];
+            for (int c = 0; c < wide; c++) to[c] += tap * g[c];
+        }
+    }
+    for (int i = 0; i < h; i++) {
+        const float *from = x + (size_t)i * w, *g = by_rows + i * pitch;
+        line[0] = line[1] = from[0];
+        memcpy(line + 2, from, (size_t)w * 4);
+        line[w + 2] = line[w + 3] = from[w - 1];
+        for (int j = 0; j < w; j++) even[j] = g[2 * j], odd_part[j] = g[2 * j + 1];
+        memset(by_line, 0, (size_t)(w + 4) * 4);
+        for (int k = 0; k < 4; k++) {
+            float tap = taps[k];
+            sums[k] += dot(even, line + k, w) + dot(odd_part, line + 4 - k, w);
+            for (int j = 0; j < w; j++) by_line[j + k] += tap * even[j];
+            for (int j = 0; j < w; j++) by_line[j + 4 - k] += tap * odd_part[j];
+        }
+        by_line[2] += by_line[0] + by_line[1];
+        by_line[w + 1] += by_line[w + 2] + by_line[w + 3];
+        memcpy(by_x + (size_t)i * w, by_line + 2, (size_t)w * 4);
+    }
+    for (int k = 0; k < 4; k++) by_taps[k] += (float)sums[k];
+}
+
+/* ---- latents: rounding to learn through, and their step --------------------------------------- */
+
+/* A smooth staircase (kernels.soft_round) of v, and its slope. */
+INLINE vec staircase(vec v, float inverse, float half, vec *slope) {
+    vec centre = floor_of(v) + 0.5f;
+    vec e = expm1_of((v - centre) * (2.f * inverse)); /* tanh z = e / (e + 2) */
+    vec tanh = e / (e + 2.f);
+    *slope = (1.f - tanh * tanh) * (half * inverse);
+    return centre + half * tanh;
+}
+
+/* y -> soft = s(s(y) + deviation noise), and d soft / d y into `noise`; n a multiple of nothing. */
+EXPORT void soften(int64_t n, const float *y, float temperature, float deviation, float *noise,
+                   float *soft) {
+    float inverse = 1.f / temperature, half = 0.5f / tanhf(0.5f / temperature);
+    for (int64_t p = 0; p < n; p += LANES) {
+        float part[2][LANES] = {{0}};
+        int count = n - p < LANES ? (int)(n - p) : LANES;
+        memcpy(part[0], y + p, (size_t)count * 4);
+        memcpy(part[1], noise + p, (size_t)count * 4);
+        vec first, second;
+        vec v = staircase(load(part[0]), inverse, half, &first);
+        v = staircase(v + load(part[1]) * deviation, inverse, half, &second);
+        store(part[0], v);
+        store(part[1], first * second);
+        memcpy(soft + p, part[0], (size_t)count * 4);
+        memcpy(noise + p, part[1], (size_t)count * 4);
+    }
+}

@@ -1,0 +1,130 @@
+"""The compiled kernels, every level of them that this machine runs, against torch in float64."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from inrcodec.codec import native
+from inrcodec.codec.models import compiled, kernels
+from inrcodec.codec.models.context import MARGIN, context_bits
+from inrcodec.codec.models.coolchic import NEIGHBOURS
+from inrcodec.codec.models.upsampling import upsample_below
+
+LEVELS = [level for level in native.LEVELS if native.load(level)]
+SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 51), (130, 150)]
+
+pytestmark = pytest.mark.skipif(not LEVELS, reason="installed without compiled kernels")
+
+
+@pytest.fixture(autouse=True, params=[(level, n) for level in LEVELS for n in (1, 2)])
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    level, count = request.param
+    monkeypatch.setattr(native, "library", lambda: native.load(level))
+    monkeypatch.setattr(compiled, "SMALLEST_BAND", 500)
+    monkeypatch.setattr(compiled.THREADS, "count", count)
+    torch.manual_seed(0)
+
+
+def random(*shape: int, scale: float = 1.0) -> Tensor:
+    return torch.randn(*shape) * scale
+
+
+def network(widths: Sequence[int], linear: bool) -> list[Tensor]:
+    result = []
+    for inputs, outputs in pairwise(widths):
+        result += [random(outputs, inputs, scale=0.5 * inputs**-0.5), random(outputs)]
+    return [*result, random(widths[-1], widths[0], scale=0.1)] if linear else result
+
+
+def agree(function: Callable[..., Tensor], arguments: Sequence[Tensor | None]) -> None:
+    """Values and all gradients in float32, where the kernels serve, and in float64, where not."""
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        inputs = [None if a is None else a.to(dtype).requires_grad_() for a in arguments]
+        value = function(*inputs)
+        torch.manual_seed(1)
+        weights = torch.randn(value.shape).to(dtype)
+        leaves = [a for a in inputs if a is not None]
+        gradients = torch.autograd.grad((value * weights).sum(), leaves)
+        results.append([value, *gradients])
+    for fast, exact in zip(*results, strict=True):
+        error = (fast.double() - exact).norm() / exact.norm().clamp_min(1e-6)
+        assert error < 2e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("sides", ["none", "zero", "parents", "all"])
+@pytest.mark.parametrize("widths", [(24, 24), (8,), (6, 7, 5)])
+def test_context_bits(shape: tuple[int, int], sides: str, widths: tuple[int, ...]) -> None:
+    rows, columns = shape
+    offsets = NEIGHBOURS[16]
+    count = 0 if sides == "none" else 2
+    inputs = len(offsets) + (0 if sides == "none" else 6)
+    padded = random(rows + MARGIN, columns + 2 * MARGIN, scale=3)
+    coarser = random((rows + 1) // 2 + 2, (columns + 1) // 2 + 2)
+    beside = [random(rows, columns) if sides == "all" else None for _ in range(count)]
+    tensors = network((inputs, *widths, 2), linear=True)
+
+    def bits(padded: Tensor, coarser: Tensor | None, *rest: Tensor) -> Tensor:
+        return context_bits(padded, offsets, rest[count:], coarser, rest[:count])
+
+    agree(bits, [padded, coarser if sides in ("parents", "all") else None, *beside, *tensors])
+
+
+@pytest.mark.parametrize("widths", [(9, 32, 3), (7, 40, 3), (5, 12, 13, 3), (1, 1, 1), (64, 64, 3)])
+@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize("pixels", [1, 127, 128, 2000])
+def test_pixel_network(widths: tuple[int, ...], linear: bool, pixels: int) -> None:
+    def run(x: Tensor, *tensors: Tensor) -> Tensor:
+        return kernels.pixel_network(x, tensors)
+
+    agree(run, [random(widths[0], pixels), *network(widths, linear)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_residual_convolution(shape: tuple[int, int]) -> None:
+    agree(kernels.residual_convolution, [random(3, *shape), random(3, 3, 3, 3), random(3)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_upsample_below(shape: tuple[int, int], cut: int) -> None:
+    rows, columns = (max(1, 2 * side - cut) for side in shape)
+    corner = (min(cut, 2 * shape[0] - rows), min(cut, 2 * shape[1] - columns))
+
+    def run(finest: Tensor, coarser: Tensor, taps: Tensor) -> Tensor:
+        return upsample_below(finest, coarser, taps, corner)
+
+    agree(run, [random(rows, columns), random(3, *shape), random(4)])
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.1])
+@pytest.mark.parametrize("count", [1, 15, 5000])
+def test_noisy_soft_round(temperature: float, count: int) -> None:
+    noise = random(count)
+
+    def run(x: Tensor) -> Tensor:
+        return kernels.noisy_soft_round(x, temperature, 0.15, noise.to(x.dtype).clone())
+
+    agree(run, [random(count, scale=20) // 0.07 * 0.07 + 0.01])
+
+
+def test_a_wide_and_a_far_distribution_keep_their_precision() -> None:
+    def bits(padded: Tensor, *tensors: Tensor) -> Tensor:
+        return context_bits(padded, NEIGHBOURS[8], tensors)
+
+    for value, log_scale in [(0.0, 11.8), (3000.0, 11.8), (0.4, -4.0), (9.0, -3.0), (2.0, 15.0)]:
+        tensors = [torch.zeros(4, 8), torch.ones(4), torch.zeros(2, 4)]
+        padded = torch.zeros(1 + MARGIN, 1 + 2 * MARGIN)
+        padded[MARGIN, MARGIN] = value
+        agree(bits, [padded, *tensors, torch.tensor([0.0, log_scale])])
+
+
+def test_networks_beyond_the_limits_are_left_to_torch() -> None:
+    assert compiled.takes_network(network((9, 32, 3), True))
+    assert not compiled.takes_network(network((9, 65, 3), True))
+    assert not compiled.takes_network(network((9, 8, 8, 8, 8, 8, 3), True))
+    assert not compiled.takes_network([t.double() for t in network((9, 32, 3), True)])
