@@ -98,6 +98,15 @@ class IntegerArm:
         """Number of inputs: the neighbours and the sides."""
         return len(self.neighbours) + self.sides
 
+    def biases_of(self, level: int) -> tuple[Integers, ...]:
+        """The biases for a grid of this level. Raises `LimitError` for one without a level bias."""
+        if self.level_bias is None:
+            return self.biases
+        if not 0 <= level < len(self.level_bias):
+            known = len(self.level_bias)
+            raise LimitError(f"the context network knows {known} levels, not {level}")
+        return (self.biases[0] + self.level_bias[level], *self.biases[1:])
+
     def distribution(self, inputs: NDArray[np.integer], level: int) -> tuple[Integers, Integers]:
         """Means in sixteenths and scale indices, both (n,), for input symbols of shape (n, K)."""
         evaluator = Evaluator(self, level, _CHUNK)
@@ -143,15 +152,12 @@ class Evaluator:
 
     Set the number of symbols with `resize`, write clamped symbols to `inputs`, shape (K, n), and
     call `run`. Fixed-point shifts are folded into the matrices as powers of two and rounding
-    constants into the biases, so a shift is a `floor`. Raises `LimitError` if the network has
-    level biases but none for this level.
+    constants into the biases, so a shift is a `floor`. Raises as `IntegerArm.biases_of`.
     """
 
     inputs: Floats
 
     def __init__(self, arm: IntegerArm, level: int, capacity: int) -> None:
-        if arm.level_bias is not None and not 0 <= level < len(arm.level_bias):
-            raise LimitError(f"the context network knows {len(arm.level_bias)} levels, not {level}")
         self._matrices = _hidden_matrices(arm, level)
         self._output = _output_matrix(arm)
         self._arm_inputs = arm.inputs
@@ -198,10 +204,9 @@ class Evaluator:
 def _hidden_matrices(arm: IntegerArm, level: int) -> list[Floats]:
     """Hidden layers as matrices on [inputs, 1]: floor(M v) is (accumulator + 128) >> 8."""
     matrices = []
-    for i, (weight, bias) in enumerate(zip(arm.weights[:-1], arm.biases[:-1], strict=True)):
+    biases = arm.biases_of(level)
+    for i, (weight, bias) in enumerate(zip(arm.weights[:-1], biases[:-1], strict=True)):
         total = bias.astype(np.float64)
-        if i == 0 and arm.level_bias is not None:
-            total += arm.level_bias[level]
         unit = 2.0**-WEIGHT_FRACTION
         if i == 0:
             unit *= 2**ACTIVATION_FRACTION

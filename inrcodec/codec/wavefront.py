@@ -2,7 +2,8 @@
 
 A symbol's distribution depends on its decoded neighbours. With t = column + k row, and k the
 smallest that puts every neighbour on an earlier wave, all symbols of one wave t are decoded
-together: one pass of the context network and one call of the range coder (constriction's). Waves
+together: one pass of the context network and one call of the range coder (constriction's). This is
+the readable form; where there are compiled kernels, native/waves.py does the same. Waves
 come in ascending t, the symbols of a wave in ascending row. docs/format.md states the order.
 """
 
@@ -28,6 +29,7 @@ from inrcodec.codec.laplace import (
     frequencies,
     weights,
 )
+from inrcodec.codec.native import waves
 from inrcodec.errors import FormatError, LimitError
 
 Symbols = NDArray[np.int32]
@@ -83,7 +85,10 @@ def decode_grid(
     if len(data) % 4:
         raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
     grid = Grid(shape, sides, arm)
-    if data:
+    if data and waves.serves(arm):
+        if not waves.decode(_words(data), grid, arm, level, prefix=False)[1]:
+            raise FormatError("a latent stream is not a valid range coder stream")
+    elif data:
         try:
             for _ in _decode_waves(_words(data), grid, arm, level):
                 pass
@@ -103,6 +108,9 @@ def decode_prefix(
     """
     words = _words(data[: len(data) // 4 * 4])
     grid = Grid(shape, sides, arm)
+    if waves.serves(arm):
+        decoded, _ = waves.decode(words, grid, arm, level, prefix=True)
+        return grid.symbols(), decoded
     reach = _Reach(len(words))
     decoded = 0
     try:
@@ -165,10 +173,10 @@ class Grid:
         offsets += [plane * (1 + i) for i in range(arm.sides)]
         self.offsets = np.array(offsets, np.intp)
         self.step = max(1, pitch - slope)
-        waves = np.arange(width + slope * (height - 1) if height else 0)
-        first = np.maximum(0, (waves - width + slope) // slope)
-        counts = np.minimum(height - 1, waves // slope) - first + 1
-        starts = (first + top) * pitch + left + waves - slope * first
+        times = np.arange(width + slope * (height - 1) if height else 0)
+        first = np.maximum(0, (times - width + slope) // slope)
+        counts = np.minimum(height - 1, times // slope) - first + 1
+        starts = (first + top) * pitch + left + times - slope * first
         self.starts, self.counts = starts[counts > 0], counts[counts > 0]
 
     def symbols(self) -> Symbols:
@@ -179,9 +187,10 @@ class Grid:
     def distributions(self, arm: IntegerArm, level: int) -> tuple[Symbols, Symbols, Symbols]:
         """Of every symbol in order of waves: itself, its rounded mean and its row of the tables."""
         total = int(self.counts.sum())
-        before = np.cumsum(self.counts) - self.counts
-        positions = np.repeat(self.starts - self.step * before, self.counts)
-        positions += self.step * np.arange(total)
+        if waves.serves(arm):
+            centre, rows = waves.distributions(self, arm, level)
+            return self.flat[self._positions()].astype(np.int32), centre, rows
+        positions = self._positions()
         centre, rows = np.empty((2, total), np.int32)
         for start in range(0, total, _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -191,6 +200,13 @@ class Grid:
             centre[part] = mean >> MEAN_FRACTION
             rows[part] = scale * FRACTIONS + (mean & FRACTIONS - 1)
         return self.flat[positions].astype(np.int32), centre, rows
+
+    def _positions(self) -> NDArray[np.intp]:
+        """Where every symbol lies, in order of waves."""
+        before = np.cumsum(self.counts) - self.counts
+        positions = np.repeat(self.starts - self.step * before, self.counts)
+        positions += self.step * np.arange(len(positions))
+        return positions
 
 
 def _entries(distance: Symbols, shift: Symbols) -> Symbols:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inrcodec.codec import native
 from inrcodec.codec.arm import IntegerArm, parent_maps
 from inrcodec.codec.laplace import SHIFTS, frequencies
 from inrcodec.codec.wavefront import cost_bits, decode_grid, decode_prefix, encode_grid
@@ -24,6 +25,13 @@ NEIGHBOURS = {
     ),
 }
 SHAPES = [(9, 7), (1, 5), (5, 1), (1, 1), (2, 16)]
+
+
+@pytest.fixture(autouse=True, params=["numpy", *filter(native.load, native.LEVELS)])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on the readable decoder and on every compiled one."""
+    level = request.param
+    monkeypatch.setattr(native, "library", lambda: native.load(level))
 
 
 def an_arm(name: str, sides: int = 4, bias: int = -200, seed: int = 0) -> IntegerArm:

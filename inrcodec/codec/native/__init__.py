@@ -25,6 +25,17 @@ _SIGNATURES = {
     "residual_convolution_back": (None, [c_int32] * 4 + [c_void_p] * 7),
     "upsample": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 3),
     "upsample_back": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 4),
+    "distributions": (
+        c_int32,
+        [c_void_p] * 4 + [c_int64] + [c_void_p] * 2 + [c_int64] + [c_void_p] * 2,
+    ),
+    "decode_waves": (
+        c_int64,
+        [c_void_p] * 4
+        + [c_int64]
+        + [c_void_p] * 2
+        + [c_int64, c_void_p, c_int64, c_void_p, c_int32],
+    ),
     "soften": (None, [c_int64, c_void_p, c_float, c_float, c_void_p, c_void_p]),
 }
 

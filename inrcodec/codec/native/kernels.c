@@ -707,3 +707,247 @@ EXPORT void soften(int64_t n, const float *y, float temperature, float deviation
         memcpy(noise + p, part[1], (size_t)count * 4);
     }
 }
+
+/* ---- exact integers: the context network of arm.py and the range decoder of wavefront.py ------- */
+
+#define MOST_INPUT 1023
+#define MOST_ACTIVATION 32767
+#define MOST_MEAN (32767 << 4)
+#define SCALES 128
+#define MOST_VECTORS (MOST_WIDTH / LANES)
+#define TABLE_BITS 24
+#define ENTRIES 65
+#define ESCAPE 64
+#define ESCAPE_BITS 16
+#define FIRST_ENTRY 32
+
+typedef struct {
+    int layers, inputs, widths[MOST_LAYERS], vectors[MOST_LAYERS], linear, known;
+    int32_t *w[MOST_LAYERS], *b[MOST_LAYERS]; /* hidden: by input, rounded up to vectors */
+    int32_t *out, *direct, out_bias[2];       /* rows of outputs, likewise */
+    int32_t mean, scale;                      /* where all inputs are 0 */
+    void *memory;
+} IntegerArm;
+
+INLINE int vectors_of(int n) { return (n + LANES - 1) / LANES; }
+
+/* `shape`: layers (the output's included), linear or not, inputs, widths. `parameters`: weight and
+   bias of every layer, the linear matrix. Returns 0, or 1 if there is no memory. */
+static int arm_open(IntegerArm *arm, const int32_t *shape, const int32_t *parameters) {
+    memset(arm, 0, sizeof *arm);
+    arm->layers = shape[0], arm->linear = shape[1], arm->inputs = shape[2];
+    size_t need = 64 * (2 * MOST_LAYERS + 4);
+    int in = arm->inputs;
+    for (int l = 0; l < arm->layers; l++) {
+        int out = arm->widths[l] = shape[3 + l];
+        arm->vectors[l] = vectors_of(out);
+        need += (size_t)(in + 1) * arm->vectors[l] * sizeof(ivec);
+        in = out;
+    }
+    need += (size_t)4 * (MOST_VECTORS + 1) * sizeof(ivec);
+    char *at = arm->memory = aligned_alloc(64, (need + 63) / 64 * 64);
+    if (!at) return 1;
+    memset(at, 0, need);
+    const int32_t *p = parameters;
+    in = arm->inputs;
+    arm->out = taken(&at, 2 * MOST_VECTORS * sizeof(ivec));
+    arm->direct = taken(&at, 2 * MOST_VECTORS * sizeof(ivec));
+    for (int l = 0; l < arm->layers; l++) {
+        int out = arm->widths[l], pitch = arm->vectors[l] * LANES;
+        if (l == arm->layers - 1) {
+            int32_t *to = l ? arm->out : arm->direct;
+            for (int o = 0; o < 2; o++)
+                for (int i = 0; i < in; i++) to[o * MOST_WIDTH + i] = p[o * in + i];
+            p += 2 * in;
+            arm->out_bias[0] = 32 * p[0], arm->out_bias[1] = 32 * p[1];
+            p += 2;
+            break;
+        }
+        arm->w[l] = taken(&at, (size_t)in * pitch * 4);
+        arm->b[l] = taken(&at, (size_t)pitch * 4);
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++) arm->w[l][i * pitch + o] = p[o * in + i];
+        p += in * out;
+        for (int o = 0; o < out; o++) arm->b[l][o] = 32 * p[o] + 128;
+        p += out;
+        in = out;
+    }
+    for (int k = 0; k < 2 * arm->inputs && arm->linear; k++)
+        arm->direct[k / arm->inputs * MOST_WIDTH + k % arm->inputs] += p[k];
+    return 0;
+}
+
+INLINE ivec iload(const int32_t *p) { ivec v; memcpy(&v, p, sizeof v); return v; }
+INLINE void istore(int32_t *p, ivec v) { memcpy(p, &v, sizeof v); }
+INLINE int32_t itotal(ivec v) { int32_t s = 0; for (int i = 0; i < LANES; i++) s += v[i]; return s; }
+
+INLINE void arm_layer(const int vectors, int inputs, const int32_t *w, const int32_t *b,
+                      const int32_t *x, int32_t *h) {
+    ivec sum[MOST_VECTORS];
+    for (int v = 0; v < vectors; v++) sum[v] = iload(b + v * LANES);
+    for (int i = 0; i < inputs; i++) {
+        if (!x[i]) continue;
+        for (int v = 0; v < vectors; v++) sum[v] += iload(w + (i * vectors + v) * LANES) * x[i];
+    }
+    for (int v = 0; v < vectors; v++) {
+        ivec s = sum[v] >> 8, most = (ivec){0} + MOST_ACTIVATION;
+        s &= s > 0;
+        ivec over = s > most;
+        istore(h + v * LANES, (s & ~over) | (most & over));
+    }
+}
+
+INLINE int32_t clamped(int32_t v, int32_t low, int32_t high) {
+    return v < low ? low : v > high ? high : v;
+}
+
+/* Mean in sixteenths and scale index of the symbol at `here`, whose inputs lie at `offsets`. */
+static void arm_run(IntegerArm *arm, const int16_t *here, const int64_t *offsets, int32_t *mean,
+                    int32_t *scale) {
+    int32_t x[MOST_WIDTH + LANES] = {0}, h[2][MOST_WIDTH + LANES], *source = x;
+    int any = 0;
+    for (int i = 0; i < arm->inputs; i++) {
+        int32_t v = here[offsets[i]];
+        any |= v;
+        x[i] = clamped(v, -MOST_INPUT, MOST_INPUT) * 32;
+    }
+    if (!any && arm->known) { /* most of a picture at low rates */
+        *mean = arm->mean, *scale = arm->scale;
+        return;
+    }
+    int inputs = arm->inputs;
+    for (int l = 0; l < arm->layers - 1; l++) {
+        int32_t *to = h[l % 2];
+        switch (arm->vectors[l]) {
+            case 1: arm_layer(1, inputs, arm->w[l], arm->b[l], source, to); break;
+            case 2: arm_layer(2, inputs, arm->w[l], arm->b[l], source, to); break;
+            case 3: arm_layer(3, inputs, arm->w[l], arm->b[l], source, to); break;
+            default: arm_layer(arm->vectors[l], inputs, arm->w[l], arm->b[l], source, to);
+        }
+        source = to;
+        inputs = arm->widths[l];
+    }
+    int32_t sums[2];
+    for (int o = 0; o < 2; o++) {
+        ivec sum = {0};
+        for (int v = 0; v < vectors_of(arm->inputs); v++)
+            sum += iload(arm->direct + o * MOST_WIDTH + v * LANES) * iload(x + v * LANES);
+        for (int v = 0; v < vectors_of(inputs) && arm->layers > 1; v++)
+            sum += iload(arm->out + o * MOST_WIDTH + v * LANES) * iload(source + v * LANES);
+        sums[o] = itotal(sum) + arm->out_bias[o];
+    }
+    *mean = clamped((sums[0] + 256) >> 9, -MOST_MEAN, MOST_MEAN);
+    *scale = clamped(((sums[1] + 512) >> 10) + 32, 0, SCALES - 1);
+    if (!any) arm->known = 1, arm->mean = *mean, arm->scale = *scale;
+}
+
+INLINE int low_bits(int scale) { return scale < 49 ? 0 : (scale - 41) >> 3; }
+
+/* Of every symbol in order of waves: its rounded mean, and its row of the tables. Returns 0, or 1
+   if there is no memory. */
+EXPORT int distributions(const int32_t *shape, const int32_t *parameters, const int16_t *flat,
+                         const int64_t *offsets, int64_t waves, const int64_t *starts,
+                         const int64_t *counts, int64_t step, int32_t *centres, int32_t *rows) {
+    IntegerArm arm;
+    if (arm_open(&arm, shape, parameters)) return 1;
+    for (int64_t wave = 0; wave < waves; wave++)
+        for (int64_t k = 0; k < counts[wave]; k++) {
+            int32_t mean, scale;
+            arm_run(&arm, flat + starts[wave] + k * step, offsets, &mean, &scale);
+            *centres++ = (mean + 8) >> 4;
+            *rows++ = scale * 16 + ((mean + 8) & 15);
+        }
+    free(arm.memory);
+    return 0;
+}
+
+typedef struct {
+    uint64_t lower, range, point;
+    const uint32_t *words;
+    int64_t count, taken;
+} RangeDecoder;
+
+INLINE uint32_t next_word(RangeDecoder *coder) {
+    uint32_t word = coder->taken < coder->count ? coder->words[coder->taken] : 0;
+    coder->taken++;
+    return word;
+}
+
+INLINE void range_advance(RangeDecoder *coder, uint64_t unit, uint64_t below, uint64_t share) {
+    coder->lower += unit * below;
+    coder->range = unit * share;
+    if (coder->range < (uint64_t)1 << 32) {
+        coder->lower <<= 32;
+        coder->range <<= 32;
+        coder->point = coder->point << 32 | next_word(coder);
+    }
+}
+
+/* Decode the waves of a grid into `flat`; `words` may be cut short if `prefix`. `cumulated` are the
+   tables, 66 boundaries a row. Returns how many symbols were decoded, or -1 - that many where the
+   stream is invalid, or INT64_MIN if there is no memory. With `prefix` a wave that a word beyond the
+   end could change, or that is invalid, ends the decoding and stays 0. */
+EXPORT int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int16_t *flat,
+                            const int64_t *offsets, int64_t waves, const int64_t *starts,
+                            const int64_t *counts, int64_t step, const uint32_t *words,
+                            int64_t word_count, const int32_t *cumulated, int32_t prefix) {
+    IntegerArm arm;
+    int64_t longest = 1, decoded = 0;
+    for (int64_t w = 0; w < waves; w++) longest = counts[w] > longest ? counts[w] : longest;
+    int32_t *centres = malloc((size_t)longest * 12), *entries = centres + longest;
+    int32_t *shifts = entries + longest;
+    if (!centres) return INT64_MIN;
+    if (arm_open(&arm, shape, parameters)) { free(centres); return INT64_MIN; }
+    RangeDecoder coder = {0, UINT64_MAX, 0, words, word_count, 0};
+    coder.point = (uint64_t)next_word(&coder) << 32;
+    coder.point |= next_word(&coder);
+    int valid = 1, covered = 1;
+    for (int64_t w = 0; w < waves; w++) {
+        int64_t n = counts[w];
+        int raw = 0, escapes = 0;
+        int16_t *first = flat + starts[w];
+        for (int64_t k = 0; k < n && valid; k++) {
+            int32_t mean, scale;
+            arm_run(&arm, first + k * step, offsets, &mean, &scale);
+            const int32_t *row = cumulated + (size_t)(scale * 16 + ((mean + 8) & 15)) * (ENTRIES + 1);
+            covered &= coder.taken <= coder.count;
+            uint64_t unit = coder.range >> TABLE_BITS;
+            uint64_t quantile = (coder.point - coder.lower) / unit;
+            if (quantile >> TABLE_BITS) { valid = 0; break; }
+            int32_t target = (int32_t)quantile;
+            int entry = FIRST_ENTRY;
+            while (row[entry] > target) entry--;
+            while (row[entry + 1] <= target) entry++;
+            range_advance(&coder, unit, (uint64_t)row[entry], (uint64_t)(row[entry + 1] - row[entry]));
+            centres[k] = (mean + 8) >> 4;
+            entries[k] = entry;
+            shifts[k] = low_bits(scale);
+            raw |= shifts[k], escapes |= entry == ESCAPE;
+        }
+        for (int pass = 0; pass < 2 && valid; pass++) { /* low bits, then escapes */
+            if (!(pass ? escapes : raw)) continue;
+            for (int64_t k = 0; k < n; k++) {
+                int escaped = entries[k] == ESCAPE, bits = pass ? ESCAPE_BITS : shifts[k];
+                if (escaped != pass || !bits) continue;
+                covered &= coder.taken <= coder.count;
+                uint64_t unit = coder.range >> TABLE_BITS;
+                uint64_t quantile = (coder.point - coder.lower) / unit;
+                if (quantile >> TABLE_BITS) { valid = 0; break; }
+                uint64_t value = quantile >> (TABLE_BITS - bits);
+                range_advance(&coder, unit, value << (TABLE_BITS - bits),
+                              (uint64_t)1 << (TABLE_BITS - bits));
+                if (pass) centres[k] = (int32_t)value - (1 << (ESCAPE_BITS - 1));
+                else centres[k] += (int32_t)value;
+            }
+        }
+        if (!valid || (prefix && !covered)) break;
+        for (int64_t k = 0; k < n; k++) {
+            int32_t coarse = entries[k] == ESCAPE ? 0 : (entries[k] - FIRST_ENTRY) * (1 << shifts[k]);
+            first[k * step] = (int16_t)(uint16_t)(uint32_t)(centres[k] + coarse);
+        }
+        decoded += n;
+    }
+    free(centres);
+    free(arm.memory);
+    return valid ? decoded : -1 - decoded;
+}
