@@ -17,11 +17,11 @@ import torch
 from skimage import data
 
 import inrcodec
-from inrcodec.codec.runtime import DEFAULT_THREADS
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "effort.jsonl"
 SLOPE = 1e-3
+THREADS = 2
 
 
 def main() -> None:
@@ -36,14 +36,14 @@ def main() -> None:
         if any(row["effort"] == effort for row in rows):
             continue
         start = time.perf_counter()
-        file = inrcodec.encode(picture, slope=SLOPE, effort=effort)
+        file = inrcodec.encode(picture, slope=SLOPE, effort=effort, threads=THREADS)
         row = {
             "effort": effort,
             "encode_s": time.perf_counter() - start,
             "psnr_db": psnr(picture, inrcodec.decode(file)),
             "bits_per_pixel": len(file) * 8 / (512 * 512),
             "slope": SLOPE,
-            "threads": DEFAULT_THREADS,
+            "threads": THREADS,
             "seed": 0,
             "inrcodec": inrcodec.__version__,
             "torch": torch.__version__,

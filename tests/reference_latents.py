@@ -60,7 +60,7 @@ class Model:
         self.width, self.height, self.family = header[1], header[2], header[5]
         self.slice_side = header.get(8)
         levels, neighbours, arm, synthesis = header[6]
-        self.levels, self.first_chroma = levels, min(2, levels - 1)
+        self.levels, self.first_chroma = levels, min(1, levels - 1)
         ours = self.family == 5
         chroma = list(range(self.first_chroma, levels)) if ours else []
         self.level_of = [*range(levels), *chroma, *chroma]

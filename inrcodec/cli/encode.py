@@ -59,7 +59,7 @@ def encode(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[
-        int | None, typer.Option(help="Threads (default: 1, safe on a busy machine).")
+        int | None, typer.Option(help="Threads (default: one a core, at most 4; torch alone: 1).")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.")] = "cpu",
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from inrcodec.codec import bitstream, latent_render
 from inrcodec.codec.bitstream import Container, Kind
@@ -15,16 +10,12 @@ from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.native.pixels import using
 from inrcodec.codec.quantize import Quantized
-from inrcodec.codec.runtime import kernel_threads, torch_device, torch_threads
-from inrcodec.codec.view import View, view_of
+from inrcodec.codec.threads import kernel_count
+from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning
-from inrcodec.pixels import Picture, Samples, from_unit
-
-TILE_PIXELS = 8192
-"""Pixels rendered at once: the activations of a tile stay in the cache."""
-
-MAX_OVERSAMPLING = 8
+from inrcodec.pixels import Picture
 
 
 def decode_picture(
@@ -43,7 +34,8 @@ def decode_picture(
     a coordinate network is a function, so any size is exact; latent grids have a picture of their
     own size, which is resampled. `crop` = (x, y, width, height) in pixels of that
     output renders only that region. `bit_depth` 8 or 16 overrides the file's.
-    `threads` as for encoding.
+    `threads` as for encoding. `device` is where coordinate networks are evaluated; latent grids are
+    decoded on the CPU, without torch.
 
     Raises `FormatError` for a damaged file, `TruncatedError` for a prefix without a picture and
     `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
@@ -57,16 +49,16 @@ def decode_picture(
         raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
     depth = bit_depth or header.bit_depth
     missing = ""
-    grids = isinstance(model, CoolChic)
-    with (kernel_threads if grids else torch_threads)(threads):
-        target = torch_device(device)
-        if isinstance(model, CoolChic):
+    if isinstance(model, CoolChic):
+        with using(kernel_count(threads)):
             latents = read_latents(container, model)
             missing = latents.missing
-            pixels = latent_render.render(latents.planes, header.channels, view, depth, target)
-        else:
-            quantized = read_network(container, model)
-            pixels = _render(model, quantized, view, depth, target)
+            pixels = latent_render.render(latents.planes, header.channels, view, depth)
+    else:
+        from inrcodec.codec import siren_render
+
+        quantized = read_network(container, model)
+        pixels = siren_render.render(model, quantized, view, depth, threads, device)
     _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
 
@@ -86,46 +78,3 @@ def _warn_of_losses(container: Container, missing: str) -> None:
     else:
         return
     warnings.warn(text, PartialFileWarning, 3)
-
-
-def _oversampling(native: int, wanted: int) -> int:
-    """Samples a pixel along one axis: more than one when shrinking, so that nothing aliases."""
-    return min(MAX_OVERSAMPLING, max(1, math.ceil(native / wanted)))
-
-
-def _centres(start: int, count: int, size: int, oversampling: int) -> NDArray[np.float64]:
-    """Coordinates of the sample points of pixels start .. start + count - 1 of an axis."""
-    points = np.arange(start * oversampling, (start + count) * oversampling)
-    return (2 * points + 1) / (size * oversampling) - 1
-
-
-@torch.no_grad()
-def _render(
-    model: Siren,
-    quantized: Quantized,
-    view: View,
-    bit_depth: int,
-    target: torch.device,
-) -> Samples:
-    """Evaluate the network over the view tile by tile and round."""
-    parameters = {n: torch.from_numpy(v).to(target) for n, v in quantized.values().items()}
-    x, y, wide, high = view.crop
-    native_width, native_height = view.native
-    down = _oversampling(native_height, view.height)
-    across = _oversampling(native_width, view.width)
-    columns = max(1, min(wide, TILE_PIXELS // (down * across)))
-    rows = max(1, TILE_PIXELS // (columns * down * across))
-    out = np.empty((high, wide, model.channels), np.uint8 if bit_depth == 8 else np.uint16)
-    for left in range(0, wide, columns):
-        n_columns = min(columns, wide - left)
-        xs = _centres(x + left, n_columns, view.width, across)
-        for top in range(0, high, rows):
-            n_rows = min(rows, high - top)
-            ys = _centres(y + top, n_rows, view.height, down)
-            tile = model.render(parameters, ys, xs)
-            if down * across > 1:
-                blocks = (n_rows, down, n_columns, across, model.channels)
-                tile = tile.clamp(-1, 1).view(blocks).mean((1, 3))
-            samples = from_unit(tile.cpu().numpy(), bit_depth)
-            out[top : top + n_rows, left : left + n_columns] = samples
-    return out

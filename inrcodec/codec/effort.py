@@ -8,7 +8,7 @@ from typing import NamedTuple
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.grids import MIDDLE_PIXELS
 
-EFFORT_STEPS = (0, 25, 50, 100, 180, 320, 640, 1280, 2560, 5000)
+EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 10000)
 """Of each effort, on a photograph of half a megapixel."""
 
 SMALL_PIXELS = 1 << 17

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import analysis, bitstream, latent_layout, meta
+from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
 from inrcodec.codec.effort import FULL_RATES, short_rates, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
@@ -66,8 +66,8 @@ FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
 LEAST_USED = 0.85
 """Share of a size asked for below which the user is warned."""
 
-SECONDS_PER_PIXEL = 8e-7
-"""Of a training step on one thread, roughly."""
+SECONDS_PER_PIXEL, SECONDS_PER_PIXEL_TORCH = 3e-7, 9e-7
+"""Of a training step, with and without the compiled kernels, roughly."""
 
 RESERVE_S, RESERVE_PER_PIXEL = 0.5, 6e-6
 """Of a time limit, kept for choosing network steps and writing: seconds, and seconds per pixel."""
@@ -237,7 +237,8 @@ class LatentEncoding:
             left = self._limit - (self._clock() - self._started)
             pixels = self.model.width * self.model.height * len(self._targets)
             seconds = max(0.05, left - RESERVE_S - RESERVE_PER_PIXEL * pixels)
-            steps = seconds / (SECONDS_PER_PIXEL * pixels)
+            per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
+            steps = seconds / (per_pixel * pixels)
         rates = FULL_RATES if start is None else short_rates(steps)
         return LatentFitting(
             target,
@@ -277,7 +278,8 @@ class LatentEncoding:
         bits, error = 0.0, 0.0
         for fit in self._fits:
             rounded = [torch.round(y) for y in fit.latents]
-            bits += float(grids.bits(self.model, fit.parameters, rounded, window)) / share
+            empty = grids.empty(rounded)
+            bits += float(grids.bits(self.model, fit.parameters, rounded, window, empty)) / share
             top, bottom, left, right = window
             made = grids.colours(self.model, fit.parameters, rounded, window).clamp_(0, 1)
             error = max(

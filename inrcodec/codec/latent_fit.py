@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec.effort import FULL_RATES, Rates
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import compiled, grids
 from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
 from inrcodec.codec.models.grids import Window
 from inrcodec.codec.models.kernels import noisy_soft_round
+from inrcodec.codec.native import pixels
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.errors import FitError
 
@@ -54,6 +55,13 @@ SQUARES = 0.99
 """Decay of the mean squares of RMSprop, which is Adam without the first moment. That would carry
 every latent past the bin it should stop in: with the usual 0.9, bits at equal quality are 5 % more
 at 320 steps and 8 % at 40 (three crops of Kodak)."""
+
+WORTH_NOTHING = 0.002
+"""Bits a pixel. Once the whole cost of a step is worth less, a fit goes on to its last share: more
+steps could gain no more than that."""
+
+FINE_CHROMA = 2
+"""Up to this level chroma grids without a symbol are left out of a fit."""
 
 REPORT_EVERY = 5
 
@@ -107,6 +115,9 @@ class LatentFitting:
         self.latents = [
             torch.as_tensor(y, dtype=torch.float32).to(self._device).clone() for y in latents
         ]
+        self._left_out = _left_out(model, self.latents) if start else frozenset()
+        for grid in self._left_out:
+            self.latents[grid].zero_()
         self._squares = [torch.zeros_like(y) for y in self.latents]
         self._optimizer = MuonAdam(self.parameters, *network_rates(model, rates.networks))
         self._rates = rates
@@ -115,12 +126,15 @@ class LatentFitting:
         self._random = np.random.default_rng(seed)
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
         self._visits = self._order()
+        self._ahead = 0.0
         self.step = 0
 
     def __iter__(self) -> Iterator[Step]:
         """Run to the end of the budget."""
         while (share := self.share()) < 1:
             mse, bits = self._train(share)
+            if mse + self.slope * bits < self.slope * WORTH_NOTHING:
+                self._ahead = max(0.0, 1 - HARD_SHARE - share)
             if self.step % REPORT_EVERY == 0 or self.step == self._steps:
                 yield Step(self.share(), self.step, mse, bits)
 
@@ -170,7 +184,7 @@ class LatentFitting:
         share = self.step / self._steps if self._steps else 1.0
         if self._seconds is not None:
             share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
-        return min(share, 1.0)
+        return min(share + self._ahead, 1.0)
 
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
         """The latents as integers; those within `offset` above a half go to the smaller one."""
@@ -209,13 +223,16 @@ class LatentFitting:
         areas = [grids.owned(self.model, window, grid) for grid in range(len(self.latents))]
         own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
         hard = share >= 1 - HARD_SHARE
-        if hard:
-            rounded = [torch.round(y) for y in own]
-        else:
-            rounded = [softly_rounded(y.requires_grad_(), share, self._noise) for y in own]
+        rounded = [
+            torch.round(y)
+            if hard or grid in self._left_out
+            else softly_rounded(y.requires_grad_(), share, self._noise)
+            for grid, y in enumerate(own)
+        ]
         picture = grids.colours(model, self.parameters, rounded, grids.whole(model))
         error = (picture - self.target[:, top:bottom, left:right]).square().mean()
-        bits = grids.bits(model, self.parameters, rounded, grids.whole(model))
+        whole = grids.whole(model)
+        bits = grids.bits(model, self.parameters, rounded, whole, self._left_out)
         bits = bits / rate_pixels(model)
         # over sqrt(slope): mean squares of gradients then outlive a change of slope
         torch.autograd.backward((error + self.slope * bits) / math.sqrt(self.slope))
@@ -252,20 +269,39 @@ class LatentFitting:
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
         correction = math.sqrt(1 - SQUARES ** (self.step + 1))
-        damping = self._rates.damping
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True
         ):
-            if leaf.grad is None:
-                continue
-            top, bottom, left, right = area
-            square = squares[top:bottom, left:right]
-            square.mul_(SQUARES).addcmul_(leaf.grad, leaf.grad, value=1 - SQUARES)
-            root = square.sqrt()
-            if damping:
-                root.add_(root.mean(), alpha=damping).div_(1 + damping)
-            root.add_(1e-15)
-            latents[top:bottom, left:right].addcdiv_(leaf.grad, root, value=-rate * correction)
+            if leaf.grad is not None:
+                top, bottom, left, right = area
+                here = slice(top, bottom), slice(left, right)
+                given = leaf.grad, squares[here], latents[here]
+                rms_step(*given, rate=rate * correction, damping=self._rates.damping)
+
+
+def rms_step(
+    gradient: Tensor, squares: Tensor, latents: Tensor, *, rate: float, damping: float
+) -> None:
+    """One step of RMSprop in place, on areas of the mean squares and the latents; `damping` as in
+    `effort.Rates`."""
+    if compiled.serves(gradient, squares, latents):
+        given = compiled.array(gradient), squares.numpy(), latents.numpy()
+        pixels.rms_step(*given, decay=SQUARES, rate=rate, damping=damping)
+        return
+    squares.mul_(SQUARES).addcmul_(gradient, gradient, value=1 - SQUARES)
+    root = squares.sqrt()
+    root.add_(root.mean(), alpha=damping).div_(1 + damping).add_(1e-15)
+    latents.addcdiv_(gradient, root, value=-rate)
+
+
+def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
+    """Fine chroma grids in which a trained start has no symbol: at low rates they stay empty, and
+    the fit is a fifth faster, and better, without their noise."""
+    return frozenset(
+        grid
+        for grid in range(model.levels, len(latents))
+        if model.grid_levels[grid] <= FINE_CHROMA and not bool(torch.round(latents[grid]).any())
+    )
 
 
 def softly_rounded(
@@ -273,8 +309,7 @@ def softly_rounded(
 ) -> Tensor:
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
     temperature = TEMPERATURES[0] + (TEMPERATURES[1] - TEMPERATURES[0]) * share
-    drawn = torch.empty_like(latent).normal_(generator=generator)
-    return noisy_soft_round(latent, temperature, noise, drawn)
+    return noisy_soft_round(latent, temperature, noise, generator)
 
 
 def rate_pixels(model: CoolChic) -> int:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from inrcodec.codec.latent_colours import Window, colours
 from inrcodec.codec.latents import LatentPlane
-from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.grids import Window
 from inrcodec.codec.resampling import Resampling, resampling
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
@@ -20,34 +17,31 @@ WINDOW = 512
 """Most rows and columns rendered at once, at the picture's own size and at that of the output."""
 
 
+Tile = NDArray[np.float32]
+
+
 class Plane:
-    """One plane ready to render: its tensors on the device that computes."""
+    """One plane ready to render."""
 
-    def __init__(self, plane: LatentPlane, device: torch.device) -> None:
-        self.model: CoolChic = plane.model
-        self._parameters = {
-            name: torch.from_numpy(value).to(device) for name, value in plane.parameters().items()
-        }
-        self._grids = [torch.from_numpy(grid).to(device) for grid in plane.grids]
+    def __init__(self, plane: LatentPlane) -> None:
+        self._plane, self._parameters = plane, plane.parameters()
 
-    def colours(self, window: Window) -> Tensor:
+    def colours(self, window: Window) -> Tile:
         """(3, rows, columns) of a window of the picture at its own size, unclipped."""
-        return grids.colours(self.model, self._parameters, self._grids, window)
+        return colours(self._plane.model, self._parameters, self._plane.grids, window)
 
 
-@torch.no_grad()
 def render(
     planes: Sequence[LatentPlane],
     channels: int,
     view: View,
     bit_depth: int,
-    device: torch.device,
 ) -> Samples:
     """The view as samples (rows, columns, channels).
 
     `planes` are colour and, if there is one, alpha; a picture whose alpha is missing is opaque.
     """
-    ready = [Plane(plane, device) for plane in planes]
+    ready = [Plane(plane) for plane in planes]
     x, y, wide, high = view.crop
     out = np.empty((high, wide, channels), np.uint8 if bit_depth == 8 else np.uint16)
     native_width, native_height = view.native
@@ -55,8 +49,8 @@ def render(
         down = resampling(native_height, view.height, y + top, n_rows)
         for left, n_columns in _spans(wide, native_width, view.width):
             across = resampling(native_width, view.width, x + left, n_columns)
-            tile = _tile(ready, channels, down, across, (n_rows, n_columns)).permute(1, 2, 0)
-            samples = from_unit(2 * tile.numpy() - 1, bit_depth)
+            tile = _tile(ready, channels, down, across, (n_rows, n_columns)).transpose(1, 2, 0)
+            samples = from_unit(2 * tile - 1, bit_depth)
             out[top : top + n_rows, left : left + n_columns] = samples
     return out
 
@@ -74,9 +68,9 @@ def _tile(
     down: Resampling,
     across: Resampling,
     shape: tuple[int, int],
-) -> Tensor:
+) -> Tile:
     """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the picture."""
-    total = torch.zeros((channels, *shape))
+    total = np.zeros((channels, *shape), np.float32)
     for top in range(down.first, down.first + down.span, WINDOW):
         bottom = min(down.first + down.span, top + WINDOW)
         for left in range(across.first, across.first + across.span, WINDOW):
@@ -84,18 +78,19 @@ def _tile(
             tile = _samples(planes, channels, (top, bottom, left, right))
             rows, columns = down.part(top, bottom), across.part(left, right)
             if rows is not None:
-                tile = torch.einsum("rh,chw->crw", torch.from_numpy(rows).to(tile), tile)
+                tile = rows @ tile
             if columns is not None:
-                tile = tile @ torch.from_numpy(columns).to(tile).T
-            total += tile.cpu()
+                tile = tile @ columns.T
+            total += tile
     return total
 
 
-def _samples(planes: Sequence[Plane], channels: int, window: Window) -> Tensor:
+def _samples(planes: Sequence[Plane], channels: int, window: Window) -> Tile:
     """(channels, rows, columns) in [0, 1] of a window of the picture at its own size."""
-    colours = planes[0].colours(window)
-    parts = [colours.mean(0, keepdim=True) if channels < 3 else colours]
+    first = planes[0].colours(window)
+    parts = [first.mean(0, keepdims=True) if channels < 3 else first]
     if channels % 2 == 0:
-        alpha = planes[1].colours(window) if len(planes) > 1 else torch.ones_like(colours)
-        parts.append(alpha.mean(0, keepdim=True))
-    return torch.cat(parts).nan_to_num(0.0).clamp(0, 1)
+        alpha = planes[1].colours(window) if len(planes) > 1 else np.ones_like(first)
+        parts.append(alpha.mean(0, keepdims=True))
+    samples: Tile = np.nan_to_num(np.concatenate(parts), nan=0.0)
+    return samples.clip(0, 1)

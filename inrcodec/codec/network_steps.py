@@ -52,7 +52,7 @@ class NetworkSearch:
         slope: float,
     ) -> None:
         self.model, self.start, self.slope = model, start, slope
-        self._latents = latents
+        self._latents, self._empty = latents, grids.empty(latents)
         self._window = top, bottom, left, right = grids.middle(model)
         self._target = target[:, top:bottom, left:right]
         self._share = (bottom - top) * (right - left) / (model.width * model.height)
@@ -107,7 +107,8 @@ class NetworkSearch:
         tensors = {name: self._target.new_tensor(value) for name, value in trial.items()}
         with torch.no_grad():
             if group.startswith("arm"):
-                rate += float(grids.bits(self.model, tensors, self._latents, self._window))
+                bits = grids.bits(self.model, tensors, self._latents, self._window, self._empty)
+                rate += float(bits)
                 return self.slope * rate / self._pixels
             made = grids.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
             error = float((made - self._target).square().mean())

@@ -42,7 +42,8 @@ def opening_slope(
             networks = {name: part.new_tensor(value) for name, value in values.items()}
             latents = analysis.initial_latents(part_model, part, meta.start_slope(index))
             rounded = [torch.round(y) for y in latents]
-            bits += float(grids.bits(part_model, networks, rounded, whole)) * GAIN / share
+            empty = grids.empty(rounded)
+            bits += float(grids.bits(part_model, networks, rounded, whole, empty)) * GAIN / share
             made = grids.colours(part_model, networks, rounded, whole)
             error = max(error, float((made - part).square().mean()))
         slope = corrected(slope, goal.miss(bits / 8 + overhead_bytes, error), goal.exponent)

@@ -41,7 +41,8 @@ class EncodeOptions:
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
     - `seed`: any non-negative integer; the same seed and steps give the same file on one machine
-    - `threads`: torch threads (default 1; 2 gain a third on an idle machine, lose on a busy one)
+    - `threads`: how many compute; by default one a core, at most 4, for the coolchic models with
+      compiled kernels, else 1
     - `device`: a torch device name
     - `metadata`: keep ICC, EXIF and XMP (a target size counts them)
     """

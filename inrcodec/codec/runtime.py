@@ -8,19 +8,16 @@ from contextlib import contextmanager
 import torch
 
 from inrcodec.codec import native
-from inrcodec.codec.models import compiled
+from inrcodec.codec.native.pixels import using
+from inrcodec.codec.threads import kernel_count, torch_count
 from inrcodec.errors import OptionError
-
-DEFAULT_THREADS = 1
-"""Measured on two cores: a step of 64 neurons takes 10 ms with one thread and 7 with two; but with
-another program busy 15 with one and up to 600 with two, which then spin waiting for each other."""
 
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Run with `count` torch threads (None: `DEFAULT_THREADS`), then restore the number."""
+    """Run with `count` torch threads (None: the default), then restore the number."""
     before = torch.get_num_threads()
-    torch.set_num_threads(_checked(count))
+    torch.set_num_threads(torch_count(count))
     try:
         yield
     finally:
@@ -31,19 +28,8 @@ def torch_threads(count: int | None) -> Iterator[None]:
 def kernel_threads(count: int | None) -> Iterator[None]:
     """The same for latent grids: threads of the compiled kernels where there are any, beside one
     torch thread."""
-    count, before = _checked(count), compiled.THREADS.count
-    compiled.THREADS.count = count
-    try:
-        with torch_threads(1 if native.library() else count):
-            yield
-    finally:
-        compiled.THREADS.count = before
-
-
-def _checked(count: int | None) -> int:
-    if count is not None and (type(count) is not int or not 1 <= count <= 1024):
-        raise OptionError(f"threads must be a whole number in [1, 1024], got {count!r}")
-    return count or DEFAULT_THREADS
+    with using(kernel_count(count)), torch_threads(1 if native.library() else count):
+        yield
 
 
 def torch_device(name: str) -> torch.device:

@@ -15,6 +15,7 @@ from inrcodec.cli.encode import parse_size
 from inrcodec.errors import OptionError
 from inrcodec.image_input import read_image
 from inrcodec.pixels import psnr
+from tests.conftest import VECTORS
 
 
 @pytest.fixture
@@ -206,6 +207,17 @@ def test_help_and_info_start_fast_and_without_torch(coded: Path, arguments: list
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         fastest = min(fastest, time.perf_counter() - start)
     assert fastest < 0.5  # 0.3 s on an idle machine; tests share theirs
+
+
+def test_latent_grids_decode_without_torch(tmp_path: Path) -> None:
+    arguments = ["decode", str(VECTORS / "valid" / "coolchic.inr"), "-o", str(tmp_path / "a.png")]
+    code = (
+        "import sys\nfrom inrcodec.cli.main import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit as stop:\n"
+        "    sys.exit(1 if stop.code or 'torch' in sys.modules else 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (tmp_path / "a.png").exists()
 
 
 def test_outputs_keep_their_mode_and_links_and_pipes_stay_what_they_are(tmp_path: Path) -> None:

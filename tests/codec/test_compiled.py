@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from inrcodec.codec import native
+from inrcodec.codec.latent_fit import rms_step
 from inrcodec.codec.models import compiled, kernels
 from inrcodec.codec.models.context import MARGIN, context_bits
 from inrcodec.codec.models.coolchic import NEIGHBOURS
 from inrcodec.codec.models.upsampling import upsample_below
+from inrcodec.codec.native import pixels
 
 LEVELS = [level for level in native.LEVELS if native.load(level)]
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 51), (130, 150)]
@@ -23,8 +26,8 @@ pytestmark = pytest.mark.skipif(not LEVELS, reason="installed without compiled k
 def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     level, count = request.param
     monkeypatch.setattr(native, "library", lambda: native.load(level))
-    monkeypatch.setattr(compiled, "SMALLEST_BAND", 500)
-    monkeypatch.setattr(compiled.THREADS, "count", count)
+    monkeypatch.setattr(pixels, "SMALLEST_BAND", 500)
+    monkeypatch.setattr(pixels.THREADS, "count", count)
     torch.manual_seed(0)
 
 
@@ -76,12 +79,12 @@ def test_context_bits(shape: tuple[int, int], sides: str, widths: tuple[int, ...
 
 @pytest.mark.parametrize("widths", [(9, 32, 3), (7, 40, 3), (5, 12, 13, 3), (1, 1, 1), (64, 64, 3)])
 @pytest.mark.parametrize("linear", [True, False])
-@pytest.mark.parametrize("pixels", [1, 127, 128, 2000])
-def test_pixel_network(widths: tuple[int, ...], linear: bool, pixels: int) -> None:
+@pytest.mark.parametrize("count", [1, 127, 128, 2000])
+def test_pixel_network(widths: tuple[int, ...], linear: bool, count: int) -> None:
     def run(x: Tensor, *tensors: Tensor) -> Tensor:
         return kernels.pixel_network(x, tensors)
 
-    agree(run, [random(widths[0], pixels), *network(widths, linear)])
+    agree(run, [random(widths[0], count), *network(widths, linear)])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -101,15 +104,50 @@ def test_upsample_below(shape: tuple[int, int], cut: int) -> None:
     agree(run, [random(rows, columns), random(3, *shape), random(4)])
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_upsample_shared(shape: tuple[int, int]) -> None:
+    agree(kernels.upsample_shared, [random(3, *shape), random(8, 8)])
+
+
 @pytest.mark.parametrize("temperature", [0.3, 0.1])
 @pytest.mark.parametrize("count", [1, 15, 5000])
-def test_noisy_soft_round(temperature: float, count: int) -> None:
-    noise = random(count)
-
+def test_soft_rounding(temperature: float, count: int) -> None:
     def run(x: Tensor) -> Tensor:
-        return kernels.noisy_soft_round(x, temperature, 0.15, noise.to(x.dtype).clone())
+        return kernels.noisy_soft_round(x, temperature, 0.0, torch.Generator())
 
     agree(run, [random(count, scale=20) // 0.07 * 0.07 + 0.01])
+
+
+def test_noise_is_white_and_nearly_normal_whatever_the_threads() -> None:
+    def noise(seed: int) -> np.ndarray:
+        return pixels.soften(np.zeros(200_000, np.float32), 1e4, 1.0, seed)[0]
+
+    one, other = noise(1), noise(2)
+    for values in (one, other):
+        assert abs(values.mean()) < 0.01
+        assert abs(values.std() - 1) < 0.01
+        assert abs((values**4).mean() - 2.7) < 0.05  # 3 - 6/5 / 4; normal is 3
+        assert abs((values[1:] * values[:-1]).mean()) < 0.01
+        assert abs((values[768:] * values[:-768]).mean()) < 0.01
+    assert abs((one * other).mean()) < 0.01
+    pixels.THREADS.count = 3
+    assert (noise(1) == one).all()
+
+
+@pytest.mark.parametrize("damping", [0.0, 2.0])
+@pytest.mark.parametrize("area", [(slice(0, 40), slice(0, 51)), (slice(3, 9), slice(2, 50))])
+def test_rms_step(damping: float, area: tuple[slice, slice]) -> None:
+    results = []
+    squares, latents = random(40, 51).square(), random(40, 51)
+    gradient = random(*latents[area].shape)
+    for dtype in (torch.float32, torch.float64):
+        state = [squares.to(dtype), latents.to(dtype)]
+        state = [t.clone() for t in state]
+        parts = [t[area] for t in state]
+        rms_step(gradient.to(dtype), *parts, rate=0.1, damping=damping)
+        results.append(state)
+    for fast, exact in zip(*results, strict=True):
+        assert (fast.double() - exact).abs().max() < 1e-5
 
 
 def test_a_wide_and_a_far_distribution_keep_their_precision() -> None:

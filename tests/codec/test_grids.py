@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inrcodec.codec import arm
+from inrcodec.codec import arm, latent_colours, native
 from inrcodec.codec.models import grids, network
 from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
 from inrcodec.codec.wavefront import cost_bits
@@ -57,6 +57,24 @@ def test_windows_agree_with_the_whole_picture(builder, size) -> None:  # type: i
         results.append([rate, picture, *(0 if g is None else g for g in gradients)])
     for whole, tiled in zip(*results, strict=True):
         torch.testing.assert_close(whole, tiled, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize("size", [(1, 1), (130, 67), (63, 193)])
+@pytest.mark.parametrize("level", [None, *filter(native.load, native.LEVELS)])
+def test_a_decoder_without_torch_makes_the_same_colours(builder, size, level, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    model = builder(*size)
+    parameters, latents = random_state(model, integers=True)
+    wanted = grids.colours(model, parameters, latents, grids.whole(model)).detach()
+    monkeypatch.setattr(native, "library", lambda: native.load(level) if level else None)
+    arrays = {name: value.detach().float().numpy() for name, value in parameters.items()}
+    symbols = [y.detach().numpy().astype(np.int32) for y in latents]
+    scale = float(wanted.abs().max())
+    for window in (grids.whole(model), *grids.windows(model, 64)):
+        top, bottom, left, right = window
+        made = latent_colours.colours(model, arrays, symbols, window)
+        assert made.dtype == np.float32
+        assert np.abs(made - wanted[:, top:bottom, left:right].numpy()).max() < 1e-4 * scale
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 6), (37, 21), (64, 128)])

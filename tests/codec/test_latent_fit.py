@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec import entropy, latent_fit, meta
+from inrcodec.codec import analysis, entropy, latent_fit, meta
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
 from inrcodec.codec.latents import LatentPlane, group_values
 from inrcodec.codec.models import grids
@@ -232,3 +232,31 @@ def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
     chosen = NetworkSearch(model, start, latents, torch.rand(3, 48, 64), 1e-3).run(wild)
     plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
     assert plane.arm().weights[0].any()
+
+
+def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
+    gray = torch.linspace(0, 1, 64 * 48).view(1, 48, 64).expand(3, -1, -1).contiguous()
+    model = coolchic(64, 48)
+    slope, start = meta.start_slope(0), meta.start_parameters(meta.identity("high"), 0, model)
+    latents = analysis.initial_latents(model, gray, slope)
+    fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, start=start)
+    list(fit)
+    fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
+    assert len(fine) == 2
+    for grid in fine:
+        assert not fit.latents[grid].any()
+    assert any(bool(y.any()) for y in fit.latents)
+
+
+def test_a_picture_without_content_ends_its_fit_early() -> None:
+    model = coolchic(64, 64)
+    slope = meta.start_slope(20)
+    start = meta.start_parameters(meta.identity("high"), 20, model)
+    for value, most in ((0.5, 200), (None, 1000)):
+        torch.manual_seed(0)
+        target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
+        latents = analysis.initial_latents(model, target, slope)
+        fit = LatentFitting(target, model, start, latents, slope=slope, steps=1000, start=start)
+        list(fit)
+        assert fit.step <= most
+        assert value is not None or fit.step == most

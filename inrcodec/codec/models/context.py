@@ -18,6 +18,7 @@ from torch import Tensor
 from inrcodec.codec.arm import PARENTS
 from inrcodec.codec.models import compiled
 from inrcodec.codec.models.network import TiledNetwork, tile_size
+from inrcodec.codec.native import pixels
 
 MARGIN = 3
 """Rows above and columns on each side that a context reaches."""
@@ -69,10 +70,12 @@ class ContextBits(torch.autograd.Function):
         """The first `count` of the rest are companions, then come the tensors of the network."""
         companions, tensors = rest[:count], rest[count:]
         needed = differentiable and any(ctx.needs_input_grad)
-        if compiled.takes_network(tensors) and compiled.serves(padded):
-            value, ctx.results = compiled.context_bits(
-                padded, offsets, tensors, coarser, companions, needed
+        if compiled.takes_network(tensors, padded):
+            coarse, *others = compiled.arrays([coarser, *companions])
+            value, gradients = pixels.context_bits(
+                compiled.array(padded), offsets, compiled.network(tensors), coarse, others, needed
             )
+            ctx.results = compiled.tensors(gradients)
             return padded.new_tensor(value / _LN2)
         network = TiledNetwork(tensors, needed)
         context = _Context(padded, offsets, needed)

@@ -36,7 +36,7 @@ from inrcodec.errors import FormatError, LimitError
 LEVELS = 7
 COLOURS = 3
 PARENTS = 4
-CHROMA_LEVEL = 2
+CHROMA_LEVEL = 1
 MAX_LEVELS, MAX_WIDTH = 10, 64
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -60,9 +60,9 @@ NEIGHBOURS: dict[int, Offsets] = {
 
 
 COMPLEXITIES = {
-    "high": {"neighbours": 16, "arm_width": 24, "synthesis_width": 32},
-    "medium": {"neighbours": 8, "arm_width": 12, "synthesis_width": 16},
-    "low": {"neighbours": 8, "arm_width": 6, "synthesis_width": 4},
+    "high": {"neighbours": 16, "arm_width": 16, "synthesis_width": 32},
+    "medium": {"neighbours": 8, "arm_width": 10, "synthesis_width": 16},
+    "low": {"neighbours": 8, "arm_width": 4, "synthesis_width": 6},
 }
 """Sizes of the tiers of `coolchic`: about 2000, 1000 and 500 multiply-accumulates a pixel."""
 
@@ -258,7 +258,7 @@ def coolchic(
     *,
     levels: int = LEVELS,
     neighbours: int = 16,
-    arm_width: int = 24,
+    arm_width: int = 16,
     synthesis_width: int = 32,
 ) -> CoolChic:
     """Our model for a picture of this size."""

@@ -8,7 +8,7 @@ neighbours, upsampling) is read around it, so windows of a picture agree with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -59,16 +59,28 @@ def crop(grid: Tensor, area: Window) -> Tensor:
     return F.pad(inside, pad) if any(pad) else inside
 
 
+def empty(latents: Sequence[Tensor]) -> frozenset[int]:
+    """Numbers of the grids of zeros: a file has no section for them."""
+    return frozenset(grid for grid, symbols in enumerate(latents) if not bool(symbols.any()))
+
+
 def bits(
-    model: CoolChic, parameters: Parameters, latents: Sequence[Tensor], window: Window
+    model: CoolChic,
+    parameters: Parameters,
+    latents: Sequence[Tensor],
+    window: Window,
+    skipped: Collection[int] = (),
 ) -> Tensor:
-    """Bits of the symbols that the window owns, under integrated Laplace distributions."""
+    """Bits of the symbols that the window owns, under integrated Laplace distributions; those of
+    `skipped` grids cost nothing."""
     tensors = []
     for layer in (*map(str, range(len(model.arm_widths))), "out"):
         name = f"arm.weight.{layer}"
         tensors += [model.effective(name, parameters[name]), parameters[f"arm.bias.{layer}"]]
     total = latents[0].new_zeros(())
     for grid, symbols in enumerate(latents):
+        if grid in skipped:
+            continue
         top, bottom, left, right = area = owned(model, window, grid)
         padded = crop(symbols, (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
         if not model.chroma:

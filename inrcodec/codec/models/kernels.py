@@ -25,6 +25,7 @@ from torch.nn.grad import conv2d_weight
 
 from inrcodec.codec.models import compiled
 from inrcodec.codec.models.network import TiledNetwork, tile_size
+from inrcodec.codec.native import pixels
 
 
 class PixelNetwork(torch.autograd.Function):
@@ -34,8 +35,9 @@ class PixelNetwork(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, *tensors: Tensor) -> Tensor:
         """(C, n) -> (outputs, n); `tensors` as in `TiledNetwork`."""
         ctx.save_for_backward(x, *tensors)
-        if compiled.takes_network(tensors) and compiled.serves(x):
-            return compiled.pixel_network(x, tensors)
+        if compiled.takes_network(tensors, x):
+            result = pixels.pixel_network(compiled.array(x), compiled.network(tensors))
+            return torch.from_numpy(result)
         network = TiledNetwork(tensors, with_gradients=False)
         out = x.new_empty(len(tensors[len(tensors) // 2 * 2 - 1]), x.shape[1])
         for here in _tiles(x):
@@ -48,8 +50,9 @@ class PixelNetwork(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Gradients of the pixels and of every tensor."""
         x, *tensors = ctx.saved_tensors
-        if compiled.takes_network(tensors) and compiled.serves(x):
-            return tuple(compiled.pixel_network_back(x, tensors, gradients[0]))
+        if compiled.takes_network(tensors, x):
+            given = compiled.array(x), compiled.network(tensors), compiled.array(gradients[0])
+            return tuple(compiled.tensors(pixels.pixel_network_back(*given)))
         network = TiledNetwork(tensors, with_gradients=True)
         by_x = torch.empty_like(x)
         for here in _tiles(x):
@@ -101,13 +104,15 @@ class ResidualConvolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """(3, H, W), (3, 3, 3, 3), (3,)."""
         ctx.save_for_backward(x, weight)
-        return compiled.residual_convolution(x, weight, bias)
+        given = compiled.array(x), compiled.array(weight), compiled.array(bias)
+        return torch.from_numpy(pixels.residual_convolution(*given))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Of all three."""
         x, weight = ctx.saved_tensors
-        return compiled.residual_convolution_back(x, weight, gradients[0])
+        given = compiled.array(x), compiled.array(weight), compiled.array(gradients[0])
+        return tuple(compiled.tensors(pixels.residual_convolution_back(*given)))
 
 
 def residual_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -133,11 +138,31 @@ def small_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return result
 
 
+class SharedUpsampling(torch.autograd.Function):
+    """The compiled form of `upsample_shared`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
+        """(C, h, w), (8, 8)."""
+        ctx.save_for_backward(x, kernel)
+        given = compiled.array(x), compiled.array(kernel)
+        return torch.from_numpy(pixels.upsample_shared(*given))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Of both."""
+        given = [compiled.array(t) for t in (*ctx.saved_tensors, gradients[0])]
+        return tuple(compiled.tensors(pixels.upsample_shared_back(*given)))
+
+
 def upsample_shared(x: Tensor, kernel: Tensor) -> Tensor:
     """x2 of (C, h, w) by the transposed convolution with an 8x8 kernel, borders replicated.
 
     Each of the four phases of the result is a 5x5 convolution with every other tap.
     """
+    if compiled.serves(x, kernel):
+        result: Tensor = SharedUpsampling.apply(x, kernel)  # type: ignore[no-untyped-call]
+        return result
     taps = F.pad(kernel.flip(0, 1), (1, 1, 1, 1)).view(5, 2, 5, 2).flip(1, 3)
     phases = taps.permute(1, 3, 0, 2).reshape(4, 1, 5, 5)
     return F.pixel_shuffle(small_convolution(x[:, None], phases, x.new_zeros(4)), 2)[:, 0]
@@ -147,11 +172,11 @@ class SoftRounding(torch.autograd.Function):
     """The compiled form of `noisy_soft_round`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, temperature: float, deviation: float, noise: Tensor) -> Tensor:
-        """The slope of the result is kept where the noise was."""
-        soft = compiled.soften(x, temperature, deviation, noise)
-        ctx.save_for_backward(noise)
-        return soft
+    def forward(ctx: Any, x: Tensor, temperature: float, deviation: float, seed: int) -> Tensor:
+        """`seed` is that of the noise, 32 bits."""
+        soft, slope = pixels.soften(compiled.array(x), temperature, deviation, seed)
+        ctx.save_for_backward(torch.from_numpy(slope))
+        return torch.from_numpy(soft)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -159,13 +184,18 @@ class SoftRounding(torch.autograd.Function):
         return gradients[0] * ctx.saved_tensors[0], None, None, None
 
 
-def noisy_soft_round(x: Tensor, temperature: float, deviation: float, noise: Tensor) -> Tensor:
-    """s(s(x) + deviation noise), s as `soft_round`; `noise`, of the shape of `x`, is used up."""
-    if compiled.serves(x, noise):
+def noisy_soft_round(
+    x: Tensor, temperature: float, deviation: float, generator: torch.Generator
+) -> Tensor:
+    """s(s(x) + noise), s as `soft_round`, with normal noise of this deviation (from the compiled
+    kernels: nearly normal)."""
+    if compiled.serves(x):
+        seed = int(torch.randint(1 << 32, (), generator=generator))
         result: Tensor = SoftRounding.apply(  # type: ignore[no-untyped-call]
-            x, temperature, deviation, noise
+            x, temperature, deviation, seed
         )
         return result
+    noise = torch.empty_like(x).normal_(generator=generator)
     soft = soft_round(x, temperature)
     return soft_round(torch.add(soft, noise, alpha=deviation), temperature)
 

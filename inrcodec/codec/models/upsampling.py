@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models import compiled
+from inrcodec.codec.native import pixels
 
 _REACH = 2
 ROWS, COLUMNS = 0, 1
@@ -44,7 +45,8 @@ class _UpsampleBelow(torch.autograd.Function):
         out = finest.new_empty(1 + len(coarser), *finest.shape)
         out[0] = finest
         if compiled.serves(coarser, taps):
-            compiled.upsample(coarser, taps, corner, out[1:])
+            given = compiled.array(coarser), compiled.array(taps), corner
+            pixels.upsample(*given, compiled.array(out[1:]))
             return out
         values = taps.tolist()
         for channel, target in zip(coarser, out[1:], strict=True):
@@ -57,8 +59,9 @@ class _UpsampleBelow(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         coarser, taps = ctx.saved_tensors
         if compiled.serves(coarser, taps):
-            results = compiled.upsample_back(coarser, taps, ctx.corner, gradients[0][1:])
-            return gradients[0][0], *results, None
+            given = compiled.array(coarser), compiled.array(taps), ctx.corner
+            results = pixels.upsample_back(*given, compiled.array(gradients[0][1:]))
+            return gradients[0][0], *compiled.tensors(results), None
         values, by_taps = taps.tolist(), torch.zeros_like(taps)
         by_coarser = torch.empty_like(coarser)
         _, height, width = coarser.shape

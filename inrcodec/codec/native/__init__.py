@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import c_double, c_float, c_int32, c_int64, c_void_p
+from ctypes import c_double, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,8 @@ _SIGNATURES = {
     "residual_convolution_back": (None, [c_int32] * 4 + [c_void_p] * 7),
     "upsample": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 3),
     "upsample_back": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 4),
+    "upsample_shared": (None, [c_int32] * 2 + [c_void_p] * 4),
+    "upsample_shared_back": (None, [c_int32] * 2 + [c_void_p] * 6),
     "distributions": (
         c_int32,
         [c_void_p] * 4 + [c_int64] + [c_void_p] * 2 + [c_int64] + [c_void_p] * 2,
@@ -36,7 +38,15 @@ _SIGNATURES = {
         + [c_void_p] * 2
         + [c_int64, c_void_p, c_int64, c_void_p, c_int32],
     ),
-    "soften": (None, [c_int64, c_void_p, c_float, c_float, c_void_p, c_void_p]),
+    "soften": (
+        None,
+        [c_int64, c_int64, c_void_p, c_float, c_float, c_uint32, c_void_p, c_void_p],
+    ),
+    "squares_update": (c_double, [c_int32] * 2 + [c_int64, c_void_p, c_float, c_void_p]),
+    "squares_step": (
+        None,
+        [c_int32] * 2 + [c_int64, c_void_p, c_void_p, c_float, c_float, c_float, c_void_p],
+    ),
 }
 
 

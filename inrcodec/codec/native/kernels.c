@@ -678,33 +678,169 @@ EXPORT void upsample_back(int32_t h, int32_t w, const float *x, const float *tap
     for (int k = 0; k < 4; k++) by_taps[k] += (float)sums[k];
 }
 
+/* ---- upsampling by two with one 8x8 kernel, borders replicated --------------------------------- */
+
+#define REACH 2
+#define SIDE 8
+
+/* Kernel index of offset d = -2 .. 2 for an even or odd output, or one that does not exist. */
+INLINE int tap(int odd, int d) { return odd - 2 * d + 3; }
+INLINE int exists(int t) { return t >= 0 && t < SIDE; }
+
+static void pad_plane(int h, int w, const float *x, float *padded) {
+    for (int i = 0; i < h + 2 * REACH; i++) {
+        const float *from = x + (size_t)within(i - REACH, h) * w;
+        float *to = padded + (size_t)i * (w + 2 * REACH);
+        for (int k = 0; k < REACH; k++) to[k] = from[0], to[w + REACH + k] = from[w - 1];
+        memcpy(to + REACH, from, (size_t)w * 4);
+    }
+}
+
+/* One channel (h, w) -> out (2 h, 2 w). `work` holds (h + 4) (w + 4) + 2 w floats. */
+EXPORT void upsample_shared(int32_t h, int32_t w, const float *x, const float *kernel, float *out,
+                            float *work) {
+    size_t pitch = w + 2 * REACH;
+    float *padded = work, *lines = work + (h + 2 * REACH) * pitch;
+    pad_plane(h, w, x, padded);
+    for (int r = 0; r < 2 * h; r++) {
+        memset(lines, 0, (size_t)w * 8);
+        for (int di = -REACH; di <= REACH; di++) {
+            if (!exists(tap(r & 1, di))) continue;
+            const float *row = padded + (r / 2 + REACH + di) * pitch + REACH;
+            for (int odd = 0; odd < 2; odd++)
+                for (int dj = -REACH; dj <= REACH; dj++) {
+                    if (!exists(tap(odd, dj))) continue;
+                    float k = kernel[tap(r & 1, di) * SIDE + tap(odd, dj)], *to = lines + odd * w;
+                    for (int c = 0; c < w; c++) to[c] += k * row[c + dj];
+                }
+        }
+        float *to = out + (size_t)r * 2 * w;
+        for (int c = 0; c < w; c++) to[2 * c] = lines[c], to[2 * c + 1] = lines[w + c];
+    }
+}
+
+/* by_out (2 h, 2 w) -> by_x (h, w); by_kernel (64) adds up. `work` holds 2 (h + 4) (w + 4) + 2 w. */
+EXPORT void upsample_shared_back(int32_t h, int32_t w, const float *x, const float *kernel,
+                                 const float *by_out, float *by_x, float *by_kernel, float *work) {
+    size_t pitch = w + 2 * REACH, plane = (h + 2 * REACH) * pitch;
+    float *padded = work, *by_padded = work + plane, *lines = by_padded + plane;
+    pad_plane(h, w, x, padded);
+    memset(by_padded, 0, plane * 4);
+    for (int r = 0; r < 2 * h; r++) {
+        const float *g = by_out + (size_t)r * 2 * w;
+        for (int c = 0; c < w; c++) lines[c] = g[2 * c], lines[w + c] = g[2 * c + 1];
+        for (int di = -REACH; di <= REACH; di++) {
+            if (!exists(tap(r & 1, di))) continue;
+            size_t at = (r / 2 + REACH + di) * pitch + REACH;
+            for (int odd = 0; odd < 2; odd++)
+                for (int dj = -REACH; dj <= REACH; dj++) {
+                    if (!exists(tap(odd, dj))) continue;
+                    int index = tap(r & 1, di) * SIDE + tap(odd, dj);
+                    float k = kernel[index], *to = by_padded + at + dj;
+                    const float *from = lines + odd * w;
+                    by_kernel[index] += dot(from, padded + at + dj, w);
+                    for (int c = 0; c < w; c++) to[c] += k * from[c];
+                }
+        }
+    }
+    memset(by_x, 0, (size_t)h * w * 4);
+    for (int i = 0; i < h + 2 * REACH; i++) {
+        const float *from = by_padded + i * pitch;
+        float *to = by_x + (size_t)within(i - REACH, h) * w;
+        for (int c = 0; c < w; c++) to[c] += from[c + REACH];
+        for (int k = 0; k < REACH; k++) to[0] += from[k], to[w - 1] += from[w + REACH + k];
+    }
+}
+
 /* ---- latents: rounding to learn through, and their step --------------------------------------- */
 
 /* A smooth staircase (kernels.soft_round) of v, and its slope. */
 INLINE vec staircase(vec v, float inverse, float half, vec *slope) {
     vec centre = floor_of(v) + 0.5f;
-    vec e = expm1_of((v - centre) * (2.f * inverse)); /* tanh z = e / (e + 2) */
-    vec tanh = e / (e + 2.f);
-    *slope = (1.f - tanh * tanh) * (half * inverse);
+    vec z = v - centre;
+    vec e = exp_of(magnitude(z) * (-2.f * inverse)), share = 1.f / (1.f + e);
+    vec tanh = (vec)((ivec)((1.f - e) * share) | ((ivec)z & (int32_t)0x80000000));
+    *slope = e * share * share * (4.f * half * inverse);
     return centre + half * tanh;
 }
 
-/* y -> soft = s(s(y) + deviation noise), and d soft / d y into `noise`; n a multiple of nothing. */
-EXPORT void soften(int64_t n, const float *y, float temperature, float deviation, float *noise,
-                   float *soft) {
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
+
+/* A 32-bit integer hash with low bias (Wellons, "Prospecting for hash functions", 2018). */
+INLINE uvec hashed(uvec x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+/* Noise of mean 0 and deviation 1 for positions p, p + 1, ..: the sum of four uniform numbers,
+   nearly normal, within +-3.46. It depends on seed and position alone, not on threads. */
+INLINE vec noise_at(int64_t p, uint32_t seed) {
+    uvec counter = ((uvec)counting() + (uint32_t)p) * 2u + seed * 0x9e3779b9u;
+    uvec a = hashed(counter ^ seed), b = hashed((counter + 1u) ^ seed);
+    uvec sum = (a & 0xffffu) + (a >> 16) + (b & 0xffffu) + (b >> 16);
+    return (__builtin_convertvector((ivec)sum, vec) - 131070.f) * (1.7320508f / 65536.f);
+}
+
+/* Positions first .. last - 1: y -> soft = s(s(y) + deviation noise) and slope = d soft / d y. */
+EXPORT void soften(int64_t first, int64_t last, const float *y, float temperature, float deviation,
+                   uint32_t seed, float *soft, float *slope) {
     float inverse = 1.f / temperature, half = 0.5f / tanhf(0.5f / temperature);
-    for (int64_t p = 0; p < n; p += LANES) {
-        float part[2][LANES] = {{0}};
-        int count = n - p < LANES ? (int)(n - p) : LANES;
-        memcpy(part[0], y + p, (size_t)count * 4);
-        memcpy(part[1], noise + p, (size_t)count * 4);
-        vec first, second;
-        vec v = staircase(load(part[0]), inverse, half, &first);
-        v = staircase(v + load(part[1]) * deviation, inverse, half, &second);
-        store(part[0], v);
-        store(part[1], first * second);
-        memcpy(soft + p, part[0], (size_t)count * 4);
-        memcpy(noise + p, part[1], (size_t)count * 4);
+    for (int64_t p = first; p < last; p += LANES) {
+        float part[LANES] = {0}, steep[LANES];
+        size_t bytes = (size_t)(last - p < LANES ? last - p : LANES) * 4;
+        memcpy(part, y + p, bytes);
+        vec one, two;
+        vec v = staircase(load(part), inverse, half, &one);
+        v = staircase(v + noise_at(p, seed) * deviation, inverse, half, &two);
+        store(part, v);
+        store(steep, one * two);
+        memcpy(soft + p, part, bytes);
+        memcpy(slope + p, steep, bytes);
+    }
+}
+
+INLINE vec root_of(vec v) {
+    for (int i = 0; i < LANES; i++) v[i] = sqrtf(v[i]);
+    return v;
+}
+
+/* Mean squares of gradients g (rows, columns) in an area of a grid of that pitch, decayed and
+   updated; returns the sum of their roots. */
+EXPORT double squares_update(int32_t rows, int32_t columns, int64_t pitch, const float *g,
+                             float decay, float *squares) {
+    double sum = 0;
+    for (int r = 0; r < rows; r++, g += columns, squares += pitch) {
+        vec part = splat(0.f);
+        int c = 0;
+        for (; c + LANES <= columns; c += LANES) {
+            vec v = load(g + c), s = load(squares + c) * decay + v * v * (1.f - decay);
+            store(squares + c, s);
+            part += root_of(s);
+        }
+        for (; c < columns; c++) {
+            squares[c] = squares[c] * decay + g[c] * g[c] * (1.f - decay);
+            sum += sqrtf(squares[c]);
+        }
+        sum += total(part);
+    }
+    return sum;
+}
+
+/* latents -= rate g / (weight root of mean square + extra) in the same area. */
+EXPORT void squares_step(int32_t rows, int32_t columns, int64_t pitch, const float *g,
+                         const float *squares, float weight, float extra, float rate,
+                         float *latents) {
+    for (int r = 0; r < rows; r++, g += columns, squares += pitch, latents += pitch) {
+        int c = 0;
+        for (; c + LANES <= columns; c += LANES) {
+            vec root = root_of(load(squares + c)) * weight + extra;
+            store(latents + c, load(latents + c) - load(g + c) * rate / root);
+        }
+        for (; c < columns; c++)
+            latents[c] -= rate * g[c] / (sqrtf(squares[c]) * weight + extra);
     }
 }
 

@@ -160,9 +160,9 @@ class Evaluation:
 
     def _threads(self) -> int:
         """Threads that torch uses."""
-        from inrcodec.codec.runtime import DEFAULT_THREADS
+        from inrcodec.codec.threads import torch_count
 
-        return self._options.threads or DEFAULT_THREADS
+        return torch_count(self._options.threads)
 
     def _prepare(self) -> None:
         """Make the judge, which fits networks and loads weights."""
