@@ -29,6 +29,7 @@ from torch import Tensor
 from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import (
     BICUBIC,
+    CHROMA_LEVEL,
     CoolChic,
     coolchic,
     coolchic_v1,
@@ -121,7 +122,7 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
         stack = torch.cat((latents[level][None], up(stack, level)))
         if beside is not None:
             beside = up(beside, level)
-            beside = beside + chroma(level) if level >= 2 else beside
+            beside = beside + chroma(level) if level >= CHROMA_LEVEL else beside
     stack = stack if beside is None else torch.cat((stack, beside))
     flat = stack.flatten(1).t()
     picture = naive_network(model, "synthesis", parameters, flat, torch.zeros(()))

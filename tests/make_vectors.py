@@ -107,7 +107,7 @@ def invalid_latents() -> dict[str, bytes]:
         "latents-order": file(networks, second, first),
         "latents-twice": file(networks, first, first),
         "latents-first": file(first, networks),
-        "latents-no-grid": file(networks, (Kind.LATENTS, b"\x05" + stream)),
+        "latents-no-grid": file(networks, (Kind.LATENTS, b"\x63" + stream)),
         "latents-no-stream": file(networks, (Kind.LATENTS, grid)),
         "latents-stream-length": file(networks, (Kind.LATENTS, first[1] + b"x")),
         "latents-no-slice": file(networks, (Kind.LATENTS, b"\0\6" + stream), header=sliced),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, short_rates, steps_of
+from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, random_parameters
@@ -239,7 +239,7 @@ class LatentEncoding:
             seconds = max(0.05, left - RESERVE_S - RESERVE_PER_PIXEL * pixels)
             per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
             steps = seconds / (per_pixel * pixels)
-        rates = FULL_RATES if start is None else short_rates(steps)
+        rates = FULL_RATES if start is None else rates_for(steps)
         return LatentFitting(
             target,
             self.model,

@@ -56,7 +56,7 @@ SQUARES = 0.99
 every latent past the bin it should stop in: with the usual 0.9, bits at equal quality are 5 % more
 at 320 steps and 8 % at 40 (three crops of Kodak)."""
 
-WORTH_NOTHING = 0.002
+WORTH_NOTHING = 0.012
 """Bits a pixel. Once the whole cost of a step is worth less, a fit goes on to its last share: more
 steps could gain no more than that."""
 

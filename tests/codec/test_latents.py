@@ -118,7 +118,7 @@ def swap(sections: list) -> None:
         (swap, "coding order"),
         (lambda s: s.append(s[-1]), "coding order"),
         (lambda s: s.append((Kind.LATENTS, b"\x10" + bytes(4))), "coding order"),
-        (lambda s: s.append((Kind.LATENTS, b"\x11" + bytes(4))), "no grid 17"),
+        (lambda s: s.append((Kind.LATENTS, b"\x13" + bytes(4))), "no grid 19"),
         (lambda s: s.append((Kind.LATENTS, b"")), "empty"),
         (lambda s: s.__setitem__(-1, (Kind.LATENTS, b"\0")), "multiple of 4"),
         (lambda s: s.__setitem__(-1, (Kind.LATENTS, s[-1][1] + b"x")), "multiple of 4"),
