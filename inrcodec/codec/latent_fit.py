@@ -56,8 +56,9 @@ SQUARES = 0.99
 every latent past the bin it should stop in: with the usual 0.9, bits at equal quality are 5 % more
 at 320 steps and 8 % at 40 (three crops of Kodak)."""
 
-WORTH_NOTHING = 0.012
-"""Bits a pixel. Once the whole cost of a step is worth less, a fit goes on to its last share: more
+WORTH_LITTLE, WORTH_NOTHING = 0.2, 0.002
+"""Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
+latents is looked at; once it is worth less than the second, a fit goes on to its last share: more
 steps could gain no more than that."""
 
 FINE_CHROMA = 2
@@ -133,10 +134,26 @@ class LatentFitting:
         """Run to the end of the budget."""
         while (share := self.share()) < 1:
             mse, bits = self._train(share)
-            if mse + self.slope * bits < self.slope * WORTH_NOTHING:
-                self._ahead = max(0.0, 1 - HARD_SHARE - share)
+            looking = self.step % REPORT_EVERY == 0 and self._worth(mse, bits) < WORTH_LITTLE
+            if looking and self._worth(*self._rounded_cost()) < WORTH_NOTHING:
+                self._ahead = max(self._ahead, 1 - HARD_SHARE - share)
             if self.step % REPORT_EVERY == 0 or self.step == self._steps:
                 yield Step(self.share(), self.step, mse, bits)
+
+    def _worth(self, mse: float, bits: float) -> float:
+        """A cost as bits a pixel."""
+        return mse / self.slope + bits
+
+    @torch.no_grad()
+    def _rounded_cost(self) -> tuple[float, float]:
+        """Mean squared error and bits per pixel of the whole with latents rounded as in a file;
+        infinite for a picture too large to look at as a whole."""
+        if self.model.height * self.model.width > WINDOW_PIXELS:
+            return math.inf, math.inf
+        rounded, window = [torch.round(y) for y in self.latents], grids.whole(self.model)
+        made = grids.colours(self.model, self.parameters, rounded, window)
+        bits = grids.bits(self.model, self.parameters, rounded, window, grids.empty(rounded))
+        return float((made - self.target).square().mean()), float(bits) / rate_pixels(self.model)
 
     def refit(self, steps: int) -> None:
         """The second half of the schedule again in so many steps, after a change of `slope`."""
