@@ -1,6 +1,6 @@
 """Train the start of `coolchic`: the analysis network and the networks of every slope.
 
-    python -m training.train_start --data ../shared/data/cid22_train --steps 9000 --seed 0
+    python -m training.train_start --data ../shared/data/cid22_train --steps 16000 --seed 0
 
 One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
 with a slope, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of
@@ -13,7 +13,7 @@ slopes and interpolated between; `meta.py` says how they are stored. The network
 trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
 continues from the last one.
 
-About 40 minutes on one thread; results/train_start.md has the log of the shipped weights.
+About an hour on one thread; results/train_start.md has the log of the shipped weights.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
     """Train, from a checkpoint if there is one, then write the shipped files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/cid22_train"))
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=16000)
     parser.add_argument("--tier-steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, default=Path("train_start.pt"))
