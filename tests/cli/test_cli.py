@@ -201,12 +201,14 @@ def test_help_and_info_start_fast_and_without_torch(coded: Path, arguments: list
         "    heavy = {'torch', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
         "    sys.exit(1 if stop.code or heavy else 0)\n"
     )
-    fastest = 9.0
+    fastest = {code: 9.0, "import numpy, typer, typer.main": 9.0}
     for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        fastest = min(fastest, time.perf_counter() - start)
-    assert fastest < 0.5  # 0.3 s on an idle machine; tests share theirs
+        for program in fastest:
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+            fastest[program] = min(fastest[program], time.perf_counter() - start)
+    ours, floor = fastest.values()
+    assert ours < max(0.5, 2 * floor)  # 0.3 s on an idle machine, of which the floor is 0.2
 
 
 def test_latent_grids_decode_without_torch(tmp_path: Path) -> None:
