@@ -201,14 +201,15 @@ def test_help_and_info_start_fast_and_without_torch(coded: Path, arguments: list
         "    heavy = {'torch', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
         "    sys.exit(1 if stop.code or heavy else 0)\n"
     )
-    fastest = {code: 9.0, "import numpy, typer, typer.main": 9.0}
+    bare = "import numpy, sys, typer\ndef f(name: str): pass\nsys.argv[1:] = ['x']\ntyper.run(f)"
+    fastest = {code: 9.0, bare: 9.0}
     for _ in range(5):
         for program in fastest:
             start = time.perf_counter()
             subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
             fastest[program] = min(fastest[program], time.perf_counter() - start)
     ours, floor = fastest.values()
-    assert ours < max(0.5, 2 * floor)  # 0.3 s on an idle machine, of which the floor is 0.2
+    assert ours < max(0.5, 2 * floor)  # most of it is the start of numpy and typer
 
 
 def test_latent_grids_decode_without_torch(tmp_path: Path) -> None:
