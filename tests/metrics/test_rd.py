@@ -246,7 +246,8 @@ from inrcodec.metrics.rd import Point, run
 
 if __name__ == "__main__":
     pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    points = [Point("jpeg", {"quality": 50}), Point("avif", {"quality": 100})]
+    points = [Point("jpeg", {"quality": 50})]
+    points += [Point("avif", {"quality": q}) for q in (100, 99, 98, 97, 96)]
     try:
         for row in run({"noise": pixels}, points, sys.argv[1], metrics=(), processes=2):
             print(row["codec"], flush=True)
