@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,10 @@ class NativeBuildHook(BuildHookInterface[Any]):
         del version
         if self.target_name != "wheel" or os.environ.get("INRCODEC_NATIVE") == "0":
             return
-        built = compile_all(Path(self.root) / "inrcodec" / "codec" / "native")
+        folder = Path(self.root) / "inrcodec" / "codec" / "native"
+        for old in folder.glob("*.so"):
+            old.unlink()
+        built = compile_all(folder)
         if not built:
             self.app.display_warning("no C compiler: installing without the fast kernels")
             return
@@ -52,18 +56,28 @@ def compile_all(folder: Path) -> list[Path]:
         ]
     else:
         jobs = [("kernels.c", "kernels_base.so", [])]
+    crc = zlib.crc32((folder / "kernels.c").read_bytes())
     compiler = shlex.split(os.environ.get("CC", "cc"))
 
     def compiled(job: tuple[str, str, list[str]]) -> Path | None:
         source, name, flags = job
         target, fresh = folder / name, folder / f"{name}.{os.getpid()}"
-        command = [*compiler, *FLAGS, *flags, str(folder / source), "-o", str(fresh), "-lm"]
+        command = [
+            *compiler,
+            *FLAGS,
+            *flags,
+            f"-DSOURCE_CRC={crc}u",
+            str(folder / source),
+            "-o",
+            str(fresh),
+            "-lm",
+        ]
         try:
             subprocess.run(command, check=True, stdout=sys.stderr)
         except (OSError, subprocess.CalledProcessError):
             fresh.unlink(missing_ok=True)
             return None
-        fresh.replace(target)  # a program that runs the old one keeps it
+        fresh.replace(target)
         return target
 
     with ThreadPoolExecutor() as pool:

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import (
     BICUBIC,
     CHROMA_LEVEL,
@@ -136,7 +136,7 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
 
 def ours(model: CoolChic) -> tuple[Part, Part]:
     """The package's rate and colours of a whole picture."""
-    window = grids.whole(model)
+    window = windows.whole(model)
     return (
         lambda model, parameters, latents: grids.bits(model, parameters, latents, window),
         lambda model, parameters, latents: grids.colours(model, parameters, latents, window),

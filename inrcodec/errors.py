@@ -58,6 +58,10 @@ class PartialFileWarning(UserWarning):
     """The file is cut short or its metadata is damaged; the picture is whole, or coarse as said."""
 
 
+class StaleKernelsWarning(UserWarning):
+    """The compiled kernels are not those of this source: torch and numpy do the work."""
+
+
 class RateWarning(UserWarning):
     """The file is more than 5 % smaller than asked for: more bytes would not help this picture."""
 

@@ -32,9 +32,15 @@ from torch import Tensor
 
 from inrcodec.codec import meta
 from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
-from inrcodec.codec.latent_fit import CHROMA_COLOURS, softly_rounded
-from inrcodec.codec.models import grids
-from inrcodec.codec.models.coolchic import BICUBIC, COMPLEXITIES, CoolChic, coolchic
+from inrcodec.codec.latent_fit import softly_rounded
+from inrcodec.codec.models import grids, windows
+from inrcodec.codec.models.coolchic import (
+    BICUBIC,
+    CHROMA_COLOURS,
+    COMPLEXITIES,
+    CoolChic,
+    coolchic,
+)
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 LOG_KNOTS = [math.log(slope) for slope in KNOTS]
@@ -166,7 +172,7 @@ class Training:
                 picture, slope, lambda y: softly_rounded(y, share, self.noise, noise)
             )
         networks = mixed(self.knots, slope)
-        window = grids.whole(self.model)
+        window = windows.whole(self.model)
         bits = grids.bits(self.model, networks, seen, window) / (CROP * CROP)
         if self.done < ARM_STEPS:
             return slope * bits

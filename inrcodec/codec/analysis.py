@@ -25,13 +25,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inrcodec.codec.models.coolchic import BICUBIC, CoolChic, grain
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, LEVELS, CoolChic, grain
 from inrcodec.codec.models.upsampling import upsample_below
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
 
-LEVELS, CHROMA_LEVEL = 7, 1
 GAIN = (2.77, -1.75)
 """First gain of a grid: exp(2.77 - 1.75 t) / grain, about 0.5 / sqrt(slope) for the finest."""
 

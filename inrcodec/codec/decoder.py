@@ -10,9 +10,8 @@ from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.native.pixels import using
+from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.quantize import Quantized
-from inrcodec.codec.threads import kernel_count
 from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning
 from inrcodec.pixels import Picture
@@ -49,8 +48,12 @@ def decode_picture(
         raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
     depth = bit_depth or header.bit_depth
     missing = ""
+    if device != "cpu":
+        from inrcodec.codec.runtime import torch_device
+
+        torch_device(device)  # raises OptionError also where it will not be used
     if isinstance(model, CoolChic):
-        with using(kernel_count(threads)):
+        with kernel_threads(threads):
             latents = read_latents(container, model)
             missing = latents.missing
             pixels = latent_render.render(latents.planes, header.channels, view, depth)

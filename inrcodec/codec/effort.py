@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.grids import MIDDLE_PIXELS
+from inrcodec.codec.models.windows import MIDDLE_PIXELS
 
 EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 10000)
 """Of each effort, on a photograph of half a megapixel."""
@@ -56,3 +56,23 @@ def rates_for(steps: float) -> Rates:
         FULL_RATES.networks * math.sqrt(share) * excess**LONG_FITS,
         MOST_DAMPING * (1 - share),
     )
+
+
+SMALL_RATE = 0.3
+KERNEL_RATE = 0.1
+"""Rates of biases, output layers and convolutions, and of upsampling, times that of matrices."""
+
+
+def network_rates(model: CoolChic, rate: float) -> tuple[dict[str, float], set[str]]:
+    """Learning rate of every tensor, and the names of those that take Muon steps."""
+    hidden = {
+        name
+        for name, shape in model.shapes.items()
+        if ".weight." in name and name.split(".")[0] in ("arm", "synthesis") and len(shape) == 2
+    }
+    matrices = {name for name in hidden if not name.endswith("out")}
+    rates = {name: rate * (1.0 if name in matrices else SMALL_RATE) for name in model.shapes}
+    for name in rates:
+        if name.startswith("up."):
+            rates[name] = rate * KERNEL_RATE
+    return rates, matrices

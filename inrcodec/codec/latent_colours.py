@@ -13,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec import native
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic, grain
-from inrcodec.codec.native import pixels
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic
+from inrcodec.codec.models.windows import Window, needed
+from inrcodec.codec.native import networks, pictures
+from inrcodec.codec.native.networks import Array
 
-Array = NDArray[np.float32]
-Window = tuple[int, int, int, int]
-"""(top, bottom, left, right)"""
-
-UPSAMPLING_REACH = 2
 TILE = 8192
 """Positions a network computes at once without the kernels: its activations stay in the cache."""
 
@@ -30,15 +27,15 @@ def colours(
 ) -> Array:
     """Colours (3, bottom - top, right - left) of a window of the picture, nominally in [0, 1]."""
     top, bottom, left, right = window
-    areas = _areas(model, window)
+    areas = needed(model, window)
     coarsest = model.levels - 1
-    stack = _grain(model, grids, coarsest, areas[-1])[None]
+    stack = _symbols(model, grids, coarsest, areas[-1])[None]
     if model.chroma:
         stack = np.concatenate((stack, _chroma(model, parameters, grids, coarsest, areas[-1])))
     for level in range(coarsest - 1, -1, -1):
         above, here = areas[level + 1], areas[level]
         corner = (here[0] - 2 * above[0], here[2] - 2 * above[2])
-        finest = _grain(model, grids, level, here)
+        finest = _symbols(model, grids, level, here)
         joined = np.empty((1 + len(stack), *finest.shape), np.float32)
         joined[0] = finest
         _double(model, parameters, level, np.ascontiguousarray(stack), corner, joined[1:])
@@ -54,35 +51,11 @@ def colours(
     return picture[:, top - up : bottom - up, left - start : right - start] + np.float32(0.5)
 
 
-def _areas(model: CoolChic, window: Window) -> list[Window]:
-    """What of the grid of every level the window needs."""
-    top, bottom, left, right = window
-    reach = model.convolutions
-    areas = [_inside((top - reach, bottom + reach, left - reach, right + reach), model, 0)]
-    for level in range(1, model.levels):
-        first_row, last_row, first_column, last_column = areas[-1]
-        needed = (
-            first_row // 2 - UPSAMPLING_REACH,
-            -(-last_row // 2) + UPSAMPLING_REACH,
-            first_column // 2 - UPSAMPLING_REACH,
-            -(-last_column // 2) + UPSAMPLING_REACH,
-        )
-        areas.append(_inside(needed, model, level))
-    return areas
-
-
-def _inside(area: Window, model: CoolChic, level: int) -> Window:
-    rows, columns = model.grids[level]
-    top, bottom, left, right = area
-    return (max(0, top), min(rows, bottom), max(0, left), min(columns, right))
-
-
-def _grain(model: CoolChic, grids: Sequence[NDArray[Any]], grid: int, area: Window) -> Array:
+def _symbols(model: CoolChic, grids: Sequence[NDArray[Any]], grid: int, area: Window) -> Array:
     """An area of a grid as upsampling takes it: symbols times their grain."""
     top, bottom, left, right = area
-    unit = grain(model.grid_levels[grid]) if model.chroma else 1.0
-    symbols: Array = grids[grid][top:bottom, left:right].astype(np.float32) * np.float32(unit)
-    return symbols
+    symbols: Array = grids[grid][top:bottom, left:right].astype(np.float32)
+    return symbols * np.float32(model.unit(grid))
 
 
 def _chroma(
@@ -93,11 +66,10 @@ def _chroma(
     area: Window,
 ) -> Array:
     """(2, h, w): the two chroma grids of a level, each times its gain."""
-    first = model.levels + level - model.grid_levels[model.levels]
-    second = first + (len(model.grids) - model.levels) // 2
-    gains = parameters["up.gain"][:, first - model.levels]
-    pair = np.stack([_grain(model, grids, grid, area) for grid in (first, second)])
-    return pair * gains[:, None, None]
+    pair = model.chroma_grids(level)
+    gains = parameters["up.gain"][:, pair[0] - model.levels]
+    symbols = np.stack([_symbols(model, grids, grid, area) for grid in pair])
+    return symbols * gains[:, None, None]
 
 
 def _double(
@@ -118,7 +90,7 @@ def _double(
     separable = model.upsampling == "separable"
     taps = parameters["up.kernel"][level] if separable else np.array(BICUBIC, np.float32)
     if native.library() is not None:
-        pixels.upsample(coarser, np.ascontiguousarray(taps), corner, out)
+        pictures.upsample(coarser, np.ascontiguousarray(taps), corner, out)
         return
     wide = _doubled_axis(coarser, taps, 2)[:, :, column : column + width]
     out[:] = _doubled_axis(wide, taps, 1)[:, row : row + height]
@@ -141,7 +113,7 @@ def _doubled_axis(x: Array, taps: Array, axis: int) -> Array:
 def _doubled_shared(x: Array, kernel: Array) -> Array:
     """(C, h, w) -> (C, 2 h, 2 w) by the transposed convolution with an 8x8 kernel."""
     if native.library() is not None:
-        return pixels.upsample_shared(x, np.ascontiguousarray(kernel))
+        return pictures.upsample_shared(x, np.ascontiguousarray(kernel))
     channels, height, width = x.shape
     padded = np.pad(x, ((0, 0), (2, 2), (2, 2)), mode="edge")
     out = np.zeros((channels, height, 2, width, 2), np.float32)
@@ -162,8 +134,8 @@ def _network(model: CoolChic, parameters: Mapping[str, Array], stack: Array) -> 
     if model.chroma:
         arrays.append(parameters["synthesis.linear"])
     x = np.ascontiguousarray(stack.reshape(features, -1))
-    if pixels.takes([features, *model.synthesis_widths, 3]):
-        out = pixels.pixel_network(x, pixels.Network(arrays))
+    if native.takes([features, *model.synthesis_widths, 3]):
+        out = networks.pixel_network(x, networks.Network(arrays))
     else:
         tiles = [_tile(x[:, at : at + TILE], arrays) for at in range(0, x.shape[1], TILE)]
         out = np.concatenate(tiles, axis=1)
@@ -183,7 +155,7 @@ def _convolution(x: Array, weight: Array, bias: Array) -> Array:
     """x + its 3x3 convolution, borders replicated."""
     if native.library() is not None:
         x, weight, bias = map(np.ascontiguousarray, (x, weight, bias))
-        return pixels.residual_convolution(x, weight, bias)
+        return pictures.residual_convolution(x, weight, bias)
     _, height, width = x.shape
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
     out = x + bias[:, None, None]

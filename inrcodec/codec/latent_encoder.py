@@ -21,9 +21,9 @@ from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
 from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import LatentFitting, random_parameters
+from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, file_sections
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
@@ -38,7 +38,8 @@ from inrcodec.codec.rate_control import (
     goal_of,
     measured_exponent,
 )
-from inrcodec.codec.runtime import kernel_threads, torch_device
+from inrcodec.codec.runtime import fit_threads, torch_device
+from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
@@ -111,13 +112,13 @@ class LatentEncoding:
         self._limit = options.time_limit
         if self._limit is not None:
             self._steps = 1 << 40
-        with kernel_threads(options.threads):
+        with fit_threads(options.threads):
             self._start = self._choose_start()
             self._fits = [self._fitting(target) for target in self._targets]
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting the slope, reporting progress."""
-        with kernel_threads(self.options.threads):
+        with fit_threads(self.options.threads):
             corrected = CORRECT_FROM
             for steps in zip(*self._fits, strict=True):
                 share = steps[0].share
@@ -130,7 +131,7 @@ class LatentEncoding:
 
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""
-        with kernel_threads(self.options.threads):
+        with fit_threads(self.options.threads):
             best = latest = self._written()
             before: tuple[float, float] | None = None
             for attempt in range(0 if self.goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):
@@ -273,7 +274,7 @@ class LatentEncoding:
     @torch.no_grad()
     def _correct(self) -> None:
         """Move the slope towards the goal by what the rounded latents cost now."""
-        window = grids.middle(self.model)
+        window = windows.middle(self.model)
         share = _area(window) / (self.model.width * self.model.height)
         bits, error = 0.0, 0.0
         for fit in self._fits:
@@ -333,7 +334,7 @@ class LatentEncoding:
         )
 
 
-def _area(window: grids.Window) -> int:
+def _area(window: windows.Window) -> int:
     """Pixels of a window."""
     return (window[1] - window[0]) * (window[3] - window[2])
 

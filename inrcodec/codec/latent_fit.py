@@ -24,24 +24,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.effort import FULL_RATES, Rates
-from inrcodec.codec.models import compiled, grids
-from inrcodec.codec.models.coolchic import BICUBIC, CoolChic
-from inrcodec.codec.models.grids import Window
+from inrcodec.codec.effort import FULL_RATES, Rates, network_rates
+from inrcodec.codec.models import grids, windows
+from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
-from inrcodec.codec.native import pixels
-from inrcodec.codec.optimizer import MuonAdam
+from inrcodec.codec.models.windows import Window
+from inrcodec.codec.optimizer import SQUARES, MuonAdam, rms_step
 from inrcodec.errors import FitError
 
 WINDOW_PIXELS = 1 << 21
 WINDOW_SIDE = 1024
 SMALLEST_PIXELS = 4096
 MAX_SYMBOL = 32767
-
-
-SMALL_RATE = 0.3
-KERNEL_RATE = 0.1
-"""Rates of biases, output layers and convolutions, and of upsampling, times that of matrices."""
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
@@ -51,12 +45,7 @@ TEMPERATURES, NOISE = (0.3, 0.1), 0.15
 
 HARD_SHARE = 0.05
 WARM_UP_STEPS = 3
-SQUARES = 0.99
-"""Decay of the mean squares of RMSprop, which is Adam without the first moment. That would carry
-every latent past the bin it should stop in: with the usual 0.9, bits at equal quality are 5 % more
-at 320 steps and 8 % at 40 (three crops of Kodak)."""
-
-WORTH_LITTLE, WORTH_NOTHING = 0.2, 0.002
+WORTH_LITTLE, WORTH_NOTHING = 0.05, 0.002
 """Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
 latents is looked at; once it is worth less than the second, a fit goes on to its last share: more
 steps could gain no more than that."""
@@ -150,7 +139,7 @@ class LatentFitting:
         infinite for a picture too large to look at as a whole."""
         if self.model.height * self.model.width > WINDOW_PIXELS:
             return math.inf, math.inf
-        rounded, window = [torch.round(y) for y in self.latents], grids.whole(self.model)
+        rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
         made = grids.colours(self.model, self.parameters, rounded, window)
         bits = grids.bits(self.model, self.parameters, rounded, window, grids.empty(rounded))
         return float((made - self.target).square().mean()), float(bits) / rate_pixels(self.model)
@@ -237,7 +226,7 @@ class LatentFitting:
         window = next(self._visits)
         top, bottom, left, right = window
         model = replace(self.model, width=right - left, height=bottom - top)
-        areas = [grids.owned(self.model, window, grid) for grid in range(len(self.latents))]
+        areas = [windows.owned(self.model, window, grid) for grid in range(len(self.latents))]
         own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
         hard = share >= 1 - HARD_SHARE
         rounded = [
@@ -246,9 +235,9 @@ class LatentFitting:
             else softly_rounded(y.requires_grad_(), share, self._noise)
             for grid, y in enumerate(own)
         ]
-        picture = grids.colours(model, self.parameters, rounded, grids.whole(model))
+        picture = grids.colours(model, self.parameters, rounded, windows.whole(model))
         error = (picture - self.target[:, top:bottom, left:right]).square().mean()
-        whole = grids.whole(model)
+        whole = windows.whole(model)
         bits = grids.bits(model, self.parameters, rounded, whole, self._left_out)
         bits = bits / rate_pixels(model)
         # over sqrt(slope): mean squares of gradients then outlive a change of slope
@@ -296,21 +285,6 @@ class LatentFitting:
                 rms_step(*given, rate=rate * correction, damping=self._rates.damping)
 
 
-def rms_step(
-    gradient: Tensor, squares: Tensor, latents: Tensor, *, rate: float, damping: float
-) -> None:
-    """One step of RMSprop in place, on areas of the mean squares and the latents; `damping` as in
-    `effort.Rates`."""
-    if compiled.serves(gradient, squares, latents):
-        given = compiled.array(gradient), squares.numpy(), latents.numpy()
-        pixels.rms_step(*given, decay=SQUARES, rate=rate, damping=damping)
-        return
-    squares.mul_(SQUARES).addcmul_(gradient, gradient, value=1 - SQUARES)
-    root = squares.sqrt()
-    root.add_(root.mean(), alpha=damping).div_(1 + damping).add_(1e-15)
-    latents.addcdiv_(gradient, root, value=-rate)
-
-
 def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
     """Fine chroma grids in which a trained start has no symbol: at low rates they stay empty, and
     the fit is a fifth faster, and better, without their noise."""
@@ -333,53 +307,3 @@ def rate_pixels(model: CoolChic) -> int:
     """Pixels that bits are counted by. A tiny picture counts as 64 x 64: its few bytes are worth
     its colours."""
     return max(SMALLEST_PIXELS, model.width * model.height)
-
-
-def network_rates(model: CoolChic, rate: float) -> tuple[dict[str, float], set[str]]:
-    """Learning rate of every tensor, and the names of those that take Muon steps."""
-    hidden = {
-        name
-        for name, shape in model.shapes.items()
-        if ".weight." in name and name.split(".")[0] in ("arm", "synthesis") and len(shape) == 2
-    }
-    matrices = {name for name in hidden if not name.endswith("out")}
-    rates = {name: rate * (1.0 if name in matrices else SMALL_RATE) for name in model.shapes}
-    for name in rates:
-        if name.startswith("up."):
-            rates[name] = rate * KERNEL_RATE
-    return rates, matrices
-
-
-def random_parameters(
-    model: CoolChic, seed: int, mean: NDArray[np.float32]
-) -> dict[str, NDArray[np.float32]]:
-    """Networks without a trained start: `mean` (3,) of the picture, as first colours."""
-    random = np.random.default_rng(seed)
-    values = {}
-    for name, shape in model.shapes.items():
-        part, kind, layer = (*name.split("."), "")[:3]
-        value = np.zeros(shape)
-        if kind == "weight" and part in ("arm", "synthesis"):
-            spread = 0.01 if layer == "out" else 0.5 * math.sqrt(2 / shape[1])
-            value = random.normal(0, 0 if name == "arm.weight.out" else spread, shape)
-        elif name == "up.gain":
-            value = np.broadcast_to(2.0 ** np.arange(model.levels)[-shape[1] :], shape)
-        elif name == "up.kernel":
-            a, b, c, d = BICUBIC
-            line = np.array([a, d, b, c, c, b, d, a])
-            value = np.broadcast_to(BICUBIC if shape[1] == 4 else np.outer(line, line), shape)
-        elif name == "synthesis.linear":
-            value = np.full(shape, FIRST_STEP)
-            value[:, : model.levels] *= 2.0 ** np.arange(model.levels)
-            value[:, model.levels :] *= CHROMA_COLOURS.T
-        values[name] = np.ascontiguousarray(value, dtype=np.float32)
-    values["synthesis.bias.out"] = mean - np.float32(0.5)
-    values["arm.bias.out"][1] = -1.0
-    return values
-
-
-FIRST_STEP = 0.02
-"""Colour a symbol stands for before training, at every level."""
-
-CHROMA_COLOURS = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
-"""RGB of a unit of Cb and of Cr (ITU-R BT.601)."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.latent_colours import Window, colours
+from inrcodec.codec.latent_colours import colours
 from inrcodec.codec.latents import LatentPlane
+from inrcodec.codec.models.windows import Window
 from inrcodec.codec.resampling import Resampling, resampling
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit

@@ -18,7 +18,7 @@ from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols
 from inrcodec.codec.latent_fit import COMMON_STEPS, rate_pixels
 from inrcodec.codec.latents import group_values
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.quantize import Quantized
 from inrcodec.errors import FitError
@@ -53,7 +53,7 @@ class NetworkSearch:
     ) -> None:
         self.model, self.start, self.slope = model, start, slope
         self._latents, self._empty = latents, grids.empty(latents)
-        self._window = top, bottom, left, right = grids.middle(model)
+        self._window = top, bottom, left, right = windows.middle(model)
         self._target = target[:, top:bottom, left:right]
         self._share = (bottom - top) * (right - left) / (model.width * model.height)
         self._pixels = rate_pixels(model) * self._share

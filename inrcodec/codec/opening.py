@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, meta
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.rate_control import Goal, corrected
 
@@ -27,11 +27,11 @@ def opening_slope(
 ) -> float:
     """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
     beside the latents. Measured on the middle of a large picture."""
-    top, bottom, left, right = grids.middle(model)
+    top, bottom, left, right = windows.middle(model)
     part_model = replace(model, width=right - left, height=bottom - top)
     identity = meta.identity(str(model.complexity))
     share = part_model.width * part_model.height / (model.width * model.height)
-    whole = grids.whole(part_model)
+    whole = windows.whole(part_model)
     slope = goal.slope
     for _ in range(GUESSES):
         index = meta.start_index(slope)

@@ -1,4 +1,4 @@
-"""Muon for the matrices, Adam for the rest: what fits a coordinate network fastest.
+"""Muon for the matrices, Adam for the rest: what fits networks fastest. RMSprop for latents.
 
 Muon (Jordan 2024): momentum, then the nearest orthogonal matrix by five Newton-Schulz steps, so
 that every direction of a weight matrix learns at the same speed. Networks here are small, so
@@ -12,8 +12,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from inrcodec.codec.models import compiled
+from inrcodec.codec.native import latents as kernels
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 MOMENTUM = 0.95
+
+SQUARES = 0.99
+"""Decay of the mean squares of RMSprop, which is Adam without the first moment. That would carry
+every latent past the bin it should stop in: with the usual 0.9, bits at equal quality are 5 % more
+at 320 steps and 8 % at 40 (three crops of Kodak)."""
 
 
 class MuonAdam:
@@ -61,6 +69,21 @@ class MuonAdam:
             group["lr"] = group["base"] * factor
         self._adam.step()
         self._adam.zero_grad()
+
+
+def rms_step(
+    gradient: Tensor, squares: Tensor, latents: Tensor, *, rate: float, damping: float
+) -> None:
+    """One step of RMSprop in place, on areas of the mean squares and the latents; `damping` as in
+    `effort.Rates`."""
+    if compiled.serves(gradient, squares, latents):
+        given = compiled.array(gradient), squares.numpy(), latents.numpy()
+        kernels.rms_step(*given, decay=SQUARES, rate=rate, damping=damping)
+        return
+    squares.mul_(SQUARES).addcmul_(gradient, gradient, value=1 - SQUARES)
+    root = squares.sqrt()
+    root.add_(root.mean(), alpha=damping).div_(1 + damping).add_(1e-15)
+    latents.addcdiv_(gradient, root, value=-rate)
 
 
 def _orthogonal(stack: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inrcodec.codec import latent_colours
 from inrcodec.codec.latents import LatentPlane
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import windows
 from inrcodec.pixels import Picture
 
 
@@ -32,17 +33,16 @@ def plane_channels(channels: int, plane: int) -> int:
     return 1 if plane or channels < 3 else 3
 
 
-@torch.no_grad()
 def plane_error(plane: LatentPlane, target: Tensor, channels: int) -> float:
-    """Mean squared error of a decoded plane before rounding to integers, full range 1."""
-    parameters = {name: target.new_tensor(value) for name, value in plane.parameters().items()}
-    latents = [target.new_tensor(grid.astype(np.float32)) for grid in plane.grids]
+    """Mean squared error of a plane as a decoder makes it, before rounding to integers, full
+    range 1."""
+    parameters, samples = plane.parameters(), target.cpu().numpy()
     total = 0.0
-    for window in grids.windows(plane.model, 1024):
+    for window in windows.windows(plane.model, 1024):
         top, bottom, left, right = window
-        made = grids.colours(plane.model, parameters, latents, window)
-        wanted = target[:, top:bottom, left:right]
+        made = latent_colours.colours(plane.model, parameters, plane.grids, window)
+        wanted = samples[:, top:bottom, left:right]
         if channels == 1:
-            made, wanted = made.mean(0, keepdim=True), wanted[:1]
-        total += float((made.clamp(0, 1) - wanted).double().square().sum())
+            made, wanted = made.mean(0, keepdims=True), wanted[:1]
+        total += float(np.square(made.clip(0, 1) - wanted, dtype=np.float64).sum())
     return total / (channels * plane.model.width * plane.model.height)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 
 from inrcodec.codec import native
-from inrcodec.codec.native.pixels import using
-from inrcodec.codec.threads import kernel_count, torch_count
+from inrcodec.codec.native.pool import kernel_threads
+from inrcodec.codec.threads import torch_count
 from inrcodec.errors import OptionError
 
 
@@ -25,10 +25,10 @@ def torch_threads(count: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def kernel_threads(count: int | None) -> Iterator[None]:
-    """The same for latent grids: threads of the compiled kernels where there are any, beside one
-    torch thread."""
-    with using(kernel_count(count)), torch_threads(1 if native.library() else count):
+def fit_threads(asked: int | None) -> Iterator[None]:
+    """What a fit of latent grids computes with: threads of the compiled kernels where there are
+    any, beside one torch thread; else torch threads."""
+    with kernel_threads(asked), torch_threads(1 if native.library() else asked):
         yield
 
 

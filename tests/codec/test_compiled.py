@@ -1,7 +1,9 @@
 """The compiled kernels, every level of them that this machine runs, against torch in float64."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +11,14 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import native
-from inrcodec.codec.latent_fit import rms_step
 from inrcodec.codec.models import compiled, kernels
-from inrcodec.codec.models.context import MARGIN, context_bits
-from inrcodec.codec.models.coolchic import NEIGHBOURS
+from inrcodec.codec.models.context import context_bits
+from inrcodec.codec.models.coolchic import MARGIN, NEIGHBOURS
 from inrcodec.codec.models.upsampling import upsample_below
-from inrcodec.codec.native import pixels
+from inrcodec.codec.native import latents as latent_kernels
+from inrcodec.codec.native import pool
+from inrcodec.codec.optimizer import rms_step
+from inrcodec.errors import StaleKernelsWarning
 
 LEVELS = [level for level in native.LEVELS if native.load(level)]
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 51), (130, 150)]
@@ -26,8 +30,8 @@ pytestmark = pytest.mark.skipif(not LEVELS, reason="installed without compiled k
 def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     level, count = request.param
     monkeypatch.setattr(native, "library", lambda: native.load(level))
-    monkeypatch.setattr(pixels, "SMALLEST_BAND", 500)
-    monkeypatch.setattr(pixels.THREADS, "count", count)
+    monkeypatch.setattr(pool, "SMALLEST_BAND", 500)
+    monkeypatch.setattr(pool.THREADS, "count", count)
     torch.manual_seed(0)
 
 
@@ -120,7 +124,7 @@ def test_soft_rounding(temperature: float, count: int) -> None:
 
 def test_noise_is_white_and_nearly_normal_whatever_the_threads() -> None:
     def noise(seed: int) -> np.ndarray:
-        return pixels.soften(np.zeros(200_000, np.float32), 1e4, 1.0, seed)[0]
+        return latent_kernels.soften(np.zeros(200_000, np.float32), 1e4, 1.0, seed)[0]
 
     one, other = noise(1), noise(2)
     for values in (one, other):
@@ -130,7 +134,7 @@ def test_noise_is_white_and_nearly_normal_whatever_the_threads() -> None:
         assert abs((values[1:] * values[:-1]).mean()) < 0.01
         assert abs((values[768:] * values[:-768]).mean()) < 0.01
     assert abs((one * other).mean()) < 0.01
-    pixels.THREADS.count = 3
+    pool.THREADS.count = 3
     assert (noise(1) == one).all()
 
 
@@ -166,3 +170,19 @@ def test_networks_beyond_the_limits_are_left_to_torch() -> None:
     assert not compiled.takes_network(network((9, 65, 3), True))
     assert not compiled.takes_network(network((9, 8, 8, 8, 8, 8, 3), True))
     assert not compiled.takes_network([t.double() for t in network((9, 32, 3), True)])
+
+
+def test_kernels_of_another_source_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in native.FOLDER.glob("*.so"):
+        shutil.copy(path, tmp_path)
+    source = (native.FOLDER / "kernels.c").read_bytes()
+    (tmp_path / "kernels.c").write_bytes(source)
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    assert native.load(LEVELS[0]) is not None
+    (tmp_path / "kernels.c").write_bytes(source + b"\n")
+    with pytest.warns(StaleKernelsWarning, match="install the package again"):
+        assert native.load(LEVELS[0]) is None
+    (tmp_path / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
+    assert native.load(LEVELS[0]) is None

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import arm, latent_colours, native
-from inrcodec.codec.models import grids, network
+from inrcodec.codec.models import grids, network, windows
 from inrcodec.codec.models.coolchic import CoolChic, coolchic, coolchic_v1, coolchic_v2
 from inrcodec.codec.wavefront import cost_bits
 
@@ -46,7 +46,7 @@ def test_windows_agree_with_the_whole_picture(builder, size) -> None:  # type: i
         network_tensors = dict(zip(names, leaves, strict=False))
         own = leaves[len(names) :]
         rate, picture = torch.zeros((), dtype=torch.float64), torch.zeros_like(weights)
-        for window in grids.windows(model, side):
+        for window in windows.windows(model, side):
             top, bottom, left, right = window
             rate = rate + grids.bits(model, network_tensors, own, window)
             part = grids.colours(model, network_tensors, own, window)
@@ -65,12 +65,12 @@ def test_windows_agree_with_the_whole_picture(builder, size) -> None:  # type: i
 def test_a_decoder_without_torch_makes_the_same_colours(builder, size, level, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     model = builder(*size)
     parameters, latents = random_state(model, integers=True)
-    wanted = grids.colours(model, parameters, latents, grids.whole(model)).detach()
+    wanted = grids.colours(model, parameters, latents, windows.whole(model)).detach()
     monkeypatch.setattr(native, "library", lambda: native.load(level) if level else None)
     arrays = {name: value.detach().float().numpy() for name, value in parameters.items()}
     symbols = [y.detach().numpy().astype(np.int32) for y in latents]
     scale = float(wanted.abs().max())
-    for window in (grids.whole(model), *grids.windows(model, 64)):
+    for window in (windows.whole(model), *windows.windows(model, 64)):
         top, bottom, left, right = window
         made = latent_colours.colours(model, arrays, symbols, window)
         assert made.dtype == np.float32
@@ -96,7 +96,7 @@ def test_the_rate_is_that_of_the_integer_coder(size: tuple[int, int]) -> None:
                 ]
                 sides = np.concatenate([arm.parent_maps(coarser, rows, columns), companions])
             exact += cost_bits(symbols[grid], sides, integer_arm, grid)
-        rate = float(grids.bits(model, parameters, latents, grids.whole(model)))
+        rate = float(grids.bits(model, parameters, latents, windows.whole(model)))
         assert rate == pytest.approx(exact, rel=0.01, abs=2)
 
 
@@ -114,7 +114,7 @@ def test_windows_tile_every_grid(size: tuple[int, int]) -> None:
     model = coolchic(*size)
     for number, shape in enumerate(model.grids):
         seen = np.zeros(shape, int)
-        for window in grids.windows(model, 64):
-            top, bottom, left, right = grids.owned(model, window, number)
+        for window in windows.windows(model, 64):
+            top, bottom, left, right = windows.owned(model, window, number)
             seen[top:bottom, left:right] += 1
         assert (seen == 1).all()

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models import context, network
-from inrcodec.codec.models.context import MARGIN, context_bits, laplace_nats
-from inrcodec.codec.models.coolchic import BICUBIC, NEIGHBOURS
+from inrcodec.codec.models.context import context_bits, laplace_nats
+from inrcodec.codec.models.coolchic import BICUBIC, MARGIN, NEIGHBOURS
 from inrcodec.codec.models.kernels import (
     pixel_network,
     small_convolution,

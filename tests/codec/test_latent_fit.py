@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from inrcodec.codec import analysis, entropy, latent_fit, meta
-from inrcodec.codec.latent_fit import LatentFitting, random_parameters
+from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, group_values
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import (
     COMPLEXITIES,
     CoolChic,
@@ -23,6 +23,7 @@ from inrcodec.codec.network_steps import (
     residual,
     within_limits,
 )
+from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import FitError, FormatError
 
 SLOPE = 1e-3
@@ -48,7 +49,7 @@ def a_fit(target: torch.Tensor, model: CoolChic, slope: float = SLOPE, **options
 def cost(fit: LatentFitting, slope: float = SLOPE) -> tuple[float, float]:
     """(cost, bits) of the rounded latents."""
     rounded = [torch.round(y) for y in fit.latents]
-    window = grids.whole(fit.model)
+    window = windows.whole(fit.model)
     bits = float(grids.bits(fit.model, fit.parameters, rounded, window))
     made = grids.colours(fit.model, fit.parameters, rounded, window)
     error = float((made - fit.target).square().mean())
@@ -209,7 +210,7 @@ def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
     fit = a_fit(a_target(), build(80, 64))
     for _ in fit:
         pass
-    window = grids.whole(fit.model)
+    window = windows.whole(fit.model)
     with torch.no_grad():
         before = grids.colours(fit.model, fit.parameters, fit.latents, window)
         fine = cost(fit)[1]

@@ -12,7 +12,7 @@ import inrcodec
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Family, Kind
 from inrcodec.codec.latents import LatentPlane, read_latents
-from inrcodec.codec.models import grids
+from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.resampling import resampling
 from inrcodec.errors import PartialFileWarning, TruncatedError
@@ -26,7 +26,7 @@ def colours(plane: LatentPlane) -> np.ndarray:
     parameters = {name: torch.from_numpy(value) for name, value in plane.parameters().items()}
     latents = [torch.from_numpy(grid).float() for grid in plane.grids]
     with torch.no_grad():
-        made = grids.colours(plane.model, parameters, latents, grids.whole(plane.model))
+        made = grids.colours(plane.model, parameters, latents, windows.whole(plane.model))
     return made.permute(1, 2, 0).numpy()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec import native
-from inrcodec.codec.native.pixels import Array, Network, takes
+from inrcodec.codec.native.networks import Array, Network
 
 
 def serves(*tensors: Tensor) -> bool:
@@ -24,7 +24,7 @@ def takes_network(tensors: Sequence[Tensor], *others: Tensor) -> bool:
     """Whether the kernels take the network of these tensors (those of a `TiledNetwork`) and the
     other tensors."""
     weights = tensors[: len(tensors) // 2 * 2 : 2]
-    return serves(*tensors, *others) and takes([weights[0].shape[1], *map(len, weights)])
+    return serves(*tensors, *others) and native.takes([weights[0].shape[1], *map(len, weights)])
 
 
 def network(tensors: Sequence[Tensor]) -> Network:

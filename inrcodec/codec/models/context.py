@@ -17,11 +17,9 @@ from torch import Tensor
 
 from inrcodec.codec.arm import PARENTS
 from inrcodec.codec.models import compiled
+from inrcodec.codec.models.coolchic import MARGIN
 from inrcodec.codec.models.network import TiledNetwork, tile_size
-from inrcodec.codec.native import pixels
-
-MARGIN = 3
-"""Rows above and columns on each side that a context reaches."""
+from inrcodec.codec.native import networks
 
 SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = -4.0, 11.875
 """Range of log2 of a Laplace scale, that of the integer tables."""
@@ -72,7 +70,7 @@ class ContextBits(torch.autograd.Function):
         needed = differentiable and any(ctx.needs_input_grad)
         if compiled.takes_network(tensors, padded):
             coarse, *others = compiled.arrays([coarser, *companions])
-            value, gradients = pixels.context_bits(
+            value, gradients = networks.context_bits(
                 compiled.array(padded), offsets, compiled.network(tensors), coarse, others, needed
             )
             ctx.results = compiled.tensors(gradients)

@@ -46,6 +46,12 @@ BICUBIC = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Taps of a x2 bicubic kernel (a = -0.75) on rows i - 2 .. i + 1 for output row 2 i; mirrored for
 2 i + 1."""
 
+CHROMA_COLOURS = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
+"""RGB of a unit of Cb and of Cr (ITU-R BT.601)."""
+
+MARGIN = 3
+"""Rows above and columns on each side that a neighbourhood reaches."""
+
 NEIGHBOURS: dict[int, Offsets] = {
     8: ((0, -1), (0, -2), *((-1, c) for c in range(-2, 3)), (-2, 0)),
     12: ((0, -1), (0, -2), *((r, c) for r in (-1, -2) for c in range(-2, 3))),
@@ -139,6 +145,15 @@ class CoolChic:
     def parent(self, grid: int) -> int | None:
         """The next coarser grid of the same pyramid."""
         return None if self.grid_levels[grid] == self.levels - 1 else grid + 1
+
+    def chroma_grids(self, level: int) -> tuple[int, int]:
+        """The two chroma grids of a level."""
+        first = self.levels + level - self.grid_levels[self.levels]
+        return first, first + (len(self.grids) - self.levels) // 2
+
+    def unit(self, grid: int) -> float:
+        """What a symbol of a grid counts where it joins the finer ones."""
+        return grain(self.grid_levels[grid]) if self.chroma else 1.0
 
     def companions(self, grid: int) -> tuple[int | None, int | None]:
         """The grids of this level in the pyramids before: main, first chroma."""

@@ -1,52 +1,28 @@
 """Latent grids <-> rate and colours, in torch, for a whole picture or any window of it.
 
-A window is (top, bottom, left, right) in pixels; its grid l owns the symbols of rows
-top / 2^l .. bottom / 2^l and the columns likewise, so windows that start at multiples of
-2^(levels - 1) tile every grid. What a window needs beyond its own symbols (contexts, coarser
-neighbours, upsampling) is read around it, so windows of a picture agree with the whole.
+What a window (windows.py) needs beyond its own symbols (contexts, coarser neighbours, upsampling)
+is read around it, so windows of a picture agree with the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.models.context import MARGIN, context_bits
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic, grain
+from inrcodec.codec.models.context import context_bits
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, MARGIN, CoolChic
 from inrcodec.codec.models.kernels import (
     pixel_network,
     residual_convolution,
     upsample_shared,
 )
 from inrcodec.codec.models.upsampling import upsample_below
+from inrcodec.codec.models.windows import Window, needed, owned
 
-Window = tuple[int, int, int, int]
 Parameters = Mapping[str, Tensor]
-
-CONVOLUTION_REACH = 1
-UPSAMPLING_REACH = 2
-
-
-def whole(model: CoolChic) -> Window:
-    """The window that is the picture."""
-    return (0, model.height, 0, model.width)
-
-
-def owned(model: CoolChic, window: Window, grid: int) -> Window:
-    """Rows and columns of a grid that belong to a window of the picture."""
-    level, (rows, columns) = model.grid_levels[grid], model.grids[grid]
-    top, bottom, left, right = window
-    step = 1 << level
-    return (
-        top >> level,
-        min(rows, -(-bottom // step)),
-        left >> level,
-        min(columns, -(-right // step)),
-    )
 
 
 def crop(grid: Tensor, area: Window) -> Tensor:
@@ -111,16 +87,8 @@ def colours(
 ) -> Tensor:
     """Colours (3, bottom - top, right - left) of a window, nominally in [0, 1]."""
     top, bottom, left, right = window
-    reach = CONVOLUTION_REACH * model.convolutions
-    areas = [_inside((top - reach, bottom + reach, left - reach, right + reach), model, 0)]
-    for level in range(1, model.levels):
-        above = areas[-1]
-        coarser = tuple(
-            edge // 2 - UPSAMPLING_REACH if k % 2 == 0 else -(-edge // 2) + UPSAMPLING_REACH
-            for k, edge in enumerate(above)
-        )
-        areas.append(_inside((coarser[0], coarser[1], coarser[2], coarser[3]), model, level))
-    stack = _grain(model, latents, model.levels - 1, areas[-1])[None]
+    areas = needed(model, window)
+    stack = _symbols(model, latents, model.levels - 1, areas[-1])[None]
     if model.chroma:
         coarsest = model.levels - 1
         stack = torch.cat((stack, _chroma(model, parameters, latents, coarsest, areas[-1])))
@@ -128,7 +96,7 @@ def colours(
         first_row, _, first_column, _ = areas[level + 1]
         up, _, start, _ = areas[level]
         corner = (up - 2 * first_row, start - 2 * first_column)
-        finest = _grain(model, latents, level, areas[level])
+        finest = _symbols(model, latents, level, areas[level])
         stack = _joined(model, parameters, level, finest, stack, corner)
         if model.chroma and level >= CHROMA_LEVEL:
             joined = stack[-2:] + _chroma(model, parameters, latents, level, areas[level])
@@ -142,25 +110,16 @@ def _chroma(
     model: CoolChic, parameters: Parameters, latents: Sequence[Tensor], level: int, area: Window
 ) -> Tensor:
     """(2, h, w): the two chroma grids of a level, each times its gain."""
-    first = model.levels + level - model.grid_levels[model.levels]
-    second = first + (len(model.grids) - model.levels) // 2
-    gains = parameters["up.gain"][:, first - model.levels]
-    pair = torch.stack([_grain(model, latents, grid, area) for grid in (first, second)])
-    return pair * gains[:, None, None]
+    pair = model.chroma_grids(level)
+    gains = parameters["up.gain"][:, pair[0] - model.levels]
+    symbols = torch.stack([_symbols(model, latents, grid, area) for grid in pair])
+    return symbols * gains[:, None, None]
 
 
-def _grain(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor:
+def _symbols(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window) -> Tensor:
     """An area of a grid as upsampling takes it: symbols times their grain."""
-    symbols = crop(latents[grid], area)
-    unit = grain(model.grid_levels[grid]) if model.chroma else 1.0
+    symbols, unit = crop(latents[grid], area), model.unit(grid)
     return symbols if unit == 1 else symbols * unit
-
-
-def _inside(area: Window, model: CoolChic, level: int) -> Window:
-    """The area without what lies beyond the grid."""
-    rows, columns = model.grids[level]
-    top, bottom, left, right = area
-    return (max(0, top), min(rows, bottom), max(0, left), min(columns, right))
 
 
 def _joined(
@@ -200,33 +159,3 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         picture = residual_convolution(picture, weight, bias)
     return picture + 0.5
-
-
-def windows(model: CoolChic, side: int) -> list[Window]:
-    """Windows of at most `side` pixels a side that tile the picture, row by row.
-
-    `side` must be a multiple of 2^(levels - 1).
-    """
-    rows = [*range(0, model.height, side), model.height]
-    columns = [*range(0, model.width, side), model.width]
-    return [
-        (top, bottom, left, right)
-        for top, bottom in pairwise(rows)
-        for left, right in pairwise(columns)
-    ]
-
-
-MIDDLE_PIXELS = 1 << 20
-
-
-def middle(model: CoolChic) -> Window:
-    """The picture, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
-    measure by."""
-    if model.width * model.height <= 2 * MIDDLE_PIXELS:
-        return whole(model)
-    unit = 1 << (model.levels - 1)
-    width = min(model.width, max(unit, MIDDLE_PIXELS // model.height, 1024))
-    height = min(model.height, max(unit, MIDDLE_PIXELS // width))
-    top = (model.height - height) // 2 // unit * unit
-    left = (model.width - width) // 2 // unit * unit
-    return (top, min(model.height, top + height), left, min(model.width, left + width))

@@ -25,7 +25,7 @@ from torch.nn.grad import conv2d_weight
 
 from inrcodec.codec.models import compiled
 from inrcodec.codec.models.network import TiledNetwork, tile_size
-from inrcodec.codec.native import pixels
+from inrcodec.codec.native import latents, networks, pictures
 
 
 class PixelNetwork(torch.autograd.Function):
@@ -36,7 +36,7 @@ class PixelNetwork(torch.autograd.Function):
         """(C, n) -> (outputs, n); `tensors` as in `TiledNetwork`."""
         ctx.save_for_backward(x, *tensors)
         if compiled.takes_network(tensors, x):
-            result = pixels.pixel_network(compiled.array(x), compiled.network(tensors))
+            result = networks.pixel_network(compiled.array(x), compiled.network(tensors))
             return torch.from_numpy(result)
         network = TiledNetwork(tensors, with_gradients=False)
         out = x.new_empty(len(tensors[len(tensors) // 2 * 2 - 1]), x.shape[1])
@@ -52,7 +52,7 @@ class PixelNetwork(torch.autograd.Function):
         x, *tensors = ctx.saved_tensors
         if compiled.takes_network(tensors, x):
             given = compiled.array(x), compiled.network(tensors), compiled.array(gradients[0])
-            return tuple(compiled.tensors(pixels.pixel_network_back(*given)))
+            return tuple(compiled.tensors(networks.pixel_network_back(*given)))
         network = TiledNetwork(tensors, with_gradients=True)
         by_x = torch.empty_like(x)
         for here in _tiles(x):
@@ -105,14 +105,14 @@ class ResidualConvolution(torch.autograd.Function):
         """(3, H, W), (3, 3, 3, 3), (3,)."""
         ctx.save_for_backward(x, weight)
         given = compiled.array(x), compiled.array(weight), compiled.array(bias)
-        return torch.from_numpy(pixels.residual_convolution(*given))
+        return torch.from_numpy(pictures.residual_convolution(*given))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Of all three."""
         x, weight = ctx.saved_tensors
         given = compiled.array(x), compiled.array(weight), compiled.array(gradients[0])
-        return tuple(compiled.tensors(pixels.residual_convolution_back(*given)))
+        return tuple(compiled.tensors(pictures.residual_convolution_back(*given)))
 
 
 def residual_convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -146,13 +146,13 @@ class SharedUpsampling(torch.autograd.Function):
         """(C, h, w), (8, 8)."""
         ctx.save_for_backward(x, kernel)
         given = compiled.array(x), compiled.array(kernel)
-        return torch.from_numpy(pixels.upsample_shared(*given))
+        return torch.from_numpy(pictures.upsample_shared(*given))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         """Of both."""
         given = [compiled.array(t) for t in (*ctx.saved_tensors, gradients[0])]
-        return tuple(compiled.tensors(pixels.upsample_shared_back(*given)))
+        return tuple(compiled.tensors(pictures.upsample_shared_back(*given)))
 
 
 def upsample_shared(x: Tensor, kernel: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ class SoftRounding(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, temperature: float, deviation: float, seed: int) -> Tensor:
         """`seed` is that of the noise, 32 bits."""
-        soft, slope = pixels.soften(compiled.array(x), temperature, deviation, seed)
+        soft, slope = latents.soften(compiled.array(x), temperature, deviation, seed)
         ctx.save_for_backward(torch.from_numpy(slope))
         return torch.from_numpy(soft)
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models import compiled
-from inrcodec.codec.native import pixels
+from inrcodec.codec.native import pictures
 
 _REACH = 2
 ROWS, COLUMNS = 0, 1
@@ -46,7 +46,7 @@ class _UpsampleBelow(torch.autograd.Function):
         out[0] = finest
         if compiled.serves(coarser, taps):
             given = compiled.array(coarser), compiled.array(taps), corner
-            pixels.upsample(*given, compiled.array(out[1:]))
+            pictures.upsample(*given, compiled.array(out[1:]))
             return out
         values = taps.tolist()
         for channel, target in zip(coarser, out[1:], strict=True):
@@ -60,7 +60,7 @@ class _UpsampleBelow(torch.autograd.Function):
         coarser, taps = ctx.saved_tensors
         if compiled.serves(coarser, taps):
             given = compiled.array(coarser), compiled.array(taps), ctx.corner
-            results = pixels.upsample_back(*given, compiled.array(gradients[0][1:]))
+            results = pictures.upsample_back(*given, compiled.array(gradients[0][1:]))
             return gradients[0][0], *compiled.tensors(results), None
         values, by_taps = taps.tolist(), torch.zeros_like(taps)
         by_coarser = torch.empty_like(coarser)

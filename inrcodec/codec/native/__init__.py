@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
 from ctypes import c_double, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import NDArray
+
+from inrcodec.errors import StaleKernelsWarning
+
+FOLDER = Path(__file__).parent
 SWITCH = "INRCODEC_NATIVE"
 LEVELS = ("v4", "v3", "v2", "base")
 """Of x86-64, best first; "base" is the one level of other machines."""
@@ -50,6 +59,10 @@ _SIGNATURES = {
 }
 
 
+MOST_LAYERS, MOST_WIDTH, MOST_LANES = 5, 64, 16
+"""As in kernels.c: limits of networks, and the most lanes a vector has."""
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """The kernels, or None where there are none or `INRCODEC_NATIVE` is 0."""
@@ -58,14 +71,40 @@ def library() -> ctypes.CDLL | None:
     return next(filter(None, map(load, LEVELS)), None)
 
 
+def takes(widths: Sequence[int]) -> bool:
+    """Whether there are kernels and they take a network of these widths, from inputs to outputs."""
+    return library() is not None and len(widths) <= MOST_LAYERS + 1 and max(widths) <= MOST_WIDTH
+
+
+def kernel(name: str) -> Callable[..., Any]:
+    """One of the kernels; only where `library` has them."""
+    function: Callable[..., Any] = getattr(library(), name)
+    return function
+
+
+def at(array: NDArray[Any] | None) -> int | None:
+    """Where the elements of an array lie, which must be kept while a kernel works on them."""
+    return None if array is None else array.ctypes.data
+
+
+def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
+    """An array of 32-bit integers."""
+    return (ctypes.c_int32 * len(values))(*values)
+
+
 def load(level: str) -> ctypes.CDLL | None:
     """The library of one level, or None where it is missing or does not run."""
-    path = Path(__file__).parent / f"kernels_{level}.so"
+    path = FOLDER / f"kernels_{level}.so"
     if not path.exists() or not _runs(level):
         return None
     try:
         loaded = ctypes.CDLL(str(path))
     except OSError:  # built for another kind of machine
+        return None
+    loaded.source_crc.restype = c_uint32
+    if loaded.source_crc() != zlib.crc32((FOLDER / "kernels.c").read_bytes()):
+        text = f"{path.name} was not compiled from kernels.c as it is; install the package again"
+        warnings.warn(text, StaleKernelsWarning, 2)
         return None
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(loaded, name)
@@ -77,7 +116,7 @@ def _runs(level: str) -> bool:
     """Whether this CPU has the instructions of a level of x86-64, as the C compiler tells."""
     if level == "base":
         return True
-    probe = Path(__file__).parent / "probe.so"
+    probe = FOLDER / "probe.so"
     if not probe.exists():
         return False
     try:

@@ -1,10 +1,10 @@
 /* What fitting and rendering latent grids spend their time in, for one thread of a CPU.
 
    Portable C with the vector types of GCC and Clang; hatch_build.py compiles it once for every level
-   of the instruction set worth having, and __init__.py loads the best one the machine runs. Each
-   function does a band of rows, so that threads share the work of a picture. Every one of them equals
-   a function written with torch (models/), which is what runs without a compiler and on a GPU, and
-   which the tests compare it to.
+   of the instruction set worth having, and __init__.py loads the best one the machine runs. Where it
+   pays, a function does a band of rows, so that threads share the work of a picture (pool.py). Every
+   one of them equals a function in torch or numpy, which is what runs without a compiler and on a
+   GPU, and which the tests compare it to.
 
    Channels are planes: (channels, positions). Parameters of a network come as one array
    [W_0, b_0, ..., W_out, b_out, linear], matrices (outputs, inputs) row by row. */
@@ -40,6 +40,9 @@
 #define PARENTS 4
 
 #define EXPORT __attribute__((visibility("default")))
+
+/* CRC-32 of this file when it was compiled: the loader refuses kernels of another version. */
+EXPORT uint32_t source_crc(void) { return SOURCE_CRC; }
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((vector_size(4 * LANES)));

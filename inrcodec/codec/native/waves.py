@@ -1,12 +1,11 @@
 """The compiled context network and range decoder on the grids of wavefront.py.
 
 The same integers as arm.py and constriction give, symbol by symbol instead of a wave at a time: on
-one thread some five times faster.
+one thread three times faster (benchmarks/latent_decode.py).
 """
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,33 +15,26 @@ from numpy.typing import NDArray
 from inrcodec.codec import native
 from inrcodec.codec.arm import IntegerArm
 from inrcodec.codec.laplace import ENTRIES, frequencies
+from inrcodec.codec.native import at, kernel
 
 if TYPE_CHECKING:
     from inrcodec.codec.wavefront import Grid
-
-MOST_WIDTH, MOST_LAYERS = 64, 5
-"""As in kernels.c."""
 
 Integers = NDArray[np.int32]
 
 
 def serves(arm: IntegerArm) -> bool:
     """Whether there are kernels, and they take this network."""
-    widths = [arm.inputs, *(len(bias) for bias in arm.biases)]
-    return (
-        native.library() is not None
-        and len(arm.weights) <= MOST_LAYERS
-        and max(widths) <= MOST_WIDTH
-    )
+    return native.takes([arm.inputs, *(len(bias) for bias in arm.biases)])
 
 
 def distributions(grid: Grid, arm: IntegerArm, level: int) -> tuple[Integers, Integers]:
     """Of every symbol in order of waves: its rounded mean and its row of the tables."""
     shape, parameters = _network(arm, level)
     centres, rows = np.empty((2, int(grid.counts.sum())), np.int32)
-    failed = _library().distributions(
-        shape.ctypes.data, parameters.ctypes.data, *_waves(grid), centres.ctypes.data,
-        rows.ctypes.data,
+    failed = kernel("distributions")(
+        at(shape), at(parameters), *_waves(grid), at(centres),
+        at(rows),
     )  # fmt: skip
     if failed:
         raise MemoryError("no memory for a context network")
@@ -58,20 +50,13 @@ def decode(
     """
     shape, parameters = _network(arm, level)
     words = np.ascontiguousarray(words)
-    decoded = _library().decode_waves(
-        shape.ctypes.data, parameters.ctypes.data, *_waves(grid), words.ctypes.data, len(words),
-        _boundaries().ctypes.data, prefix,
+    decoded = kernel("decode_waves")(
+        at(shape), at(parameters), *_waves(grid), at(words), len(words),
+        at(_boundaries()), prefix,
     )  # fmt: skip
     if decoded == -(1 << 63):
         raise MemoryError("no memory for a context network")
     return (decoded, True) if decoded >= 0 else (-1 - decoded, False)
-
-
-def _library() -> ctypes.CDLL:
-    library = native.library()
-    if library is None:
-        raise RuntimeError("there are no compiled kernels")
-    return library
 
 
 def _network(arm: IntegerArm, level: int) -> tuple[Integers, Integers]:
@@ -83,14 +68,14 @@ def _network(arm: IntegerArm, level: int) -> tuple[Integers, Integers]:
     return np.array(shape, np.int32), np.concatenate([*flat, *linear]).astype(np.int32)
 
 
-def _waves(grid: Grid) -> tuple[int, int, int, int, int, int]:
+def _waves(grid: Grid) -> tuple[int | None, ...]:
     """Symbols, offsets, and where the waves lie; the arrays stay the grid's."""
     return (
-        grid.flat.ctypes.data,
-        grid.offsets.ctypes.data,
+        at(grid.flat),
+        at(grid.offsets),
         len(grid.starts),
-        grid.starts.ctypes.data,
-        grid.counts.ctypes.data,
+        at(grid.starts),
+        at(grid.counts),
         grid.step,
     )
 

@@ -1,0 +1,115 @@
+"""Convolution and upsampling in compiled kernels.
+
+Arrays are float32, C-contiguous. What each function computes stands where it is written in torch:
+models/kernels.py and upsampling.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inrcodec.codec.native import MOST_LANES, at, kernel
+from inrcodec.codec.native.networks import Array
+from inrcodec.codec.native.pool import THREADS, bands_of, run
+
+
+def residual_convolution(x: Array, weight: Array, bias: Array) -> Array:
+    """x (3, H, W) + its convolution by `weight` (3, 3, 3, 3), borders replicated."""
+    _, height, width = x.shape
+    out = np.empty_like(x)
+    bands = bands_of(height, width)
+    lines = np.empty((len(bands), 9 * (width + 2 + MOST_LANES)), np.float32)
+
+    def work(k: int) -> None:
+        kernel("residual_convolution")(
+            height, width, *bands[k], at(x), at(weight), at(bias), at(out), at(lines[k])
+        )
+
+    run(work, len(bands))
+    return out
+
+
+def residual_convolution_back(
+    x: Array, weight: Array, gradient: Array
+) -> tuple[Array, Array, Array]:
+    """Gradients of `x`, `weight` and bias."""
+    _, height, width = x.shape
+    by_x = np.empty_like(x)
+    bands = bands_of(height, width)
+    lines = np.empty((len(bands), 18 * (width + 4 + 2 * MOST_LANES)), np.float32)
+    by_weight = np.zeros((len(bands), *weight.shape), np.float32)
+    by_bias = np.zeros((len(bands), len(weight)), np.float32)
+
+    def work(k: int) -> None:
+        kernel("residual_convolution_back")(
+            height, width, *bands[k], at(x), at(weight), at(gradient), at(by_x),
+            at(by_weight[k]), at(by_bias[k]), at(lines[k]),
+        )  # fmt: skip
+
+    run(work, len(bands))
+    return by_x, by_weight.sum(0), by_bias.sum(0)
+
+
+def upsample(coarser: Array, taps: Array, corner: tuple[int, int], out: Array) -> None:
+    """Fill `out` (C, H, W) with `coarser` (C, h, w) doubled, from the corner on."""
+    channels, height, width = coarser.shape
+    rows = np.empty((channels, height * 2 * width), np.float32)
+    lines = np.empty((channels, width + 4), np.float32)
+
+    def work(k: int) -> None:
+        kernel("upsample")(
+            height, width, at(coarser[k]), at(taps), *corner, *out.shape[1:], at(out[k]),
+            at(rows[k]), at(lines[k]),
+        )  # fmt: skip
+
+    run(work, channels, out[0].size)
+
+
+def upsample_back(
+    coarser: Array, taps: Array, corner: tuple[int, int], gradient: Array
+) -> tuple[Array, Array]:
+    """Gradients of `coarser` and of the taps."""
+    channels, height, width = coarser.shape
+    by_coarser, by_taps = np.empty_like(coarser), np.zeros((channels, 4), np.float32)
+    size = 2 * height * 2 * width + 4 * width + 16
+    rooms = [np.empty(size, np.float32) for _ in range(min(channels, THREADS.count))]
+
+    def work(k: int) -> None:
+        room = rooms.pop()
+        kernel("upsample_back")(
+            height, width, at(coarser[k]), at(taps), *corner, *gradient.shape[1:],
+            at(gradient[k]), at(by_coarser[k]), at(by_taps[k]), at(room),
+        )  # fmt: skip
+        rooms.append(room)
+
+    run(work, channels, gradient[0].size)
+    return by_coarser, by_taps.sum(0)
+
+
+def upsample_shared(x: Array, taps: Array) -> Array:
+    """As `kernels.upsample_shared`: (C, h, w) and (8, 8) -> (C, 2 h, 2 w)."""
+    channels, height, width = x.shape
+    out = np.empty((channels, 2 * height, 2 * width), np.float32)
+
+    def work(k: int) -> None:
+        room = np.empty((height + 4) * (width + 4) + 2 * width, np.float32)
+        kernel("upsample_shared")(height, width, at(x[k]), at(taps), at(out[k]), at(room))
+
+    run(work, channels, out[0].size)
+    return out
+
+
+def upsample_shared_back(x: Array, taps: Array, gradient: Array) -> tuple[Array, Array]:
+    """Gradients of `x` and of the kernel `taps`."""
+    channels, height, width = x.shape
+    by_x, by_taps = np.empty_like(x), np.zeros((channels, 8, 8), np.float32)
+
+    def work(k: int) -> None:
+        room = np.empty(2 * (height + 4) * (width + 4) + 2 * width, np.float32)
+        kernel("upsample_shared_back")(
+            height, width, at(x[k]), at(taps), at(gradient[k]), at(by_x[k]),
+            at(by_taps[k]), at(room),
+        )  # fmt: skip
+
+    run(work, channels, gradient[0].size)
+    return by_x, by_taps.sum(0)

@@ -1,0 +1,77 @@
+"""Threads of the compiled kernels: work cut into bands of rows, one a thread.
+
+A thread holds no interpreter lock while a kernel computes, and sleeps while it waits. Torch should
+have one thread at the same time: its idle threads spin, and two of them beside two of ours make a
+step as slow as one alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+
+from inrcodec.codec.threads import kernel_count
+
+SMALLEST_BAND = 8192
+"""Positions below which another thread costs more than it does."""
+
+
+class _Threads(threading.local):
+    count = 1
+
+
+THREADS = _Threads()
+"""How many compute for a thread that calls, itself included."""
+
+
+@contextmanager
+def kernel_threads(asked: int | None) -> Iterator[None]:
+    """Compute with so many threads for a while; see `threads.kernel_count`."""
+    before, THREADS.count = THREADS.count, kernel_count(asked)
+    try:
+        yield
+    finally:
+        THREADS.count = before
+
+
+def bands_of(rows: int, width: int, even: bool = False) -> list[tuple[int, int]]:
+    """(first, last) of about equal shares of rows, one for each thread worth having."""
+    count = max(1, min(THREADS.count, rows * width // SMALLEST_BAND, rows // 2 or 1))
+    edges = [rows * k // count for k in range(count + 1)]
+    if even:
+        edges = [edge - edge % 2 for edge in edges[:-1]] + [rows]
+    return list(pairwise(edges))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inrcodec")
+
+
+# a forked process has the pool's memory, but none of its threads
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def run(work: Callable[[int], None], count: int, positions: int = SMALLEST_BAND) -> None:
+    """work(0), work(1), ... on as many threads as may be, this one included."""
+    helpers = min(THREADS.count, count) - 1 if positions * count >= 2 * SMALLEST_BAND else 0
+    if helpers < 1:
+        for k in range(count):
+            work(k)
+        return
+    left = iter(range(count))
+
+    def several() -> None:
+        for k in left:  # one iterator for all: a range iterator's next is atomic
+            work(k)
+
+    waiting = [_pool().submit(several) for _ in range(helpers)]
+    several()
+    for future in waiting:
+        future.result()
