@@ -184,5 +184,7 @@ def test_kernels_of_another_source_are_refused(
     (tmp_path / "kernels.c").write_bytes(source + b"\n")
     with pytest.warns(StaleKernelsWarning, match="install the package again"):
         assert native.load(LEVELS[0]) is None
-    (tmp_path / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
+    library = tmp_path / f"kernels_{LEVELS[0]}.so"
+    library.unlink()  # it is still mapped
+    library.write_bytes(b"not a library")
     assert native.load(LEVELS[0]) is None
