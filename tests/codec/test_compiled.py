@@ -184,7 +184,10 @@ def test_kernels_of_another_source_are_refused(
     (tmp_path / "kernels.c").write_bytes(source + b"\n")
     with pytest.warns(StaleKernelsWarning, match="install the package again"):
         assert native.load(LEVELS[0]) is None
-    library = tmp_path / f"kernels_{LEVELS[0]}.so"
-    library.unlink()  # it is still mapped
-    library.write_bytes(b"not a library")
+    broken = tmp_path / "broken"  # another path: a library stays loaded under its name
+    broken.mkdir()
+    for path in tmp_path.glob("*.*"):
+        shutil.copy(path, broken)
+    (broken / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
+    monkeypatch.setattr(native, "FOLDER", broken)
     assert native.load(LEVELS[0]) is None
