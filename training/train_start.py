@@ -32,6 +32,7 @@ from torch import Tensor
 
 from inrcodec.codec import meta
 from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
+from inrcodec.codec.effort import Softening
 from inrcodec.codec.latent_fit import softly_rounded
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import (
@@ -47,7 +48,7 @@ LOG_KNOTS = [math.log(slope) for slope in KNOTS]
 CROP, CROPS = 192, 2
 ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
 ARM_STEPS, WARM_UP = 600, 200
-NOISES = (0.22, 0.15)
+SOFTENING = Softening((0.3, 0.1), (0.22, 0.15))
 CHECKPOINT_EVERY = 500
 DATA = Path(meta.__file__).parent / "data"
 
@@ -167,9 +168,8 @@ class Training:
     def cost(self, picture: Tensor, slope: float, share: float) -> Tensor:
         """MSE + slope x bits per pixel of one crop; of the first steps, the bits alone."""
         with torch.set_grad_enabled(self.done >= ARM_STEPS and not self.fixed):
-            noise = NOISES[0] + (NOISES[1] - NOISES[0]) * share
             seen = self.analysis(
-                picture, slope, lambda y: softly_rounded(y, share, self.noise, noise)
+                picture, slope, lambda y: softly_rounded(y, share, self.noise, SOFTENING)
             )
         networks = mixed(self.knots, slope)
         window = windows.whole(self.model)

@@ -140,7 +140,9 @@ def _encode_one(
         picture = as_picture(console.read_input("-") if name == "-" else name)
         from inrcodec.codec.decoder import decode_picture
         from inrcodec.codec.encoder import encoding
+        from inrcodec.codec.runtime import keep_freed_memory
 
+        keep_freed_memory()
         if options.time_limit is not None:  # reading the picture and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.effort import FULL_RATES, Rates, network_rates
+from inrcodec.codec.effort import FULL_RATES, Rates, Softening, network_rates
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
@@ -39,9 +39,6 @@ MAX_SYMBOL = 32767
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
-
-TEMPERATURES, NOISE = (0.3, 0.1), 0.15
-"""Of soft rounding: temperatures at the begin and the end of a fit, deviation of the noise."""
 
 HARD_SHARE = 0.05
 WARM_UP_STEPS = 3
@@ -232,7 +229,7 @@ class LatentFitting:
         rounded = [
             torch.round(y)
             if hard or grid in self._left_out
-            else softly_rounded(y.requires_grad_(), share, self._noise)
+            else softly_rounded(y.requires_grad_(), share, self._noise, self._rates.softening)
             for grid, y in enumerate(own)
         ]
         picture = grids.colours(model, self.parameters, rounded, windows.whole(model))
@@ -296,10 +293,10 @@ def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
 
 
 def softly_rounded(
-    latent: Tensor, share: float, generator: torch.Generator, noise: float = NOISE
+    latent: Tensor, share: float, generator: torch.Generator, softening: Softening
 ) -> Tensor:
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
-    temperature = TEMPERATURES[0] + (TEMPERATURES[1] - TEMPERATURES[0]) * share
+    temperature, noise = (begin + (end - begin) * share for begin, end in softening)
     return noisy_soft_round(latent, temperature, noise, generator)
 
 

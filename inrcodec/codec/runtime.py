@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,11 @@ from inrcodec.codec import native
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.threads import torch_count
 from inrcodec.errors import OptionError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's malloc.h."""
+
+KEPT_BYTES = 1 << 28
 
 
 @contextmanager
@@ -30,6 +36,21 @@ def fit_threads(asked: int | None) -> Iterator[None]:
     any, beside one torch thread; else torch threads."""
     with kernel_threads(asked), torch_threads(1 if native.library() else asked):
         yield
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next allocation, where it is glibc.
+
+    A fit allocates the same large arrays every step, and handing them back to the system and
+    fetching them again takes a tenth of it. It is a setting of the whole process, so it is for
+    programs to make, not for this library.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def torch_device(name: str) -> torch.device:

@@ -12,6 +12,11 @@ from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_COLOURS, CoolChic
 FIRST_STEP = 0.02
 """Colour a symbol stands for before training, at every level."""
 
+COARSER = 0.7
+"""What a symbol of a grid of `coolchic-v1` and `-v2` counts at first to one of the next finer grid:
+coarse ones move more pixels, so they are worth finer steps. Crops of two Kodak photographs, v1,
+1200 steps, mean log cost: with 1 -.063, .7 -.111, .5 -.089."""
+
 
 def random_parameters(
     model: CoolChic, seed: int, mean: NDArray[np.float32]
@@ -25,6 +30,8 @@ def random_parameters(
         if kind == "weight" and part in ("arm", "synthesis"):
             spread = 0.01 if layer == "out" else 0.5 * math.sqrt(2 / shape[1])
             value = random.normal(0, 0 if name == "arm.weight.out" else spread, shape)
+            if name == "synthesis.weight.0" and not model.chroma:
+                value *= COARSER ** np.arange(model.levels)
         elif name == "up.gain":
             value = np.broadcast_to(2.0 ** np.arange(model.levels)[-shape[1] :], shape)
         elif name == "up.kernel":

@@ -184,6 +184,14 @@ def test_kernels_of_another_source_are_refused(
     (tmp_path / "kernels.c").write_bytes(source + b"\n")
     with pytest.warns(StaleKernelsWarning, match="install the package again"):
         assert native.load(LEVELS[0]) is None
+    silent = tmp_path / "silent"  # one that does not tell its source
+    silent.mkdir()
+    for path in native.FOLDER.glob("*.*"):
+        shutil.copy(path, silent)
+    shutil.copy(tmp_path / "probe.so", silent / f"kernels_{LEVELS[0]}.so")
+    monkeypatch.setattr(native, "FOLDER", silent)
+    with pytest.warns(StaleKernelsWarning, match="install the package again"):
+        assert native.load(LEVELS[0]) is None
     broken = tmp_path / "broken"  # another path: a library stays loaded under its name
     broken.mkdir()
     for path in tmp_path.glob("*.*"):

@@ -101,8 +101,7 @@ def load(level: str) -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(path))
     except OSError:  # built for another kind of machine
         return None
-    loaded.source_crc.restype = c_uint32
-    if loaded.source_crc() != zlib.crc32((FOLDER / "kernels.c").read_bytes()):
+    if _source_crc(loaded) != zlib.crc32((FOLDER / "kernels.c").read_bytes()):
         text = f"{path.name} was not compiled from kernels.c as it is; install the package again"
         warnings.warn(text, StaleKernelsWarning, 2)
         return None
@@ -110,6 +109,16 @@ def load(level: str) -> ctypes.CDLL | None:
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
     return loaded
+
+
+def _source_crc(loaded: ctypes.CDLL) -> int | None:
+    """CRC-32 of the source that a library was compiled from, if it tells."""
+    try:
+        told = loaded.source_crc
+    except AttributeError:
+        return None
+    told.restype = c_uint32
+    return int(told())
 
 
 def _runs(level: str) -> bool:
