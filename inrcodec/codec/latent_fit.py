@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.effort import FULL_RATES, Rates, Softening, network_rates
+from inrcodec.codec.effort import Rates, Softening, network_rates
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
@@ -68,6 +68,7 @@ class LatentFitting:
 
     `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
+    `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none.
     `seconds` limits the time if given. `start` are the networks that a file stores the residual to,
     by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
     """
@@ -81,9 +82,9 @@ class LatentFitting:
         *,
         slope: float,
         steps: int,
+        rates: Rates,
         start: Mapping[str, NDArray[np.float32]] | None = None,
         seconds: float | None = None,
-        rates: Rates = FULL_RATES,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from inrcodec.codec import analysis, entropy, latent_fit, meta
+from inrcodec.codec.effort import FULL_RATES, rates_for
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, group_values
 from inrcodec.codec.models import grids, windows
@@ -41,7 +42,7 @@ def a_fit(target: torch.Tensor, model: CoolChic, slope: float = SLOPE, **options
     mean = target.mean((1, 2)).numpy()
     latents = [np.zeros(shape, np.float32) for shape in model.grids]
     parameters = random_parameters(model, 0, mean)
-    options = {"steps": 40} | options
+    options = {"steps": 40, "rates": FULL_RATES} | options
     return LatentFitting(target, model, parameters, latents, slope=slope, **options)
 
 
@@ -240,7 +241,8 @@ def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
     model = coolchic(64, 48)
     slope, start = meta.start_slope(0), meta.start_parameters(meta.identity("high"), 0, model)
     latents = analysis.initial_latents(model, gray, slope)
-    fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, start=start)
+    rates = rates_for(3)
+    fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, rates=rates, start=start)
     list(fit)
     fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
     assert len(fine) == 2
@@ -253,11 +255,12 @@ def test_a_picture_without_content_ends_its_fit_early() -> None:
     model = coolchic(64, 64)
     slope = meta.start_slope(20)
     start = meta.start_parameters(meta.identity("high"), 20, model)
-    for value, most in ((0.5, 850), (None, 1000)):  # damping: 804
+    for value, most in ((0.5, 600), (None, 1000)):
         torch.manual_seed(0)
         target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
         latents = analysis.initial_latents(model, target, slope)
-        fit = LatentFitting(target, model, start, latents, slope=slope, steps=1000, start=start)
+        budget = {"steps": 1000, "rates": rates_for(1000)}
+        fit = LatentFitting(target, model, start, latents, slope=slope, start=start, **budget)
         list(fit)
         assert fit.step <= most
         assert value is not None or fit.step == most

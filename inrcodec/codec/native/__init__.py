@@ -102,7 +102,7 @@ def load(level: str) -> ctypes.CDLL | None:
     except OSError:  # built for another kind of machine
         return None
     if _source_crc(loaded) != zlib.crc32((FOLDER / "kernels.c").read_bytes()):
-        text = f"{path.name} was not compiled from kernels.c as it is; install the package again"
+        text = "the kernels were not compiled from kernels.c as it is; install the package again"
         warnings.warn(text, StaleKernelsWarning, 2)
         return None
     for name, (result, arguments) in _SIGNATURES.items():
