@@ -233,9 +233,9 @@ class LatentFitting:
             else softly_rounded(y.requires_grad_(), share, self._noise, self._rates.softening)
             for grid, y in enumerate(own)
         ]
-        picture = grids.colours(model, self.parameters, rounded, windows.whole(model))
-        error = (picture - self.target[:, top:bottom, left:right]).square().mean()
         whole = windows.whole(model)
+        picture = grids.colours(model, self.parameters, rounded, whole)
+        error = (picture - self.target[:, top:bottom, left:right]).square().mean()
         bits = grids.bits(model, self.parameters, rounded, whole, self._left_out)
         bits = bits / rate_pixels(model)
         # over sqrt(slope): mean squares of gradients then outlive a change of slope
