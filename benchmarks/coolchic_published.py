@@ -58,7 +58,7 @@ def line(row: Row, anchors: Path) -> str:
 
 
 def published(path: Path, version: str, psnr: float) -> float:
-    """Bits a pixel of a published curve at a PSNR within its range."""
+    """Bits a pixel of a published curve at a PSNR; raises `SystemExit` outside its range."""
     with path.open(newline="") as file:
         points = sorted(
             (float(row["psnr_db"]), math.log(float(row["bpp"])))
@@ -66,7 +66,9 @@ def published(path: Path, version: str, psnr: float) -> float:
             if row["version"] == version
         )
     qualities, rates = zip(*points, strict=True)
-    return math.exp(float(PchipInterpolator(qualities, rates, extrapolate=False)(psnr)))
+    if not qualities[0] <= psnr <= qualities[-1]:
+        raise SystemExit(f"{path.name}: {version} has no bits for {psnr:.2f} dB")
+    return math.exp(float(PchipInterpolator(qualities, rates)(psnr)))
 
 
 if __name__ == "__main__":
