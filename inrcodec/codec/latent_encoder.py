@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
 from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import LatentFitting
+from inrcodec.codec.latent_fit import LatentFitting, Step, windows_a_round
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
@@ -70,8 +71,9 @@ LEAST_USED = 0.85
 SECONDS_PER_PIXEL, SECONDS_PER_PIXEL_TORCH = 3e-7, 9e-7
 """Of a training step, with and without the compiled kernels, roughly."""
 
-RESERVE_S, RESERVE_PER_PIXEL = 0.5, 6e-6
-"""Of a time limit, kept for choosing network steps and writing: seconds, and seconds per pixel."""
+RESERVE_S, SEARCH_PER_PIXEL, WRITE_PER_PIXEL = 0.5, 3e-6, 5e-7
+"""Of a time limit, kept for what follows the fit: seconds, and seconds a pixel of the window by
+which network steps are chosen, and of the picture that is written."""
 
 
 @dataclass(slots=True)
@@ -120,14 +122,17 @@ class LatentEncoding:
         """Fit all planes step by step, correcting the slope, reporting progress."""
         with fit_threads(self.options.threads):
             corrected = CORRECT_FROM
-            for steps in zip(*self._fits, strict=True):
-                share = steps[0].share
+            steps: list[Step | None] = [None] * len(self._fits)
+            for news in zip_longest(*self._fits):  # one may have nothing left to gain, or no time
+                steps = [new or old for new, old in zip(news, steps, strict=True)]
+                latest = [step for step in steps if step is not None]
+                share = min(step.share for step in latest)
                 if not self.goal.fixed and share >= corrected:
                     self._correct()
                     corrected = share + CORRECT_EVERY
-                error = steps[0].mse
                 elapsed = self._clock() - self._started
-                yield Progress("fit", share, steps[0].step, _decibels(error), elapsed)
+                first = latest[0]
+                yield Progress("fit", share, first.step, _decibels(first.mse), elapsed)
 
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""
@@ -233,14 +238,16 @@ class LatentEncoding:
             parameters = start = meta.start_parameters(*self._start, self.model)
             slope = meta.start_slope(self._start[1])
             latents = list(analysis.initial_latents(self.model, target, slope))
-        seconds, steps = None, float(self._steps)
+        seconds, rounds = None, self._steps / windows_a_round(self.model)
         if self._limit is not None:
             left = self._limit - (self._clock() - self._started)
             pixels = self.model.width * self.model.height * len(self._targets)
-            seconds = max(0.05, left - RESERVE_S - RESERVE_PER_PIXEL * pixels)
+            searched = _area(windows.middle(self.model)) * len(self._targets)
+            reserve = RESERVE_S + SEARCH_PER_PIXEL * searched + WRITE_PER_PIXEL * pixels
+            seconds = max(0.05, left - reserve)
             per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
-            steps = seconds / (per_pixel * pixels)
-        rates = FULL_RATES if start is None else rates_for(steps)
+            rounds = seconds / (per_pixel * pixels)
+        rates = FULL_RATES if start is None else rates_for(rounds)
         return LatentFitting(
             target,
             self.model,

@@ -7,8 +7,9 @@ the fit they are rounded for good, and the networks alone adapt to that: latents
 by gradients let through the rounding would creep towards the half, and long fits end far worse than
 they were. Latents take RMSprop steps, matrices Muon steps.
 
-A step sees the whole picture up to `WINDOW_PIXELS`; larger ones are visited window by window, each
-window a picture of its own for the step, at offsets drawn anew for each round.
+A step sees the whole picture up to `WINDOW_PIXELS`; larger ones are visited window by window, at
+offsets drawn anew for each round. What lies around a window counts as it is: taken for a picture of
+its own, it would be fitted to a border that is not there.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class LatentFitting:
 
     `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
-    `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none.
+    `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none. Every
+    window of a large picture moves the networks, which learn slower by `windows_a_round`.
     `seconds` limits the time if given. `start` are the networks that a file stores the residual to,
     by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
     """
@@ -107,13 +109,15 @@ class LatentFitting:
         for grid in self._left_out:
             self.latents[grid].zero_()
         self._squares = [torch.zeros_like(y) for y in self.latents]
-        self._optimizer = MuonAdam(self.parameters, *network_rates(model, rates.networks))
+        self._optimizer = MuonAdam(
+            self.parameters, *network_rates(model, rates.networks / windows_a_round(model))
+        )
         self._rates = rates
         self._steps, self._seconds = steps, seconds
         self._clock, self._begun = clock, clock()
         self._random = np.random.default_rng(seed)
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
-        self._visits = self._order()
+        self._visits, self._round = self._order(), 0
         self._ahead = 0.0
         self.step = 0
 
@@ -202,10 +206,11 @@ class LatentFitting:
         return {n: t.detach().cpu().numpy().copy() for n, t in self.parameters.items()}
 
     def _order(self) -> Iterator[Window]:
-        """Windows to visit, for ever."""
+        """Windows to visit, for ever; each round visits every latent once."""
         height, width = self.model.height, self.model.width
         unit = 1 << (self.model.levels - 1)
         while True:
+            self._round += 1
             if height * width <= WINDOW_PIXELS:
                 yield (0, height, 0, width)
                 continue
@@ -221,9 +226,9 @@ class LatentFitting:
 
     def _train(self, share: float) -> tuple[float, float]:
         """One step on one window; returns its mean squared error and bits per pixel."""
-        window = next(self._visits)
-        top, bottom, left, right = window
-        model = replace(self.model, width=right - left, height=bottom - top)
+        window = top, bottom, left, right = next(self._visits)
+        outer, inner = windows.surrounded(self.model, window)
+        model = replace(self.model, width=outer[3] - outer[2], height=outer[1] - outer[0])
         areas = [windows.owned(self.model, window, grid) for grid in range(len(self.latents))]
         own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
         hard = share >= 1 - HARD_SHARE
@@ -233,11 +238,12 @@ class LatentFitting:
             else softly_rounded(y.requires_grad_(), share, self._noise, self._rates.softening)
             for grid, y in enumerate(own)
         ]
-        whole = windows.whole(model)
-        picture = grids.colours(model, self.parameters, rounded, whole)
+        if outer != window:
+            rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
+        picture = grids.colours(model, self.parameters, rounded, inner)
         error = (picture - self.target[:, top:bottom, left:right]).square().mean()
-        bits = grids.bits(model, self.parameters, rounded, whole, self._left_out)
-        bits = bits / rate_pixels(model)
+        bits = grids.bits(model, self.parameters, rounded, inner, self._left_out)
+        bits = bits / rate_pixels(replace(model, width=right - left, height=bottom - top))
         # over sqrt(slope): mean squares of gradients then outlive a change of slope
         torch.autograd.backward((error + self.slope * bits) / math.sqrt(self.slope))
         self._pull(1 / rate_pixels(self.model))
@@ -250,6 +256,14 @@ class LatentFitting:
         if not math.isfinite(mse):
             raise FitError("the fit diverged: the error is not finite; try another seed")
         return mse, float(bits.detach())
+
+    def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:
+        """Symbols of a window among those around it, which are rounded and stay as they are."""
+        top, bottom, left, right = windows.owned(self.model, outer, grid)
+        symbols = torch.round(self.latents[grid][top:bottom, left:right])
+        row, column = (start >> self.model.grid_levels[grid] for start in (inner[0], inner[2]))
+        symbols[row : row + own.shape[0], column : column + own.shape[1]] = own
+        return symbols
 
     @torch.no_grad()
     def _pull(self, bits: float) -> None:
@@ -272,7 +286,7 @@ class LatentFitting:
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
-        correction = math.sqrt(1 - SQUARES ** (self.step + 1))
+        correction = math.sqrt(1 - SQUARES**self._round)
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True
         ):
@@ -299,6 +313,12 @@ def softly_rounded(
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
     temperature, noise = (begin + (end - begin) * share for begin, end in softening)
     return noisy_soft_round(latent, temperature, noise, generator)
+
+
+def windows_a_round(model: CoolChic) -> float:
+    """Steps after which each latent has been seen once, on average."""
+    pixels = model.width * model.height
+    return pixels / WINDOW_SIDE**2 if pixels > WINDOW_PIXELS else 1.0
 
 
 def rate_pixels(model: CoolChic) -> int:

@@ -113,6 +113,24 @@ def test_muon_adam_minimises_a_quadratic() -> None:
     assert float(loss.detach()) < 0.1
 
 
+def test_vectors_take_the_steps_of_adam() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes, rates = {"a": (3,), "b": (2, 5), "c": (3, 3, 3, 3)}, {"a": 0.1, "b": 0.02, "c": 0.3}
+    ours = {n: torch.randn(s, generator=generator).requires_grad_() for n, s in shapes.items()}
+    theirs = {name: tensor.detach().clone().requires_grad_() for name, tensor in ours.items()}
+    optimizer = MuonAdam(ours, rates, set())
+    groups = [{"params": [tensor], "lr": rates[name]} for name, tensor in theirs.items()]
+    reference = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-12)
+    for _ in range(30):
+        for name, tensor in ours.items():
+            tensor.grad = torch.randn(tensor.shape, generator=generator)
+            theirs[name].grad = tensor.grad.clone()
+        optimizer.step(1.0)
+        reference.step()
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], rtol=0, atol=1e-5)
+
+
 def test_large_pictures_are_measured_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (120, 90, 3)).astype(np.uint8)

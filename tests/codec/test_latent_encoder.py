@@ -1,5 +1,7 @@
 """Encoding with latent grids: goals, channels, efforts, files."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -200,3 +202,27 @@ def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
         data = inrcodec.encode(photo, time_limit=3.0, bpp=0.8)
     assert time.monotonic() - started < 5.0
     assert psnr(photo, inrcodec.decode(data)) > 20
+
+
+def test_planes_may_end_apart(photo: np.ndarray) -> None:
+    """As under a time limit, or where one has nothing left to gain."""
+    alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
+    picture = Picture(np.concatenate((photo, alpha), axis=2))
+    for steps in ((20, 5), (5, 20)):
+        job = encoding(picture, EncodeOptions(effort=1, bpp=0.5))
+        for fit, count in zip(job._fits, steps, strict=True):
+            fit._steps = count
+        shares = [progress.share for progress in job]
+        assert shares[-1] == 1
+        assert shares == sorted(shares)
+        assert inrcodec.decode(job.finish()).shape == picture.pixels.shape
+
+
+def test_encoding_does_not_load_the_compiler_of_torch() -> None:
+    """It takes longer to load than a bare start takes to write."""
+    code = (
+        "import sys, numpy, inrcodec; inrcodec.encode(numpy.zeros((8, 8, 3), 'u1'), effort=1);"
+        "sys.exit(str({'torch._dynamo', 'sympy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "set()"

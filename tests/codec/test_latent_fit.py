@@ -96,6 +96,58 @@ def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPa
     assert all(float(corner) != 0 for corner in corners)
 
 
+def test_windows_of_a_round_cost_what_the_whole_picture_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What lies around a window counts, so there is no border between two; and only then does a
+    round of them pull a latent where the whole picture does."""
+    target = a_target(320, 256)
+    model = coolchic(256, 320)
+    slope, start = meta.start_slope(20), meta.start_parameters(meta.identity("high"), 20, model)
+    latents = analysis.initial_latents(model, target, slope)
+    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    still = rates_for(10)._replace(latents=0.0, networks=0.0)
+    fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
+    visits = [next(fit._visits)]
+    while fit._round < 2:
+        visits.append(next(fit._visits))
+    visits = visits[:-1]
+    assert len(visits) > 5
+    fit._visits = iter(visits)
+    total = 0.0
+    for top, bottom, left, right in visits:
+        mse, bits = fit._train(0.99)  # so late that latents are rounded
+        total += (mse + slope * bits) * (bottom - top) * (right - left)
+    assert total == pytest.approx(cost(fit, slope)[0] * 320 * 256, rel=1e-4)
+
+
+def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = a_target(320, 256)
+    model = coolchic(256, 320)
+    slope, start = meta.start_slope(20), meta.start_parameters(meta.identity("high"), 20, model)
+    costs = []
+    for pixels, steps in ((1 << 21, 0), (1 << 21, 30), (1000, 150)):
+        monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", pixels)
+        monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+        latents = analysis.initial_latents(model, target, slope)
+        fit = LatentFitting(
+            target,
+            model,
+            start,
+            latents,
+            slope=slope,
+            steps=steps,
+            rates=rates_for(30),
+            start=start,
+        )
+        list(fit)
+        costs.append(cost(fit, slope)[0])
+    assert costs[0] - costs[2] > 0.8 * (costs[0] - costs[1]) > 0, costs
+
+
 def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
     monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)

@@ -35,6 +35,20 @@ def owned(model: CoolChic, window: Window, grid: int) -> Window:
     )
 
 
+def surrounded(model: CoolChic, window: Window) -> tuple[Window, Window]:
+    """A window of the picture with two symbols of the coarsest grid around it, as far as there are
+    any, and where the window lies within that."""
+    top, bottom, left, right = window
+    reach = UPSAMPLING_REACH << (model.levels - 1)
+    outer = (
+        max(0, top - reach),
+        min(model.height, bottom + reach),
+        max(0, left - reach),
+        min(model.width, right + reach),
+    )
+    return outer, (top - outer[0], bottom - outer[0], left - outer[2], right - outer[2])
+
+
 def needed(model: CoolChic, window: Window) -> list[Window]:
     """The area of the main grid of every level that the colours of a window depend on."""
     top, bottom, left, right = window
