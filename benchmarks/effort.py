@@ -21,7 +21,7 @@ from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "effort.jsonl"
 SLOPE = 1e-3
-THREADS = 2
+THREADS = 1
 
 
 def main() -> None:

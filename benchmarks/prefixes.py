@@ -97,8 +97,10 @@ def draw(rows: list[dict], strip: list[tuple[int, np.ndarray | None]]) -> None:
         cell = figure.add_subplot(grid[1, number])
         cell.axis("off")
         cell.set_title(f"{share} %", fontsize=10)
-        if made is not None:
-            cell.imshow(made)
+        if made is None:
+            made = np.full((1, 1, 3), 235, np.uint8)
+            cell.text(0, 0, "no picture yet", ha="center", va="center", fontsize=9)
+        cell.imshow(made)
     figure.tight_layout()
     figure.savefig(OUTPUT)
 
