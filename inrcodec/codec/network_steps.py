@@ -8,6 +8,7 @@ two. What a file stores of a group is the residual to its trained start, in unit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ ARM_STEPS = range(-8, 1)
 
 PIXEL_STEPS = range(-14, -1)
 """log2 of the steps tried for the networks that make pixels."""
+
+BALANCE_ROUNDS = 20
+"""Each evens one layer with the next; a chain of three settles in a few."""
 
 LARGEST_ROW, LARGEST_BIAS = 220.0, 240.0
 """Bounds of an ARM before rounding: `arm.MAX_ROW` and `arm.MAX_BIAS` less what rounding may add, a
@@ -63,6 +67,8 @@ class NetworkSearch:
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
+        if not any(tensor.any() for tensor in self.start.values()):
+            values = balanced(self.model, values)
         values = within_limits(self.model, values)
         chosen: dict[str, Symbols] = {}
         codes: dict[str, int] = {}
@@ -113,6 +119,34 @@ class NetworkSearch:
             made = grids.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
             error = float((made - self._target).square().mean())
         return error + self.slope * rate / self._pixels
+
+
+def balanced(model: CoolChic, values: Values) -> Values:
+    """Networks that compute the same, every hidden feature scaled so that the weights which make it
+    are as large as those which read it: ReLU lets a scale through, and all weights share a step.
+
+    Fits without a trained start leave features of hundreds read by weights of thousandths, finer
+    than an ARM can have them; a file of Kodak 23 by `coolchic-v2` (10,000 steps) is 7 % smaller so.
+    """
+    made = {name: value.astype(np.float64) for name, value in values.items()}
+    for part, widths in (("arm", model.arm_widths), ("synthesis", model.synthesis_widths)):
+        layers = [*map(str, range(len(widths))), "out"]
+        for _ in range(BALANCE_ROUNDS):
+            for before, after in pairwise(layers):
+                into, out = f"{part}.weight.{before}", f"{part}.weight.{after}"
+                rows, columns = (model.effective(name, made[name]) for name in (into, out))
+                factor = np.sqrt(_rms(columns, 0) / np.maximum(_rms(rows, 1), 1e-9))
+                factor = np.clip(factor, 1 / 16, 16)
+                made[into] = made[into] + rows * (factor[:, None] - 1)
+                made[out] = made[out] + columns * (1 / factor - 1)
+                made[f"{part}.bias.{before}"] = made[f"{part}.bias.{before}"] * factor
+                if "arm.level" in made and into == "arm.weight.0":
+                    made["arm.level"] = made["arm.level"] * factor
+    return {name: value.astype(np.float32) for name, value in made.items()}
+
+
+def _rms(matrix: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.square(matrix).mean(axis)))
 
 
 def within_limits(model: CoolChic, values: Values) -> Values:

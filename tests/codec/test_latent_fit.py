@@ -21,6 +21,7 @@ from inrcodec.codec.models.coolchic import (
 from inrcodec.codec.network_steps import (
     ARM_STEPS,
     NetworkSearch,
+    balanced,
     residual,
     within_limits,
 )
@@ -233,6 +234,32 @@ def test_a_search_refuses_numbers_that_are_not_finite() -> None:
     values["conv.bias.0"][0] = math.nan
     with pytest.raises(FitError, match=r"conv\.bias\.0"):
         NetworkSearch(model, values, fit.latents, target, SLOPE).run(values)
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_balanced_networks_compute_the_same_with_weights_of_like_size(build) -> None:
+    target, model = a_target(), build(80, 64)
+    fit = a_fit(target, model)
+    list(fit)
+    values = fit.values()
+    for name in ("arm", "synthesis"):  # features of hundreds, read by weights of thousandths
+        into, out = (
+            f"{name}.weight.0",
+            f"{name}.weight.{'1' if f'{name}.weight.1' in values else 'out'}",
+        )
+        one = model.effective(into, np.zeros_like(values[into]))
+        values[into] = (values[into] + one) * 100 - one
+        values[f"{name}.bias.0"] *= 100
+        one = model.effective(out, np.zeros_like(values[out]))
+        values[out] = (values[out] + one) / 100 - one
+    if "arm.level" in values:
+        values["arm.level"] *= 100
+    expected, _ = cost(fit)
+    for kept in (values, even := balanced(model, values)):
+        fit.parameters = {name: torch.tensor(value) for name, value in kept.items()}
+        assert cost(fit)[0] == pytest.approx(expected, rel=1e-3)
+    for name in ("arm.weight.0", "synthesis.weight.0"):
+        assert np.abs(even[name]).max() < 0.2 * np.abs(values[name]).max()
 
 
 def test_starts_are_known_by_identity_and_index() -> None:
