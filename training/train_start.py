@@ -14,6 +14,7 @@ trained thereafter, for the grids of the same analysis network. Checkpoints ever
 continues from the last one.
 
 About an hour on one thread; results/train_start.md has the log of the shipped weights.
+`widen_start.py`, run thereafter, makes the tier of wide networks.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
 ARM_STEPS, WARM_UP = 600, 200
 SOFTENING = Softening((0.3, 0.1), (0.22, 0.15))
 CHECKPOINT_EVERY = 500
+TRAINED = ("high", "medium", "low")
 DATA = Path(meta.__file__).parent / "data"
 
 
@@ -70,7 +72,7 @@ def main() -> None:
     if not photographs:
         raise SystemExit(f"no PNG files in {arguments.data}")
     tables, analysis = {}, None
-    for tier in COMPLEXITIES:
+    for tier in TRAINED:
         steps = arguments.steps if analysis is None else arguments.tier_steps
         training = Training(photographs, steps, arguments.seed, tier, analysis)
         run(training, arguments.checkpoint.with_suffix(f".{tier}.pt"))

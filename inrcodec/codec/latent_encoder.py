@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
+from inrcodec.codec.effort import FULL_RATES, complexity_of, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step, windows_a_round
@@ -99,7 +99,10 @@ class LatentEncoding:
         self._device = torch_device(options.device)
         self._metadata = picture.metadata if options.metadata else {}
         family = FAMILIES[options.model]
-        sizes = COMPLEXITIES[options.complexity] if options.complexity else {}
+        sizes = {}
+        if family == bitstream.Family.COOLCHIC:
+            default = complexity_of(options.effort, options.time_limit)
+            sizes = COMPLEXITIES[options.complexity or default]
         self.model: CoolChic = BUILDERS[family](picture.width, picture.height, **sizes)
         self._start: tuple[int, int] | None = None
         model_of(self._header())  # raises LimitError for a picture no decoder would take
@@ -247,7 +250,8 @@ class LatentEncoding:
             seconds = max(0.05, left - reserve)
             per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
             rounds = seconds / (per_pixel * pixels)
-        rates = FULL_RATES if start is None else rates_for(rounds)
+        wide = self.model.complexity == "highest"
+        rates = FULL_RATES if start is None else rates_for(rounds, wide=wide)
         return LatentFitting(
             target,
             self.model,

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import inrcodec
+from inrcodec.codec.effort import complexity_of
 from inrcodec.codec.encoder import encoding
+from inrcodec.codec.latent_encoder import LatentEncoding
 from inrcodec.codec.models import registry
 from inrcodec.codec.options import COMPLEXITIES, EncodeOptions, slope_of_quality
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
@@ -36,7 +38,7 @@ def test_the_bare_start_is_a_picture_and_fitting_improves_it(photo: np.ndarray) 
 
 def test_tiers_cost_less_work_for_more_bits(photo: np.ndarray) -> None:
     slope, macs, costs = 1e-3, [], []
-    for complexity in COMPLEXITIES:
+    for complexity in ("low", "medium", "high"):
         data = inrcodec.encode(photo, slope=slope, effort=1, complexity=complexity)
         about = inrcodec.info(data)
         error = 10 ** (-psnr(photo, inrcodec.decode(data)) / 10)
@@ -44,6 +46,27 @@ def test_tiers_cost_less_work_for_more_bits(photo: np.ndarray) -> None:
         costs.append(error + slope * about.bits_per_pixel)
     assert 450 < macs[0] < 650 < macs[1] < 1200 < 1700 < macs[2] < 2300
     assert costs[0] > costs[1] > costs[2]
+
+
+def test_the_wide_start_computes_what_the_high_one_does(photo: np.ndarray) -> None:
+    high, wide = (
+        inrcodec.encode(photo, slope=1e-3, effort=0, complexity=complexity)
+        for complexity in ("high", "highest")
+    )
+    assert abs(len(wide) - len(high)) <= 8
+    difference = np.abs(inrcodec.decode(wide).astype(int) - inrcodec.decode(high))
+    assert difference.max() <= 1
+    assert 3000 < inrcodec.info(wide).macs_per_pixel < 4000
+
+
+def test_long_fits_take_the_wide_tier_unless_told_otherwise() -> None:
+    taken = {effort: complexity_of(effort, None) for effort in (0, 5, 6, 9)}
+    assert taken == {0: "high", 5: "high", 6: "highest", 9: "highest"}
+    assert complexity_of(9, 60.0) == "high"
+    assert set(taken.values()) <= set(COMPLEXITIES)
+    picture = Picture(np.zeros((8, 8, 3), np.uint8))
+    for options, tier in (({}, "highest"), ({"complexity": "low"}, "low")):
+        assert LatentEncoding(picture, EncodeOptions(effort=6, **options)).model.complexity == tier
 
 
 @pytest.mark.parametrize("bpp", [0.5, 2.0])

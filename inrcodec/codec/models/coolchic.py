@@ -66,11 +66,13 @@ NEIGHBOURS: dict[int, Offsets] = {
 
 
 COMPLEXITIES = {
+    "highest": {"neighbours": 24, "arm_width": 24, "synthesis_width": 40},
     "high": {"neighbours": 16, "arm_width": 16, "synthesis_width": 32},
     "medium": {"neighbours": 8, "arm_width": 10, "synthesis_width": 16},
     "low": {"neighbours": 8, "arm_width": 4, "synthesis_width": 6},
 }
-"""Sizes of the tiers of `coolchic`: about 2000, 1000 and 500 multiply-accumulates a pixel."""
+"""Sizes of the tiers of `coolchic`: about 3600, 2000, 1000 and 500 multiply-accumulates
+a pixel."""
 
 
 def grain(level: int) -> float:
