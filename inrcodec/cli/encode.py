@@ -52,9 +52,7 @@ def encode(
     ] = "coolchic",
     complexity: Annotated[
         str | None,
-        typer.Option(
-            help="Work to decode: low, medium, high or, the default from -e 6 up, highest."
-        ),
+        typer.Option(help="Work to decode: low, medium, high (the default) or highest."),
     ] = None,
     slices: Annotated[
         int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")

@@ -13,9 +13,10 @@ EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 10000)
 
 SMALL_PIXELS = 1 << 17
 
-WIDE_EFFORT = 6
-"""Wide networks pay from here on: on crops of Kodak 5 and 23 (lambda 0.0022) they save 4.2 and 2.8
-% of the cost in 3000 steps, 3.4 and 0.3 % in 800, which then take 1.3 times as long."""
+WIDE_EFFORT, WIDE_BYTES = 6, 16000
+"""Wide networks pay from this effort, and from so many bytes of latents before the fit, on: they
+are larger in the file too. At effort 6 they save 1.9 % of the cost of Kodak 5 (29 KB) and lose
+1.0 % on Kodak 23 (9.5 KB)."""
 
 
 class Softening(NamedTuple):
@@ -60,11 +61,6 @@ costs 1.1 and 0.8 % less (crops of Kodak 5 and 23)."""
 
 LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
 """From a trained start: of a fit of 75 steps or more, and of the shortest."""
-
-
-def complexity_of(effort: int, time_limit: float | None) -> str:
-    """The tier of `coolchic` where none is asked for."""
-    return "highest" if effort >= WIDE_EFFORT and time_limit is None else "high"
 
 
 def steps_of(effort: int, model: CoolChic) -> int:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, complexity_of, rates_for, steps_of
+from inrcodec.codec.effort import FULL_RATES, WIDE_BYTES, WIDE_EFFORT, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step, windows_a_round
@@ -28,7 +28,7 @@ from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
-from inrcodec.codec.opening import opening_slope
+from inrcodec.codec.opening import of_start, opening_slope
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.quantize import Quantized
@@ -99,10 +99,7 @@ class LatentEncoding:
         self._device = torch_device(options.device)
         self._metadata = picture.metadata if options.metadata else {}
         family = FAMILIES[options.model]
-        sizes = {}
-        if family == bitstream.Family.COOLCHIC:
-            default = complexity_of(options.effort, options.time_limit)
-            sizes = COMPLEXITIES[options.complexity or default]
+        sizes = COMPLEXITIES[options.complexity] if options.complexity else {}
         self.model: CoolChic = BUILDERS[family](picture.width, picture.height, **sizes)
         self._start: tuple[int, int] | None = None
         model_of(self._header())  # raises LimitError for a picture no decoder would take
@@ -119,6 +116,7 @@ class LatentEncoding:
             self._steps = 1 << 40
         with fit_threads(options.threads):
             self._start = self._choose_start()
+            self._widen()
             self._fits = [self._fitting(target) for target in self._targets]
 
     def __iter__(self) -> Iterator[Progress]:
@@ -229,6 +227,18 @@ class LatentEncoding:
         if not self.goal.fixed:
             self.slope = opening_slope(self.model, self._targets, self.goal, self._overhead())
         return meta.identity(tier), meta.start_index(self.slope)
+
+    def _widen(self) -> None:
+        """Take the wide networks where no tier is asked for and they pay."""
+        options = self.options
+        long = options.effort >= WIDE_EFFORT and self._limit is None
+        if self._start is None or options.complexity or not long:
+            return
+        bits, _ = of_start(self.model, self._targets, self._start[1])
+        if bits / 8 >= WIDE_BYTES * len(self._targets):
+            sizes = COMPLEXITIES["highest"]
+            self.model = BUILDERS[self.model.family](self.model.width, self.model.height, **sizes)
+            self._start = meta.identity("highest"), self._start[1]
 
     def _fitting(self, target: Tensor) -> LatentFitting:
         """The fit of one plane from its start."""

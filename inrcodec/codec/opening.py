@@ -27,24 +27,31 @@ def opening_slope(
 ) -> float:
     """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
     beside the latents. Measured on the middle of a large picture."""
-    top, bottom, left, right = windows.middle(model)
-    part_model = replace(model, width=right - left, height=bottom - top)
-    identity = meta.identity(str(model.complexity))
-    share = part_model.width * part_model.height / (model.width * model.height)
-    whole = windows.whole(part_model)
     slope = goal.slope
     for _ in range(GUESSES):
-        index = meta.start_index(slope)
-        values = meta.start_parameters(identity, index, part_model)
-        bits, error = 0.0, 0.0
-        for target in targets:
-            part = target[:, top:bottom, left:right].contiguous()
-            networks = {name: part.new_tensor(value) for name, value in values.items()}
-            latents = analysis.initial_latents(part_model, part, meta.start_slope(index))
-            rounded = [torch.round(y) for y in latents]
-            empty = grids.empty(rounded)
-            bits += float(grids.bits(part_model, networks, rounded, whole, empty)) * GAIN / share
-            made = grids.colours(part_model, networks, rounded, whole)
-            error = max(error, float((made - part).square().mean()))
-        slope = corrected(slope, goal.miss(bits / 8 + overhead_bytes, error), goal.exponent)
+        bits, error = of_start(model, targets, meta.start_index(slope))
+        size = bits * GAIN / 8 + overhead_bytes
+        slope = corrected(slope, goal.miss(size, error), goal.exponent)
     return slope
+
+
+@torch.no_grad()
+def of_start(model: CoolChic, targets: Sequence[Tensor], index: int) -> tuple[float, float]:
+    """Bits of the latents of the bare start of an index, and the largest mean squared error of a
+    plane."""
+    top, bottom, left, right = windows.middle(model)
+    part_model = replace(model, width=right - left, height=bottom - top)
+    share = part_model.width * part_model.height / (model.width * model.height)
+    whole = windows.whole(part_model)
+    values = meta.start_parameters(meta.identity(str(model.complexity)), index, part_model)
+    bits, error = 0.0, 0.0
+    for target in targets:
+        part = target[:, top:bottom, left:right].contiguous()
+        networks = {name: part.new_tensor(value) for name, value in values.items()}
+        latents = analysis.initial_latents(part_model, part, meta.start_slope(index))
+        rounded = [torch.round(y) for y in latents]
+        empty = grids.empty(rounded)
+        bits += float(grids.bits(part_model, networks, rounded, whole, empty)) / share
+        made = grids.colours(part_model, networks, rounded, whole)
+        error = max(error, float((made - part).square().mean()))
+    return bits, error

@@ -35,8 +35,9 @@ class EncodeOptions:
     - `psnr`: the smallest file of at least so many dB (coolchic models)
     - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
     - `model`: "coolchic" (default), "coolchic-v1", "coolchic-v2", "pe-siren" or "siren"
-    - `complexity`: "highest" (what None stands for from effort 6 up), "high" (below), "medium" or
-      "low": about 3600, 2000, 1000 or 500 multiply-accumulates a pixel to decode (model "coolchic")
+    - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500
+      multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
+      effort 6 up for "highest" where the file will be large enough
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)

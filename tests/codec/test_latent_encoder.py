@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec.effort import complexity_of
 from inrcodec.codec.encoder import encoding
 from inrcodec.codec.latent_encoder import LatentEncoding
 from inrcodec.codec.models import registry
-from inrcodec.codec.options import COMPLEXITIES, EncodeOptions, slope_of_quality
+from inrcodec.codec.options import EncodeOptions, slope_of_quality
 from inrcodec.codec.rate_control import Goal, corrected, goal_of, measured_exponent
 from inrcodec.errors import LimitError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture, psnr
@@ -59,14 +58,18 @@ def test_the_wide_start_computes_what_the_high_one_does(photo: np.ndarray) -> No
     assert 3000 < inrcodec.info(wide).macs_per_pixel < 4000
 
 
-def test_long_fits_take_the_wide_tier_unless_told_otherwise() -> None:
-    taken = {effort: complexity_of(effort, None) for effort in (0, 5, 6, 9)}
-    assert taken == {0: "high", 5: "high", 6: "highest", 9: "highest"}
-    assert complexity_of(9, 60.0) == "high"
-    assert set(taken.values()) <= set(COMPLEXITIES)
-    picture = Picture(np.zeros((8, 8, 3), np.uint8))
-    for options, tier in (({}, "highest"), ({"complexity": "low"}, "low")):
-        assert LatentEncoding(picture, EncodeOptions(effort=6, **options)).model.complexity == tier
+def test_long_fits_of_large_files_take_the_wide_tier_unless_told_otherwise() -> None:
+    def tier(**options) -> str | None:
+        options = {"effort": 6, "slope": 1e-4} | options
+        return LatentEncoding(picture, EncodeOptions(**options)).model.complexity
+
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    picture = Picture(noise)
+    assert tier() == "highest"
+    for options in ({"effort": 5}, {"slope": 3e-2}, {"time_limit": 9.0}, {"complexity": "high"}):
+        assert tier(**options) == "high"
+    assert tier(complexity="low") == "low"
+    assert tier(slope=None, target_size=60_000) == "highest"
 
 
 @pytest.mark.parametrize("bpp", [0.5, 2.0])
