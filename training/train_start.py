@@ -14,7 +14,7 @@ trained thereafter, for the grids of the same analysis network. Checkpoints ever
 continues from the last one.
 
 About an hour on one thread; results/train_start.md has the log of the shipped weights.
-`widen_start.py`, run thereafter, makes the tier of wide networks.
+The tier of wide networks is that of `high`, widened by `widen_start.py`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ from inrcodec.codec.models.coolchic import (
     BICUBIC,
     CHROMA_COLOURS,
     COMPLEXITIES,
+    WIDE,
     CoolChic,
     coolchic,
 )
+from training.widen_start import NARROW, wide_table
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
 LOG_KNOTS = [math.log(slope) for slope in KNOTS]
@@ -51,7 +53,7 @@ ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
 ARM_STEPS, WARM_UP = 600, 200
 SOFTENING = Softening((0.3, 0.1), (0.22, 0.15))
 CHECKPOINT_EVERY = 500
-TRAINED = ("high", "medium", "low")
+TRAINED = (NARROW, "medium", "low")
 DATA = Path(meta.__file__).parent / "data"
 
 
@@ -77,6 +79,7 @@ def main() -> None:
         training = Training(photographs, steps, arguments.seed, tier, analysis)
         run(training, arguments.checkpoint.with_suffix(f".{tier}.pt"))
         tables[tier], analysis = training.table(), training.analysis
+    tables[WIDE] = wide_table(tables[NARROW], arguments.seed)
     export(arguments.output, tables, analysis)
 
 

@@ -4,8 +4,8 @@
 
 The symbols that `high` does not look at get weights of zero, and so do, where they are read, the
 features it does not have; what makes those features is drawn at random, so that a fit has something
-to begin with. Nothing is trained here: run it after training/train_start.py, on the file that
-writes.
+to begin with. Nothing is trained here. train_start.py does this too, at its end; by itself it makes
+the tier anew from the shipped table.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec import meta
-from inrcodec.codec.models.coolchic import COMPLEXITIES, CoolChic, coolchic
-from training.train_start import CROP, DATA
+from inrcodec.codec.models.coolchic import COMPLEXITIES, WIDE, CoolChic, coolchic
 
-NARROW, WIDE = "high", "highest"
+NARROW = "high"
 
 
 def main() -> None:
     """Write the shipped table again, with the wide tier made anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=DATA)
+    parser.add_argument("--output", type=Path, default=Path(meta.__file__).parent / "data")
     arguments = parser.parse_args()
     tables = dict(meta.tables())
-    narrow, wide = (coolchic(CROP, CROP, **COMPLEXITIES[tier]) for tier in (NARROW, WIDE))
-    rows = [
-        meta.pack(wide, widened(narrow, wide, meta.unpack(narrow, numbers), arguments.seed))
-        for numbers in tables[NARROW]
-    ]
-    tables[WIDE] = np.stack(rows)
+    tables[WIDE] = wide_table(tables[NARROW], arguments.seed)
     np.savez_compressed(arguments.output / meta.TABLE, **tables)
+
+
+def wide_table(numbers: NDArray[np.int16], seed: int) -> NDArray[np.int16]:
+    """The table of the wide tier from that of the narrow one."""
+    narrow, wide = (coolchic(64, 64, **COMPLEXITIES[tier]) for tier in (NARROW, WIDE))
+    rows = [widened(narrow, wide, meta.unpack(narrow, row), seed) for row in numbers]
+    return np.stack([meta.pack(wide, row) for row in rows])
 
 
 def widened(

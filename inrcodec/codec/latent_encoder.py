@@ -19,16 +19,16 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, WIDE_BYTES, WIDE_EFFORT, rates_for, steps_of
+from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step, windows_a_round
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.models import grids, windows
-from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, CoolChic
+from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, WIDE, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
-from inrcodec.codec.opening import of_start, opening_slope
+from inrcodec.codec.opening import may_widen, opening_slope, widened
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.quantize import Quantized
@@ -116,7 +116,9 @@ class LatentEncoding:
             self._steps = 1 << 40
         with fit_threads(options.threads):
             self._start = self._choose_start()
-            self._widen()
+            if self._start is not None and may_widen(options):
+                self.model = widened(self.model, self._targets, self._start[1])
+                self._start = meta.identity(str(self.model.complexity)), self._start[1]
             self._fits = [self._fitting(target) for target in self._targets]
 
     def __iter__(self) -> Iterator[Progress]:
@@ -228,18 +230,6 @@ class LatentEncoding:
             self.slope = opening_slope(self.model, self._targets, self.goal, self._overhead())
         return meta.identity(tier), meta.start_index(self.slope)
 
-    def _widen(self) -> None:
-        """Take the wide networks where no tier is asked for and they pay."""
-        options = self.options
-        long = options.effort >= WIDE_EFFORT and self._limit is None
-        if self._start is None or options.complexity or not long:
-            return
-        bits, _ = of_start(self.model, self._targets, self._start[1])
-        if bits / 8 >= WIDE_BYTES * len(self._targets):
-            sizes = COMPLEXITIES["highest"]
-            self.model = BUILDERS[self.model.family](self.model.width, self.model.height, **sizes)
-            self._start = meta.identity("highest"), self._start[1]
-
     def _fitting(self, target: Tensor) -> LatentFitting:
         """The fit of one plane from its start."""
         mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
@@ -260,7 +250,7 @@ class LatentEncoding:
             seconds = max(0.05, left - reserve)
             per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
             rounds = seconds / (per_pixel * pixels)
-        wide = self.model.complexity == "highest"
+        wide = self.model.complexity == WIDE
         rates = FULL_RATES if start is None else rates_for(rounds, wide=wide)
         return LatentFitting(
             target,

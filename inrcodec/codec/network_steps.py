@@ -32,8 +32,9 @@ ARM_STEPS = range(-8, 1)
 PIXEL_STEPS = range(-14, -1)
 """log2 of the steps tried for the networks that make pixels."""
 
-BALANCE_ROUNDS = 20
-"""Each evens one layer with the next; a chain of three settles in a few."""
+BALANCE_ROUNDS, LEAST_BALANCED = 20, 1e-4
+"""Each round evens every layer with the next. A feature that is hardly made, or hardly read, stays
+as it is."""
 
 LARGEST_ROW, LARGEST_BIAS = 220.0, 240.0
 """Bounds of an ARM before rounding: `arm.MAX_ROW` and `arm.MAX_BIAS` less what rounding may add, a
@@ -135,8 +136,9 @@ def balanced(model: CoolChic, values: Values) -> Values:
             for before, after in pairwise(layers):
                 into, out = f"{part}.weight.{before}", f"{part}.weight.{after}"
                 rows, columns = (model.effective(name, made[name]) for name in (into, out))
-                factor = np.sqrt(_rms(columns, 0) / np.maximum(_rms(rows, 1), 1e-9))
-                factor = np.clip(factor, 1 / 16, 16)
+                makes, reads = _rms(rows, 1), _rms(columns, 0)
+                used = np.minimum(makes, reads) > LEAST_BALANCED
+                factor = np.sqrt(np.where(used, reads, 1) / np.where(used, makes, 1))
                 made[into] = made[into] + rows * (factor[:, None] - 1)
                 made[out] = made[out] + columns * (1 / factor - 1)
                 made[f"{part}.bias.{before}"] = made[f"{part}.bias.{before}"] * factor

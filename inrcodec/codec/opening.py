@@ -1,4 +1,5 @@
-"""The slope a fit begins with for a goal of size or PSNR: by what the bare start makes of it.
+"""What a fit begins with, by what the bare start makes of the picture: the slope for a goal of size
+or PSNR, and whether wide networks pay.
 
 No fitting: the trained start of a slope is rounded and measured, the slope corrected, a few times.
 """
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, meta
+from inrcodec.codec.effort import WIDE_BYTES, WIDE_EFFORT
 from inrcodec.codec.models import grids, windows
-from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.coolchic import COMPLEXITIES, WIDE, CoolChic, coolchic
+from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.rate_control import Goal, corrected
 
 GUESSES = 4
@@ -21,7 +24,6 @@ GAIN = 0.75
 """Bits after a fit over bits of its start."""
 
 
-@torch.no_grad()
 def opening_slope(
     model: CoolChic, targets: Sequence[Tensor], goal: Goal, overhead_bytes: float
 ) -> float:
@@ -29,14 +31,29 @@ def opening_slope(
     beside the latents. Measured on the middle of a large picture."""
     slope = goal.slope
     for _ in range(GUESSES):
-        bits, error = of_start(model, targets, meta.start_index(slope))
+        bits, error = _of_start(model, targets, meta.start_index(slope))
         size = bits * GAIN / 8 + overhead_bytes
         slope = corrected(slope, goal.miss(size, error), goal.exponent)
     return slope
 
 
+def may_widen(options: EncodeOptions) -> bool:
+    """Whether a fit is long enough for wide networks, and its tier not chosen."""
+    long = options.effort >= WIDE_EFFORT and options.time_limit is None
+    return long and options.complexity is None
+
+
+def widened(model: CoolChic, targets: Sequence[Tensor], index: int) -> CoolChic:
+    """The model of the wide tier where the bare start of `model` takes bytes enough for it to pay,
+    else `model`."""
+    bits, _ = _of_start(model, targets, index)
+    if bits / 8 < WIDE_BYTES * len(targets):
+        return model
+    return coolchic(model.width, model.height, **COMPLEXITIES[WIDE])
+
+
 @torch.no_grad()
-def of_start(model: CoolChic, targets: Sequence[Tensor], index: int) -> tuple[float, float]:
+def _of_start(model: CoolChic, targets: Sequence[Tensor], index: int) -> tuple[float, float]:
     """Bits of the latents of the bare start of an index, and the largest mean squared error of a
     plane."""
     top, bottom, left, right = windows.middle(model)

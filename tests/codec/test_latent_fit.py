@@ -254,8 +254,13 @@ def test_balanced_networks_compute_the_same_with_weights_of_like_size(build) -> 
         values[out] = (values[out] + one) / 100 - one
     if "arm.level" in values:
         values["arm.level"] *= 100
+    values["arm.weight.out"][:, 0] = 0  # a feature that nothing reads
+    fit.parameters = {name: torch.tensor(value) for name, value in values.items()}
     expected, _ = cost(fit)
-    for kept in (values, even := balanced(model, values)):
+    even = balanced(model, values)
+    unread = f"arm.bias.{len(model.arm_widths) - 1}"
+    assert even[unread][0] == pytest.approx(values[unread][0], rel=1e-4)
+    for kept in (values, even):
         fit.parameters = {name: torch.tensor(value) for name, value in kept.items()}
         assert cost(fit)[0] == pytest.approx(expected, rel=1e-3)
     for name in ("arm.weight.0", "synthesis.weight.0"):

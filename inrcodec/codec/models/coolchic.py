@@ -74,6 +74,9 @@ COMPLEXITIES = {
 """Sizes of the tiers of `coolchic`: about 3600, 2000, 1000 and 500 multiply-accumulates
 a pixel."""
 
+WIDE = "highest"
+"""The tier whose start is that of `high`, widened."""
+
 
 def grain(level: int) -> float:
     """What a symbol of a grid of `coolchic` counts where it joins the finer ones. It moves 4^level
