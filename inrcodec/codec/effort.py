@@ -8,7 +8,7 @@ from typing import NamedTuple
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.windows import MIDDLE_PIXELS
 
-EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 10000)
+EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 8000)
 """Of each effort, on a photograph of half a megapixel."""
 
 SMALL_PIXELS = 1 << 17
