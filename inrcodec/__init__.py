@@ -37,8 +37,8 @@ def encode(image: object, **options: Any) -> bytes:
 
     `image` is a path, bytes or file object of an image file, a PIL image, a numpy array (H, W) or
     (H, W, C), or a torch tensor (C, H, W). Keywords are those of `codec.options.EncodeOptions`:
-    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `effort`, `time_limit`, `slices`,
-    `seed`, `threads`, `device`, `metadata`. Raises `InrCodecError`.
+    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `loss`, `alpha`, `effort`,
+    `time_limit`, `slices`, `seed`, `threads`, `device`, `metadata`. Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
     from inrcodec.image_input import as_picture
@@ -46,8 +46,9 @@ def encode(image: object, **options: Any) -> bytes:
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)
     from inrcodec.codec.encoder import encoding
+    from inrcodec.metrics.losses import with_loss
 
-    job = encoding(picture, checked)
+    job = encoding(picture, with_loss(checked))
     for _ in job:
         pass
     return job.finish()

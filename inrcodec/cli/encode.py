@@ -50,6 +50,17 @@ def encode(
     model: Annotated[
         str, typer.Option(help="coolchic, coolchic-v1, coolchic-v2, pe-siren or siren.")
     ] = "coolchic",
+    loss: Annotated[
+        str,
+        typer.Option(
+            help="What to minimise: mse, l1, logcosh, lcssim, l1ssim, ms-ssim, l1msssim, lpips "
+            "or iem; the size stays that of mse."
+        ),
+    ] = "mse",
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim or lpips, 0..1."),
+    ] = None,
     complexity: Annotated[
         str | None,
         typer.Option(help="Work to decode: low, medium, high (the default) or highest."),
@@ -76,6 +87,8 @@ def encode(
 
       inrcodec encode *.jpg -o out/ -q 40 -e 7
 
+      inrcodec encode photo.png --loss ms-ssim           for the eye, at the same size
+
       cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
 
     Ctrl-C ends the fit early and writes the best result so far if -o was given.
@@ -90,6 +103,8 @@ def encode(
         slope=slope,
         slices=slices,
         model=model,
+        loss=loss,
+        alpha=alpha,
         complexity=complexity,
         effort=effort,
         time_limit=time_limit,
@@ -146,7 +161,9 @@ def _encode_one(
         if options.time_limit is not None:  # reading the picture and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))
-        job = encoding(picture, options)
+        from inrcodec.metrics.losses import with_loss
+
+        job = encoding(picture, with_loss(options))
         steps = _run(job, name, pressed)
         if pressed and not keep:
             return {}, True

@@ -12,6 +12,7 @@ from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import BATCH_PIXELS, Budget, Fitting, Progress
+from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
 from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
 from inrcodec.codec.options import (
@@ -52,6 +53,8 @@ class CoordinateEncoding:
     def __init__(self, picture: Picture, options: EncodeOptions) -> None:
         started = time.monotonic()
         self.picture, self.options = picture, options
+        loss = loss_of(options)
+        check_sides(loss, picture.width, picture.height)
         device = torch_device(options.device)
         self._threads = options.threads
         self._metadata = picture.metadata if options.metadata else {}
@@ -66,6 +69,7 @@ class CoordinateEncoding:
                 picture.pixels,
                 self.model,
                 Budget(steps, payload_bytes, seconds),
+                loss=loss,
                 seed=options.seed,
                 device=str(device),
             )

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
+from inrcodec.codec.effort import FULL_RATES, bits_after, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import LatentFitting, Step, windows_a_round
+from inrcodec.codec.latent_fit import REHEARSAL, LatentFitting, Step, windows_a_round
 from inrcodec.codec.latents import LatentPlane, file_sections
+from inrcodec.codec.losses import MSE, check_sides, loss_of
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, WIDE, CoolChic
 from inrcodec.codec.models.registry import model_of
@@ -48,6 +49,10 @@ FAMILIES = {family.label: family for family in LATENT_FAMILIES}
 
 CORRECT_FROM, CORRECT_EVERY = 0.25, 0.06
 """Share of a fit at which its slope is first corrected, and between corrections."""
+
+HALF_WAY, STEEPEST = 0.5, 4.0
+"""Bits at a position p of a fit are about 1 + a (1 - p)^2 times those at its end: a is measured at
+the first, and no more than the second."""
 
 DAMPING, LARGEST_IN_FIT = 0.5, 0.25
 """Bits follow a new slope some twenty steps late, so corrections within a fit are small."""
@@ -105,6 +110,8 @@ class LatentEncoding:
         model_of(self._header())  # raises LimitError for a picture no decoder would take
         shapes = latent_layout.slice_shapes(self.model, options.slices)
         latent_layout.check_waves(self.model, shapes * (2 - picture.channels % 2))
+        self._loss, self._loss_changed = loss_of(options), False
+        check_sides(self._loss, picture.width, picture.height)
         self.goal: Goal = goal_of(options, picture)
         self.slope = self.goal.slope
         self._targets = [t.to(self._device) for t in planes_of(picture)]
@@ -120,6 +127,7 @@ class LatentEncoding:
                 self.model = widened(self.model, self._targets, self._start[1])
                 self._start = meta.identity(str(self.model.complexity)), self._start[1]
             self._fits = [self._fitting(target) for target in self._targets]
+            self._bits, self._fall, self._rounds = 0.0, 0.0, self._budget()[1]
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting the slope, reporting progress."""
@@ -130,8 +138,11 @@ class LatentEncoding:
                 steps = [new or old for new, old in zip(news, steps, strict=True)]
                 latest = [step for step in steps if step is not None]
                 share = min(step.share for step in latest)
-                if not self.goal.fixed and share >= corrected:
-                    self._correct()
+                if self._loss is not MSE and not self._loss_changed:
+                    self._rehearse(share)
+                steered = self._loss_changed or not self.goal.fixed
+                if steered and share >= corrected:
+                    self._correct(share)
                     corrected = share + CORRECT_EVERY
                 elapsed = self._clock() - self._started
                 first = latest[0]
@@ -230,6 +241,31 @@ class LatentEncoding:
             self.slope = opening_slope(self.model, self._targets, self.goal, self._overhead())
         return meta.identity(tier), meta.start_index(self.slope)
 
+    def _budget(self) -> tuple[float | None, float]:
+        """Seconds for the fit, if there is a limit, and how often it sees each latent."""
+        if self._limit is None:
+            return None, self._steps / windows_a_round(self.model)
+        left = self._limit - (self._clock() - self._started)
+        pixels = self.model.width * self.model.height * len(self._targets)
+        searched = _area(windows.middle(self.model)) * len(self._targets)
+        reserve = RESERVE_S + SEARCH_PER_PIXEL * searched + WRITE_PER_PIXEL * pixels
+        seconds = max(0.05, left - reserve)
+        per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
+        return seconds, seconds / (per_pixel * pixels)
+
+    def _rehearse(self, share: float) -> None:
+        """Note how bits fall in the rehearsal of a fit under another loss, which follows it."""
+        position = self._fits[0].position(share)
+        if not self._bits and position >= HALF_WAY:
+            self._bits, self._fall = self._measure()[0], position
+        if share >= REHEARSAL:
+            bits = self._measure()[0]
+            steepness = (self._bits / max(bits, 1) - 1) / (1 - self._fall) ** 2
+            self._fall = max(0.0, min(STEEPEST, steepness))
+            self._bits = bits * bits_after(self._rounds, trained=self._start is not None)
+            self._fits[0].change_loss(self._loss)
+            self._loss_changed = True
+
     def _fitting(self, target: Tensor) -> LatentFitting:
         """The fit of one plane from its start."""
         mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
@@ -241,15 +277,7 @@ class LatentEncoding:
             parameters = start = meta.start_parameters(*self._start, self.model)
             slope = meta.start_slope(self._start[1])
             latents = list(analysis.initial_latents(self.model, target, slope))
-        seconds, rounds = None, self._steps / windows_a_round(self.model)
-        if self._limit is not None:
-            left = self._limit - (self._clock() - self._started)
-            pixels = self.model.width * self.model.height * len(self._targets)
-            searched = _area(windows.middle(self.model)) * len(self._targets)
-            reserve = RESERVE_S + SEARCH_PER_PIXEL * searched + WRITE_PER_PIXEL * pixels
-            seconds = max(0.05, left - reserve)
-            per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
-            rounds = seconds / (per_pixel * pixels)
+        seconds, rounds = self._budget()
         wide = self.model.complexity == WIDE
         rates = FULL_RATES if start is None else rates_for(rounds, wide=wide)
         return LatentFitting(
@@ -262,11 +290,18 @@ class LatentEncoding:
             start=start,
             rates=rates,
             seconds=seconds,
+            rehearse=self._loss is not MSE,
             seed=self.options.seed,
         )
 
     def _set_slope(self, slope: float) -> None:
-        """Go on under another slope, from its own start if there is one."""
+        """Go on under another slope, from its own start if there is one; with another loss by
+        counting that less or more: its fit stays at the slope it was weighed for."""
+        if self._loss_changed:
+            for fit in self._fits:
+                fit.distortion.worth *= self.slope / slope
+            self.slope = slope
+            return
         self.slope = slope
         if self._start is None:
             for fit in self._fits:
@@ -282,9 +317,20 @@ class LatentEncoding:
                 start = meta.start_parameters(*self._start, self.model)
                 fit.change_start(slope, start, gains)
 
-    @torch.no_grad()
-    def _correct(self) -> None:
+    def _correct(self, share: float) -> None:
         """Move the slope towards the goal by what the rounded latents cost now."""
+        bits, error = self._measure()
+        if self.goal.fixed:  # the bits of squared error, on the way that they fall
+            miss = math.log(self._bits * (1 + self._fall * (1 - share) ** 2) / max(bits, 1))
+        else:
+            miss = self.goal.miss(bits / 8 + self._overhead(), error)
+        exponent = self.goal.exponent
+        self._set_slope(corrected(self.slope, DAMPING * miss, exponent, LARGEST_IN_FIT))
+
+    @torch.no_grad()
+    def _measure(self) -> tuple[float, float]:
+        """Bits of the latents, rounded as they are now, and the largest mean squared error of a
+        plane."""
         window = windows.middle(self.model)
         share = _area(window) / (self.model.width * self.model.height)
         bits, error = 0.0, 0.0
@@ -297,9 +343,7 @@ class LatentEncoding:
             error = max(
                 error, float((made - fit.target[:, top:bottom, left:right]).square().mean())
             )
-        size = bits / 8 + self._overhead()
-        miss = DAMPING * self.goal.miss(size, error)
-        self._set_slope(corrected(self.slope, miss, self.goal.exponent, LARGEST_IN_FIT))
+        return bits, error
 
     def _overhead(self) -> float:
         """Bytes beside the latents of a file of the size asked for, roughly."""
@@ -317,7 +361,7 @@ class LatentEncoding:
         for number, fit in enumerate(self._fits):
             rounded = fit.rounded(offset)
             if networks is None:
-                search = NetworkSearch(self.model, start, rounded, fit.target, self.slope)
+                search = NetworkSearch(self.model, start, rounded, fit.distortion, fit.slope)
                 chosen = search.run(fit.values())
             else:
                 chosen = networks[number]

@@ -1,6 +1,7 @@
 """Fitting latent grids and their networks to one plane of a picture: an iterator.
 
-Minimises  mean squared error + slope * bits per pixel  over the latents and the networks at once.
+Minimises  distortion + slope * bits per pixel  over the latents and the networks at once; the
+distortion is mean squared error, or another loss in units of it (losses.py).
 Latents pass a soft rounding that hardens while Gaussian noise stands for what it still leaves open
 (Agustsson and Theis 2020; annealed as in C3, Kim et al. 2024); in the last share of
 the fit they are rounded for good, and the networks alone adapt to that: latents that went on moving
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec.effort import Rates, Softening, network_rates
+from inrcodec.codec.losses import MSE, Distortion, Loss
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
@@ -34,7 +36,9 @@ from inrcodec.codec.optimizer import SQUARES, MuonAdam, rms_step
 from inrcodec.errors import FitError
 
 WINDOW_PIXELS = 1 << 21
-WINDOW_SIDE = 1024
+WINDOW_SIDE, LEAST_SIDE = 1024, 192
+"""A window has about the first; none is smaller than the second, which every loss takes."""
+
 SMALLEST_PIXELS = 4096
 MAX_SYMBOL = 32767
 
@@ -42,6 +46,10 @@ COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
 
 HARD_SHARE = 0.05
+REHEARSAL = 0.25
+"""Share of a fit under another loss that is first spent on a whole, short one by squared error: it
+tells the bits that squared error takes, and the other loss begins with a picture."""
+
 WARM_UP_STEPS = 3
 WORTH_LITTLE, WORTH_NOTHING = 0.05, 0.002
 """Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
@@ -71,8 +79,9 @@ class LatentFitting:
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
     `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none. Every
     window of a large picture moves the networks, which learn slower by `windows_a_round`.
-    `seconds` limits the time if given. `start` are the networks that a file stores the residual to,
-    by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
+    `seconds` limits the time if given. With `rehearse`, the first `REHEARSAL` of the budget is a
+    fit of its own, until `change_loss`. `start` are the networks that a file stores the residual
+    to, by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
     """
 
     def __init__(
@@ -87,10 +96,12 @@ class LatentFitting:
         rates: Rates,
         start: Mapping[str, NDArray[np.float32]] | None = None,
         seconds: float | None = None,
+        rehearse: bool = False,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.target, self.slope = model, target, slope
+        self.distortion = Distortion(MSE, target)
         self._device = target.device
         self.parameters = {
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
@@ -118,33 +129,45 @@ class LatentFitting:
         self._random = np.random.default_rng(seed)
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
         self._visits, self._round = self._order(), 0
-        self._ahead = 0.0
+        self._ahead, self._rehearsing = 0.0, rehearse
         self.step = 0
 
     def __iter__(self) -> Iterator[Step]:
         """Run to the end of the budget."""
         while (share := self.share()) < 1:
-            mse, bits = self._train(share)
-            looking = self.step % REPORT_EVERY == 0 and self._worth(mse, bits) < WORTH_LITTLE
+            mse, distortion, bits = self._train(self.position(share))
+            cost = self._worth(distortion, bits)
+            looking = self.step % REPORT_EVERY == 0 and cost < WORTH_LITTLE
             if looking and self._worth(*self._rounded_cost()) < WORTH_NOTHING:
                 self._ahead = max(self._ahead, 1 - HARD_SHARE - share)
             if self.step % REPORT_EVERY == 0 or self.step == self._steps:
                 yield Step(self.share(), self.step, mse, bits)
 
-    def _worth(self, mse: float, bits: float) -> float:
+    def _worth(self, distortion: float, bits: float) -> float:
         """A cost as bits a pixel."""
-        return mse / self.slope + bits
+        return distortion / self.slope + bits
 
     @torch.no_grad()
     def _rounded_cost(self) -> tuple[float, float]:
-        """Mean squared error and bits per pixel of the whole with latents rounded as in a file;
+        """Distortion and bits per pixel of the whole with latents rounded as in a file;
         infinite for a picture too large to look at as a whole."""
         if self.model.height * self.model.width > WINDOW_PIXELS:
             return math.inf, math.inf
         rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
         made = grids.colours(self.model, self.parameters, rounded, window)
         bits = grids.bits(self.model, self.parameters, rounded, window, grids.empty(rounded))
-        return float((made - self.target).square().mean()), float(bits) / rate_pixels(self.model)
+        return float(self.distortion(made, window)), float(bits) / rate_pixels(self.model)
+
+    @torch.no_grad()
+    def change_loss(self, loss: Loss) -> None:
+        """Go on under another loss, so weighed that it asks for about as many bits."""
+        window = windows.middle(self.model)
+        rounded = [torch.round(y) for y in self.latents]
+        made = grids.colours(self.model, self.parameters, rounded, window)
+        self._rehearsing = False
+        self.distortion = Distortion(loss, self.target)
+        with torch.enable_grad():
+            self.distortion.weigh(made, window)
 
     def refit(self, steps: int) -> None:
         """The second half of the schedule again in so many steps, after a change of `slope`."""
@@ -194,6 +217,12 @@ class LatentFitting:
             share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
         return min(share + self._ahead, 1.0)
 
+    def position(self, share: float) -> float:
+        """Where in its schedule a fit is that has spent a share of its budget."""
+        if self._rehearsing:
+            return min(share / REHEARSAL, 1.0) * (1 - HARD_SHARE)
+        return share
+
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
         """The latents as integers; those within `offset` above a half go to the smaller one."""
         return [
@@ -218,14 +247,15 @@ class LatentFitting:
             for size in (height, width):
                 offset = int(self._random.integers(WINDOW_SIDE // unit)) * unit
                 inner = range(offset, size, WINDOW_SIDE) if offset else range(0, size, WINDOW_SIDE)
-                cuts = sorted({0, *(e for e in inner if size - e >= 2 * unit), size})
+                cuts = [e for e in inner if LEAST_SIDE <= e <= size - LEAST_SIDE]
+                cuts = sorted({0, *cuts, size})
                 edges.append(list(itertools.pairwise(cuts)))
             visits = [(*rows, *columns) for rows in edges[0] for columns in edges[1]]
             for index in self._random.permutation(len(visits)):
                 yield visits[index]
 
-    def _train(self, share: float) -> tuple[float, float]:
-        """One step on one window; returns its mean squared error and bits per pixel."""
+    def _train(self, share: float) -> tuple[float, float, float]:
+        """One step on one window; returns its mean squared error, distortion and bits per pixel."""
         window = top, bottom, left, right = next(self._visits)
         outer, inner = windows.surrounded(self.model, window)
         model = replace(self.model, width=outer[3] - outer[2], height=outer[1] - outer[0])
@@ -241,7 +271,7 @@ class LatentFitting:
         if outer != window:
             rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
         picture = grids.colours(model, self.parameters, rounded, inner)
-        error = (picture - self.target[:, top:bottom, left:right]).square().mean()
+        error = self.distortion(picture, window)
         bits = grids.bits(model, self.parameters, rounded, inner, self._left_out)
         bits = bits / rate_pixels(replace(model, width=right - left, height=bottom - top))
         # over sqrt(slope): mean squares of gradients then outlive a change of slope
@@ -252,10 +282,13 @@ class LatentFitting:
             self._move(own, areas, self._rates.latents * factor)
         self._optimizer.step(factor)
         self.step += 1
-        mse = float(error.detach())
-        if not math.isfinite(mse):
+        distortion = mse = float(error.detach())
+        if not math.isfinite(distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
-        return mse, float(bits.detach())
+        if self.distortion.loss is not MSE:
+            wanted = self.target[:, top:bottom, left:right]
+            mse = float((picture.detach() - wanted).square().mean())
+        return mse, distortion, float(bits.detach())
 
     def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:
         """Symbols of a window among those around it, which are rounded and stay as they are."""

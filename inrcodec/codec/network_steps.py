@@ -19,6 +19,7 @@ from inrcodec.codec import entropy
 from inrcodec.codec.entropy import PRIOR_BYTES, Symbols
 from inrcodec.codec.latent_fit import COMMON_STEPS, rate_pixels
 from inrcodec.codec.latents import group_values
+from inrcodec.codec.losses import Distortion
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.quantize import Quantized
@@ -45,7 +46,7 @@ class NetworkSearch:
     """Finds the steps of one fitted plane.
 
     `start` are the parameters a decoder has before the file (zeros without a trained start),
-    `latents` the rounded latents, `target` (3, H, W), `slope` as in the fit.
+    `latents` the rounded latents, `distortion` and `slope` those of the fit.
     """
 
     def __init__(
@@ -53,13 +54,13 @@ class NetworkSearch:
         model: CoolChic,
         start: Mapping[str, NDArray[np.float32]],
         latents: Sequence[Tensor],
-        target: Tensor,
+        distortion: Distortion,
         slope: float,
     ) -> None:
         self.model, self.start, self.slope = model, start, slope
+        self._distortion = distortion
         self._latents, self._empty = latents, grids.empty(latents)
         self._window = top, bottom, left, right = windows.middle(model)
-        self._target = target[:, top:bottom, left:right]
         self._share = (bottom - top) * (right - left) / (model.width * model.height)
         self._pixels = rate_pixels(model) * self._share
 
@@ -111,14 +112,14 @@ class NetworkSearch:
         trial = current | self._read_back(group, symbols, step)
         code = entropy.fit_prior(symbols, entropy.step_code(2.0**step))
         rate = (entropy.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
-        tensors = {name: self._target.new_tensor(value) for name, value in trial.items()}
+        tensors = {name: self._distortion.target.new_tensor(value) for name, value in trial.items()}
         with torch.no_grad():
             if group.startswith("arm"):
                 bits = grids.bits(self.model, tensors, self._latents, self._window, self._empty)
                 rate += float(bits)
                 return self.slope * rate / self._pixels
             made = grids.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
-            error = float((made - self._target).square().mean())
+            error = float(self._distortion(made, self._window))
         return error + self.slope * rate / self._pixels
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from inrcodec.errors import OptionError
 
@@ -15,6 +18,14 @@ DEFAULT_EFFORT = 5
 FEWEST_STEPS = 300
 """Training steps of effort 1 on a photograph; each further effort doubles them."""
 
+
+METRIC_LOSSES = ("lpips", "iem")
+"""Losses that are metrics: their functions are in `metrics.losses`."""
+
+LOSS_ALPHAS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01}
+"""Share of the structural term; the first two as in the paper (losses.py)."""
+
+LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
 
 RATES = ("quality", "bpp", "target_size", "psnr", "slope")
 
@@ -38,6 +49,12 @@ class EncodeOptions:
     - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500
       multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
       effort 6 up for "highest" where the file will be large enough
+    - `loss`: what is minimised of the picture: "mse" (default), "l1", "logcosh", "lcssim",
+      "l1ssim", "ms-ssim", "l1msssim", "lpips" or "iem", a `losses.Loss`, or any function of two
+      tensors (1, 3, H, W) in [0, 1], reference and decoded, to a scalar. `quality` and `slope` mean
+      the size that they mean for "mse". Alpha of a coolchic model is fitted by squared error
+    - `alpha`: share of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
+      "l1msssim" (0.84) or "lpips" (0.01), in [0, 1]
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
@@ -55,6 +72,8 @@ class EncodeOptions:
     slope: float | None = None
     model: str = "coolchic"
     complexity: str | None = None
+    loss: str | Callable[[Any, Any], Any] = "mse"
+    alpha: float | None = None
     effort: int = DEFAULT_EFFORT
     time_limit: float | None = None
     slices: int | None = None
@@ -74,6 +93,7 @@ class EncodeOptions:
             raise OptionError(f"unknown complexity {self.complexity!r}; expected one of {known}")
         if self.complexity is not None and self.model != "coolchic":
             raise OptionError(f"complexity needs the coolchic model, not {self.model}")
+        self._check_loss()
         _check("quality", self.quality, 1, 100, int)
         _check("bpp", self.bpp, 1e-6, 64.0, float)
         _check("target_size", self.target_size, 1, 1 << 28, int)
@@ -92,6 +112,21 @@ class EncodeOptions:
         _check("time_limit", self.time_limit, 0.1, 1e7, float)
         _check("seed", self.seed, 0, (1 << 63) - 1, int)
         _check("threads", self.threads, 1, 1024, int)
+
+    def _check_loss(self) -> None:
+        """Raise `OptionError` for a loss that is not known, or a share it does not have."""
+        name = self.loss if isinstance(self.loss, str) else None
+        if name is not None and name not in LOSSES:
+            near = difflib.get_close_matches(name, LOSSES, 2, 0.4)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(LOSSES)}"
+            raise OptionError(f"unknown loss {name!r}; {hint}")
+        if name is None and not callable(self.loss):
+            raise OptionError(f"loss must be a name or a function, got {self.loss!r}")
+        _check("alpha", self.alpha, 0.0, 1.0, float)
+        if self.alpha is not None and name not in LOSS_ALPHAS:
+            raise OptionError(f"alpha needs one of the losses {', '.join(LOSS_ALPHAS)}")
+        if self.effort == 0 and self.loss != "mse":
+            raise OptionError("effort 0 does not fit, so it has no loss to choose")
 
     @classmethod
     def of(cls, **options: object) -> EncodeOptions:

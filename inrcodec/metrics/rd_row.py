@@ -79,9 +79,22 @@ class Task:
         return f"{self.subject.name}, {self.codec} at {rate}"
 
 
-def row_key(image: str, sha256: str, codec: str, settings: object, asked: object) -> str:
-    """One text for rows of the same picture by name and samples, codec, settings and rate."""
-    return json.dumps([image, sha256, codec, settings, asked], sort_keys=True)
+def row_key(
+    image: str, sha256: str, codec: str, settings: Mapping[str, object], asked: object
+) -> str:
+    """One text for rows of the same picture by name and samples, codec, settings and rate.
+
+    Options at their default do not count: a new one leaves the rows made without it valid.
+    """
+    told = {n: v for n, v in settings.items() if codec != INRCODEC or v != _defaults().get(n)}
+    return json.dumps([image, sha256, codec, told, asked], sort_keys=True)
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, object]:
+    from inrcodec.codec.options import EncodeOptions
+
+    return asdict(EncodeOptions())
 
 
 def stored_key(row: Row) -> str:
@@ -124,6 +137,8 @@ def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, thread
         from inrcodec.codec.options import EncodeOptions
 
         options = {"seed": seed, "threads": threads, **point.options}
+        if not isinstance(options.get("loss", "mse"), str):
+            raise OptionError("a row needs its loss by name")
         settings = asdict(EncodeOptions.of(**options))
         settings = {name: value for name, value in settings.items() if name not in RATES}
     else:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inrcodec.codec import native
+from inrcodec.codec import native, structure
 from inrcodec.codec.models import compiled, kernels
 from inrcodec.codec.models.context import context_bits
 from inrcodec.codec.models.coolchic import MARGIN, NEIGHBOURS
@@ -199,3 +199,15 @@ def test_kernels_of_another_source_are_refused(
     (broken / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
     monkeypatch.setattr(native, "FOLDER", broken)
     assert native.load(LEVELS[0]) is None
+
+
+@pytest.mark.parametrize("luminance", [True, False])
+@pytest.mark.parametrize("shape", [(11, 11), (11, 40), (33, 12), (70, 95)])
+def test_mean_similarity(shape: tuple[int, int], luminance: bool) -> None:
+    x = torch.rand(2, 1, *shape)
+    y = (x + 0.1 * random(2, 1, *shape)).clamp(0, 1)
+
+    def similarity(y: Tensor) -> Tensor:
+        return structure.mean_similarity(x.to(y.dtype), y, luminance=luminance)
+
+    agree(similarity, [y])

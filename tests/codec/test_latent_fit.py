@@ -10,6 +10,7 @@ from inrcodec.codec import analysis, entropy, latent_fit, meta
 from inrcodec.codec.effort import FULL_RATES, rates_for
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, group_values
+from inrcodec.codec.losses import MSE, Distortion
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import (
     COMPLEXITIES,
@@ -87,6 +88,7 @@ def test_a_larger_slope_spends_fewer_bits() -> None:
 def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
     monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
     target = a_target(200, 300)
     fit = a_fit(target, coolchic(300, 200), steps=60)
     before, _ = cost(fit)
@@ -108,6 +110,7 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs(
     latents = analysis.initial_latents(model, target, slope)
     monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
     monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
     still = rates_for(10)._replace(latents=0.0, networks=0.0)
     fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
     visits = [next(fit._visits)]
@@ -118,8 +121,8 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs(
     fit._visits = iter(visits)
     total = 0.0
     for top, bottom, left, right in visits:
-        mse, bits = fit._train(0.99)  # so late that latents are rounded
-        total += (mse + slope * bits) * (bottom - top) * (right - left)
+        _, error, bits = fit._train(0.99)  # so late that latents are rounded
+        total += (error + slope * bits) * (bottom - top) * (right - left)
     assert total == pytest.approx(cost(fit, slope)[0] * 320 * 256, rel=1e-4)
 
 
@@ -133,6 +136,7 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
     for pixels, steps in ((1 << 21, 0), (1 << 21, 30), (1000, 150)):
         monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", pixels)
         monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+        monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
         latents = analysis.initial_latents(model, target, slope)
         fit = LatentFitting(
             target,
@@ -152,6 +156,7 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
 def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
     monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
     fit = a_fit(a_target(200, 300), coolchic(300, 200))
     seen, area = np.zeros((200, 300), int), 0
     while area < 200 * 300:
@@ -215,7 +220,7 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
         pass
     rounded = [torch.round(y) for y in fit.latents]
     zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
-    search = NetworkSearch(model, zeros, rounded, target, SLOPE)
+    search = NetworkSearch(model, zeros, rounded, Distortion(MSE, target), SLOPE)
     networks = search.run(fit.values())
     for group in ("arm.weight", "arm.bias"):
         assert math.log2(entropy.step_size(networks.steps[group])) in ARM_STEPS
@@ -233,7 +238,7 @@ def test_a_search_refuses_numbers_that_are_not_finite() -> None:
     values = fit.values()
     values["conv.bias.0"][0] = math.nan
     with pytest.raises(FitError, match=r"conv\.bias\.0"):
-        NetworkSearch(model, values, fit.latents, target, SLOPE).run(values)
+        NetworkSearch(model, values, fit.latents, fit.distortion, SLOPE).run(values)
 
 
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
@@ -315,7 +320,8 @@ def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
     wild = {name: value * 1e4 + 300 for name, value in values.items()}
     start = {name: np.zeros_like(value) for name, value in values.items()}
     latents = [torch.zeros(shape) for shape in model.grids]
-    chosen = NetworkSearch(model, start, latents, torch.rand(3, 48, 64), 1e-3).run(wild)
+    noise = Distortion(MSE, torch.rand(3, 48, 64))
+    chosen = NetworkSearch(model, start, latents, noise, 1e-3).run(wild)
     plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
     assert plane.arm().weights[0].any()
 

@@ -47,6 +47,11 @@ _SIGNATURES = {
         + [c_void_p] * 2
         + [c_int64, c_void_p, c_int64, c_void_p, c_int32],
     ),
+    "similarity": (
+        c_double,
+        [c_int32] * 3 + [c_void_p] * 3 + [c_int32, c_float, c_float] + [c_void_p] * 4,
+    ),
+    "similarity_back": (None, [c_int32] * 4 + [c_void_p] * 6 + [c_float] + [c_void_p] * 2),
     "soften": (
         None,
         [c_int64, c_int64, c_void_p, c_float, c_float, c_uint32, c_void_p, c_void_p],
