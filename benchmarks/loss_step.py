@@ -1,0 +1,113 @@
+"""Processor time of one fitting step under every loss, as a ratio to squared error.
+
+    INRCODEC_WEIGHTS=../shared/data/weights python -m benchmarks.loss_step
+
+A whole step (forward, backward, optimiser) on one thread: latent-grid models on Kodak 5 as a whole
+(768 x 512), a coordinate network of 20,000 parameters on one batch. Losses take turns in each
+round, so that a busy machine slows all; the ratio is that of the medians of processor time. Losses
+without their weights are left out. Rows go to results/loss_step.json, the table beside it.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+
+from inrcodec.codec.coordinate_encoder import network_for
+from inrcodec.codec.effort import FULL_RATES
+from inrcodec.codec.fit import Budget, Fitting, float_rates
+from inrcodec.codec.latent_fit import LatentFitting
+from inrcodec.codec.losses import MSE, Loss, loss_of
+from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.optimizer import MuonAdam
+from inrcodec.codec.options import LOSSES, EncodeOptions
+from inrcodec.codec.planes import planes_of
+from inrcodec.codec.untrained import random_parameters
+from inrcodec.errors import WeightsError
+from inrcodec.image_input import as_picture
+from inrcodec.metrics.losses import with_loss
+from inrcodec.pixels import Picture
+
+RESULTS = Path(__file__).parent / "results" / "loss_step.json"
+TABLE = RESULTS.with_suffix(".md")
+BUILDERS = {"coolchic": coolchic, "coolchic-v1": coolchic_v1, "coolchic-v2": coolchic_v2}
+SLOPE = 1e-3
+
+
+def main() -> None:
+    """Measure, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--picture", default="../shared/data/kodak/kodim05.png")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    picture, losses = as_picture(arguments.picture), available()
+    seconds: dict[str, dict[str, float]] = {}
+    for model in (*BUILDERS, "pe-siren"):
+        steps = {loss.name: step_of(model, picture, loss) for loss in losses}
+        taken: dict[str, list[float]] = {name: [] for name in steps}
+        for number in range(arguments.rounds + 1):
+            for name, step in steps.items():
+                begun = time.process_time()
+                step()
+                if number:  # the first warms up
+                    taken[name].append(time.process_time() - begun)
+        seconds[model] = {name: median(values) for name, values in taken.items()}
+        print(model, {n: round(s * 1e3) for n, s in seconds[model].items()}, flush=True)
+    report = {"threads": 1, "torch": torch.__version__, "rounds": arguments.rounds}
+    RESULTS.write_text(json.dumps(report | {"cpu_seconds": seconds}, indent=1) + "\n")
+    TABLE.write_text(table(seconds))
+    print(TABLE.read_text())
+
+
+def available() -> list[Loss]:
+    """Every loss whose weights are there."""
+    found = []
+    for name in LOSSES:
+        try:
+            found.append(loss_of(with_loss(EncodeOptions(loss=name))))
+        except WeightsError as error:
+            print(f"{name} is left out: {error}")
+    return found
+
+
+def step_of(model: str, picture: Picture, loss: Loss) -> Callable[[], object]:
+    """One step of a fit under a loss, which goes on from call to call."""
+    if model == "pe-siren":
+        network = network_for(picture, model, 12_000)
+        fit = Fitting(picture.pixels, network, Budget(1000, None), loss=loss)
+        optimizer = MuonAdam(fit._parameters, *float_rates(network))
+        return lambda: fit._train(optimizer, fit._parameters, 0.1)
+    target = planes_of(picture)[0]
+    built = BUILDERS[model](picture.width, picture.height)
+    parameters = random_parameters(built, 0, target.mean((1, 2)).numpy())
+    random = np.random.default_rng(0)
+    grids = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]
+    latents = LatentFitting(
+        target, built, parameters, grids, slope=SLOPE, steps=1000, rates=FULL_RATES
+    )
+    if loss is not MSE:
+        latents.change_loss(loss)
+    return lambda: latents._train(0.5)
+
+
+def table(seconds: dict[str, dict[str, float]]) -> str:
+    """Milliseconds by squared error, and the ratios to it."""
+    names = [name for name in next(iter(seconds.values())) if name != "mse"]
+    lines = ["| model | mse (ms) | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for model, row in seconds.items():
+        ratios = " | ".join(f"{row[name] / row['mse']:.2f}" for name in names)
+        lines.append(f"| {model} | {row['mse'] * 1e3:.0f} | {ratios} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
