@@ -29,7 +29,7 @@ SLOPES = {
 }
 """Slopes that give about 0.1 to 1.2 bits a pixel."""
 
-FEWEST_POINTS = 4
+FEWEST_POINTS = 3
 """Of a curve that a BD-rate is computed from."""
 
 REFERENCES: dict[str, tuple[float, ...]] = {
