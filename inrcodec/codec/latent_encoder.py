@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import analysis, bitstream, latent_layout, meta, native
+from inrcodec.codec import analysis, bitstream, goal_search, latent_layout, meta, native
 from inrcodec.codec.effort import FULL_RATES, bits_after, rates_for, steps_of
 from inrcodec.codec.fit import Progress
+from inrcodec.codec.goal_search import Candidate
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import REHEARSAL, LatentFitting, Step, windows_a_round
 from inrcodec.codec.latents import LatentPlane, file_sections
@@ -34,15 +33,12 @@ from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.rate_control import (
-    FIRST_SLOPE,
     Goal,
     corrected,
     goal_of,
-    measured_exponent,
 )
 from inrcodec.codec.runtime import fit_threads, torch_device
 from inrcodec.codec.untrained import random_parameters
-from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
 FAMILIES = {family.label: family for family in LATENT_FAMILIES}
@@ -57,21 +53,11 @@ the first, and no more than the second."""
 DAMPING, LARGEST_IN_FIT = 0.5, 0.25
 """Bits follow a new slope some twenty steps late, so corrections within a fit are small."""
 
-ATTEMPTS, FORCED_ATTEMPTS = 5, 7
 REFIT_SHARE, LEAST_REFIT = 0.17, 4
-"""A goal missed takes up to so many further fits, each of this share of the steps; the forced ones
-only while the file is too large, or not good enough, to be handed out at all."""
-
-MOST_DOWN, MOST_UP, TRIALS, NEAR = 0.06, 0.04, 6, 0.2
-"""A goal missed by less than `NEAR` (a logarithm) is first met by rounding: latents up to so far
-above or below a half go the other way. On two Kodak photographs 0.03 changes bits by 3 to 12 % and
-cost by less than 1 %."""
+"""Of the steps of a fit, those of a further one for a goal that was missed."""
 
 FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
 """Usual bytes of header and section heads, most and usual share of the networks."""
-
-LEAST_USED = 0.85
-"""Share of a size asked for below which the user is warned."""
 
 SECONDS_PER_PIXEL, SECONDS_PER_PIXEL_TORCH = 3e-7, 9e-7
 """Of a training step, with and without the compiled kernels, roughly."""
@@ -79,20 +65,6 @@ SECONDS_PER_PIXEL, SECONDS_PER_PIXEL_TORCH = 3e-7, 9e-7
 RESERVE_S, SEARCH_PER_PIXEL, WRITE_PER_PIXEL = 0.5, 3e-6, 5e-7
 """Of a time limit, kept for what follows the fit: seconds, and seconds a pixel of the window by
 which network steps are chosen, and of the picture that is written."""
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """A file and what it is worth."""
-
-    data: bytes
-    psnr_db: float
-    networks: list[Quantized]
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """Bytes and dB, as `Goal.better` compares them."""
-        return len(self.data), self.psnr_db
 
 
 class LatentEncoding:
@@ -151,86 +123,21 @@ class LatentEncoding:
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""
         with fit_threads(self.options.threads):
-            best = latest = self._written()
-            before: tuple[float, float] | None = None
-            for attempt in range(0 if self.goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):
-                if self.goal.met(len(best.data), best.psnr_db):
-                    break
-                if (attempt >= ATTEMPTS or self._late()) and self.goal.kept(*best.rank):
-                    break
-                trimmed = self._trimmed(latest)
-                if self.goal.better(trimmed.rank, best.rank):
-                    best = trimmed
-                if self.goal.met(*best.rank) or (self._late() and self.goal.kept(*best.rank)):
-                    break
-                before = self._change_slope(latest, before)
-                latest = self._written()
-                if self.goal.better(latest.rank, best.rank):
-                    best = latest
-        return self._checked(best)
+            return goal_search.search(self, self.goal)
 
-    def _trimmed(self, latest: _Candidate) -> _Candidate:
-        """The best file that another rounding of the same latents makes of one near the goal."""
-        miss = self._miss(latest)
-        if abs(miss) > NEAR:
-            return latest
-        smaller = (miss < 0) == (self.goal.psnr_db is None)
-        best, low, high = latest, 0.0, MOST_DOWN if smaller else -MOST_UP
-        for _ in range(TRIALS):
-            offset = (low + high) / 2
-            trial = self._written(latest.networks, offset)
-            if self.goal.better(trial.rank, best.rank):
-                best = trial
-            if self.goal.met(*best.rank):
-                break
-            if (self._miss(trial) < 0) == (miss < 0):
-                low = offset
-            else:
-                high = offset
-        return best
-
-    def _miss(self, candidate: _Candidate) -> float:
-        """How far a file is from the goal: see `Goal.miss`."""
-        return self.goal.miss(len(candidate.data), 10 ** (-candidate.psnr_db / 10))
-
-    def _late(self) -> bool:
+    @property
+    def late(self) -> bool:
         """Whether a time limit has passed."""
         return self._limit is not None and self._clock() - self._started > self._limit
 
-    def _change_slope(
-        self, latest: _Candidate, before: tuple[float, float] | None
-    ) -> tuple[float, float]:
-        """Correct the slope by the latest file, and fit some more under it."""
-        miss = self._miss(latest)
-        here = (self.slope, miss)
-        exponent = self.goal.exponent
-        if before is not None:
-            exponent = measured_exponent(before, here, exponent)
-        self._set_slope(corrected(self.slope, miss, exponent))
+    def refit(self, slope: float) -> None:
+        """Fit some more under another slope."""
+        self._set_slope(slope)
         steps = min(self._fits[0].step, self._steps)
         if steps == 0 and self._start is not None:  # the bare start: another one
             self._fits = [self._fitting(target) for target in self._targets]
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
-        return here
-
-    def _checked(self, best: _Candidate) -> bytes:
-        """The file, if it keeps to the size asked for."""
-        size = self.goal.size_bytes
-        if size is not None and len(best.data) > size:
-            raise RateError(
-                f"{size} bytes are too few for this picture: the smallest file found has "
-                f"{len(best.data)}"
-            )
-        if size is not None and len(best.data) < LEAST_USED * size:
-            exhausted = self.slope <= FIRST_SLOPE
-            reason = "the model can use no more" if exhausted else "the search came no nearer"
-            warnings.warn(
-                f"{len(best.data)} bytes of the {size} asked for: {reason}",
-                RateWarning,
-                stacklevel=3,
-            )
-        return best.data
 
     def _choose_start(self) -> tuple[int, int] | None:
         """(identity, index) of the trained networks for the slope, which is guessed first."""
@@ -321,7 +228,8 @@ class LatentEncoding:
         """Move the slope towards the goal by what the rounded latents cost now."""
         bits, error = self._measure()
         if self.goal.fixed:  # the bits of squared error, on the way that they fall
-            miss = math.log(self._bits * (1 + self._fall * (1 - share) ** 2) / max(bits, 1))
+            wanted = self._bits * (1 + self._fall * (1 - share) ** 2)
+            miss = math.log(max(wanted, 1) / max(bits, 1))
         else:
             miss = self.goal.miss(bits / 8 + self._overhead(), error)
         exponent = self.goal.exponent
@@ -351,7 +259,7 @@ class LatentEncoding:
         networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.goal.size_bytes or math.inf))
         return FRAMING + metadata + networks * len(self._targets) * (self._steps > 0)
 
-    def _written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> _Candidate:
+    def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
         """Quantise what was fitted, write the file, and measure it: with the networks as given or,
         without, at steps searched for; `offset` as in `LatentFitting.rounded`."""
         start = {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
@@ -373,7 +281,7 @@ class LatentEncoding:
             samples += channels
         sections = file_sections(planes, self.options.slices)
         data = bitstream.write(self._header(), sections, self._metadata)
-        return _Candidate(data, _decibels(error / samples), [plane.networks for plane in planes])
+        return Candidate(data, _decibels(error / samples), [plane.networks for plane in planes])
 
     def _header(self) -> Header:
         """The header of the file."""
