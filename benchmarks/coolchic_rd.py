@@ -29,8 +29,8 @@ SLOPES = {
 }
 """Slopes that give about 0.1 to 1.2 bits a pixel."""
 
-FEWEST_POINTS = 3
-"""Of a curve that a BD-rate is computed from."""
+FEWEST_POINTS, AKIMA_POINTS = 3, 4
+"""Of a curve that a BD-rate is computed from, and for it to be by Akima's interpolation."""
 
 REFERENCES: dict[str, tuple[float, ...]] = {
     "avif": (10, 20, 32, 45, 58, 70),
@@ -114,7 +114,8 @@ def compared(rows: list[Row], image: str, name: str, anchor: str) -> float | Non
         if len(points) < FEWEST_POINTS:
             return None
         curves.append(tuple(np.array(points).T))
-    return bd_rate(*curves, least_overlap=0.3).value
+    method = "akima" if min(len(curve[0]) for curve in curves) >= AKIMA_POINTS else "pchip"
+    return bd_rate(*curves, method=method, least_overlap=0.3).value
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coolchic_rd import FEWEST_POINTS, SLOPES
+from benchmarks.coolchic_rd import AKIMA_POINTS, SLOPES
 from inrcodec.metrics.bd import bd_rate
 from inrcodec.metrics.rd import Point, Row, read_rows, run
 
@@ -97,7 +97,7 @@ def mean_rate(rows: list[Row], images: list[str], name: str, metric: str) -> flo
             )
             for wanted in (ANCHOR, name)
         ]
-        if min(map(len, curves)) >= FEWEST_POINTS:
+        if min(map(len, curves)) >= AKIMA_POINTS:
             both = (tuple(np.array(points).T) for points in curves)
             rates.append(bd_rate(*both, least_overlap=0.3).value)
     return float(np.mean(rates)) if rates else float("nan")
