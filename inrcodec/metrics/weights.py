@@ -9,7 +9,7 @@ A file is looked for, in this order:
 
 Only if none of these has it, and only with `allow_download=True`, is it fetched into torch's cache,
 checked against the hash in its name. A metric without its weights is refused, with the reason;
-nothing ever stands in for them. Importing this does not import torch.
+nothing ever stands in for them. Importing this imports neither torch nor numpy.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from inrcodec.errors import WeightsError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[np.float32]]
+
 FOLDER = "INRCODEC_WEIGHTS"
 MAX_WEIGHTS_BYTES = 1 << 30
-
-Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
     path = locate(name) or (download(name) if allow_download else None)
     if path is None:
         raise WeightsError(_how_to_get(WEIGHTS[name]))
+    import numpy as np
+
     try:
         if path.stat().st_size > MAX_WEIGHTS_BYTES:
             raise WeightsError(f"{path}: larger than {MAX_WEIGHTS_BYTES} bytes")

@@ -186,12 +186,17 @@ def test_the_list_starts_fast_and_without_torch() -> None:
     code = (
         "import sys\nfrom inrcodec.cli.main import main\n"
         "try:\n    main(['metrics', '--json'])\nexcept SystemExit as stop:\n"
-        "    heavy = {'torch', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
+        "    heavy = {'torch', 'numpy', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
         "    sys.exit(1 if stop.code or heavy else 0)\n"
     )
-    fastest = 9.0
+    alone = (
+        "import typer\napp = typer.Typer()\n@app.command()\ndef hello(n: int = 1): print(n)\n"
+        "try:\n    app([])\nexcept SystemExit:\n    pass\n"
+    )
+    fastest = {code: 9.0, alone: 9.0}
     for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        fastest = min(fastest, time.perf_counter() - start)
-    assert fastest < 0.5
+        for program in fastest:
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+            fastest[program] = min(fastest[program], time.perf_counter() - start)
+    assert fastest[code] < 1.7 * fastest[alone]  # what the command line library itself takes
