@@ -11,6 +11,7 @@ what is there. BD-rates are those of each photograph, then averaged.
 
 import argparse
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -58,16 +59,20 @@ def main() -> None:
                 for model in arguments.models:
                     options = {"slope": slope, "effort": effort, "model": model}
                     points.append(Point("inrcodec", options))
-        for row in run(
-            picture, points, RESULTS, processes=arguments.processes, threads=arguments.threads
-        ):
-            print(
-                f"{row['image']} {label(row):14} {row['bits_per_pixel']:.4f} bpp "
-                f"{row['metrics']['psnr']:.2f} dB {row['encode_s']:.1f} s",
-                flush=True,
-            )
+        settings = {"processes": arguments.processes, "threads": arguments.threads}
+        show(run(picture, points, RESULTS, **settings), "psnr", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())
+
+
+def show(rows: Iterable[Row], metric: str, label: Callable[[Row], str]) -> None:
+    """Print rows as they are made."""
+    for row in rows:
+        print(
+            f"{row['image']} {label(row):18} {row['bits_per_pixel']:.4f} bpp "
+            f"{row['metrics'][metric]:.2f} dB {row['encode_s']:.1f} s",
+            flush=True,
+        )
 
 
 def label(row: Row) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coolchic_rd import AKIMA_POINTS, SLOPES
+from benchmarks.coolchic_rd import AKIMA_POINTS, SLOPES, show
 from inrcodec.metrics.bd import bd_rate
 from inrcodec.metrics.rd import Point, Row, read_rows, run
 
@@ -47,12 +47,7 @@ def main() -> None:
                 points.append(Point(CODEC, options))
         picture = {name: arguments.data / f"{name}.png"}
         settings = {"processes": arguments.processes, "threads": arguments.threads}
-        for row in run(picture, points, RESULTS, metrics=METRICS, **settings):
-            print(
-                f"{row['image']} {label(row):18} {row['bits_per_pixel']:.4f} bpp "
-                f"{row['metrics']['ms-ssim-db']:.2f} dB {row['encode_s']:.1f} s",
-                flush=True,
-            )
+        show(run(picture, points, RESULTS, metrics=METRICS, **settings), "ms-ssim-db", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
 from inrcodec.codec.entropy import PRIOR_BYTES
-from inrcodec.codec.fit import BATCH_PIXELS, Budget, Fitting, Progress
+from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
 from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
@@ -21,6 +21,7 @@ from inrcodec.codec.options import (
     EncodeOptions,
     bpp_of_quality,
 )
+from inrcodec.codec.pixel_grids import BATCH_PIXELS
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture

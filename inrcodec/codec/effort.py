@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.windows import MIDDLE_PIXELS
 
@@ -87,22 +85,6 @@ def rates_for(rounds: float, *, wide: bool = False) -> Rates:
         max(LEAST_DAMPING, MOST_DAMPING * (1 - share)),
         LONG if rounds > FULL_RATE_STEPS else SHORT,
     )
-
-
-REHEARSED = {
-    True: ((25, 100, 200, 400, 800, 3200), (1.0, 0.97, 0.91, 0.86, 0.93, 0.95)),
-    False: ((200, 400, 1600, 6400), (0.63, 0.79, 0.89, 0.94)),
-}
-"""With a trained start or without: steps of a fit by squared error, and its bits over those of one
-of a quarter of the steps (two Kodak crops, two slopes: within 0.06 of this; with a start, from 800
-on, within 0.02)."""
-
-
-def bits_after(rounds: float, *, trained: bool) -> float:
-    """Bits of the latents after a fit that sees them so many times, over those after a rehearsal of
-    a quarter."""
-    steps, ratios = REHEARSED[trained]
-    return float(np.interp(math.log(max(rounds, 1.0)), np.log(steps), ratios))
 
 
 SMALL_RATE = 0.3

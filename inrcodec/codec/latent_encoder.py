@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import analysis, bitstream, goal_search, latent_layout, meta, native
-from inrcodec.codec.effort import FULL_RATES, bits_after, rates_for, steps_of
+from inrcodec.codec import analysis, bitstream, goal_search, latent_layout, meta, native, rehearsal
+from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.goal_search import Candidate
 from inrcodec.codec.header import LATENT_FAMILIES, Header
-from inrcodec.codec.latent_fit import REHEARSAL, LatentFitting, Step, windows_a_round
+from inrcodec.codec.latent_fit import LatentFitting, Step
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.losses import MSE, check_sides, loss_of
 from inrcodec.codec.models import grids, windows
@@ -37,18 +37,16 @@ from inrcodec.codec.rate_control import (
     corrected,
     goal_of,
 )
+from inrcodec.codec.rehearsal import Rehearsal
 from inrcodec.codec.runtime import fit_threads, torch_device
 from inrcodec.codec.untrained import random_parameters
+from inrcodec.codec.visits import windows_a_round
 from inrcodec.pixels import Picture
 
 FAMILIES = {family.label: family for family in LATENT_FAMILIES}
 
 CORRECT_FROM, CORRECT_EVERY = 0.25, 0.06
 """Share of a fit at which its slope is first corrected, and between corrections."""
-
-HALF_WAY, STEEPEST = 0.5, 4.0
-"""Bits at a position p of a fit are about 1 + a (1 - p)^2 times those at its end: a is measured at
-the first, and no more than the second."""
 
 DAMPING, LARGEST_IN_FIT = 0.5, 0.25
 """Bits follow a new slope some twenty steps late, so corrections within a fit are small."""
@@ -82,7 +80,7 @@ class LatentEncoding:
         model_of(self._header())  # raises LimitError for a picture no decoder would take
         shapes = latent_layout.slice_shapes(self.model, options.slices)
         latent_layout.check_waves(self.model, shapes * (2 - picture.channels % 2))
-        self._loss, self._loss_changed = loss_of(options), False
+        self._loss = loss_of(options)
         check_sides(self._loss, picture.width, picture.height)
         self.goal: Goal = goal_of(options, picture)
         self.slope = self.goal.slope
@@ -98,8 +96,11 @@ class LatentEncoding:
             if self._start is not None and may_widen(options):
                 self.model = widened(self.model, self._targets, self._start[1])
                 self._start = meta.identity(str(self.model.complexity)), self._start[1]
-            self._fits = [self._fitting(target) for target in self._targets]
-            self._bits, self._fall, self._rounds = 0.0, 0.0, self._budget()[1]
+            self._fits = self._fittings()
+            self._rehearsal: Rehearsal | None = None
+            if self._loss is not MSE:
+                rounds, trained = self._budget()[1], self._start is not None
+                self._rehearsal = Rehearsal(rounds, trained=trained)
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting the slope, reporting progress."""
@@ -110,10 +111,10 @@ class LatentEncoding:
                 steps = [new or old for new, old in zip(news, steps, strict=True)]
                 latest = [step for step in steps if step is not None]
                 share = min(step.share for step in latest)
-                if self._loss is not MSE and not self._loss_changed:
-                    self._rehearse(share)
-                steered = self._loss_changed or not self.goal.fixed
-                if steered and share >= corrected:
+                if self._rehearsal is not None and not self._rehearsal.over:
+                    self._rehearse(self._rehearsal, share)
+                ready = self._rehearsal.over if self._rehearsal else not self.goal.fixed
+                if ready and share >= corrected:
                     self._correct(share)
                     corrected = share + CORRECT_EVERY
                 elapsed = self._clock() - self._started
@@ -135,7 +136,7 @@ class LatentEncoding:
         self._set_slope(slope)
         steps = min(self._fits[0].step, self._steps)
         if steps == 0 and self._start is not None:  # the bare start: another one
-            self._fits = [self._fitting(target) for target in self._targets]
+            self._fits = self._fittings()
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
 
@@ -160,20 +161,27 @@ class LatentEncoding:
         per_pixel = SECONDS_PER_PIXEL if native.library() else SECONDS_PER_PIXEL_TORCH
         return seconds, seconds / (per_pixel * pixels)
 
-    def _rehearse(self, share: float) -> None:
-        """Note how bits fall in the rehearsal of a fit under another loss, which follows it."""
+    def _rehearse(self, of: Rehearsal, share: float) -> None:
+        """Learn from a rehearsal and, at its end, go on under the loss."""
         position = self._fits[0].position(share)
-        if not self._bits and position >= HALF_WAY:
-            self._bits, self._fall = self._measure()[0], position
-        if share >= REHEARSAL:
-            bits = self._measure()[0]
-            steepness = (self._bits / max(bits, 1) - 1) / (1 - self._fall) ** 2
-            self._fall = max(0.0, min(STEEPEST, steepness))
-            self._bits = bits * bits_after(self._rounds, trained=self._start is not None)
+        if of.wants(position):
+            of.note(position, self._measure()[0])
+        if share >= rehearsal.SHARE:
+            of.end(self._measure()[0])
             self._fits[0].change_loss(self._loss)
-            self._loss_changed = True
 
-    def _fitting(self, target: Tensor) -> LatentFitting:
+    @property
+    def _steered(self) -> list[LatentFitting]:
+        """The fits that corrections move: for a quality, which only another loss needs corrected,
+        not alpha, whose loss is squared error always."""
+        return self._fits[:1] if self.goal.fixed else self._fits
+
+    def _fittings(self) -> list[LatentFitting]:
+        """The fits of all planes; that of colours rehearses another loss than squared error."""
+        rehearsing = [self._loss is not MSE, False]
+        return [self._fitting(t, r) for t, r in zip(self._targets, rehearsing, strict=False)]
+
+    def _fitting(self, target: Tensor, rehearse: bool) -> LatentFitting:
         """The fit of one plane from its start."""
         mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
         start = None
@@ -197,15 +205,15 @@ class LatentEncoding:
             start=start,
             rates=rates,
             seconds=seconds,
-            rehearse=self._loss is not MSE,
+            rehearse=rehearse,
             seed=self.options.seed,
         )
 
     def _set_slope(self, slope: float) -> None:
         """Go on under another slope, from its own start if there is one; with another loss by
         counting that less or more: its fit stays at the slope it was weighed for."""
-        if self._loss_changed:
-            for fit in self._fits:
+        if self._rehearsal is not None and self._rehearsal.over:
+            for fit in self._steered:
                 fit.distortion.worth *= self.slope / slope
             self.slope = slope
             return
@@ -227,9 +235,8 @@ class LatentEncoding:
     def _correct(self, share: float) -> None:
         """Move the slope towards the goal by what the rounded latents cost now."""
         bits, error = self._measure()
-        if self.goal.fixed:  # the bits of squared error, on the way that they fall
-            wanted = self._bits * (1 + self._fall * (1 - share) ** 2)
-            miss = math.log(max(wanted, 1) / max(bits, 1))
+        if self._rehearsal is not None and self.goal.fixed:
+            miss = math.log(self._rehearsal.wanted(share) / max(bits, 1))
         else:
             miss = self.goal.miss(bits / 8 + self._overhead(), error)
         exponent = self.goal.exponent
@@ -237,12 +244,12 @@ class LatentEncoding:
 
     @torch.no_grad()
     def _measure(self) -> tuple[float, float]:
-        """Bits of the latents, rounded as they are now, and the largest mean squared error of a
-        plane."""
+        """Bits of the steered planes' latents, rounded as they are now, and the largest mean
+        squared error of one."""
         window = windows.middle(self.model)
         share = _area(window) / (self.model.width * self.model.height)
         bits, error = 0.0, 0.0
-        for fit in self._fits:
+        for fit in self._steered:
             rounded = [torch.round(y) for y in fit.latents]
             empty = grids.empty(rounded)
             bits += float(grids.bits(self.model, fit.parameters, rounded, window, empty)) / share

@@ -8,14 +8,12 @@ the fit they are rounded for good, and the networks alone adapt to that: latents
 by gradients let through the rounding would creep towards the half, and long fits end far worse than
 they were. Latents take RMSprop steps, matrices Muon steps.
 
-A step sees the whole picture up to `WINDOW_PIXELS`; larger ones are visited window by window, at
-offsets drawn anew for each round. What lies around a window counts as it is: taken for a picture of
-its own, it would be fitted to a border that is not there.
+A step sees the whole picture, or a window of a large one (visits.py). What lies around a window
+counts as it is: taken for a picture of its own, it would be fitted to a border that is not there.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inrcodec.codec import rehearsal
 from inrcodec.codec.effort import Rates, Softening, network_rates
 from inrcodec.codec.losses import MSE, Distortion, Loss
 from inrcodec.codec.models import grids, windows
@@ -33,11 +32,8 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
 from inrcodec.codec.models.windows import Window
 from inrcodec.codec.optimizer import SQUARES, MuonAdam, rms_step
+from inrcodec.codec.visits import Visits, in_windows, windows_a_round
 from inrcodec.errors import FitError
-
-WINDOW_PIXELS = 1 << 21
-WINDOW_SIDE, LEAST_SIDE = 1024, 192
-"""A window has about the first; none is smaller than the second, which every loss takes."""
 
 SMALLEST_PIXELS = 4096
 MAX_SYMBOL = 32767
@@ -46,10 +42,6 @@ COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
 
 HARD_SHARE = 0.05
-REHEARSAL = 0.25
-"""Share of a fit under another loss that is first spent on a whole, short one by squared error: it
-tells the bits that squared error takes, and the other loss begins with a picture."""
-
 WARM_UP_STEPS = 3
 WORTH_LITTLE, WORTH_NOTHING = 0.05, 0.002
 """Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
@@ -78,10 +70,10 @@ class LatentFitting:
     `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
     (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
     `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none. Every
-    window of a large picture moves the networks, which learn slower by `windows_a_round`.
-    `seconds` limits the time if given. With `rehearse`, the first `REHEARSAL` of the budget is a
-    fit of its own, until `change_loss`. `start` are the networks that a file stores the residual
-    to, by name: what moves away from them costs bits too, and is pulled back as hard as it costs.
+    window of a large picture moves the networks, which learn slower by `windows_a_round`. `seconds`
+    limits the time if given. With `rehearse`, the first share (rehearsal.py) of the budget is a fit
+    of its own, until `change_loss`. `start` are the networks that a file stores the residual to, by
+    name: what moves away from them costs bits too, and is pulled back as hard as it costs.
     """
 
     def __init__(
@@ -126,9 +118,8 @@ class LatentFitting:
         self._rates = rates
         self._steps, self._seconds = steps, seconds
         self._clock, self._begun = clock, clock()
-        self._random = np.random.default_rng(seed)
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
-        self._visits, self._round = self._order(), 0
+        self._visits = Visits(model, np.random.default_rng(seed))
         self._ahead, self._rehearsing = 0.0, rehearse
         self.step = 0
 
@@ -151,7 +142,7 @@ class LatentFitting:
     def _rounded_cost(self) -> tuple[float, float]:
         """Distortion and bits per pixel of the whole with latents rounded as in a file;
         infinite for a picture too large to look at as a whole."""
-        if self.model.height * self.model.width > WINDOW_PIXELS:
+        if in_windows(self.model):
             return math.inf, math.inf
         rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
         made = grids.colours(self.model, self.parameters, rounded, window)
@@ -220,7 +211,7 @@ class LatentFitting:
     def position(self, share: float) -> float:
         """Where in its schedule a fit is that has spent a share of its budget."""
         if self._rehearsing:
-            return min(share / REHEARSAL, 1.0) * (1 - HARD_SHARE)
+            return min(share / rehearsal.SHARE, 1.0) * (1 - HARD_SHARE)
         return share
 
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
@@ -233,26 +224,6 @@ class LatentFitting:
     def values(self) -> dict[str, NDArray[np.float32]]:
         """The parameters as arrays."""
         return {n: t.detach().cpu().numpy().copy() for n, t in self.parameters.items()}
-
-    def _order(self) -> Iterator[Window]:
-        """Windows to visit, for ever; each round visits every latent once."""
-        height, width = self.model.height, self.model.width
-        unit = 1 << (self.model.levels - 1)
-        while True:
-            self._round += 1
-            if height * width <= WINDOW_PIXELS:
-                yield (0, height, 0, width)
-                continue
-            edges = []
-            for size in (height, width):
-                offset = int(self._random.integers(WINDOW_SIDE // unit)) * unit
-                inner = range(offset, size, WINDOW_SIDE) if offset else range(0, size, WINDOW_SIDE)
-                cuts = [e for e in inner if LEAST_SIDE <= e <= size - LEAST_SIDE]
-                cuts = sorted({0, *cuts, size})
-                edges.append(list(itertools.pairwise(cuts)))
-            visits = [(*rows, *columns) for rows in edges[0] for columns in edges[1]]
-            for index in self._random.permutation(len(visits)):
-                yield visits[index]
 
     def _train(self, share: float) -> tuple[float, float, float]:
         """One step on one window; returns its mean squared error, distortion and bits per pixel."""
@@ -319,7 +290,7 @@ class LatentFitting:
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
-        correction = math.sqrt(1 - SQUARES**self._round)
+        correction = math.sqrt(1 - SQUARES**self._visits.round)
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True
         ):
@@ -346,12 +317,6 @@ def softly_rounded(
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
     temperature, noise = (begin + (end - begin) * share for begin, end in softening)
     return noisy_soft_round(latent, temperature, noise, generator)
-
-
-def windows_a_round(model: CoolChic) -> float:
-    """Steps after which each latent has been seen once, on average."""
-    pixels = model.width * model.height
-    return pixels / WINDOW_SIDE**2 if pixels > WINDOW_PIXELS else 1.0
 
 
 def rate_pixels(model: CoolChic) -> int:

@@ -39,14 +39,12 @@ LEAST_GRADIENT = 1e-3
 class Loss:
     """A function of (reference, decoded), (N, C, H, W) in [0, 1] each, to a scalar.
 
-    `smallest_side`: the least height and width it takes. `pointwise`: a mean over samples, each by
-    itself, so that any subset of them will do.
+    `smallest_side`: the least height and width it takes.
     """
 
     name: str
     function: Function
     smallest_side: int = 1
-    pointwise: bool = False
 
     def __call__(self, reference: Tensor, decoded: Tensor) -> Tensor:
         """The loss, (); raises `OptionError` if the function returns anything but a number."""
@@ -98,12 +96,12 @@ def l1msssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
     return (1 - alpha) * l1(reference, decoded) + alpha * one_less_ms_ssim(reference, decoded)
 
 
-MSE = Loss("mse", mse, pointwise=True)
+MSE = Loss("mse", mse)
 
 _PLAIN = (
     MSE,
-    Loss("l1", l1, pointwise=True),
-    Loss("logcosh", logcosh, pointwise=True),
+    Loss("l1", l1),
+    Loss("logcosh", logcosh),
     Loss("ms-ssim", one_less_ms_ssim, structure.SMALLEST_SIDE_MULTISCALE),
 )
 LOSSES: Mapping[str, Loss] = {loss.name: loss for loss in _PLAIN}

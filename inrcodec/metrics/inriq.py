@@ -32,8 +32,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inrcodec.codec.fit import TILE_PIXELS, Budget, Fitting, coordinates, picture_error
+from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates, picture_error
 from inrcodec.errors import OptionError
 from inrcodec.metrics.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.inputs import pair

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec import fit
+from inrcodec.codec import pixel_grids
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.optimizer import MuonAdam, _orthogonal
+from inrcodec.pixels import to_unit
 
 MODEL = Siren(16, 3, 4, 3)
 
@@ -24,7 +25,7 @@ def test_more_steps_fit_better_and_the_budget_holds(small: np.ndarray) -> None:
         quantized = fitting.best()
         assert len(quantized.to_bytes()) <= 900
         values = {n: torch.from_numpy(v) for n, v in quantized.values().items()}
-        errors.append(fit.picture_error(MODEL, values, small))
+        errors.append(pixel_grids.picture_error(MODEL, values, small))
     assert errors[1] < errors[0] / 4
 
 
@@ -61,8 +62,8 @@ def test_batches_cover_every_row_and_column_evenly() -> None:
     random = np.random.default_rng(0)
     counts_y, counts_x = np.zeros(300), np.zeros(700)
     for _ in range(400):
-        rows, columns = fit._batch(300, 700, random)
-        assert 0.5 < len(rows) * len(columns) / fit.BATCH_PIXELS < 2
+        rows, columns = pixel_grids.batch(300, 700, random)
+        assert 0.5 < len(rows) * len(columns) / pixel_grids.BATCH_PIXELS < 2
         assert (np.diff(rows) >= 0).all()
         assert (np.diff(columns) >= 0).all()
         counts_y[rows] += 1
@@ -73,10 +74,10 @@ def test_batches_cover_every_row_and_column_evenly() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 999), (999, 1), (5, 20000)])
 def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
-    rows, columns = fit._batch(*shape, np.random.default_rng(0))
+    rows, columns = pixel_grids.batch(*shape, np.random.default_rng(0))
     assert 1 <= len(rows) <= shape[0]
     assert 1 <= len(columns) <= shape[1]
-    assert len(rows) * len(columns) <= 2 * fit.BATCH_PIXELS
+    assert len(rows) * len(columns) <= 2 * pixel_grids.BATCH_PIXELS
 
 
 def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> None:
@@ -84,12 +85,13 @@ def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> N
     values = fitting.values()
     sensitivity = fitting._sensitivities()["weight.1"]
     random = np.random.default_rng(0)
-    clean = MODEL.render(dict(fitting._parameters), fit.coordinates(24), fit.coordinates(32))
+    places = pixel_grids.coordinates(24), pixel_grids.coordinates(32)
+    clean = MODEL.render(dict(fitting._parameters), *places)
     damage = []
     for _ in range(30):
         noise = random.normal(0, 1e-3, values["weight.1"].shape).astype(np.float32)
         noisy = {**fitting._parameters, "weight.1": torch.from_numpy(values["weight.1"] + noise)}
-        colours = MODEL.render(noisy, fit.coordinates(24), fit.coordinates(32))
+        colours = MODEL.render(noisy, *places)
         damage.append(float((colours - clean).detach().square().mean()))
     assert np.mean(damage) == pytest.approx(1e-6 * sensitivity, rel=0.35)
 
@@ -136,9 +138,11 @@ def test_large_pictures_are_measured_on_a_grid(monkeypatch: pytest.MonkeyPatch) 
     pixels = random.integers(0, 256, (120, 90, 3)).astype(np.uint8)
     start = MODEL.initial(random, np.zeros(3))
     parameters = {name: torch.from_numpy(value) for name, value in start.items()}
-    whole = fit.picture_error(MODEL, parameters, pixels)
-    colours = MODEL.render(parameters, fit.coordinates(120), fit.coordinates(90)).clamp(-1, 1)
-    target = torch.from_numpy(fit.to_unit(pixels))
+    whole = pixel_grids.picture_error(MODEL, parameters, pixels)
+    colours = MODEL.render(
+        parameters, pixel_grids.coordinates(120), pixel_grids.coordinates(90)
+    ).clamp(-1, 1)
+    target = torch.from_numpy(to_unit(pixels))
     assert whole == pytest.approx(float((colours - target).square().mean()) / 4, rel=1e-5)
-    monkeypatch.setattr(fit, "MEASURED_PIXELS", 1200)
-    assert fit.picture_error(MODEL, parameters, pixels) == pytest.approx(whole, rel=0.1)
+    monkeypatch.setattr(pixel_grids, "MEASURED_PIXELS", 1200)
+    assert pixel_grids.picture_error(MODEL, parameters, pixels) == pytest.approx(whole, rel=0.1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec import analysis, entropy, latent_fit, meta
+from inrcodec.codec import analysis, entropy, latent_fit, meta, visits
 from inrcodec.codec.effort import FULL_RATES, rates_for
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, group_values
@@ -86,9 +86,9 @@ def test_a_larger_slope_spends_fewer_bits() -> None:
 
 
 def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
+    monkeypatch.setattr(visits, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(visits, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(visits, "LEAST_SIDE", 64)
     target = a_target(200, 300)
     fit = a_fit(target, coolchic(300, 200), steps=60)
     before, _ = cost(fit)
@@ -108,19 +108,19 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs(
     model = coolchic(256, 320)
     slope, start = meta.start_slope(20), meta.start_parameters(meta.identity("high"), 20, model)
     latents = analysis.initial_latents(model, target, slope)
-    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
+    monkeypatch.setattr(visits, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(visits, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(visits, "LEAST_SIDE", 64)
     still = rates_for(10)._replace(latents=0.0, networks=0.0)
     fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
-    visits = [next(fit._visits)]
-    while fit._round < 2:
-        visits.append(next(fit._visits))
-    visits = visits[:-1]
-    assert len(visits) > 5
-    fit._visits = iter(visits)
+    seen = [next(fit._visits)]
+    while fit._visits.round < 2:
+        seen.append(next(fit._visits))
+    seen = seen[:-1]
+    assert len(seen) > 5
+    fit._visits = iter(seen)
     total = 0.0
-    for top, bottom, left, right in visits:
+    for top, bottom, left, right in seen:
         _, error, bits = fit._train(0.99)  # so late that latents are rounded
         total += (error + slope * bits) * (bottom - top) * (right - left)
     assert total == pytest.approx(cost(fit, slope)[0] * 320 * 256, rel=1e-4)
@@ -134,9 +134,9 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
     slope, start = meta.start_slope(20), meta.start_parameters(meta.identity("high"), 20, model)
     costs = []
     for pixels, steps in ((1 << 21, 0), (1 << 21, 30), (1000, 150)):
-        monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", pixels)
-        monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
-        monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
+        monkeypatch.setattr(visits, "WINDOW_PIXELS", pixels)
+        monkeypatch.setattr(visits, "WINDOW_SIDE", 128)
+        monkeypatch.setattr(visits, "LEAST_SIDE", 64)
         latents = analysis.initial_latents(model, target, slope)
         fit = LatentFitting(
             target,
@@ -154,9 +154,9 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
 
 
 def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent_fit, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(latent_fit, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(latent_fit, "LEAST_SIDE", 64)
+    monkeypatch.setattr(visits, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(visits, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(visits, "LEAST_SIDE", 64)
     fit = a_fit(a_target(200, 300), coolchic(300, 200))
     seen, area = np.zeros((200, 300), int), 0
     while area < 200 * 300:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 import inrcodec
-from inrcodec.codec import fit as coordinate_fit
-from inrcodec.codec.latent_fit import LEAST_SIDE
+from inrcodec.codec import pixel_grids
 from inrcodec.codec.losses import (
     MSE,
     Distortion,
@@ -22,6 +21,8 @@ from inrcodec.codec.losses import (
 )
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
+from inrcodec.codec.rehearsal import Rehearsal
+from inrcodec.codec.visits import LEAST_SIDE
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics import ssim as metric
 from inrcodec.metrics.iem import iem
@@ -234,6 +235,33 @@ def test_alpha_and_gray_pictures_take_a_loss(photo: np.ndarray) -> None:
         assert inrcodec.decode(data).shape == pixels.shape
 
 
+def test_a_loss_leaves_alpha_as_squared_error_does(photo: np.ndarray) -> None:
+    rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    shape = (np.hypot(rows - 50, columns - 75) < 40)[..., None] * np.uint8(255)
+    pixels = np.concatenate([photo, shape], 2)
+    by_error, by_loss = (
+        inrcodec.decode(inrcodec.encode(pixels, loss=loss, effort=2, threads=1))
+        for loss in ("mse", "l1ssim")
+    )
+    assert np.array_equal(by_error[..., 3], by_loss[..., 3])
+    assert not np.array_equal(by_error[..., :3], by_loss[..., :3])
+
+
+def test_a_rehearsal_says_what_to_aim_at() -> None:
+    of = Rehearsal(800, trained=True)
+    assert [of.wants(p) for p in (0.2, 0.5)] == [False, True]
+    of.note(0.5, 1250)
+    assert not of.wants(0.6)
+    assert not of.over
+    of.end(1000)
+    assert of.over
+    assert of.wanted(1.0) == pytest.approx(930)  # the factor of 800 steps
+    assert of.wanted(0.5) / of.wanted(1.0) == pytest.approx(1.25)
+    nothing = Rehearsal(800, trained=False)
+    nothing.end(0)
+    assert nothing.wanted(0.3) == 1
+
+
 def test_black_and_tiny_pictures_take_a_loss() -> None:
     for shape in ((40, 50, 3), (1, 1, 3)):
         black = np.zeros(shape, np.uint8)
@@ -247,8 +275,8 @@ def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
         n: torch.from_numpy(v)
         for n, v in model.initial(np.random.default_rng(0), np.zeros(3)).items()
     }
-    squared = coordinate_fit.picture_error(model, parameters, photo)
-    assert coordinate_fit.picture_loss(model, parameters, photo, MSE) == pytest.approx(
+    squared = pixel_grids.picture_error(model, parameters, photo)
+    assert pixel_grids.picture_loss(model, parameters, photo, MSE) == pytest.approx(
         squared, rel=1e-4
     )
 

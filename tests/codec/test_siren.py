@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from inrcodec.codec.bitstream import Family, Header
-from inrcodec.codec.fit import coordinates
 from inrcodec.codec.models.registry import model_of, parameter_count
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import FormatError, LimitError
 
 

@@ -16,6 +16,7 @@ from inrcodec.errors import InputError, InrCodecError, OptionError, RateError
 from inrcodec.metrics import rd, rd_row, rd_workers
 from inrcodec.metrics.baselines import encode_at
 from inrcodec.metrics.rd import Point, bd_table, curve, read_rows, run
+from inrcodec.metrics.rd_row import stored_key
 from inrcodec.pixels import psnr
 
 POINTS = [Point("jpeg", {"quality": quality}) for quality in (20, 50, 90)]
@@ -70,6 +71,17 @@ def test_only_what_is_missing_is_made(images: dict[str, object], tmp_path: Path)
     assert len(rows_of(images, POINTS[1:2], path, metrics=["ssim"])) == 2
     assert rows_of(images, POINTS[:2], path, metrics=["psnr", "ssim"]) == []
     assert path.read_bytes().startswith(before)
+
+
+def test_rows_made_before_an_option_was_there_are_kept() -> None:
+    def key(**settings: object) -> str:
+        return stored_key(
+            {"image": "a", "sha256": "b", "codec": "inrcodec", "settings": settings, "asked": {}}
+        )
+
+    assert key(effort=3) == key(effort=3, loss="mse", alpha=None)
+    assert key(effort=3) != key(effort=3, loss="l1")
+    assert key(effort=3) != key(effort=4)
 
 
 def test_a_changed_picture_is_another_picture(small: np.ndarray, tmp_path: Path) -> None:
