@@ -1,11 +1,14 @@
-"""Processor time of one fitting step under every loss, as a ratio to squared error.
+"""Processor time of one fitting step under every loss and in every robust mode, as a ratio to
+plain squared error.
 
     INRCODEC_WEIGHTS=../shared/data/weights python -m benchmarks.loss_step
 
 A whole step (forward, backward, optimiser) on one thread: latent-grid models on Kodak 5 as a whole
-(768 x 512), a coordinate network of 20,000 parameters on one batch. Losses take turns in each
-round, so that a busy machine slows all; the ratio is that of the medians of processor time. Losses
-without their weights are left out. Rows go to results/loss_step.json, the table beside it.
+(768 x 512), a coordinate network of 20,000 parameters on one batch. Losses
+and modes take turns in each round, so that a busy machine slows all; the ratio is that of the
+medians of processor time. Losses without their weights are left out. A coordinate network computes
+in float32 in all columns, since gradient norms need it: by default it is faster where the processor
+has bfloat16. Rows go to results/loss_step.json, the table beside it.
 """
 
 import argparse
@@ -28,8 +31,9 @@ from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.losses import MSE, Loss, loss_of
 from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
 from inrcodec.codec.optimizer import MuonAdam
-from inrcodec.codec.options import LOSSES, EncodeOptions
+from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.codec.planes import planes_of
+from inrcodec.codec.robust import backward_of
 from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
 from inrcodec.image_input import as_picture
@@ -53,6 +57,8 @@ def main() -> None:
     seconds: dict[str, dict[str, float]] = {}
     for model in (*BUILDERS, "pe-siren"):
         steps = {loss.name: step_of(model, picture, loss) for loss in losses}
+        modes = ROBUST_STRENGTHS if model == "pe-siren" else LATENT_ROBUST
+        steps |= {f"robust {mode}": step_of(model, picture, MSE, mode) for mode in modes}
         taken: dict[str, list[float]] = {name: [] for name in steps}
         for number in range(arguments.rounds + 1):
             for name, step in steps.items():
@@ -79,11 +85,18 @@ def available() -> list[Loss]:
     return found
 
 
-def step_of(model: str, picture: Picture, loss: Loss) -> Callable[[], object]:
+def step_of(
+    model: str, picture: Picture, loss: Loss, robust: str | None = None
+) -> Callable[[], object]:
     """One step of a fit under a loss, which goes on from call to call."""
+    options = EncodeOptions(model=model, robust=robust)
     if model == "pe-siren":
         network = network_for(picture, model, 12_000)
-        fit = Fitting(picture.pixels, network, Budget(1000, None), loss=loss)
+        backward = backward_of(options, network.units)
+        budget, precision = Budget(1000, None), torch.float32
+        fit = Fitting(
+            picture.pixels, network, budget, loss=loss, backward=backward, precision=precision
+        )
         optimizer = MuonAdam(fit._parameters, *float_rates(network))
         return lambda: fit._train(optimizer, fit._parameters, 0.1)
     target = planes_of(picture)[0]
@@ -92,7 +105,14 @@ def step_of(model: str, picture: Picture, loss: Loss) -> Callable[[], object]:
     random = np.random.default_rng(0)
     grids = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]
     latents = LatentFitting(
-        target, built, parameters, grids, slope=SLOPE, steps=1000, rates=FULL_RATES
+        target,
+        built,
+        parameters,
+        grids,
+        slope=SLOPE,
+        steps=1000,
+        rates=FULL_RATES,
+        backward=backward_of(options, built.units),
     )
     if loss is not MSE:
         latents.change_loss(loss)
@@ -101,11 +121,11 @@ def step_of(model: str, picture: Picture, loss: Loss) -> Callable[[], object]:
 
 def table(seconds: dict[str, dict[str, float]]) -> str:
     """Milliseconds by squared error, and the ratios to it."""
-    names = [name for name in next(iter(seconds.values())) if name != "mse"]
+    names = dict.fromkeys(n for row in seconds.values() for n in row if n != "mse")
     lines = ["| model | mse (ms) | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for model, row in seconds.items():
-        ratios = " | ".join(f"{row[name] / row['mse']:.2f}" for name in names)
-        lines.append(f"| {model} | {row['mse'] * 1e3:.0f} | {ratios} |")
+        ratios = [f"{row[n] / row['mse']:.2f}" if n in row else "" for n in names]
+        lines.append(f"| {model} | {row['mse'] * 1e3:.0f} | {' | '.join(ratios)} |")
     return "\n".join(lines) + "\n"
 
 

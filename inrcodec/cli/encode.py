@@ -61,6 +61,17 @@ def encode(
         float | None,
         typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim or lpips, 0..1."),
     ] = None,
+    robust: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit weights that survive damage: jacobian, gradient-norm or noise; for pe-siren "
+            "and siren also gradient-norm-exact, l1 and lipschitz."
+        ),
+    ] = None,
+    robust_strength: Annotated[
+        float | None,
+        typer.Option(help="Weight of that penalty, or sigma of the noise to withstand."),
+    ] = None,
     complexity: Annotated[
         str | None,
         typer.Option(help="Work to decode: low, medium, high (the default) or highest."),
@@ -105,6 +116,8 @@ def encode(
         model=model,
         loss=loss,
         alpha=alpha,
+        robust=robust,
+        robust_strength=robust_strength,
         complexity=complexity,
         effort=effort,
         time_limit=time_limit,

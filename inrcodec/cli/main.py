@@ -20,6 +20,7 @@ from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
 from inrcodec.cli.metrics import metrics
 from inrcodec.cli.report import report
+from inrcodec.cli.robustness import robustness
 from inrcodec.errors import InrCodecError
 
 OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
@@ -35,6 +36,8 @@ Examples:
   inrcodec report photo.png photo.inr
 
   inrcodec compare photo.png photo.inr --metrics psnr,ssim
+
+  inrcodec robustness photo.inr --reference photo.png
 """
 
 app = typer.Typer(
@@ -50,6 +53,7 @@ app.command()(info)
 app.command()(report)
 app.command()(compare)
 app.command()(metrics)
+app.command()(robustness)
 
 
 def _print_version(wanted: bool) -> None:

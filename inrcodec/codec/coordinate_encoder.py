@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
+import torch
+
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
 from inrcodec.codec.entropy import PRIOR_BYTES
@@ -22,6 +24,7 @@ from inrcodec.codec.options import (
     bpp_of_quality,
 )
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
+from inrcodec.codec.robust import GRADIENT_NORMS, backward_of
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
@@ -71,6 +74,8 @@ class CoordinateEncoding:
                 self.model,
                 Budget(steps, payload_bytes, seconds),
                 loss=loss,
+                backward=backward_of(options, self.model.units),
+                precision=torch.float32 if options.robust in GRADIENT_NORMS else None,
                 seed=options.seed,
                 device=str(device),
             )

@@ -56,12 +56,13 @@ def decode_picture(
         with kernel_threads(threads):
             latents = read_latents(container, model)
             missing = latents.missing
-            pixels = latent_render.render(latents.planes, header.channels, view, depth)
+            planes = [latent_render.Plane.of(plane) for plane in latents.planes]
+            pixels = latent_render.render(planes, header.channels, view, depth)
     else:
         from inrcodec.codec import siren_render
 
-        quantized = read_network(container, model)
-        pixels = siren_render.render(model, quantized, view, depth, threads, device)
+        values = read_network(container, model).values()
+        pixels = siren_render.render(model, values, view, depth, threads, device)
     _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +31,9 @@ from inrcodec.codec import entropy, quantize
 from inrcodec.codec.losses import MSE, Loss, of_channels
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.optimizer import MuonAdam
-from inrcodec.codec.pixel_grids import batch, coordinates, picture_error, picture_loss
+from inrcodec.codec.pixel_grids import BATCH_PIXELS, batch, coordinates, picture_error, picture_loss
 from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.robust import Backward, Objective, plain
 from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, to_unit
 
@@ -54,7 +55,7 @@ HEAD_RATE = 0.0005
 """Peak learning rates: Muon for hidden and first matrices (spectral norm of one update), Adam for
 biases and the output layer. Measured on Kodak; a matrix rate of 0.1 diverges on textures."""
 
-LOSS_SCALE = 1000.0
+LOSS_SCALE = 4000.0
 """Keeps gradients away from the smallest bfloat16 numbers; neither optimiser notices it."""
 
 
@@ -96,8 +97,9 @@ class Fitting:
     """One picture, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
     `pixels` (H, W, C) as in `Picture`; `precision` of the hidden layers defaults to the fastest the
-    device has; `loss` is what is minimised, and what the best network is chosen by. The same seed,
-    device, precision and step budget give the same result.
+    device has; `loss` is what is minimised, and what the best network is chosen by; `backward` how
+    (robust.py), on batches of about `batch_pixels`. The same seed, device, precision and step
+    budget give the same result.
     """
 
     def __init__(
@@ -107,12 +109,15 @@ class Fitting:
         budget: Budget,
         *,
         loss: Loss = MSE,
+        backward: Backward = plain,
         seed: int = 0,
         device: str = "cpu",
         precision: torch.dtype | None = None,
+        batch_pixels: int = BATCH_PIXELS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
+        self._backward, self._batch_pixels = backward, batch_pixels
         self._pixels = pixels
         self._random = np.random.default_rng(seed)
         self._device = torch.device(device)
@@ -187,22 +192,29 @@ class Fitting:
     def _train(self, optimizer: MuonAdam, parameters: dict[str, Tensor], factor: float) -> float:
         """One step on one batch; returns the batch's mean squared error, full range 1."""
         height, width = self._pixels.shape[:2]
-        rows, columns = batch(height, width, self._random, self.loss.smallest_side)
+        least = self.loss.smallest_side
+        rows, columns = batch(height, width, self._random, least, self._batch_pixels)
         target = torch.from_numpy(to_unit(self._pixels[rows[:, None], columns])).to(self._device)
-        colours = self.model.render(
-            parameters, coordinates(height)[rows], coordinates(width)[columns], self._precision
-        )
-        if self.loss is MSE:
+        ys, xs = coordinates(height)[rows], coordinates(width)[columns]
+        target = (target + 1) / 2
+        errors: list[Tensor] = []
+
+        def render(parameters: Mapping[str, Tensor]) -> Tensor:
+            return (self.model.render(parameters, ys, xs, self._precision) + 1) / 2
+
+        def loss(colours: Tensor) -> Tensor:
             error = (colours - target).square().mean()
-            loss = error
-        else:
-            made, wanted = ((x.permute(2, 0, 1)[None] + 1) / 2 for x in (colours, target))
-            loss = of_channels(self.loss, wanted, made)
-            error = (colours.detach() - target).square().mean()
-        torch.autograd.backward(loss * LOSS_SCALE)
+            errors.append(error.detach())
+            if self.loss is MSE:
+                return error
+            wanted, made = (x.permute(2, 0, 1)[None] for x in (target, colours))
+            return of_channels(self.loss, wanted, made)
+
+        objective = Objective(render, loss, LOSS_SCALE)
+        self._backward(objective, parameters, self._parameters.values())
         optimizer.step(factor)
         self._step += 1
-        return float(error.detach()) / 4
+        return float(errors[0])
 
     def _progress(self, stage: str, error: float) -> Progress:
         """Where the fit stands; `error` is a smoothed batch error, full range 1."""

@@ -38,6 +38,7 @@ from inrcodec.codec.rate_control import (
     goal_of,
 )
 from inrcodec.codec.rehearsal import Rehearsal
+from inrcodec.codec.robust import backward_of
 from inrcodec.codec.runtime import fit_threads, torch_device
 from inrcodec.codec.untrained import random_parameters
 from inrcodec.codec.visits import windows_a_round
@@ -206,6 +207,7 @@ class LatentEncoding:
             rates=rates,
             seconds=seconds,
             rehearse=rehearse,
+            backward=backward_of(self.options, self.model.units),
             seed=self.options.seed,
         )
 

@@ -32,6 +32,7 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.kernels import noisy_soft_round
 from inrcodec.codec.models.windows import Window
 from inrcodec.codec.optimizer import SQUARES, MuonAdam, rms_step
+from inrcodec.codec.robust import Backward, Objective, hand_on, plain
 from inrcodec.codec.visits import Visits, in_windows, windows_a_round
 from inrcodec.errors import FitError
 
@@ -89,11 +90,12 @@ class LatentFitting:
         start: Mapping[str, NDArray[np.float32]] | None = None,
         seconds: float | None = None,
         rehearse: bool = False,
+        backward: Backward = plain,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.target, self.slope = model, target, slope
-        self.distortion = Distortion(MSE, target)
+        self.distortion, self._backward = Distortion(MSE, target), backward
         self._device = target.device
         self.parameters = {
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
@@ -241,24 +243,37 @@ class LatentFitting:
         ]
         if outer != window:
             rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
-        picture = grids.colours(model, self.parameters, rounded, inner)
-        error = self.distortion(picture, window)
-        bits = grids.bits(model, self.parameters, rounded, inner, self._left_out)
+        given = [y.detach().requires_grad_(y.requires_grad) for y in rounded]
+        root = math.sqrt(self.slope)
+        pictures: list[Tensor] = []
+
+        def render(parameters: Mapping[str, Tensor]) -> Tensor:
+            picture = grids.colours(model, parameters, given, inner)
+            pictures.append(picture.detach())
+            return picture
+
+        # all over sqrt(slope): mean squares of gradients then outlive a change of slope
+        objective = Objective(render, lambda made: self.distortion(made, window), 1 / root)
+        leaves = [*self.parameters.values(), *given]
+        error = root * self._backward(objective, self.parameters, leaves)
+        bits = grids.bits(model, self.parameters, given, inner, self._left_out)
         bits = bits / rate_pixels(replace(model, width=right - left, height=bottom - top))
-        # over sqrt(slope): mean squares of gradients then outlive a change of slope
-        torch.autograd.backward((error + self.slope * bits) / math.sqrt(self.slope))
+        torch.autograd.backward(root * bits)
+        for y, leaf in zip(rounded, given, strict=True):
+            if leaf.grad is not None:
+                hand_on(y, leaf.grad)
         self._pull(1 / rate_pixels(self.model))
         factor = 0.5 * (1 + math.cos(math.pi * share)) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
         if not hard:
             self._move(own, areas, self._rates.latents * factor)
         self._optimizer.step(factor)
         self.step += 1
-        distortion = mse = float(error.detach())
+        distortion = mse = float(error)
         if not math.isfinite(distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
         if self.distortion.loss is not MSE:
             wanted = self.target[:, top:bottom, left:right]
-            mse = float((picture.detach() - wanted).square().mean())
+            mse = float((pictures[0] - wanted).square().mean())
         return mse, distortion, float(bits.detach())
 
     def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.latent_colours import colours
-from inrcodec.codec.latents import LatentPlane
+from inrcodec.codec.latents import Grid, LatentPlane
+from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.windows import Window
 from inrcodec.codec.resampling import Resampling, resampling
 from inrcodec.codec.view import View
@@ -21,19 +23,26 @@ WINDOW = 512
 Tile = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Plane:
-    """One plane ready to render."""
+    """One plane ready to render: its networks as they compute, its grids as integers."""
 
-    def __init__(self, plane: LatentPlane) -> None:
-        self._plane, self._parameters = plane, plane.parameters()
+    model: CoolChic
+    parameters: Mapping[str, NDArray[np.float32]]
+    grids: Sequence[Grid]
+
+    @classmethod
+    def of(cls, stored: LatentPlane) -> Plane:
+        """A plane as a file stores it."""
+        return cls(stored.model, stored.parameters(), stored.grids)
 
     def colours(self, window: Window) -> Tile:
         """(3, rows, columns) of a window of the picture at its own size, unclipped."""
-        return colours(self._plane.model, self._parameters, self._plane.grids, window)
+        return colours(self.model, self.parameters, self.grids, window)
 
 
 def render(
-    planes: Sequence[LatentPlane],
+    planes: Sequence[Plane],
     channels: int,
     view: View,
     bit_depth: int,
@@ -42,7 +51,6 @@ def render(
 
     `planes` are colour and, if there is one, alpha; a picture whose alpha is missing is opaque.
     """
-    ready = [Plane(plane) for plane in planes]
     x, y, wide, high = view.crop
     out = np.empty((high, wide, channels), np.uint8 if bit_depth == 8 else np.uint16)
     native_width, native_height = view.native
@@ -50,7 +58,7 @@ def render(
         down = resampling(native_height, view.height, y + top, n_rows)
         for left, n_columns in _spans(wide, native_width, view.width):
             across = resampling(native_width, view.width, x + left, n_columns)
-            tile = _tile(ready, channels, down, across, (n_rows, n_columns)).transpose(1, 2, 0)
+            tile = _tile(planes, channels, down, across, (n_rows, n_columns)).transpose(1, 2, 0)
             samples = from_unit(2 * tile - 1, bit_depth)
             out[top : top + n_rows, left : left + n_columns] = samples
     return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,6 +26,20 @@ LOSS_ALPHAS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01}
 """Share of the structural term; the first two as in the paper (losses.py)."""
 
 LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
+
+ROBUST_STRENGTHS = {
+    "jacobian": 5e-4,
+    "gradient-norm": 3e-3,
+    "gradient-norm-exact": 3e-3,
+    "l1": 1e-7,
+    "lipschitz": 1e-6,
+    "noise": 3e-4,
+}
+"""Ways to fit weights that survive damage (robust.py), and how strong they are by default."""
+
+LATENT_ROBUST = ("jacobian", "gradient-norm", "noise")
+"""Those for the networks of the coolchic models: penalties on weights would count against a trained
+start, and compiled kernels have one derivative."""
 
 RATES = ("quality", "bpp", "target_size", "psnr", "slope")
 
@@ -55,6 +69,11 @@ class EncodeOptions:
       the size that they mean for "mse". Alpha of a coolchic model is fitted by squared error
     - `alpha`: share of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
       "l1msssim" (0.84) or "lpips" (0.01), in [0, 1]
+    - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
+      coordinate networks also "gradient-norm-exact", "l1" and "lipschitz" (robust.py); of a
+      coolchic model, the networks behind the latents
+    - `robust_strength`: the weight of a penalty; of "jacobian" and "noise" the standard deviation
+      of the noise to withstand, in weights as papers write them
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
@@ -74,6 +93,8 @@ class EncodeOptions:
     complexity: str | None = None
     loss: str | Callable[[Any, Any], Any] = "mse"
     alpha: float | None = None
+    robust: str | None = None
+    robust_strength: float | None = None
     effort: int = DEFAULT_EFFORT
     time_limit: float | None = None
     slices: int | None = None
@@ -94,6 +115,7 @@ class EncodeOptions:
         if self.complexity is not None and self.model != "coolchic":
             raise OptionError(f"complexity needs the coolchic model, not {self.model}")
         self._check_loss()
+        self._check_robust()
         _check("quality", self.quality, 1, 100, int)
         _check("bpp", self.bpp, 1e-6, 64.0, float)
         _check("target_size", self.target_size, 1, 1 << 28, int)
@@ -116,10 +138,8 @@ class EncodeOptions:
     def _check_loss(self) -> None:
         """Raise `OptionError` for a loss that is not known, or a share it does not have."""
         name = self.loss if isinstance(self.loss, str) else None
-        if name is not None and name not in LOSSES:
-            near = difflib.get_close_matches(name, LOSSES, 2, 0.4)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(LOSSES)}"
-            raise OptionError(f"unknown loss {name!r}; {hint}")
+        if name is not None:
+            _check_known("loss", name, LOSSES)
         if name is None and not callable(self.loss):
             raise OptionError(f"loss must be a name or a function, got {self.loss!r}")
         _check("alpha", self.alpha, 0.0, 1.0, float)
@@ -127,6 +147,20 @@ class EncodeOptions:
             raise OptionError(f"alpha needs one of the losses {', '.join(LOSS_ALPHAS)}")
         if self.effort == 0 and self.loss != "mse":
             raise OptionError("effort 0 does not fit, so it has no loss to choose")
+
+    def _check_robust(self) -> None:
+        """Raise `OptionError` for a robust mode that is not known, or not for this model."""
+        _check("robust_strength", self.robust_strength, 0.0, 1e6, float)
+        if self.robust is None:
+            if self.robust_strength is not None:
+                raise OptionError("robust_strength needs robust")
+            return
+        _check_known("robust", self.robust, ROBUST_STRENGTHS)
+        if self.model not in COORDINATE_MODELS and self.robust not in LATENT_ROBUST:
+            known = " and ".join(COORDINATE_MODELS)
+            raise OptionError(f"robust {self.robust!r} is for {known}, not {self.model}")
+        if self.effort == 0:
+            raise OptionError("effort 0 does not fit, so it has no weights to make robust")
 
     @classmethod
     def of(cls, **options: object) -> EncodeOptions:
@@ -136,6 +170,15 @@ class EncodeOptions:
             if name not in known:
                 raise OptionError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
         return cls(**options)  # type: ignore[arg-type]
+
+
+def _check_known(what: str, name: object, known: Iterable[str]) -> None:
+    """Raise `OptionError` with what may have been meant unless `name` is one of these."""
+    if name in (names := list(known)):
+        return
+    near = difflib.get_close_matches(str(name), names, 2, 0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    raise OptionError(f"unknown {what} {name!r}; {hint}")
 
 
 def _check(name: str, value: object, low: float, high: float, kind: type) -> None:

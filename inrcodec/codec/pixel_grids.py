@@ -29,13 +29,17 @@ def coordinates(size: int) -> NDArray[np.float64]:
 
 
 def batch(
-    height: int, width: int, random: np.random.Generator, least: int = 1
+    height: int,
+    width: int,
+    random: np.random.Generator,
+    least: int = 1,
+    pixels: int = BATCH_PIXELS,
 ) -> tuple[Grid, Grid]:
-    """Rows and columns of one training grid, one drawn from each stratum; about `BATCH_PIXELS`, and
-    no fewer than `least` of either."""
-    stride = max(1.0, math.sqrt(height * width / BATCH_PIXELS))
-    rows = min(height, max(round(height / stride), math.ceil(BATCH_PIXELS / width), least))
-    columns = min(width, max(round(width / stride), math.ceil(BATCH_PIXELS / height), least))
+    """Rows and columns of one training grid, one drawn from each stratum; about so many `pixels`,
+    and no fewer than `least` of either."""
+    stride = max(1.0, math.sqrt(height * width / pixels))
+    rows = min(height, max(round(height / stride), math.ceil(pixels / width), least))
+    columns = min(width, max(round(width / stride), math.ceil(pixels / height), least))
     return _stratified(height, rows, random), _stratified(width, columns, random)
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.quantize import Tensors
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
@@ -33,20 +33,21 @@ def _centres(start: int, count: int, size: int, oversampling: int) -> NDArray[np
 
 
 def render(
-    model: Siren, quantized: Quantized, view: View, bit_depth: int, threads: int | None, device: str
+    model: Siren, values: Tensors, view: View, bit_depth: int, threads: int | None, device: str
 ) -> Samples:
-    """The view as samples (rows, columns, channels); raises `OptionError` for a bad device."""
+    """The view as samples (rows, columns, channels) of a network with these parameters; raises
+    `OptionError` for a bad device."""
     target = torch_device(device)
     with torch_threads(threads):
-        return _render(model, quantized, view, bit_depth, target)
+        return _render(model, values, view, bit_depth, target)
 
 
 @torch.no_grad()
 def _render(
-    model: Siren, quantized: Quantized, view: View, bit_depth: int, target: torch.device
+    model: Siren, values: Tensors, view: View, bit_depth: int, target: torch.device
 ) -> Samples:
     """Evaluate the network over the view tile by tile and round."""
-    parameters = {n: torch.from_numpy(v).to(target) for n, v in quantized.values().items()}
+    parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
     x, y, wide, high = view.crop
     native_width, native_height = view.native
     down = _oversampling(native_height, view.height)

@@ -179,6 +179,11 @@ class CoolChic:
         return self.neighbours + self.sides
 
     @property
+    def units(self) -> dict[str, float]:
+        """1 for every parameter that colours depend on: a damaged ARM could not decode at all."""
+        return {name: 1.0 for name in self.shapes if not name.startswith("arm")}
+
+    @property
     def features(self) -> int:
         """Inputs of the synthesis: the levels of the main pyramid and the two chroma pictures."""
         return self.levels + (2 if self.chroma else 0)

@@ -74,6 +74,11 @@ class Siren:
         return shapes
 
     @property
+    def units(self) -> dict[str, float]:
+        """What a unit of each parameter of the papers is here: w0 in sine layers."""
+        return {name: 1.0 if name.endswith("out") else W0 for name in self.shapes}
+
+    @property
     def macs_per_pixel(self) -> int:
         """Multiply-accumulates a pixel; the separable first layer costs nothing on a grid."""
         return (self.layers - 1) * self.width**2 + self.channels * self.width

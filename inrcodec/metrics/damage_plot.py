@@ -1,0 +1,82 @@
+"""A drawing of how files stand damage: one panel a kind, one line a file. Needs matplotlib."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from inrcodec.errors import OptionError, OutputError
+from inrcodec.metrics.registry import metric
+
+if TYPE_CHECKING:
+    from inrcodec.metrics.robustness import Outcome
+
+FORMATS = (".png", ".svg", ".pdf")
+COLUMNS = 3
+
+TITLES = {
+    "gaussian": "Gaussian noise, sigma in weights",
+    "gaussian-relative": "Gaussian noise, sigma x each weight",
+    "binary": "weights set to zero, probability",
+    "neurons": "lost neurons",
+    "layers": "lost layers",
+    "bits": "flipped bits of symbols, probability",
+    "packets": "lost packets, probability",
+}
+
+
+def check_plot(path: str) -> None:
+    """Raise `OptionError` for a name of no known format, or if matplotlib is missing."""
+    if os.path.splitext(path)[1].lower() not in FORMATS:
+        raise OptionError(f"a plot is one of {', '.join(FORMATS)}, got {path!r}")
+    try:
+        import matplotlib as _  # noqa: F401
+    except ImportError:
+        raise OptionError('a plot needs matplotlib: pip install "inrcodec[research]"') from None
+
+
+def plot(
+    files: Mapping[str, tuple[float, Sequence[Outcome]]], path: str, metric_name: str = "psnr"
+) -> None:
+    """Write the drawing; `files` gives the metric of each file undamaged, and its outcomes.
+
+    Lines are means over seeds, bands one standard deviation, dots the worst seed, dashes the file
+    undamaged. Raises `OptionError` as `check_plot`, and `OutputError` if it cannot be written.
+    """
+    check_plot(path)
+    from matplotlib.figure import Figure
+
+    kinds = list(dict.fromkeys(o.kind for _, outcomes in files.values() for o in outcomes))
+    columns = min(COLUMNS, len(kinds))
+    rows = -(-len(kinds) // columns)
+    figure = Figure(figsize=(4.4 * columns, 3.3 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    unit = f" ({metric(metric_name).unit})" if metric(metric_name).unit else ""
+    for panel, kind in zip(axes.flat, kinds, strict=False):
+        for number, (name, (clean, outcomes)) in enumerate(files.items()):
+            those = [o for o in outcomes if o.kind == kind]
+            levels, colour = [o.level for o in those], f"C{number % 10}"
+            panel.axhline(clean, color=colour, linestyle=":", linewidth=1)
+            panel.plot(levels, [o.mean for o in those], color=colour, marker="o", label=name)
+            low, high = ([o.mean + sign * o.spread for o in those] for sign in (-1, 1))
+            panel.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
+            panel.scatter(levels, [o.worst for o in those], color=colour, marker=".", s=14)
+        panel.set_title(TITLES[kind], fontsize=10)
+        panel.grid(alpha=0.3)
+        if kind in ("neurons", "layers"):
+            panel.set_xticks(
+                sorted({o.level for _, os in files.values() for o in os if o.kind == kind})
+            )
+        elif all(o.level > 0 for _, os in files.values() for o in os if o.kind == kind):
+            panel.set_xscale("log")
+    for panel in axes[:, 0]:
+        panel.set_ylabel(f"{metric(metric_name).title}{unit}")
+    for panel in axes.flat[len(kinds) :]:
+        panel.set_visible(False)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    try:
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
