@@ -10,7 +10,8 @@ seed 0. Weights are float, not quantised. Damage: Gaussian noise of sigma 0.001 
 papers' weights (w0 = 30 beside them) and relative to each weight (0.001 and 0.01), and weights set
 to zero with p = 0.001; ten seeds of each; PSNR before rounding, mean of decibels.
 
-Rows go to results/robust_weights.jsonl as they are made; a run skips what is there.
+Rows go to results/robust_weights.jsonl as they are made; a run skips what is there. `--picture`
+draws Kodak 24 after damage instead; it needs matplotlib.
 """
 
 import argparse
@@ -30,11 +31,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
+from inrcodec.codec import siren_render
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.pixel_grids import picture_error
 from inrcodec.codec.robust import backward_of
+from inrcodec.codec.view import view_of
 from inrcodec.image_input import as_picture
 from inrcodec.metrics.damage import NETWORK_DAMAGE, Tensors
 
@@ -79,7 +82,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--picture", type=Path, metavar="PNG")
     arguments = parser.parse_args()
+    if arguments.picture:
+        draw(arguments.data, arguments.picture)
+        return
     done = {key(row) for row in read()}
     todo = [job for job in jobs() if job not in done]
     pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
@@ -124,26 +131,7 @@ def read() -> list[dict[str, Any]]:
 def fit(job: Job, data: Path) -> dict[str, Any]:
     """Fit one network and damage it."""
     picture, steps, robust, strength = job
-    torch.set_num_threads(1)
-    pixels = as_picture(data / f"{picture}.png").pixels
-    top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])
-    pixels = np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
-    options = EncodeOptions(
-        model="pe-siren", robust=robust, robust_strength=strength if robust else None
-    )
-    begun = time.process_time()
-    fitting = Fitting(
-        pixels,
-        MODEL,
-        Budget(steps, None),
-        backward=backward_of(options, MODEL.units),
-        precision=torch.float32,
-        batch_pixels=BATCH,
-    )
-    for _ in fitting:
-        pass
-    seconds = time.process_time() - begun
-    values = fitting.values()
+    pixels, values, seconds = fitted(job, data)
     damage = []
     for kind, level in DAMAGE:
         scores = []
@@ -163,6 +151,57 @@ def fit(job: Job, data: Path) -> dict[str, Any]:
         "damage": damage,
         "cpu_s": seconds,
     }
+
+
+def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:
+    """The pixels, the network fitted to them, and the processor time that took in seconds."""
+    picture, steps, robust, strength = job
+    torch.set_num_threads(1)
+    pixels = as_picture(data / f"{picture}.png").pixels
+    top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])
+    pixels = np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+    options = EncodeOptions(
+        model="pe-siren", robust=robust, robust_strength=strength if robust else None
+    )
+    begun = time.process_time()
+    fitting = Fitting(
+        pixels,
+        MODEL,
+        Budget(steps, None),
+        backward=backward_of(options, MODEL.units),
+        precision=torch.float32,
+        batch_pixels=BATCH,
+    )
+    for _ in fitting:
+        pass
+    return pixels, fitting.values(), time.process_time() - begun
+
+
+def draw(data: Path, path: Path) -> None:
+    """Kodak 24 undamaged and after two kinds of damage, fitted plainly and by the Jacobian norm."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.5, 7.4), layout="constrained")
+    axes = figure.subplots(2, 3)
+    for row, (name, robust, strength) in enumerate(
+        (("squared error", None, 0.0), ("--robust jacobian", "jacobian", 5e-4))
+    ):
+        pixels, values, _ = fitted(("kodim24", 1500, robust, strength), data)
+        for column, (title, damage) in enumerate(
+            (("undamaged", None), ("Gaussian, 0.001", "gaussian"), ("binary, 0.001", "binary"))
+        ):
+            seen = values
+            if damage:
+                random = np.random.default_rng(0)
+                seen = NETWORK_DAMAGE[damage](values, MODEL.units, 1e-3, random)
+            view = view_of(SIDE, SIDE, None, None, None)
+            samples = siren_render.render(MODEL, seen, view, 8, 1, "cpu")
+            axes[row, column].imshow(samples, interpolation="nearest")
+            axes[row, column].set_title(f"{title}: {psnr(seen, pixels):.1f} dB", fontsize=11)
+            axes[row, column].set_xticks([])
+            axes[row, column].set_yticks([])
+        axes[row, 0].set_ylabel(name, fontsize=11)
+    figure.savefig(path, dpi=80)
 
 
 def psnr(values: Tensors, pixels: np.ndarray) -> float:

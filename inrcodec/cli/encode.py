@@ -59,7 +59,7 @@ def encode(
     ] = "mse",
     alpha: Annotated[
         float | None,
-        typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim or lpips, 0..1."),
+        typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1."),
     ] = None,
     robust: Annotated[
         str | None,

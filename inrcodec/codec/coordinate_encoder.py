@@ -24,7 +24,7 @@ from inrcodec.codec.options import (
     bpp_of_quality,
 )
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
-from inrcodec.codec.robust import GRADIENT_NORMS, backward_of
+from inrcodec.codec.robust import IN_FLOAT32, backward_of
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
@@ -75,7 +75,7 @@ class CoordinateEncoding:
                 Budget(steps, payload_bytes, seconds),
                 loss=loss,
                 backward=backward_of(options, self.model.units),
-                precision=torch.float32 if options.robust in GRADIENT_NORMS else None,
+                precision=torch.float32 if options.robust in IN_FLOAT32 else None,
                 seed=options.seed,
                 device=str(device),
             )

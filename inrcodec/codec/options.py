@@ -22,8 +22,8 @@ FEWEST_STEPS = 300
 METRIC_LOSSES = ("lpips", "iem")
 """Losses that are metrics: their functions are in `metrics.losses`."""
 
-LOSS_ALPHAS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01}
-"""Share of the structural term; the first two as in the paper (losses.py)."""
+LOSS_ALPHAS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01, "iem": 0.9}
+"""Share of the term that is not squared or absolute error; the first two as in the paper."""
 
 LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
 
@@ -68,7 +68,7 @@ class EncodeOptions:
       tensors (1, 3, H, W) in [0, 1], reference and decoded, to a scalar. `quality` and `slope` mean
       the size that they mean for "mse". Alpha of a coolchic model is fitted by squared error
     - `alpha`: share of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
-      "l1msssim" (0.84) or "lpips" (0.01), in [0, 1]
+      "l1msssim" (0.84), "lpips" (0.01) or "iem" (0.9), in [0, 1]
     - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
       coordinate networks also "gradient-norm-exact", "l1" and "lipschitz" (robust.py); of a
       coolchic model, the networks behind the latents

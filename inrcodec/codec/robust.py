@@ -64,7 +64,7 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 """(objective, parameters, leaves) -> the objective, (): leaves gradients in `leaves`, which have
 none before: what parameters are made of, and all else that the objective depends on."""
 
-GRADIENT_NORMS = ("gradient-norm", "gradient-norm-exact")
+IN_FLOAT32 = ("jacobian", "gradient-norm", "gradient-norm-exact")
 """Ways that need float32: bfloat16 can not tell apart the two places of a finite difference."""
 
 RADIUS = 1e-3

@@ -74,6 +74,10 @@ def plot(
         panel.set_ylabel(f"{metric(metric_name).title}{unit}")
     for panel in axes.flat[len(kinds) :]:
         panel.set_visible(False)
+    figure.suptitle(
+        "mean over seeds; band: standard deviation; small dots: worst seed; dotted: undamaged",
+        fontsize=9,
+    )
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     try:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inrcodec.codec import losses
 from inrcodec.codec.losses import Loss
-from inrcodec.codec.options import LOSS_ALPHAS, EncodeOptions
+from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import iem as information
 from inrcodec.metrics import registry
 from inrcodec.metrics.lpips import lpips_squeeze
@@ -26,13 +26,14 @@ def with_loss(options: EncodeOptions) -> EncodeOptions:
 
     Raises `WeightsError` for LPIPS without its weights.
     """
-    if options.loss == "iem":
-        return replace(options, loss=Loss("iem", iem))
-    if options.loss != "lpips":
+    if options.loss not in METRIC_LOSSES:
         return options
+    name = str(options.loss)
+    alpha = LOSS_ALPHAS[name] if options.alpha is None else options.alpha
+    if name == "iem":
+        return replace(options, loss=Loss(name, partial(iem, alpha=alpha)), alpha=None)
     registry.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
-    alpha = LOSS_ALPHAS["lpips"] if options.alpha is None else options.alpha
-    return replace(options, loss=Loss("lpips", partial(lpips, alpha=alpha), LPIPS_SIDE), alpha=None)
+    return replace(options, loss=Loss(name, partial(lpips, alpha=alpha), LPIPS_SIDE), alpha=None)
 
 
 def lpips(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
@@ -41,9 +42,11 @@ def lpips(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
     return (1 - alpha) * losses.mse(reference, decoded) + alpha * distance
 
 
-def iem(reference: Tensor, decoded: Tensor) -> Tensor:
-    """IEM^2 under the Gaussian prior of photographs, a sample: squared error in which components
-    that vary little count more."""
+def iem(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
+    """(1 - alpha) MSE + alpha IEM^2 a sample under the Gaussian prior of photographs: squared error
+    in which components that vary little count more. Brightness hardly counts, so without a share of
+    squared error it drifts: by 5 dB of a coordinate network, at the same IEM."""
     difference = 2 * (decoded - reference)
     squared = information.exact_squared(difference, information.GAMMA_MAX)
-    return squared.mean() / difference[0].numel()
+    information_share = alpha * squared.mean() / difference[0].numel()
+    return (1 - alpha) * losses.mse(reference, decoded) + information_share
