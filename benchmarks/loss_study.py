@@ -1,0 +1,109 @@
+"""Every loss on three architectures at equal measured rates, by five metrics.
+
+    INRCODEC_WEIGHTS=../shared/data/weights python -m benchmarks.loss_study --processes 2
+
+After "Redefining visual quality" (Catania and Allegra 2024), whose files differ in rate from loss
+to loss. Here every file is made for the same bits a pixel (`bpp`, never exceeded, met within a few
+percent): the middle 192 x 192 pixels of six Kodak photographs at three rates, with JPEG and AVIF
+beside. Files are whole and decoded again. LPIPS is that of SqueezeNet, which the loss `lpips` is
+made of: it is no judge of that loss.
+
+Rows go to results/loss_study.jsonl as they are made; a run skips what is there.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from benchmarks.coolchic_rd import show
+from inrcodec.codec.options import LOSSES
+from inrcodec.image_input import as_picture
+from inrcodec.metrics.rd import Point, Row, read_rows, run
+
+RESULTS = Path(__file__).parent / "results" / "loss_study.jsonl"
+TABLE = RESULTS.with_suffix(".md")
+
+PICTURES = ("kodim01", "kodim05", "kodim08", "kodim15", "kodim23", "kodim24")
+SIDE = 192
+RATES = (0.3, 0.6, 1.2)
+MODELS = {"pe-siren": 4, "coolchic-v1": 5, "coolchic-v2": 5}
+"""Architectures, and the effort of each."""
+
+REFERENCES = ("jpeg-444", "avif")
+METRICS = {
+    "psnr": (1, 2),
+    "ms-ssim-db": (1, 2),
+    "lpips-squeeze": (-1, 4),
+    "inriq": (1, 3),
+    "iem-gaussian": (-1, 2),
+}
+"""Whether more is better, 1 or -1, and digits to show."""
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser.add_argument("--images", nargs="+", choices=PICTURES, default=PICTURES)
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=LOSSES)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--processes", type=int, default=1)
+    arguments = parser.parse_args()
+    points = [Point(codec, {"bpp": bpp}) for codec in REFERENCES for bpp in arguments.rates]
+    for model in arguments.models:
+        for loss in arguments.losses:
+            for bpp in arguments.rates:
+                options = {"bpp": bpp, "model": model, "effort": MODELS[model], "loss": loss}
+                points.append(Point("inrcodec", options))
+    for name in arguments.images:
+        pixels = as_picture(arguments.data / f"{name}.png").pixels
+        top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])
+        crop = {name: np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])}
+        rows = run(crop, points, RESULTS, metrics=list(METRICS), processes=arguments.processes)
+        show(rows, "ms-ssim-db", lambda row: " ".join(kind(row)))
+    TABLE.write_text("\n".join(table(list(read_rows(RESULTS)))) + "\n")
+    print(TABLE.read_text())
+
+
+def kind(row: Row) -> tuple[str, str]:
+    """The architecture and the loss of a row, or the codec and nothing."""
+    if row["codec"] != "inrcodec":
+        return row["codec"], ""
+    return row["settings"]["model"], row["settings"]["loss"]
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    """Means over pictures and rates, and on how many of them a loss is better than `mse`."""
+    yield "Means over pictures and rates; in brackets, on how many of them it is better than `mse`."
+    yield ""
+    yield "| architecture | loss | files | bpp | " + " | ".join(METRICS) + " |"
+    yield "|---" * (len(METRICS) + 4) + "|"
+    kinds = list(dict.fromkeys(map(kind, rows)))
+    order = [*REFERENCES, *MODELS]
+    losses = ["", *LOSSES]
+    for model, loss in sorted(kinds, key=lambda k: (order.index(k[0]), losses.index(k[1]))):
+        own = by_place(rows, model, loss)
+        plain = by_place(rows, model, "mse") if loss not in ("", "mse") else {}
+        cells = []
+        for name, (sign, digits) in METRICS.items():
+            mean = fmean(row["metrics"][name] for row in own.values())
+            shared = [place for place in own if place in plain]
+            better = sum(
+                sign * own[p]["metrics"][name] > sign * plain[p]["metrics"][name] for p in shared
+            )
+            cells.append(f"{mean:.{digits}f}" + (f" ({better})" if shared else ""))
+        bpp = fmean(row["bits_per_pixel"] for row in own.values())
+        yield f"| {model} | {loss} | {len(own)} | {bpp:.3f} | {' | '.join(cells)} |"
+
+
+def by_place(rows: list[Row], model: str, loss: str) -> dict[tuple[str, float], Row]:
+    """Rows of one kind by picture and rate asked for."""
+    return {(row["image"], row["asked"]["bpp"]): row for row in rows if kind(row) == (model, loss)}
+
+
+if __name__ == "__main__":
+    main()
