@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inrcodec.cli import console
-from inrcodec.errors import InputError, InrCodecError, OptionError
+from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.robustness import Outcome
+    from inrcodec.metrics.report.files import Opened
+    from inrcodec.metrics.robustness import DamageBench, Outcome
 
 
 def robustness(
@@ -62,9 +63,11 @@ def robustness(
         from inrcodec.metrics.damage_plot import check_plot
 
         check_plot(plot)
-        console.outputs_for([plot], plot, "", force, as_json=False)
+        for name in (reference, *files):
+            console.outputs_for([name], plot, "", force, as_json=False)
     if reference == "-" and "-" in files:
         raise OptionError("only one input can come from stdin")
+    original = _reference(reference, threads)
     results: dict[str, tuple[float, list[Outcome]]] = {}
     with console.exit_codes() as codes:
         levels = sum(map(len, ladder.values()))
@@ -72,7 +75,7 @@ def robustness(
         def steps() -> Iterator[str]:
             for name in dict.fromkeys(files):
                 try:
-                    bench = _bench(name, reference, metric, threads)
+                    bench = _bench(name, original, metric, threads)
                     results[name] = bench.clean, []
                     yield name
                     for outcome in bench.outcomes(ladder, seeds):
@@ -83,6 +86,8 @@ def robustness(
                     codes.append(console.exit_code(error))
 
         console.follow(steps(), (levels + 1) * len(files))
+        if not results:
+            return
         if as_json:
             console.print_json(_facts(results, reference, metric, seeds))
         else:
@@ -90,10 +95,10 @@ def robustness(
                 unit = f" {chosen.unit}" if chosen.unit else ""
                 console.show(f"{name}: {clean:.{chosen.digits}f}{unit} undamaged")
                 console.show(console.table(_rows(outcomes, chosen.digits), "<>>>>>"))
-        if plot is not None and results:
+        if plot is not None:
             from inrcodec.metrics.damage_plot import plot as draw
 
-            draw(results, plot, metric)
+            console.write_output(plot, draw(results, plot, metric))
             console.note(f"{plot}: written")
 
 
@@ -105,28 +110,38 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
         return LADDER
     ladder: dict[str, tuple[float, ...]] = {}
     for word in words:
-        kind, _, levels = word.partition("=")
+        kind, equals, levels = word.partition("=")
         if kind not in LADDER:
             raise OptionError(f"unknown damage {kind!r}; known: {', '.join(LADDER)}")
         try:
-            ladder[kind] = tuple(map(float, levels.split(","))) if levels else LADDER[kind]
+            given = tuple(map(float, levels.split(","))) if equals else LADDER[kind]
+            ladder[kind] = tuple(dict.fromkeys((*ladder.get(kind, ()), *given)))
         except ValueError:
             raise OptionError(f"damage must look like {kind}=0.001,0.01, got {word!r}") from None
     return ladder
 
 
-def _bench(name: str, reference: str, metric: str, threads: int | None) -> Any:
+def _reference(path: str, threads: int | None) -> Opened:
+    """The picture that the files show."""
+    from inrcodec.metrics.report.files import File, open_file
+
+    return open_file(File(path, console.read_input(path)), threads=threads)
+
+
+def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
     """The bench of one file; errors say which file they mean."""
-    from inrcodec.metrics.report.files import File, check_same_size, open_file
+    from inrcodec.metrics.report.files import File, check_same_size, describe
     from inrcodec.metrics.robustness import DamageBench
 
-    original = open_file(File(reference, console.read_input(reference)), threads=threads)
     file = File(name, console.read_input(name))
-    decoded = open_file(file, threads=threads)
-    if decoded.about is None:
+    about = describe(file)
+    if about is None:
         raise InputError(f"{name}: not a .inr file, so it has no weights to damage")
-    check_same_size(original, file, (decoded.picture.width, decoded.picture.height))
-    return DamageBench(file.data, original.picture, metric_name=metric, threads=threads)
+    check_same_size(original, file, (about.width, about.height))
+    try:
+        return DamageBench(file.data, original.picture, metric_name=metric, threads=threads)
+    except FormatError as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:

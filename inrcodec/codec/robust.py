@@ -61,8 +61,8 @@ class Objective:
 
 
 Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
-"""(objective, parameters, leaves) -> the objective, (): leaves gradients in `leaves`, which have
-none before: what parameters are made of, and all else that the objective depends on."""
+"""(objective, parameters, leaves) -> the objective as first computed, (): leaves gradients in
+`leaves`, which have none before: what parameters are made of, and all else that it depends on."""
 
 IN_FLOAT32 = ("jacobian", "gradient-norm", "gradient-norm-exact")
 """Ways that need float32: bfloat16 can not tell apart the two places of a finite difference."""
@@ -121,7 +121,8 @@ class GradientNorm:
 
 
 class JacobianNorm:
-    """What Gaussian noise of `strength` units adds, estimated anew in every step: two passes.
+    """What Gaussian noise of `strength` units adds, estimated anew in every step: two passes
+    forward, three backward.
 
     With u = J^T v the penalty is P = s^2 ||u||^2 and its gradient 2 sqrt(P) (u' - u), u' being that
     at a step of one standard deviation along u.
@@ -183,7 +184,7 @@ class Penalty:
         """Add the gradients."""
         loss = objective(parameters)
         matrices = {n: parameters[n] for n in self._units if parameters[n].ndim == 2}
-        torch.autograd.backward(loss + self._strength * self.of(matrices))
+        torch.autograd.backward(loss + objective.scale * self._strength * self.of(matrices))
         return loss.detach()
 
     def of(self, matrices: Parameters) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from inrcodec.errors import OptionError, OutputError
+from inrcodec.errors import OptionError
 from inrcodec.metrics.registry import metric
 
 if TYPE_CHECKING:
@@ -38,14 +40,16 @@ def check_plot(path: str) -> None:
 
 def plot(
     files: Mapping[str, tuple[float, Sequence[Outcome]]], path: str, metric_name: str = "psnr"
-) -> None:
-    """Write the drawing; `files` gives the metric of each file undamaged, and its outcomes.
+) -> bytes:
+    """The drawing, in the format that the name `path` ends in.
 
+    `files` gives the metric of each file undamaged, and its outcomes.
     Lines are means over seeds, bands one standard deviation, dots the worst seed, dashes the file
-    undamaged. Raises `OptionError` as `check_plot`, and `OutputError` if it cannot be written.
+    undamaged; what is infinite has no place. Raises `OptionError` as `check_plot`.
     """
     check_plot(path)
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     kinds = list(dict.fromkeys(o.kind for _, outcomes in files.values() for o in outcomes))
     columns = min(COLUMNS, len(kinds))
@@ -54,11 +58,12 @@ def plot(
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     unit = f" ({metric(metric_name).unit})" if metric(metric_name).unit else ""
     for panel, kind in zip(axes.flat, kinds, strict=False):
-        for number, (name, (clean, outcomes)) in enumerate(files.items()):
+        for number, (clean, outcomes) in enumerate(files.values()):
             those = [o for o in outcomes if o.kind == kind]
             levels, colour = [o.level for o in those], f"C{number % 10}"
-            panel.axhline(clean, color=colour, linestyle=":", linewidth=1)
-            panel.plot(levels, [o.mean for o in those], color=colour, marker="o", label=name)
+            if math.isfinite(clean):
+                panel.axhline(clean, color=colour, linestyle=":", linewidth=1)
+            panel.plot(levels, [o.mean for o in those], color=colour, marker="o")
             low, high = ([o.mean + sign * o.spread for o in those] for sign in (-1, 1))
             panel.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
             panel.scatter(levels, [o.worst for o in those], color=colour, marker=".", s=14)
@@ -78,9 +83,11 @@ def plot(
         "mean over seeds; band: standard deviation; small dots: worst seed; dotted: undamaged",
         fontsize=9,
     )
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
-    try:
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    lines = [Line2D([], [], color=f"C{i % 10}", marker="o") for i in range(len(files))]
+    names = [
+        f" {name}".replace("$", r"\$") for name in files
+    ]  # no formulas, none left out for a "_"
+    figure.legend(lines, names, loc="outside lower center", ncols=min(4, len(names)))
+    drawing = io.BytesIO()
+    figure.savefig(drawing, dpi=110, format=os.path.splitext(path)[1][1:].lower())
+    return drawing.getvalue()

@@ -5,8 +5,8 @@
         print(outcome.kind, outcome.level, outcome.mean, outcome.spread, outcome.worst)
 
 A trial damages what `damage.py` names, decodes as the decoder does, rounds to samples and scores.
-The draws of a seed are the same at every level of a kind, so curves over levels are smooth. A trial
-that leaves no picture counts as a mid-gray one.
+A seed draws the same numbers at every level of a kind, so curves over levels of noise, zeros and
+packets are smooth. A trial that leaves no picture counts as a mid-gray one.
 
 Networks are damaged as they compute, after dequantisation, those of an alpha plane too. Bits flip
 in symbols: in those of coordinate networks; of latent-grid models in all grids and in the networks
@@ -15,6 +15,7 @@ behind them. Packets hold the file in order, and a decoder shows what came befor
 
 from __future__ import annotations
 
+import math
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.runtime import torch_threads
 from inrcodec.codec.view import view_of
 from inrcodec.errors import FormatError, OptionError, TruncatedError
 from inrcodec.metrics.damage import NETWORK_DAMAGE, Random, Tensors, Units, arrived, flipped
@@ -46,8 +48,8 @@ LADDER: dict[str, tuple[float, ...]] = {
     "gaussian": (1e-4, 3e-4, 1e-3, 3e-3),
     "gaussian-relative": (1e-3, 3e-3, 1e-2, 3e-2),
     "binary": (1e-4, 1e-3, 1e-2),
-    "neurons": (1, 2, 4),
-    "layers": (1,),
+    "neurons": (1.0, 2.0, 4.0),
+    "layers": (1.0,),
     "bits": (1e-5, 1e-4, 1e-3),
     "packets": (0.01, 0.03, 0.1),
 }
@@ -75,8 +77,10 @@ class Outcome:
 
     @property
     def spread(self) -> float:
-        """Standard deviation over seeds."""
-        return pstdev(self.values) if len(set(self.values)) > 1 else 0.0
+        """Standard deviation over seeds; NaN where some pictures are perfect and some are not."""
+        if len(set(self.values)) == 1:
+            return 0.0
+        return pstdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -93,12 +97,16 @@ class Outcome:
 
 def check(ladder: Ladder, seeds: int) -> None:
     """Raise `OptionError` for damage that does not exist."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int):
+        raise OptionError(f"seeds must be a whole number, got {seeds!r}")
     if not 1 <= seeds <= MOST_SEEDS:
         raise OptionError(f"seeds must be in [1, {MOST_SEEDS}], got {seeds}")
     for kind, levels in ladder.items():
         if kind not in LADDER:
             raise OptionError(f"unknown damage {kind!r}; known: {', '.join(LADDER)}")
         for level in levels:
+            if not isinstance(level, (int, float)):
+                raise OptionError(f"{kind} takes numbers, got {level!r}")
             if kind in COUNTS and not (float(level).is_integer() and 0 <= level <= MOST_COUNTED):
                 raise OptionError(f"{kind} takes whole numbers up to {MOST_COUNTED}, got {level:g}")
             most = 100.0 if kind.startswith("gaussian") else 1.0
@@ -120,7 +128,8 @@ class DamageBench:
     ) -> None:
         self._higher = metric(metric_name).higher_is_better
         self._name, self._threads, self._data = metric_name, threads, data
-        self._judge = Judge(reference, [metric_name])
+        with torch_threads(threads):
+            self._judge = Judge(reference, [metric_name])
         container = bitstream.read(data)
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
@@ -166,7 +175,8 @@ class DamageBench:
 
     def _value(self, picture: Picture) -> float:
         """The metric of a picture."""
-        return self._judge.score(picture)[self._name]
+        with torch_threads(self._threads):
+            return self._judge.score(picture)[self._name]
 
 
 class _Network:

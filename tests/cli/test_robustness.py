@@ -34,10 +34,51 @@ def test_the_command(run, tmp_path: Path, photo: np.ndarray, photo_file: bytes) 
     assert f"binary 0.01 {first.mean:.2f}" in " ".join(stdout.decode().split())
 
 
+def test_a_plot_is_replaced_only_when_asked(
+    run, tmp_path: Path, photo: np.ndarray, photo_file: bytes
+) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    name = tmp_path / "_a$x_{$.inr"  # no formula, and nothing to leave out of a legend
+    name.write_bytes(photo_file)
+    asked = ["robustness", name, "-r", tmp_path / "a.png", "--seeds", "1", "--damage", "layers=1"]
+    plot = tmp_path / "damage.svg"
+    assert run(*asked, "--plot", plot)[0] == 0
+    first = plot.read_bytes()
+    assert b"_a" in first
+    code, _, stderr = run(*asked, "--plot", plot)
+    assert code == 1
+    assert "use --force" in stderr
+    assert run(*asked, "--plot", plot, "-f")[0] == 0
+    before = (tmp_path / "a.png").read_bytes()
+    code, _, stderr = run(*asked, "--plot", tmp_path / "a.png", "-f")
+    assert code == 1
+    assert "is the input itself" in stderr
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_one_reference_from_stdin_serves_all_files(
+    run, tmp_path: Path, photo: np.ndarray, photo_file: bytes
+) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    names = [tmp_path / "a.inr", tmp_path / "b.inr", tmp_path / "cut.inr"]
+    for name in names[:2]:
+        name.write_bytes(photo_file)
+    names[2].write_bytes(photo_file[:-30])
+    damage = ["--damage", "layers=1", "--damage", "layers=2", "--seeds", "1", "--json"]
+    stdin = (tmp_path / "a.png").read_bytes()
+    code, stdout, stderr = run("robustness", *names, "-r", "-", *damage, stdin=stdin)
+    files = json.loads(stdout)["files"]
+    assert [file["file"] for file in files] == [str(name) for name in names[:2]]
+    assert [o["level"] for o in files[0]["outcomes"]] == [1.0, 2.0]
+    assert code == 3
+    assert f"{names[2]}: the file is cut short" in stderr
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         (["--damage", "gamma"], "unknown damage 'gamma'"),
+        (["--damage", "bits="], "must look like bits=0.001"),
         (["--damage", "bits=x"], "must look like bits=0.001"),
         (["--damage", "bits=2"], "levels in [0, 1]"),
         (["--metric", "pnsr"], "unknown metric"),

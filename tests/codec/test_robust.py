@@ -105,14 +105,14 @@ def test_the_jacobian_penalty_is_what_noise_adds() -> None:
     assert float(drawn.norm()) == pytest.approx(float(exact.norm()), rel=0.1)
 
 
-def test_the_jacobian_penalty_scales_with_the_objective() -> None:
-    once, twice = (
-        gradients(
-            robust.JacobianNorm(1e-3, MODEL.units, 0), leaves(), Objective(render, loss, scale)
-        )
-        for scale in (1.0, 2.0)
+@pytest.mark.parametrize("name", ROBUST_STRENGTHS)
+def test_every_way_scales_with_the_objective(name: str) -> None:
+    options = EncodeOptions(model="siren", robust=name)
+    once, large = (
+        gradients(backward_of(options, MODEL.units), leaves(), Objective(render, loss, scale))
+        for scale in (1.0, 4000.0)
     )
-    assert torch.allclose(2 * once, twice, rtol=1e-6)
+    assert torch.allclose(4000 * once, large, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ROBUST_STRENGTHS)
@@ -132,7 +132,12 @@ def test_penalties_are_what_they_say(way: type[robust.Penalty], expected: str) -
         for w in [t.detach() for t in matrices.values()][1:]:
             s = torch.linalg.svdvals(w)
             value += float((s.square() - 1).square().sum()) / 2
-    assert float(way(1.0, MODEL.units).of(matrices).detach()) == pytest.approx(value)
+    penalty = way(0.01, MODEL.units).of(matrices)
+    assert float(penalty.detach()) == pytest.approx(value)
+    found = gradients(way(0.01, MODEL.units), leaves()) - gradients(plain, leaves())
+    by_weight = torch.autograd.grad(penalty, list(matrices.values()), allow_unused=True)
+    length = torch.cat([g.flatten() for g in by_weight if g is not None]).norm()
+    assert float(found.norm()) == pytest.approx(0.01 * float(length))
 
 
 def test_noise_is_drawn_anew_and_from_the_seed() -> None:

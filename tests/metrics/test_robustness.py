@@ -122,6 +122,15 @@ def test_a_file_of_which_nothing_arrives_is_a_gray_picture(
     assert outcome.lost == 3
 
 
+def test_a_perfect_file_may_lose_nothing(photo_file: bytes) -> None:
+    bench = DamageBench(photo_file, inrcodec.decode(photo_file), threads=1)
+    (outcome,) = bench.outcomes({"packets": (0.1,)}, seeds=12)
+    assert bench.clean == np.inf
+    assert 0 < outcome.lost < 12
+    assert np.isnan(outcome.spread)
+    assert np.isfinite(outcome.worst)
+
+
 def test_seeds_repeat(photo: np.ndarray, photo_file: bytes) -> None:
     first, second = (
         list(DamageBench(photo_file, photo, threads=1).outcomes({"binary": (0.01,)}, seeds=3))
@@ -135,8 +144,9 @@ def test_alpha_and_sixteen_bits(photo: np.ndarray) -> None:
     alpha = np.full((*photo.shape[:2], 1), 200, np.uint8)
     picture = np.concatenate([photo, alpha], 2).astype(np.uint16) * 257
     bench = DamageBench(inrcodec.encode(picture, effort=1, threads=1), picture, threads=1)
-    outcomes = list(bench.outcomes({k: levels[:1] for k, levels in LADDER.items()}, seeds=1))
+    outcomes = list(bench.outcomes({k: levels[-1:] for k, levels in LADDER.items()}, seeds=2))
     assert all(np.isfinite(o.values[0]) for o in outcomes)
+    assert all(o.mean < bench.clean for o in outcomes if o.kind in ("gaussian", "bits"))
 
 
 def test_bad_files_and_levels(photo: np.ndarray, latent_file: bytes) -> None:
@@ -148,5 +158,8 @@ def test_bad_files_and_levels(photo: np.ndarray, latent_file: bytes) -> None:
     for ladder in ({"gausian": (1,)}, {"binary": (2,)}, {"neurons": (0.5,)}, {"bits": (-1,)}):
         with pytest.raises(OptionError):
             next(bench.outcomes(ladder))
-    with pytest.raises(OptionError, match="seeds"):
-        next(bench.outcomes(seeds=0))
+    for seeds in (0, 1.5, True):
+        with pytest.raises(OptionError, match="seeds"):
+            next(bench.outcomes(seeds=seeds))
+    with pytest.raises(OptionError, match="takes numbers"):
+        next(bench.outcomes({"bits": ("x",)}))
