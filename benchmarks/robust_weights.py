@@ -59,8 +59,8 @@ STRENGTHS: dict[str | None, tuple[float, ...]] = {
 }
 LONG_STRENGTHS: dict[str | None, tuple[float, ...]] = {
     None: (0.0,),
-    "l1": (1e-7,),
-    "lipschitz": (1e-6,),
+    "l1": (1e-7, 1e-6),
+    "lipschitz": (1e-7, 1e-6),
     "noise": (3e-4,),
     "gradient-norm": (1e-2,),
     "jacobian": (5e-4,),

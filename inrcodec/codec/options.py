@@ -31,8 +31,8 @@ ROBUST_STRENGTHS = {
     "jacobian": 5e-4,
     "gradient-norm": 3e-3,
     "gradient-norm-exact": 3e-3,
-    "l1": 1e-7,
-    "lipschitz": 1e-8,
+    "l1": 1e-6,
+    "lipschitz": 1e-7,
     "noise": 3e-4,
 }
 """Ways to fit weights that survive damage (robust.py), and how strong they are by default."""
