@@ -4,11 +4,11 @@ plain squared error.
     INRCODEC_WEIGHTS=../shared/data/weights python -m benchmarks.loss_step
 
 A whole step (forward, backward, optimiser) on one thread: latent-grid models on Kodak 5 as a whole
-(768 x 512), a coordinate network of 20,000 parameters on one batch. Losses
-and modes take turns in each round, so that a busy machine slows all; the ratio is that of the
-medians of processor time. Losses without their weights are left out. A coordinate network computes
-in float32 in all columns, since gradient norms need it: by default it is faster where the processor
-has bfloat16. Rows go to results/loss_step.json, the table beside it.
+(768 x 512), a coordinate network of 20,000 parameters on one batch. Losses and modes take turns in
+each round, so that a busy machine slows all; the ratio is that of the medians of processor time.
+Losses without their weights are left out. A coordinate network computes in float32 in all columns,
+since gradient norms need it: by default it is faster where the processor has bfloat16. Rows go to
+results/loss_step.json, the table beside it.
 """
 
 import argparse

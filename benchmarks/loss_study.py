@@ -16,9 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-
 from benchmarks.coolchic_rd import show
+from benchmarks.crops import middle
 from inrcodec.codec.options import LOSSES
 from inrcodec.image_input import as_picture
 from inrcodec.metrics.rd import Point, Row, read_rows, run
@@ -60,9 +59,7 @@ def main() -> None:
                 options = {"bpp": bpp, "model": model, "effort": MODELS[model], "loss": loss}
                 points.append(Point("inrcodec", options))
     for name in arguments.images:
-        pixels = as_picture(arguments.data / f"{name}.png").pixels
-        top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])
-        crop = {name: np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])}
+        crop = {name: middle(as_picture(arguments.data / f"{name}.png").pixels, SIDE, SIDE)}
         rows = run(crop, points, RESULTS, metrics=list(METRICS), processes=arguments.processes)
         show(rows, "ms-ssim-db", lambda row: " ".join(kind(row)))
     TABLE.write_text("\n".join(table(list(read_rows(RESULTS)))) + "\n")

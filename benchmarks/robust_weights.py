@@ -31,6 +31,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
+import inrcodec
+from benchmarks.crops import middle
 from inrcodec.codec import siren_render
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
@@ -150,6 +152,10 @@ def fit(job: Job, data: Path) -> dict[str, Any]:
         "clean": psnr(values, pixels),
         "damage": damage,
         "cpu_s": seconds,
+        "seed": 0,
+        "threads": 1,
+        "inrcodec": inrcodec.__version__,
+        "torch": torch.__version__,
     }
 
 
@@ -157,9 +163,7 @@ def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:
     """The pixels, the network fitted to them, and the processor time that took in seconds."""
     picture, steps, robust, strength = job
     torch.set_num_threads(1)
-    pixels = as_picture(data / f"{picture}.png").pixels
-    top, left = ((n - SIDE) // 2 for n in pixels.shape[:2])
-    pixels = np.ascontiguousarray(pixels[top : top + SIDE, left : left + SIDE])
+    pixels = middle(as_picture(data / f"{picture}.png").pixels, SIDE, SIDE)
     options = EncodeOptions(
         model="pe-siren", robust=robust, robust_strength=strength if robust else None
     )

@@ -95,10 +95,10 @@ def versions() -> dict[str, str]:
 
 def central_crop(pixels):
     """The middle 512 x 384 (384 x 512 upright): the size of KADID-10k's pictures."""
-    height, width = pixels.shape[:2]
-    rows, columns = (384, 512) if width > height else (512, 384)
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return pixels[top : top + rows, left : left + columns].copy()
+    from benchmarks.crops import middle
+
+    upright = pixels.shape[0] >= pixels.shape[1]
+    return middle(pixels, *((512, 384) if upright else (384, 512)))
 
 
 def main() -> None:

@@ -40,10 +40,15 @@ def robustness(
 ) -> None:
     """Damage files in many ways, and measure what is left of the picture.
 
-    Gaussian noise has two readings: `gaussian` adds sigma in units of the weights as papers write
-    them (before w0 = 30 of sine layers), `gaussian-relative` sigma times each weight. `binary` sets
-    weights to zero, `neurons` and `layers` silence so many, `bits` flips bits of stored symbols,
-    `packets` loses packets of 1160 bytes: what came before the first is shown.
+    gaussian: noise on weights, sigma as papers count (before w0 = 30)
+
+    gaussian-relative: noise on weights, sigma times each of them
+
+    binary: weights set to zero; bits: bits of stored symbols flipped
+
+    neurons, layers: so many give nothing
+
+    packets: 1160 bytes each; what came before the first lost is shown
 
     Examples:
 

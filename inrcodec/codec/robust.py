@@ -37,6 +37,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -44,6 +45,7 @@ from torch import Tensor
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 
 Parameters = Mapping[str, Tensor]
+Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,16 @@ RADIUS = 1e-3
 and, in float32, far above rounding."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """What weights are to survive, and how much that counts: `strength` as each way reads it,
+    `units` of the tensors that may be damaged, `random` for what is drawn in every step."""
+
+    strength: float
+    units: Mapping[str, float]
+    random: torch.Generator
+
+
 def backward_of(options: EncodeOptions, units: Mapping[str, float]) -> Backward:
     """The way of the options' `robust`; `plain` without."""
     if options.robust is None:
@@ -79,7 +91,8 @@ def backward_of(options: EncodeOptions, units: Mapping[str, float]) -> Backward:
     strength = options.robust_strength
     if strength is None:
         strength = ROBUST_STRENGTHS[options.robust]
-    return _WAYS[options.robust](strength, units, options.seed)
+    random = torch.Generator().manual_seed(options.seed)
+    return partial(_WAYS[options.robust], Tolerance(strength, units, random))
 
 
 def plain(objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]) -> Tensor:
@@ -89,147 +102,111 @@ def plain(objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
     return loss.detach()
 
 
-class GradientNorm:
+def gradient_norm(
+    to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
+) -> Tensor:
     """Eq. 6 by finite difference: two passes.
 
     strength ||g|| has the gradient strength (g' - g) / r with g' that at a step of length r along
     g: so g counts 1 - strength / r times, and g' strength / r times.
     """
-
-    def __init__(self, strength: float, units: Mapping[str, float], _: int = 0) -> None:
-        self._share, self._units = strength / RADIUS, units
-
-    def __call__(
-        self, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
-    ) -> Tensor:
-        """Add the gradients."""
-        inner = {n: parameters[n].detach().requires_grad_() for n in self._units}
-        loss = objective({**parameters, **inner})
-        torch.autograd.backward(loss)
-        gradients = {n: t.grad for n, t in inner.items() if t.grad is not None}
-        moved = dict(parameters)
-        norm = _length(gradients, self._units).clamp_min(1e-30)
-        for name, gradient in gradients.items():
-            step = gradient * (RADIUS * self._units[name] ** 2 / norm)
-            moved[name] = parameters[name] + step
-            hand_on(parameters[name], gradient)
-        for leaf in leaves:
-            if leaf.grad is not None:
-                leaf.grad.mul_(1 - self._share)
-        torch.autograd.backward(self._share * objective(moved))
-        return loss.detach()
+    inner = {n: parameters[n].detach().requires_grad_() for n in to.units}
+    loss = objective({**parameters, **inner})
+    torch.autograd.backward(loss)
+    gradients = {n: t.grad for n, t in inner.items() if t.grad is not None}
+    moved = dict(parameters)
+    norm = _length(gradients, to.units)
+    for name, gradient in gradients.items():
+        moved[name] = parameters[name] + gradient * (RADIUS * to.units[name] ** 2 / norm)
+        hand_on(parameters[name], gradient)
+    share = to.strength / RADIUS
+    for leaf in leaves:
+        if leaf.grad is not None:
+            leaf.grad.mul_(1 - share)
+    torch.autograd.backward(share * objective(moved))
+    return loss.detach()
 
 
-class JacobianNorm:
+def exact_gradient_norm(
+    to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
+) -> Tensor:
+    """Eq. 6 by differentiating twice; needs an objective that allows it."""
+    loss = objective(parameters)
+    tensors = [parameters[name] for name in to.units]
+    found = torch.autograd.grad(loss, tensors, create_graph=True)
+    norm = _length(dict(zip(to.units, found, strict=True)), to.units)
+    torch.autograd.backward(loss + to.strength * norm)
+    return loss.detach()
+
+
+def jacobian_norm(
+    to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
+) -> Tensor:
     """What Gaussian noise of `strength` units adds, estimated anew in every step: two passes
     forward, three backward.
 
     With u = J^T v the penalty is P = s^2 ||u||^2 and its gradient 2 sqrt(P) (u' - u), u' being that
     at a step of one standard deviation along u.
     """
-
-    def __init__(self, strength: float, units: Mapping[str, float], seed: int) -> None:
-        self._spread = {name: strength * unit for name, unit in units.items()}
-        self._random = torch.Generator().manual_seed(seed)
-
-    def __call__(
-        self, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
-    ) -> Tensor:
-        """Add the gradients."""
-        picture = objective.render(parameters)
-        loss = objective.scale * objective.loss(picture)
-        signs = torch.randint(0, 2, picture.shape, generator=self._random) * 2.0 - 1.0
-        signs = (signs / math.sqrt(picture.numel())).to(picture)
-        projected = (signs * picture).sum()
-        tensors = [parameters[name] for name in self._spread]
-        found = torch.autograd.grad(projected, tensors, retain_graph=True)
-        gradients = dict(zip(self._spread, found, strict=True))
-        norm = _length(gradients, self._spread).clamp_min(1e-30)
-        weight = 2 * float(norm) * objective.scale
-        torch.autograd.backward(loss - weight * projected, retain_graph=True)
-        moved = dict(parameters)
-        for name, gradient in gradients.items():
-            moved[name] = parameters[name] + gradient * (self._spread[name] ** 2 / norm)
-        torch.autograd.backward(weight * (signs * objective.render(moved)).sum())
-        return loss.detach()
+    picture = objective.render(parameters)
+    loss = objective.scale * objective.loss(picture)
+    signs = torch.randint(0, 2, picture.shape, generator=to.random) * 2.0 - 1.0
+    signs = (signs / math.sqrt(picture.numel())).to(picture)
+    projected = (signs * picture).sum()
+    tensors = [parameters[name] for name in to.units]
+    found = torch.autograd.grad(projected, tensors, retain_graph=True)
+    gradients = dict(zip(to.units, found, strict=True))
+    spread = {name: to.strength * unit for name, unit in to.units.items()}
+    norm = _length(gradients, spread)
+    weight = 2 * float(norm) * objective.scale
+    torch.autograd.backward(loss - weight * projected, retain_graph=True)
+    moved = dict(parameters)
+    for name, gradient in gradients.items():
+        moved[name] = parameters[name] + gradient * (spread[name] ** 2 / norm)
+    torch.autograd.backward(weight * (signs * objective.render(moved)).sum())
+    return loss.detach()
 
 
-class ExactGradientNorm:
-    """Eq. 6 by differentiating twice; needs an objective that allows it."""
-
-    def __init__(self, strength: float, units: Mapping[str, float], _: int = 0) -> None:
-        self._strength, self._units = strength, units
-
-    def __call__(
-        self, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
-    ) -> Tensor:
-        """Add the gradients."""
-        loss = objective(parameters)
-        tensors = [parameters[name] for name in self._units]
-        found = torch.autograd.grad(loss, tensors, create_graph=True)
-        norm = _length(dict(zip(self._units, found, strict=True)), self._units)
-        torch.autograd.backward(loss + self._strength * norm)
-        return loss.detach()
+def penalised(
+    penalty: Penalty,
+    to: Tolerance,
+    objective: Objective,
+    parameters: Parameters,
+    leaves: Iterable[Tensor],
+) -> Tensor:
+    """The gradient of the objective and a penalty on the weight matrices."""
+    loss = objective(parameters)
+    matrices = {n: parameters[n] for n in to.units if parameters[n].ndim == 2}
+    cost = to.strength * penalty(matrices, to.units)
+    torch.autograd.backward(loss + objective.scale * cost)
+    return loss.detach()
 
 
-class Penalty:
-    """A penalty on the weights beside the objective."""
-
-    def __init__(self, strength: float, units: Mapping[str, float], _: int = 0) -> None:
-        self._strength, self._units = strength, units
-
-    def __call__(
-        self, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
-    ) -> Tensor:
-        """Add the gradients."""
-        loss = objective(parameters)
-        matrices = {n: parameters[n] for n in self._units if parameters[n].ndim == 2}
-        torch.autograd.backward(loss + objective.scale * self._strength * self.of(matrices))
-        return loss.detach()
-
-    def of(self, matrices: Parameters) -> Tensor:
-        """The penalty, ()."""
-        raise NotImplementedError
+def sparsity(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
+    """Sum of absolute weights, in units, ()."""
+    return torch.stack([w.abs().sum() / units[n] for n, w in matrices.items()]).sum()
 
 
-class Sparsity(Penalty):
-    """Sum of absolute weights, in units."""
-
-    def of(self, matrices: Parameters) -> Tensor:
-        """The penalty, ()."""
-        return torch.stack([t.abs().sum() / self._units[n] for n, t in matrices.items()]).sum()
-
-
-class Lipschitz(Penalty):
+def expansion(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
     """Half the squared distance of W W^T (or W^T W, the smaller) from the identity, summed over the
-    matrices behind the first, whose singular values are the frequencies of the picture."""
-
-    def of(self, matrices: Parameters) -> Tensor:
-        """The penalty, ()."""
-        total = []
-        for w in list(matrices.values())[1:]:
-            gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
-            total.append((gram - torch.eye(len(gram), device=w.device)).square().sum() / 2)
-        return torch.stack(total).sum() if total else torch.zeros(())
+    matrices behind the first, whose singular values are the frequencies of the picture, ()."""
+    total = next(iter(matrices.values())).new_zeros(())
+    for w in list(matrices.values())[1:]:
+        gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+        total = total + (gram - torch.eye(len(gram)).to(gram)).square().sum() / 2
+    return total
 
 
-class NoiseAware:
+def noise_aware(
+    to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
+) -> Tensor:
     """The gradient at weights with Gaussian noise, drawn anew for every step; `strength` is its
     standard deviation, in units."""
-
-    def __init__(self, strength: float, units: Mapping[str, float], seed: int) -> None:
-        self._strength, self._units = strength, units
-        self._random = torch.Generator().manual_seed(seed)
-
-    def __call__(
-        self, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
-    ) -> Tensor:
-        """Add the gradients."""
-        noisy = dict(parameters)
-        for name, unit in self._units.items():
-            noise = torch.randn(parameters[name].shape, generator=self._random)
-            noisy[name] = parameters[name] + noise.to(parameters[name]) * (self._strength * unit)
-        return plain(objective, noisy, leaves)
+    noisy = dict(parameters)
+    for name, unit in to.units.items():
+        noise = torch.randn(parameters[name].shape, generator=to.random)
+        noisy[name] = parameters[name] + noise.to(parameters[name]) * (to.strength * unit)
+    return plain(objective, noisy, leaves)
 
 
 def hand_on(tensor: Tensor, gradient: Tensor) -> None:
@@ -240,15 +217,16 @@ def hand_on(tensor: Tensor, gradient: Tensor) -> None:
 
 
 def _length(gradients: Parameters, units: Mapping[str, float]) -> Tensor:
-    """The length of a gradient by weights in units, ()."""
-    return torch.stack([(g * units[n]).square().sum() for n, g in gradients.items()]).sum().sqrt()
+    """The length of a gradient by weights in units, (), never 0."""
+    squares = [(g * units[n]).square().sum() for n, g in gradients.items()]
+    return torch.stack(squares).sum().sqrt().clamp_min(1e-30)
 
 
-_WAYS: dict[str, Callable[[float, Mapping[str, float], int], Backward]] = {
-    "jacobian": JacobianNorm,
-    "gradient-norm": GradientNorm,
-    "gradient-norm-exact": ExactGradientNorm,
-    "l1": Sparsity,
-    "lipschitz": Lipschitz,
-    "noise": NoiseAware,
+_WAYS: dict[str, Callable[[Tolerance, Objective, Parameters, Iterable[Tensor]], Tensor]] = {
+    "jacobian": jacobian_norm,
+    "gradient-norm": gradient_norm,
+    "gradient-norm-exact": exact_gradient_norm,
+    "l1": partial(penalised, sparsity),
+    "lipschitz": partial(penalised, expansion),
+    "noise": noise_aware,
 }

@@ -71,13 +71,12 @@ def flipped(symbols: NDArray[np.int32], probability: float, random: Random) -> N
         return symbols
     low, high = int(symbols.min()), int(symbols.max())
     bits = 1 + max(high, ~low).bit_length()
-    number = random.binomial(symbols.size * bits, probability)
-    flips = random.choice(symbols.size * bits, number, replace=False)
-    flat = symbols.ravel().copy()
-    np.bitwise_xor.at(flat, flips // bits, (1 << (flips % bits)).astype(np.int32))
+    flat = symbols.copy()
+    for bit in range(bits):
+        flat ^= (random.random(symbols.shape) < probability).astype(np.int32) << bit
     half = 1 << (bits - 1)
     wrapped = ((flat + half) & ((1 << bits) - 1)) - half
-    return wrapped.astype(np.int32).reshape(symbols.shape)
+    return wrapped.astype(np.int32)
 
 
 def arrived(data: bytes, probability: float, random: Random) -> bytes:

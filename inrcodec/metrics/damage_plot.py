@@ -6,13 +6,10 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from inrcodec.errors import OptionError
 from inrcodec.metrics.registry import metric
-
-if TYPE_CHECKING:
-    from inrcodec.metrics.robustness import Outcome
+from inrcodec.metrics.robustness import COUNTS, Outcome
 
 FORMATS = (".png", ".svg", ".pdf")
 COLUMNS = 3
@@ -44,8 +41,9 @@ def plot(
     """The drawing, in the format that the name `path` ends in.
 
     `files` gives the metric of each file undamaged, and its outcomes.
-    Lines are means over seeds, bands one standard deviation, dots the worst seed, dashes the file
-    undamaged; what is infinite has no place. Raises `OptionError` as `check_plot`.
+
+    Lines are means over seeds, bands one standard deviation, small dots the worst seed, dotted
+    lines the file undamaged; what is infinite has no place. Raises `OptionError` as `check_plot`.
     """
     check_plot(path)
     from matplotlib.figure import Figure
@@ -58,6 +56,7 @@ def plot(
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     unit = f" ({metric(metric_name).unit})" if metric(metric_name).unit else ""
     for panel, kind in zip(axes.flat, kinds, strict=False):
+        drawn = sorted({o.level for _, os in files.values() for o in os if o.kind == kind})
         for number, (clean, outcomes) in enumerate(files.values()):
             those = [o for o in outcomes if o.kind == kind]
             levels, colour = [o.level for o in those], f"C{number % 10}"
@@ -69,11 +68,9 @@ def plot(
             panel.scatter(levels, [o.worst for o in those], color=colour, marker=".", s=14)
         panel.set_title(TITLES[kind], fontsize=10)
         panel.grid(alpha=0.3)
-        if kind in ("neurons", "layers"):
-            panel.set_xticks(
-                sorted({o.level for _, os in files.values() for o in os if o.kind == kind})
-            )
-        elif all(o.level > 0 for _, os in files.values() for o in os if o.kind == kind):
+        if kind in COUNTS:
+            panel.set_xticks(drawn)
+        elif drawn[0] > 0:
             panel.set_xscale("log")
     for panel in axes[:, 0]:
         panel.set_ylabel(f"{metric(metric_name).title}{unit}")
@@ -84,9 +81,7 @@ def plot(
         fontsize=9,
     )
     lines = [Line2D([], [], color=f"C{i % 10}", marker="o") for i in range(len(files))]
-    names = [
-        f" {name}".replace("$", r"\$") for name in files
-    ]  # no formulas, none left out for a "_"
+    names = [f" {name}".replace("$", r"\$") for name in files]  # no formulas; "_" would hide one
     figure.legend(lines, names, loc="outside lower center", ncols=min(4, len(names)))
     drawing = io.BytesIO()
     figure.savefig(drawing, dpi=110, format=os.path.splitext(path)[1][1:].lower())

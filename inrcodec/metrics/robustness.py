@@ -5,8 +5,8 @@
         print(outcome.kind, outcome.level, outcome.mean, outcome.spread, outcome.worst)
 
 A trial damages what `damage.py` names, decodes as the decoder does, rounds to samples and scores.
-A seed draws the same numbers at every level of a kind, so curves over levels of noise, zeros and
-packets are smooth. A trial that leaves no picture counts as a mid-gray one.
+A seed draws the same numbers at every level of a kind: what is lost at one level is lost at the
+next. A trial that leaves no picture counts as a mid-gray one.
 
 Networks are damaged as they compute, after dequantisation, those of an alpha plane too. Bits flip
 in symbols: in those of coordinate networks; of latent-grid models in all grids and in the networks

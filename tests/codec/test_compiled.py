@@ -13,7 +13,7 @@ from torch import Tensor
 from inrcodec.codec import native, structure
 from inrcodec.codec.models import compiled, kernels
 from inrcodec.codec.models.context import context_bits
-from inrcodec.codec.models.coolchic import MARGIN, NEIGHBOURS
+from inrcodec.codec.models.neighbours import MARGIN, NEIGHBOURS
 from inrcodec.codec.models.upsampling import upsample_below
 from inrcodec.codec.native import latents as latent_kernels
 from inrcodec.codec.native import pool

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from inrcodec.codec.models import context, network
 from inrcodec.codec.models.context import context_bits, laplace_nats
-from inrcodec.codec.models.coolchic import BICUBIC, MARGIN, NEIGHBOURS
+from inrcodec.codec.models.coolchic import BICUBIC
 from inrcodec.codec.models.kernels import (
     pixel_network,
     small_convolution,
     soft_round,
     upsample_shared,
 )
+from inrcodec.codec.models.neighbours import MARGIN, NEIGHBOURS
 from inrcodec.codec.models.upsampling import upsample_below
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 50)]

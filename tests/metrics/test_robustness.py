@@ -70,6 +70,10 @@ def test_flipped_bits_stay_in_their_width() -> None:
     assert np.array_equal(
         damage.flipped(damage.flipped(symbols, 1.0, random), 1.0, random), symbols
     )
+    mild, severe = (
+        damage.flipped(symbols, p, np.random.default_rng(1)) ^ symbols for p in (0.01, 0.03)
+    )
+    assert not (mild & ~severe & 0xFF).any()  # what flips at one level flips at the next
     zeros = np.zeros(9, np.int32)
     assert not damage.flipped(zeros, 1.0, random).any()
     assert set(damage.flipped(np.array([-1, 0]), 1.0, random)) == {-1, 0}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inrcodec.codec.arm import PARENTS
 from inrcodec.codec.models import compiled
-from inrcodec.codec.models.coolchic import MARGIN
+from inrcodec.codec.models.neighbours import MARGIN
 from inrcodec.codec.models.network import TiledNetwork, tile_size
 from inrcodec.codec.native import networks
 

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.arm import WEIGHT_FRACTION, IntegerArm
 from inrcodec.codec.bitstream import Family
+from inrcodec.codec.models.neighbours import NEIGHBOURS, Offsets
 from inrcodec.errors import FormatError, LimitError
 
 LEVELS = 7
@@ -40,7 +41,6 @@ CHROMA_LEVEL = 1
 MAX_LEVELS, MAX_WIDTH = 10, 64
 
 Arrays = Mapping[str, NDArray[Any]]
-Offsets = tuple[tuple[int, int], ...]
 
 BICUBIC = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Taps of a x2 bicubic kernel (a = -0.75) on rows i - 2 .. i + 1 for output row 2 i; mirrored for
@@ -48,22 +48,6 @@ BICUBIC = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 
 CHROMA_COLOURS = np.array([[0, -0.344136, 1.772], [1.402, -0.714136, 0]])
 """RGB of a unit of Cb and of Cr (ITU-R BT.601)."""
-
-MARGIN = 3
-"""Rows above and columns on each side that a neighbourhood reaches."""
-
-NEIGHBOURS: dict[int, Offsets] = {
-    8: ((0, -1), (0, -2), *((-1, c) for c in range(-2, 3)), (-2, 0)),
-    12: ((0, -1), (0, -2), *((r, c) for r in (-1, -2) for c in range(-2, 3))),
-    16: (
-        *((0, c) for c in (-1, -2, -3)),
-        *((r, c) for r in (-1, -2) for c in range(-2, 3)),
-        *((-3, c) for c in (-1, 0, 1)),
-    ),
-    24: (*((0, c) for c in (-1, -2, -3)), *((r, c) for r in (-1, -2, -3) for c in range(-3, 4))),
-}
-"""Causal neighbourhoods by size: (row, column) offsets."""
-
 
 COMPLEXITIES = {
     "highest": {"neighbours": 24, "arm_width": 24, "synthesis_width": 40},

@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.models.context import context_bits
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, MARGIN, CoolChic
+from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, CoolChic
 from inrcodec.codec.models.kernels import (
     pixel_network,
     residual_convolution,
     upsample_shared,
 )
+from inrcodec.codec.models.neighbours import MARGIN
 from inrcodec.codec.models.upsampling import upsample_below
 from inrcodec.codec.models.windows import Window, needed, owned
 
