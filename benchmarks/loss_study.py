@@ -4,7 +4,7 @@
 
 After "Redefining visual quality" (Catania and Allegra 2024), whose files differ in rate from loss
 to loss. Here every file is made for the same bits a pixel (`bpp`, never exceeded, met within a few
-percent): the middle 192 x 192 pixels of six Kodak photographs at three rates, with JPEG and AVIF
+percent): the middle 256 x 256 pixels of six Kodak photographs at three rates, with JPEG and AVIF
 beside. Files are whole and decoded again. LPIPS is that of SqueezeNet, which the loss `lpips` is
 made of: it is no judge of that loss.
 
@@ -26,9 +26,9 @@ RESULTS = Path(__file__).parent / "results" / "loss_study.jsonl"
 TABLE = RESULTS.with_suffix(".md")
 
 PICTURES = ("kodim01", "kodim05", "kodim08", "kodim15", "kodim23", "kodim24")
-SIDE = 192
+SIDE = 256
 RATES = (0.3, 0.6, 1.2)
-MODELS = {"pe-siren": 4, "coolchic-v1": 5, "coolchic-v2": 5}
+MODELS = {"pe-siren": 3, "coolchic-v1": 4, "coolchic-v2": 4}
 """Architectures, and the effort of each."""
 
 REFERENCES = ("jpeg-444", "avif")

@@ -198,16 +198,3 @@ def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")
     return latents
-
-
-@torch.no_grad()
-def gains_between(model: CoolChic, slope: float, other: float) -> list[float]:
-    """How much larger the latents of every grid of `model` are at `other` than at `slope`."""
-    network = trained()
-    ratios = (network.gains(other) / network.gains(slope)).tolist()
-    per_chroma = (len(model.grids) - model.levels) // 2
-    planes = [
-        0 if grid < model.levels else 1 + (grid - model.levels) // per_chroma
-        for grid in range(len(model.grids))
-    ]
-    return [ratios[plane][level] for plane, level in zip(planes, model.grid_levels, strict=True)]

@@ -28,7 +28,7 @@ from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, WIDE, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
-from inrcodec.codec.opening import may_widen, opening_slope, widened
+from inrcodec.codec.opening import FIT_GAINS, may_widen, opening_slope, widened
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.quantize import Quantized
@@ -46,11 +46,13 @@ from inrcodec.pixels import Picture
 
 FAMILIES = {family.label: family for family in LATENT_FAMILIES}
 
-CORRECT_FROM, CORRECT_EVERY = 0.25, 0.06
-"""Share of a fit at which its slope is first corrected, and between corrections."""
+CORRECT_FROM, CORRECT_EVERY, CORRECT_UNTIL = 0.25, 0.06, 0.9
+"""Shares of a fit at which its slope is first corrected, between corrections, and at the last: what
+is left must suffice to settle."""
 
-DAMPING, LARGEST_IN_FIT = 0.5, 0.25
-"""Bits follow a new slope some twenty steps late, so corrections within a fit are small."""
+HASTY, SETTLED, SETTLED_STEPS = (0.8, 0.5), (0.7, 1.0), 30
+"""Bits follow a new slope some twenty steps late, so corrections with fewer steps between are
+small: share of a miss that is made good, and largest change of the slope's logarithm."""
 
 REFIT_SHARE, LEAST_REFIT = 0.17, 4
 """Of the steps of a fit, those of a further one for a goal that was missed."""
@@ -115,7 +117,7 @@ class LatentEncoding:
                 if self._rehearsal is not None and not self._rehearsal.over:
                     self._rehearse(self._rehearsal, share)
                 ready = self._rehearsal.over if self._rehearsal else not self.goal.fixed
-                if ready and share >= corrected:
+                if ready and corrected <= share <= CORRECT_UNTIL:
                     self._correct(share)
                     corrected = share + CORRECT_EVERY
                 elapsed = self._clock() - self._started
@@ -137,6 +139,7 @@ class LatentEncoding:
         self._set_slope(slope)
         steps = min(self._fits[0].step, self._steps)
         if steps == 0 and self._start is not None:  # the bare start: another one
+            self._start = (self._start[0], meta.start_index(slope))
             self._fits = self._fittings()
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
@@ -147,7 +150,10 @@ class LatentEncoding:
         if tier is None:
             return None
         if not self.goal.fixed:
-            self.slope = opening_slope(self.model, self._targets, self.goal, self._overhead())
+            gains = FIT_GAINS if self._steps else (1.0, 1.0)
+            self.slope = opening_slope(
+                self.model, self._targets, self.goal, self._overhead(), gains
+            )
         return meta.identity(tier), meta.start_index(self.slope)
 
     def _budget(self) -> tuple[float | None, float]:
@@ -212,27 +218,18 @@ class LatentEncoding:
         )
 
     def _set_slope(self, slope: float) -> None:
-        """Go on under another slope, from its own start if there is one; with another loss by
-        counting that less or more: its fit stays at the slope it was weighed for."""
-        if self._rehearsal is not None and self._rehearsal.over:
-            for fit in self._steered:
-                fit.distortion.worth *= self.slope / slope
-            self.slope = slope
-            return
-        self.slope = slope
-        if self._start is None:
-            for fit in self._fits:
-                fit.change_slope(slope)
-            return
-        identity, before = self._start
-        index = meta.start_index(slope)
-        self._start = (identity, index)
-        gains = analysis.gains_between(self.model, *map(meta.start_slope, (before, index)))
-        for fit in self._fits:
-            fit.slope = slope
-            if index != before:
-                start = meta.start_parameters(*self._start, self.model)
-                fit.change_start(slope, start, gains)
+        """Go on under another slope. Networks stay with the trained start they began at: taken to
+        that of the slope, they lose up to 2 dB until they have settled. Another loss that was
+        weighed for its start is counted less or more instead."""
+        before, self.slope = self.slope, slope
+        weighed = self._rehearsal is not None and self._rehearsal.over
+        for fit in self._steered:
+            if self._start is None:
+                fit.change_slope(fit.slope * slope / before)
+            elif weighed:
+                fit.distortion.worth *= before / slope
+            else:
+                fit.slope = slope
 
     def _correct(self, share: float) -> None:
         """Move the slope towards the goal by what the rounded latents cost now."""
@@ -240,9 +237,14 @@ class LatentEncoding:
         if self._rehearsal is not None and self.goal.fixed:
             miss = math.log(self._rehearsal.wanted(share) / max(bits, 1))
         else:
-            miss = self.goal.miss(bits / 8 + self._overhead(), error)
-        exponent = self.goal.exponent
-        self._set_slope(corrected(self.slope, DAMPING * miss, exponent, LARGEST_IN_FIT))
+            overhead = self._overhead()
+            latents = max(0.0, (self.goal.size_bytes or 0) - overhead)
+            pixels = self.model.width * self.model.height
+            ahead = 1 + self.goal.fall(8 * latents / pixels) * (1 - share) ** 2
+            miss = self.goal.miss(bits / ahead / 8 + overhead, error / ahead)
+        settled = self._budget()[1] * CORRECT_EVERY >= SETTLED_STEPS
+        damping, largest = SETTLED if settled else HASTY
+        self._set_slope(corrected(self.slope, damping * miss, self.goal.exponent, largest))
 
     @torch.no_grad()
     def _measure(self) -> tuple[float, float]:

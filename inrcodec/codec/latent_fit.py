@@ -173,7 +173,9 @@ class LatentFitting:
         which at the best trade move as its square root, and networks that make the same of them."""
         factor = math.sqrt(slope / self.slope)
         self.slope = slope
-        self._rescale([1 / factor] * len(self.latents))
+        for y, squares in zip(self.latents, self._squares, strict=True):
+            y.div_(factor)
+            squares.mul_(factor**2)
         p = self.parameters
         for name in ("arm.weight.0", "synthesis.weight.0"):
             same = self.model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
@@ -184,24 +186,6 @@ class LatentFitting:
         if self.model.chroma:
             p["arm.linear"][1].mul_(factor)
             p["synthesis.linear"].mul_(factor)
-
-    @torch.no_grad()
-    def change_start(
-        self, slope: float, start: Mapping[str, NDArray[np.float32]], gains: Sequence[float]
-    ) -> None:
-        """Go on under another slope from the networks trained for it, what was learned of the
-        picture added to them; latents, one factor a grid, take the grain they are made for."""
-        self.slope = slope
-        self._rescale(gains)
-        for name, old in self._start.items():
-            new = torch.tensor(start[name], device=self._device)
-            self.parameters[name].add_(new - old)
-            self._start[name] = new
-
-    def _rescale(self, gains: Sequence[float]) -> None:
-        for gain, y, squares in zip(gains, self.latents, self._squares, strict=True):
-            y.mul_(gain)
-            squares.div_(gain**2)
 
     def share(self) -> float:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""

@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from skimage import data
 
 import inrcodec
 from inrcodec.codec.encoder import encoding
@@ -77,6 +79,17 @@ def test_a_size_is_used_and_never_exceeded(photo: np.ndarray, bpp: float) -> Non
     size = int(bpp * photo[..., 0].size / 8)
     data = inrcodec.encode(photo, target_size=size, effort=2)
     assert 0.97 * size <= len(data) <= size
+
+
+@pytest.mark.parametrize("picture", [data.chelsea, data.astronaut])
+def test_a_size_asked_for_costs_little_beside_the_slope_that_gives_it(
+    picture: Callable[[], np.ndarray],
+) -> None:
+    pixels = picture()[100:228, 150:278]
+    at_a_slope = inrcodec.encode(pixels, slope=1.5e-3, effort=3)
+    of_its_size = inrcodec.encode(pixels, target_size=len(at_a_slope), effort=3)
+    quality = [psnr(pixels, inrcodec.decode(file)) for file in (at_a_slope, of_its_size)]
+    assert quality[1] > quality[0] - 0.5
 
 
 def test_a_psnr_is_reached_but_hardly_exceeded(photo: np.ndarray) -> None:
