@@ -37,8 +37,9 @@ def encode(image: object, **options: Any) -> bytes:
 
     `image` is a path, bytes or file object of an image file, a PIL image, a numpy array (H, W) or
     (H, W, C), or a torch tensor (C, H, W). Keywords are those of `codec.options.EncodeOptions`:
-    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `loss`, `alpha`, `effort`,
-    `time_limit`, `slices`, `seed`, `threads`, `device`, `metadata`. Raises `InrCodecError`.
+    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `loss`, `alpha`, `tune`,
+    `effort`, `time_limit`, `slices`, `seed`, `threads`, `device`, `metadata`.
+    Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
     from inrcodec.image_input import as_picture

@@ -57,6 +57,10 @@ def encode(
             "or iem; the size stays that of mse."
         ),
     ] = "mse",
+    tune: Annotated[
+        str | None,
+        typer.Option(help="psnr, ms-ssim or perceptual: picks the loss, the size stays."),
+    ] = None,
     alpha: Annotated[
         float | None,
         typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1."),
@@ -98,7 +102,7 @@ def encode(
 
       inrcodec encode *.jpg -o out/ -q 40 -e 7
 
-      inrcodec encode photo.png --loss ms-ssim           for the eye, at the same size
+      inrcodec encode photo.png --tune perceptual        for the eye, at the same size
 
       cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
 
@@ -115,6 +119,7 @@ def encode(
         slices=slices,
         model=model,
         loss=loss,
+        tune=tune,
         alpha=alpha,
         robust=robust,
         robust_strength=robust_strength,

@@ -57,6 +57,9 @@ small: share of a miss that is made good, and largest change of the slope's loga
 REFIT_SHARE, LEAST_REFIT = 0.17, 4
 """Of the steps of a fit, those of a further one for a goal that was missed."""
 
+FAR_STARTS = 4
+"""Trained starts between that of a fit and that of a slope from which networks begin anew."""
+
 FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
 """Usual bytes of header and section heads, most and usual share of the networks."""
 
@@ -135,12 +138,19 @@ class LatentEncoding:
         return self._limit is not None and self._clock() - self._started > self._limit
 
     def refit(self, slope: float) -> None:
-        """Fit some more under another slope."""
+        """Fit some more under another slope; where that is far from the trained start, or nothing
+        was fitted, anew from its own."""
         self._set_slope(slope)
+        if self._start is not None and self._rehearsal is None:
+            identity, index = self._start[0], meta.start_index(slope)
+            if self._steps == 0 or abs(index - self._start[1]) > FAR_STARTS:
+                self._start = (identity, index)
+                self._fits = self._fittings()
+                for fit in self._fits:
+                    for _ in fit:
+                        pass
+                return
         steps = min(self._fits[0].step, self._steps)
-        if steps == 0 and self._start is not None:  # the bare start: another one
-            self._start = (self._start[0], meta.start_index(slope))
-            self._fits = self._fittings()
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
 

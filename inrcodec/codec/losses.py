@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from inrcodec.codec import structure
 from inrcodec.codec.models.windows import Window
-from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
+from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, TUNES, EncodeOptions
 from inrcodec.errors import OptionError
 
 Function = Callable[[Tensor, Tensor], Tensor]
@@ -128,6 +128,17 @@ def loss_of(options: EncodeOptions) -> Loss:
     function, smallest = MIXED[loss]
     alpha = LOSS_ALPHAS[loss] if options.alpha is None else options.alpha
     return Loss(loss, partial(function, alpha=alpha), smallest)
+
+
+def tuned(options: EncodeOptions, width: int, height: int) -> EncodeOptions:
+    """The options with the loss that `tune` picks for a picture of so many pixels in its place."""
+    if options.tune is None:
+        return options
+    for name in TUNES[options.tune]:
+        chosen = replace(options, tune=None, loss=name)
+        if loss_of(chosen).smallest_side <= min(width, height):
+            break
+    return chosen
 
 
 def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:

@@ -27,6 +27,15 @@ LOSS_ALPHAS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01, "
 
 LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
 
+TUNES = {
+    "psnr": ("mse",),
+    "ms-ssim": ("ms-ssim", "l1ssim", "mse"),
+    "perceptual": ("l1ssim", "mse"),
+}
+"""What to be good at, and the loss for it: the first that takes so small a picture. By
+benchmarks/loss_study.py: of files of one size `ms-ssim` has the best MS-SSIM by far, and `l1ssim`
+the best LPIPS with MS-SSIM better than that of `mse` too."""
+
 ROBUST_STRENGTHS = {
     "jacobian": 5e-4,
     "gradient-norm": 3e-3,
@@ -69,6 +78,8 @@ class EncodeOptions:
       the size that they mean for "mse". Alpha of a coolchic model is fitted by squared error
     - `alpha`: share of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
       "l1msssim" (0.84), "lpips" (0.01) or "iem" (0.9), in [0, 1]
+    - `tune`: "psnr", "ms-ssim" or "perceptual": picks the loss, in place of `loss`; a picture too
+      small for it takes a loss that looks at less around a pixel
     - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
       coordinate networks also "gradient-norm-exact", "l1" and "lipschitz" (robust.py); of a
       coolchic model, the networks behind the latents
@@ -93,6 +104,7 @@ class EncodeOptions:
     complexity: str | None = None
     loss: str | Callable[[Any, Any], Any] = "mse"
     alpha: float | None = None
+    tune: str | None = None
     robust: str | None = None
     robust_strength: float | None = None
     effort: int = DEFAULT_EFFORT
@@ -136,7 +148,7 @@ class EncodeOptions:
         _check("threads", self.threads, 1, 1024, int)
 
     def _check_loss(self) -> None:
-        """Raise `OptionError` for a loss that is not known, or a share it does not have."""
+        """Raise `OptionError` for a loss or tune that is not known, or a share it does not have."""
         name = self.loss if isinstance(self.loss, str) else None
         if name is not None:
             _check_known("loss", name, LOSSES)
@@ -145,7 +157,11 @@ class EncodeOptions:
         _check("alpha", self.alpha, 0.0, 1.0, float)
         if self.alpha is not None and name not in LOSS_ALPHAS:
             raise OptionError(f"alpha needs one of the losses {', '.join(LOSS_ALPHAS)}")
-        if self.effort == 0 and self.loss != "mse":
+        if self.tune is not None:
+            _check_known("tune", self.tune, TUNES)
+            if self.loss != "mse":
+                raise OptionError("give one of tune and loss: tune picks the loss")
+        if self.effort == 0 and (self.loss != "mse" or self.tune not in (None, "psnr")):
             raise OptionError("effort 0 does not fit, so it has no loss to choose")
 
     def _check_robust(self) -> None:

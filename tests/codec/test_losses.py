@@ -18,6 +18,7 @@ from inrcodec.codec.losses import (
     loss_of,
     mse,
     of_channels,
+    tuned,
 )
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
@@ -152,6 +153,9 @@ def test_lpips_without_weights_is_refused(
         ({"alpha": 0.5}, "alpha needs one of"),
         ({"loss": "l1", "effort": 0}, "effort 0 does not fit"),
         ({"slope": -1e-3}, "slope must be in"),
+        ({"tune": "eye"}, "unknown tune"),
+        ({"tune": "psnr", "loss": "l1"}, "give one of tune and loss"),
+        ({"tune": "perceptual", "effort": 0}, "effort 0 does not fit"),
     ],
 )
 def test_bad_options_are_refused(small: np.ndarray, options: dict, text: str) -> None:
@@ -290,3 +294,19 @@ def test_other_losses_take_sizes_and_time_limits(photo: np.ndarray) -> None:
     data = inrcodec.encode(photo, loss="l1ssim", target_size=1500, effort=2, threads=1)
     assert 0.95 * 1500 <= len(data) <= 1500
     assert inrcodec.encode(photo, loss="l1ssim", time_limit=1.5, threads=1)
+
+
+def test_a_tune_picks_a_loss_that_the_picture_is_large_enough_for(small: np.ndarray) -> None:
+    def picked(tune: str | None, side: int) -> object:
+        return tuned(EncodeOptions(tune=tune), side, 2 * side).loss
+
+    assert picked(None, 500) == picked("psnr", 500) == "mse"
+    assert picked("ms-ssim", 161) == "ms-ssim"
+    assert picked("ms-ssim", 160) == picked("perceptual", 11) == "l1ssim"
+    assert picked("ms-ssim", 10) == picked("perceptual", 10) == "mse"
+    for model in ("coolchic", "pe-siren"):
+        files = [
+            inrcodec.encode(small, model=model, effort=1, **options)
+            for options in ({"tune": "perceptual"}, {"loss": "l1ssim"})
+        ]
+        assert files[0] == files[1]
