@@ -6,7 +6,8 @@ After "Redefining visual quality" (Catania and Allegra 2024), whose files differ
 to loss. Here every file is made for the same bits a pixel (`bpp`, never exceeded, met within a few
 percent): the middle 256 x 256 pixels of six Kodak photographs at three rates, with JPEG and AVIF
 beside. Files are whole and decoded again. LPIPS is that of SqueezeNet, which the loss `lpips` is
-made of: it is no judge of that loss.
+made of: it is no judge of that loss. `--draw docs/losses.jpg` encodes the files of one picture and
+rate again and shows them side by side.
 
 Rows go to results/loss_study.jsonl as they are made; a run skips what is there.
 """
@@ -16,6 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+from PIL import Image, ImageDraw
+
+import inrcodec
 from benchmarks.coolchic_rd import show
 from benchmarks.crops import middle
 from inrcodec.codec.options import LOSSES
@@ -32,6 +36,8 @@ MODELS = {"pe-siren": 3, "coolchic-v1": 4, "coolchic-v2": 4}
 """Architectures, and the effort of each."""
 
 REFERENCES = ("jpeg-444", "avif")
+DRAWN, DRAWN_LOSSES = ("kodim24", 0.6), ("mse", "l1ssim", "ms-ssim")
+
 METRICS = {
     "psnr": (1, 2),
     "ms-ssim-db": (1, 2),
@@ -51,7 +57,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--draw", type=Path, help="where to draw a picture, without any rows")
     arguments = parser.parse_args()
+    if arguments.draw:
+        draw(arguments.data, arguments.draw)
+        return
     points = [Point(codec, {"bpp": bpp}) for codec in REFERENCES for bpp in arguments.rates]
     for model in arguments.models:
         for loss in arguments.losses:
@@ -64,6 +74,24 @@ def main() -> None:
         show(rows, "ms-ssim-db", lambda row: " ".join(kind(row)))
     TABLE.write_text("\n".join(table(list(read_rows(RESULTS)))) + "\n")
     print(TABLE.read_text())
+
+
+def draw(data: Path, path: Path) -> None:
+    """The original, and a row an architecture of what it makes of `DRAWN` under three losses."""
+    name, bpp = DRAWN
+    original = middle(as_picture(data / f"{name}.png").pixels, SIDE, SIDE)
+    sheet = Image.new("RGB", (4 * (SIDE + 6), len(MODELS) * (SIDE + 24)), "white")
+    text = ImageDraw.Draw(sheet)
+    for row, (model, effort) in enumerate(MODELS.items()):
+        tiles = [(original, name)]
+        for loss in DRAWN_LOSSES:
+            file = inrcodec.encode(original, model=model, effort=effort, loss=loss, bpp=bpp)
+            tiles.append((inrcodec.decode(file), f"{model} {loss}, {len(file)} bytes"))
+        for column, (pixels, caption) in enumerate(tiles):
+            left, top = column * (SIDE + 6), row * (SIDE + 24)
+            sheet.paste(Image.fromarray(pixels), (left, top))
+            text.text((left + 2, top + SIDE + 3), caption, fill="black", font_size=13)
+    sheet.save(path, quality=90)
 
 
 def kind(row: Row) -> tuple[str, str]:
