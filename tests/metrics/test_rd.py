@@ -149,7 +149,7 @@ def test_the_package_itself_is_measured(
     assert row["settings"]["time_limit"] == 0.3
     assert row["settings"]["seed"] == 5
     assert row["quality"] is None
-    assert 0.1 < row["encode_s"] < 20
+    assert 0.05 < row["encode_s"] < 20  # a limited fit has that at least
     assert rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5) == []
     other = [Point("inrcodec", options | {"time_limit": 0.2})]
     assert len(rows_of({"a": small}, other, tmp_path / "rows.jsonl", seed=5)) == 1
