@@ -20,8 +20,8 @@ or not good enough, to be handed out at all."""
 
 MOST_DOWN, MOST_UP, TRIALS, NEAR = 0.03, 0.03, 4, 0.06
 """A goal missed by less than `NEAR` (a logarithm) is first met by rounding: latents up to so far
-above or below a half go the other way. On two Kodak photographs 0.03 changes bits by 3 to 12 % and
-cost by less than 1 %."""
+above or below a half go the other way. Only a last touch: 0.03 takes 1.5 % of the bytes of Kodak 23
+(0.25 bits a pixel) and 0.16 dB, where a slope takes 0.1 dB, and more takes hardly more bytes."""
 
 LEAST_USED = 0.85
 """Share of a size asked for below which the user is warned."""
@@ -98,7 +98,7 @@ def _trimmed(fitted: Fitted, goal: Goal, latest: Candidate) -> Candidate:
         offset = (low + high) / 2
         trial = fitted.written(latest.networks, offset)
         if not smaller and trial.psnr_db < latest.psnr_db:
-            break  # bytes that buy nothing
+            break  # bytes that buy nothing, whatever the loss
         if goal.better(trial.rank, best.rank):
             best = trial
         if goal.met(*best.rank):
@@ -116,7 +116,10 @@ def _miss(goal: Goal, candidate: Candidate) -> float:
 
 
 def _check(goal: Goal, best: Candidate, slope: float) -> None:
-    """Refuse a file beyond the size asked for, and warn of one far below it."""
+    """Refuse a file beyond the size asked for; warn of one far below it, or below a PSNR."""
+    if goal.psnr_db is not None and best.psnr_db < goal.psnr_db:
+        reached = f"{best.psnr_db:.2f} dB of the {goal.psnr_db:g} asked for"
+        warnings.warn(f"{reached}: the model can do no better", RateWarning, stacklevel=4)
     size, used = goal.size_bytes, len(best.data)
     if size is not None and used > size:
         raise RateError(

@@ -51,8 +51,9 @@ CORRECT_FROM, CORRECT_EVERY, CORRECT_UNTIL = 0.25, 0.06, 0.9
 is left must suffice to settle."""
 
 HASTY, SETTLED, SETTLED_STEPS = (0.8, 0.5), (0.7, 1.0), 30
-"""Bits follow a new slope some twenty steps late, so corrections with fewer steps between are
-small: share of a miss that is made good, and largest change of the slope's logarithm."""
+"""Share of a miss that a correction makes good, and the largest change of the slope's logarithm.
+Bits follow a new slope some twenty steps late: the second is for corrections so many steps apart.
+"""
 
 REFIT_SHARE, LEAST_REFIT = 0.17, 4
 """Of the steps of a fit, those of a further one for a goal that was missed."""
@@ -103,10 +104,11 @@ class LatentEncoding:
                 self.model = widened(self.model, self._targets, self._start[1])
                 self._start = meta.identity(str(self.model.complexity)), self._start[1]
             self._fits = self._fittings()
+            rounds = self._budget()[1]
+            self._hastiness = SETTLED if rounds * CORRECT_EVERY >= SETTLED_STEPS else HASTY
             self._rehearsal: Rehearsal | None = None
             if self._loss is not MSE:
-                rounds, trained = self._budget()[1], self._start is not None
-                self._rehearsal = Rehearsal(rounds, trained=trained)
+                self._rehearsal = Rehearsal(rounds, trained=self._start is not None)
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting the slope, reporting progress."""
@@ -252,8 +254,7 @@ class LatentEncoding:
             pixels = self.model.width * self.model.height
             ahead = 1 + self.goal.fall(8 * latents / pixels) * (1 - share) ** 2
             miss = self.goal.miss(bits / ahead / 8 + overhead, error / ahead)
-        settled = self._budget()[1] * CORRECT_EVERY >= SETTLED_STEPS
-        damping, largest = SETTLED if settled else HASTY
+        damping, largest = self._hastiness
         self._set_slope(corrected(self.slope, damping * miss, self.goal.exponent, largest))
 
     @torch.no_grad()

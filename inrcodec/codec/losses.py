@@ -134,11 +134,8 @@ def tuned(options: EncodeOptions, width: int, height: int) -> EncodeOptions:
     """The options with the loss that `tune` picks for a picture of so many pixels in its place."""
     if options.tune is None:
         return options
-    for name in TUNES[options.tune]:
-        chosen = replace(options, tune=None, loss=name)
-        if loss_of(chosen).smallest_side <= min(width, height):
-            break
-    return chosen
+    choices = (replace(options, tune=None, loss=name) for name in TUNES[options.tune])
+    return next(c for c in choices if loss_of(c).smallest_side <= min(width, height))
 
 
 def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:

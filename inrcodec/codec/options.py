@@ -66,7 +66,8 @@ class EncodeOptions:
       coordinate networks)
     - `target_size`: bytes of the whole file, likewise; where the model can not use that many, the
       file is smaller, with a `RateWarning`
-    - `psnr`: the smallest file of at least so many dB (coolchic models)
+    - `psnr`: the smallest file of at least so many dB (coolchic models); where the model does not
+      reach it, its best, with a `RateWarning`
     - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
     - `model`: "coolchic" (default), "coolchic-v1", "coolchic-v2", "pe-siren" or "siren"
     - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500

@@ -107,6 +107,8 @@ def test_sizes_out_of_reach(photo: np.ndarray) -> None:
     with pytest.raises(RateError, match="too few"):
         inrcodec.encode(photo, target_size=40, effort=1)
     flat = np.full((16, 16, 3), 90, np.uint8)
+    with pytest.warns(RateWarning, match=r"dB of the 60 asked for: the model can do no better"):
+        inrcodec.encode(photo, psnr=60.0, effort=1)
     with pytest.warns(RateWarning, match="can use no more"):
         data = inrcodec.encode(flat, target_size=50_000, effort=1)
     assert psnr(flat, inrcodec.decode(data)) > 40
