@@ -2,8 +2,6 @@
 
     INRCODEC_WEIGHTS=../shared/data/weights python -m benchmarks.loss_study --processes 2
 
-The rows there are without `--losses lpips`, whose steps cost ten to twenty of the others'.
-
 After "Redefining visual quality" (Catania and Allegra 2024), whose files differ in rate from loss
 to loss. Here every file is made for the same bits a pixel (`bpp`, never exceeded, met within a few
 percent): the middle 256 x 256 pixels of six Kodak photographs at three rates, with JPEG and AVIF
