@@ -26,7 +26,7 @@ import torch
 
 from inrcodec.codec.coordinate_encoder import network_for
 from inrcodec.codec.effort import FULL_RATES
-from inrcodec.codec.fit import Budget, Fitting, float_rates
+from inrcodec.codec.fit import Budget, Fitting, learning_rates
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.losses import MSE, Loss, loss_of
 from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
@@ -97,7 +97,7 @@ def step_of(
         fit = Fitting(
             picture.pixels, network, budget, loss=loss, backward=backward, precision=precision
         )
-        optimizer = MuonAdam(fit._parameters, *float_rates(network))
+        optimizer = MuonAdam(fit._parameters, *learning_rates(network))
         return lambda: fit._train(optimizer, fit._parameters, 0.1)
     target = planes_of(picture)[0]
     built = BUILDERS[model](picture.width, picture.height)

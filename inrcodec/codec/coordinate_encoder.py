@@ -6,7 +6,6 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 
@@ -15,8 +14,9 @@ from inrcodec.codec.bitstream import Header, Kind
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.losses import check_sides, loss_of
-from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
-from inrcodec.codec.models.siren import ENCODING_BASE, MAX_FREQUENCIES, Siren
+from inrcodec.codec.models.coordinate import CoordinateModel
+from inrcodec.codec.models.registry import parameter_count
+from inrcodec.codec.network_sizes import network_for, smallest_network
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
     FEWEST_STEPS,
@@ -29,26 +29,14 @@ from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import RateError, RateWarning
 from inrcodec.pixels import Picture
 
-BITS_PER_PARAMETER = 4.8
-"""Where a network of the right size ends up after quantisation; measured on Kodak."""
-
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""
-
-LARGEST_WIDTH = 256
-"""Widest network chosen on its own: 400k parameters; beyond it a step takes seconds on a laptop."""
 
 RESERVE_S = 0.3
 """Kept back from a time limit for the last measurement and writing, in seconds."""
 
 SMALLEST_PAYLOAD = 192
 """Bytes of parameters a quality never goes below, however small the picture."""
-
-FINEST_PERIOD = 5.0
-"""Pixels in half a period of the finest encoding frequency (16 frequencies at 768 pixels)."""
-
-LAYERS_OF_PARAMETERS = ((300, 2), (2000, 3), (6000, 4), (12000, 5), (math.inf, 6))
-"""Sine layers of a network with at most so many parameters; measured on Kodak."""
 
 
 class CoordinateEncoding:
@@ -101,7 +89,7 @@ class CoordinateEncoding:
         return data
 
 
-def _header(picture: Picture, model: Siren) -> Header:
+def _header(picture: Picture, model: CoordinateModel) -> Header:
     """The header of a file that holds this picture in this network."""
     return Header(
         picture.width,
@@ -122,7 +110,7 @@ def asked_bytes(picture: Picture, options: EncodeOptions) -> int | None:
 
 def plan(
     picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
-) -> tuple[Siren, int]:
+) -> tuple[CoordinateModel, int]:
     """The network for the rate asked for, and the bytes its parameters may take.
 
     Raises `RateError` if a size was asked for that no network can meet.
@@ -134,7 +122,7 @@ def plan(
         payload = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
         model = network_for(picture, options.model, payload)
         return model, min(payload, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
-    smallest = Siren(1, 1, 0 if options.model == "siren" else 1, picture.channels)
+    smallest = smallest_network(picture, options.model)
     table = PRIOR_BYTES * len(smallest.shapes)
     least = table + bitstream.overhead_bytes(_header(picture, smallest), metadata, table)
     if total < least:
@@ -151,30 +139,3 @@ def steps_of_effort(effort: int, picture: Picture) -> int:
     """Training steps: double with each effort, and more where a step sees fewer pixels."""
     cheap = math.sqrt(max(1.0, BATCH_PIXELS / (picture.width * picture.height)))
     return round(FEWEST_STEPS * float(2 ** (effort - 1)) * min(4.0, cheap))
-
-
-def network_for(picture: Picture, family: str, payload_bytes: int) -> Siren:
-    """A network whose quantised parameters take about `payload_bytes`."""
-    wanted = payload_bytes * 8 / BITS_PER_PARAMETER
-    layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
-    frequencies = 0
-    if family == "pe-siren":
-        finest = max(picture.width, picture.height) / FINEST_PERIOD
-        wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
-        frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
-    while layers > 1 and _tables(layers) > payload_bytes / 3:
-        layers -= 1
-    most_macs = MAX_PICTURE_MACS / (picture.width * picture.height)
-    model = Siren(1, layers, frequencies, picture.channels)
-    while model.width < LARGEST_WIDTH:
-        wider = replace(model, width=model.width + 1)
-        if parameter_count(wider) > wanted or wider.macs_per_pixel > most_macs:
-            break
-        model = wider
-    even = replace(model, width=(model.width + 3) // 8 * 8) if model.width >= 32 else model
-    return even if even.macs_per_pixel <= most_macs else model
-
-
-def _tables(layers: int) -> int:
-    """Bytes of the per-tensor codes of a network."""
-    return PRIOR_BYTES * 2 * (layers + 1)

@@ -8,8 +8,8 @@ from inrcodec.codec import bitstream, latent_render
 from inrcodec.codec.bitstream import Container, Kind
 from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import model_of
-from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.view import view_of
@@ -59,15 +59,15 @@ def decode_picture(
             planes = [latent_render.Plane.of(plane) for plane in latents.planes]
             pixels = latent_render.render(planes, header.channels, view, depth)
     else:
-        from inrcodec.codec import siren_render
+        from inrcodec.codec import coordinate_render
 
         values = read_network(container, model).values()
-        pixels = siren_render.render(model, values, view, depth, threads, device)
+        pixels = coordinate_render.render(model, values, view, depth, threads, device)
     _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
 
 
-def read_network(container: Container, model: Siren) -> Quantized:
+def read_network(container: Container, model: CoordinateModel) -> Quantized:
     """The parameters of a parsed file without latents, still as integers."""
     return Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
 

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from inrcodec.codec import entropy, quantize
 from inrcodec.codec.losses import MSE, Loss, of_channels
-from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.pixel_grids import BATCH_PIXELS, batch, coordinates, picture_error, picture_loss
 from inrcodec.codec.quantize import Quantized
@@ -47,13 +47,6 @@ EVALUATIONS = 12
 EVALUATE_EVERY = 100
 REPORT_EVERY = 25
 SENSITIVITY_PROBES = 8
-
-MATRIX_RATE = 0.05
-FIRST_RATE = 0.025
-BIAS_RATE = 0.015
-HEAD_RATE = 0.0005
-"""Peak learning rates: Muon for hidden and first matrices (spectral norm of one update), Adam for
-biases and the output layer. Measured on Kodak; a matrix rate of 0.1 diverges on textures."""
 
 LOSS_SCALE = 4000.0
 """Keeps gradients away from the smallest bfloat16 numbers; neither optimiser notices it."""
@@ -105,7 +98,7 @@ class Fitting:
     def __init__(
         self,
         pixels: Samples,
-        model: Siren,
+        model: CoordinateModel,
         budget: Budget,
         *,
         loss: Loss = MSE,
@@ -135,7 +128,7 @@ class Fitting:
 
     def __iter__(self) -> Iterator[Progress]:
         """Run until the budget is spent: float, then through the rounding of fixed steps."""
-        optimizer = MuonAdam(self._parameters, *float_rates(self.model))
+        optimizer = MuonAdam(self._parameters, *learning_rates(self.model))
         target, steps = self.budget.target_bytes, dict[str, int]()
         measured, interval = 0, 0.0
         error = 0.0
@@ -271,21 +264,10 @@ class Fitting:
             self._best = _Best(score, error, quantized)
 
 
-def float_rates(model: Siren) -> tuple[dict[str, float], set[str]]:
-    """Learning rate of every tensor, and the names of those that take Muon steps."""
-    rates: dict[str, float] = {}
-    matrices: set[str] = set()
-    for name, shape in model.shapes.items():
-        kind, _, layer = name.partition(".")
-        if layer == "out":
-            rates[name] = HEAD_RATE
-        elif kind == "bias":
-            rates[name] = BIAS_RATE
-        else:
-            rates[name] = MATRIX_RATE if layer != "0" else FIRST_RATE
-            if min(shape) > 1:
-                matrices.add(name)
-    return rates, matrices
+def learning_rates(model: CoordinateModel) -> tuple[dict[str, float], set[str]]:
+    """Peak rate of every tensor, and the names of those that take Muon steps."""
+    chosen = model.learning_rates
+    return {n: r.rate for n, r in chosen.items()}, {n for n, r in chosen.items() if r.muon}
 
 
 def hidden_precision(device: torch.device) -> torch.dtype:

@@ -25,6 +25,12 @@ class Family(IntEnum):
     COOLCHIC_V1 = 3
     COOLCHIC_V2 = 4
     COOLCHIC = 5
+    NIF = 6
+    FOURIER = 7
+    MFN_FOURIER = 8
+    MFN_GABOR = 9
+    WIRE = 10
+    DINER = 11
 
     @property
     def label(self) -> str:

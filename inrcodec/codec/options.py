@@ -9,8 +9,17 @@ from typing import Any
 
 from inrcodec.errors import OptionError
 
-MODELS = ("coolchic", "coolchic-v1", "coolchic-v2", "pe-siren", "siren")
-COORDINATE_MODELS = ("pe-siren", "siren")
+COORDINATE_MODELS = (
+    "pe-siren",
+    "siren",
+    "nif",
+    "fourier",
+    "mfn-fourier",
+    "mfn-gabor",
+    "wire",
+    "diner",
+)
+MODELS = ("coolchic", "coolchic-v1", "coolchic-v2", *COORDINATE_MODELS)
 COMPLEXITIES = ("low", "medium", "high", "highest")
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 5
@@ -69,7 +78,8 @@ class EncodeOptions:
     - `psnr`: the smallest file of at least so many dB (coolchic models); where the model does not
       reach it, its best, with a `RateWarning`
     - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
-    - `model`: "coolchic" (default), "coolchic-v1", "coolchic-v2", "pe-siren" or "siren"
+    - `model`: "coolchic" (default), "coolchic-v1" or "coolchic-v2", which are latent grids, or one
+      of `COORDINATE_MODELS`
     - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500
       multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
       effort 6 up for "highest" where the file will be large enough

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec.losses import Loss, of_channels
-from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.pixels import Samples, to_unit
 
 Grid = NDArray[np.int64]
@@ -51,7 +51,9 @@ def _stratified(size: int, count: int, random: np.random.Generator) -> Grid:
 
 
 @torch.no_grad()
-def picture_loss(model: Siren, parameters: dict[str, Tensor], pixels: Samples, loss: Loss) -> float:
+def picture_loss(
+    model: CoordinateModel, parameters: dict[str, Tensor], pixels: Samples, loss: Loss
+) -> float:
     """A loss over the picture, or of a large one over `MEASURED_PIXELS` in its middle."""
     height, width = pixels.shape[:2]
     wide = min(width, max(LEAST_MEASURED, MEASURED_PIXELS // height))
@@ -67,7 +69,7 @@ def picture_loss(model: Siren, parameters: dict[str, Tensor], pixels: Samples, l
 
 
 @torch.no_grad()
-def picture_error(model: Siren, parameters: dict[str, Tensor], pixels: Samples) -> float:
+def picture_error(model: CoordinateModel, parameters: dict[str, Tensor], pixels: Samples) -> float:
     """Mean squared error, full range = 1, before rounding to integers.
 
     Over the whole picture up to `MEASURED_PIXELS`; of a larger one, over a fixed grid of its rows

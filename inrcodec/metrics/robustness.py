@@ -25,13 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from inrcodec.codec import bitstream, latent_render, siren_render
+from inrcodec.codec import bitstream, coordinate_render, latent_render
 from inrcodec.codec.bitstream import Container, Header
 from inrcodec.codec.decoder import decode_picture, read_network
 from inrcodec.codec.latent_render import Plane
 from inrcodec.codec.latents import LatentPlane, read_latents
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import model_of
-from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.runtime import torch_threads
@@ -182,7 +183,7 @@ class DamageBench:
 class _Network:
     """A coordinate network as a file stores it."""
 
-    def __init__(self, model: Siren, networks: Quantized) -> None:
+    def __init__(self, model: CoordinateModel, networks: Quantized) -> None:
         self._model, self._networks = model, networks
 
     def flipped(self, probability: float, random: Random) -> _Network:
@@ -195,7 +196,7 @@ class _Network:
         if damage is not None:
             values = damage(values, self._model.units)
         view = view_of(header.width, header.height, None, None, None)
-        return siren_render.render(self._model, values, view, header.bit_depth, threads, "cpu")
+        return coordinate_render.render(self._model, values, view, header.bit_depth, threads, "cpu")
 
 
 class _Grids:
@@ -229,10 +230,10 @@ _Stored = _Network | _Grids
 def _stored(container: Container, threads: int | None) -> _Stored:
     """What a whole file stores, decoded."""
     model = model_of(container.header)
-    if isinstance(model, Siren):
-        return _Network(model, read_network(container, model))
-    with kernel_threads(threads):
-        return _Grids(read_latents(container, model).planes)
+    if isinstance(model, CoolChic):
+        with kernel_threads(threads):
+            return _Grids(read_latents(container, model).planes)
+    return _Network(model, read_network(container, model))
 
 
 def _flipped(networks: Quantized, probability: float, random: Random) -> Quantized:

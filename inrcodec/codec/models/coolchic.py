@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.arm import WEIGHT_FRACTION, IntegerArm
-from inrcodec.codec.bitstream import Family
+from inrcodec.codec.header import Family
 from inrcodec.codec.models.neighbours import NEIGHBOURS, Offsets
 from inrcodec.errors import FormatError, LimitError
 

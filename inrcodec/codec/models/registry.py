@@ -6,7 +6,13 @@ import math
 
 from inrcodec.codec.header import LATENT_FAMILIES, Family, Header
 from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
+from inrcodec.codec.models.coordinate import CoordinateModel
+from inrcodec.codec.models.diner import Diner
+from inrcodec.codec.models.fourier import FourierNet
+from inrcodec.codec.models.mfn import Mfn
+from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.wire import Wire
 from inrcodec.errors import FormatError, LimitError
 
 MAX_PARAMETERS = 1 << 22
@@ -24,15 +30,23 @@ DIMENSIONS = {
     Family.COOLCHIC_V1: 4,
     Family.COOLCHIC_V2: 4,
     Family.COOLCHIC: 4,
+    Family.FOURIER: 3,
+    Family.MFN_FOURIER: 2,
+    Family.MFN_GABOR: 2,
+    Family.WIRE: 2,
+    Family.DINER: 2,
 }
-"""How many integers describe a model of each family."""
+"""How many integers describe a model of each family; of NIF, as many as it has layers and more."""
 
-Model = Siren | CoolChic
+FEWEST_NIF_DIMENSIONS = 4
+
+Model = CoordinateModel | CoolChic
 
 
 def model_of(header: Header) -> Model:
     """The model a header describes; raises `FormatError` or `LimitError`."""
-    expected, dimensions = DIMENSIONS[header.family], header.dimensions
+    dimensions = header.dimensions
+    expected = DIMENSIONS.get(header.family, max(FEWEST_NIF_DIMENSIONS, len(dimensions)))
     if len(dimensions) != expected:
         raise FormatError(
             f"{header.family.name} has {expected} dimensions, the header gives {len(dimensions)}"
@@ -54,15 +68,35 @@ def model_of(header: Header) -> Model:
             synthesis_width=synthesis_width,
         )
     else:
-        if header.family == Family.PE_SIREN and dimensions[2] == 0:
-            raise FormatError("PE_SIREN needs at least one frequency")
-        width, layers, frequencies = (*dimensions, 0)[:3]
-        model = Siren(width, layers, frequencies, header.channels)
+        model = _coordinate_model(header)
     if parameter_count(model) > MAX_PARAMETERS:
         raise LimitError(f"more than {MAX_PARAMETERS} parameters")
     if model.macs_per_pixel * pixels > MAX_PICTURE_MACS:
         raise LimitError(f"rendering takes more than {MAX_PICTURE_MACS} multiply-accumulates")
     return model
+
+
+def _coordinate_model(header: Header) -> CoordinateModel:
+    """The network of a family without latents whose number of dimensions is right."""
+    dimensions, channels = header.dimensions, header.channels
+    match header.family:
+        case Family.SIREN:
+            return Siren(*dimensions, 0, channels)
+        case Family.PE_SIREN:
+            if dimensions[2] == 0:
+                raise FormatError("PE_SIREN needs at least one frequency")
+            return Siren(*dimensions, channels)
+        case Family.NIF:
+            return Nif.of_dimensions(dimensions, channels)
+        case Family.FOURIER:
+            return FourierNet(*dimensions, channels)
+        case Family.MFN_FOURIER | Family.MFN_GABOR:
+            return Mfn(*dimensions, header.family == Family.MFN_GABOR, channels)
+        case Family.WIRE:
+            return Wire(*dimensions, channels)
+        case Family.DINER:
+            return Diner(*dimensions, header.width, header.height, channels)
+    raise FormatError(f"{header.family.name} is not a coordinate network")
 
 
 def parameter_count(model: Model) -> int:

@@ -20,17 +20,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.bitstream import Family
-from inrcodec.errors import LimitError
+from inrcodec.codec.header import Family
+from inrcodec.codec.models.coordinate import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    LearningRate,
+    check_sizes,
+    layer_rate,
+)
+from inrcodec.codec.models.encoding import MAX_FREQUENCIES, encoded, feature_count
 
 if TYPE_CHECKING:
     import torch
 
 W0 = 30.0
-ENCODING_BASE = 1.4
 BIAS_BOUND = math.pi  # phases start uniform over the circle
 ENCODED_BOUND = 3.7  # phases of the first layer vary as W0 / 66 gives them on 66 features
-MAX_WIDTH, MAX_LAYERS, MAX_FREQUENCIES = 1024, 16, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,11 @@ class Siren:
     channels: int
 
     def __post_init__(self) -> None:
-        for name, value, low, high in (
+        check_sizes(
             ("width", self.width, 1, MAX_WIDTH),
             ("layers", self.layers, 1, MAX_LAYERS),
             ("frequencies", self.frequencies, 0, MAX_FREQUENCIES),
-        ):
-            if not low <= value <= high:
-                raise LimitError(f"network {name} {value} is outside [{low}, {high}]")
+        )
 
     @property
     def family(self) -> Family:
@@ -64,7 +67,7 @@ class Siren:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Parameter shapes in file order."""
-        features = 2 * (1 + 2 * self.frequencies)
+        features = 2 * feature_count(self.frequencies)
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in range(self.layers):
             shapes[f"weight.{layer}"] = (self.width, self.width if layer else features)
@@ -77,6 +80,11 @@ class Siren:
     def units(self) -> dict[str, float]:
         """What a unit of each parameter of the papers is here: w0 in sine layers."""
         return {name: 1.0 if name.endswith("out") else W0 for name in self.shapes}
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """Of every parameter."""
+        return {name: layer_rate(name, shape) for name, shape in self.shapes.items()}
 
     @property
     def macs_per_pixel(self) -> int:
@@ -127,5 +135,4 @@ class Siren:
 
     def features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
         """The positional encoding f(c), shape (len(c), 1 + 2 frequencies)."""
-        phases = np.pi * c[:, None] * ENCODING_BASE ** np.arange(self.frequencies)
-        return np.concatenate([c[:, None], np.sin(phases), np.cos(phases)], axis=1)
+        return encoded(c, self.frequencies)

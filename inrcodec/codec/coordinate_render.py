@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.quantize import Tensors
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.codec.view import View
@@ -33,7 +33,12 @@ def _centres(start: int, count: int, size: int, oversampling: int) -> NDArray[np
 
 
 def render(
-    model: Siren, values: Tensors, view: View, bit_depth: int, threads: int | None, device: str
+    model: CoordinateModel,
+    values: Tensors,
+    view: View,
+    bit_depth: int,
+    threads: int | None,
+    device: str,
 ) -> Samples:
     """The view as samples (rows, columns, channels) of a network with these parameters; raises
     `OptionError` for a bad device."""
@@ -44,7 +49,7 @@ def render(
 
 @torch.no_grad()
 def _render(
-    model: Siren, values: Tensors, view: View, bit_depth: int, target: torch.device
+    model: CoordinateModel, values: Tensors, view: View, bit_depth: int, target: torch.device
 ) -> Samples:
     """Evaluate the network over the view tile by tile and round."""
     parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}

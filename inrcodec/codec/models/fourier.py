@@ -1,0 +1,135 @@
+"""FourierNet: random Fourier features before a network of rectified layers (Tancik et al. 2020).
+
+    f = [sin(2 pi B (y, x)), cos(2 pi B (y, x))],   h_1 = relu(W_1 f + b_1),   ...,
+    colour = W_out h_n + b_out
+
+B is drawn from a normal distribution of standard deviation SIGMA, stored like any parameter, and
+learned too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.header import Family
+from inrcodec.codec.models.coordinate import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Arrays,
+    LearningRate,
+    Shapes,
+    check_sizes,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+SIGMA = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class FourierNet:
+    """Sizes of one network: `frequencies` rows of B, `layers` rectified layers of `width`."""
+
+    width: int
+    layers: int
+    frequencies: int
+    channels: int
+
+    def __post_init__(self) -> None:
+        check_sizes(
+            ("width", self.width, 1, MAX_WIDTH),
+            ("layers", self.layers, 1, MAX_LAYERS),
+            ("frequencies", self.frequencies, 1, MAX_WIDTH),
+        )
+
+    @property
+    def family(self) -> Family:
+        """The wire number."""
+        return Family.FOURIER
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Width, layers, frequencies."""
+        return (self.width, self.layers, self.frequencies)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Parameter shapes in file order."""
+        shapes: Shapes = {"features": (self.frequencies, 2)}
+        for layer in range(self.layers):
+            shapes[f"weight.{layer}"] = (self.width, self.width if layer else 2 * self.frequencies)
+            shapes[f"bias.{layer}"] = (self.width,)
+        shapes["weight.out"] = (self.channels, self.width)
+        shapes["bias.out"] = (self.channels,)
+        return shapes
+
+    @property
+    def units(self) -> dict[str, float]:
+        """Those of the paper."""
+        return dict.fromkeys(self.shapes, 1.0)
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """Of every parameter."""
+        rates = {"features": LearningRate(0.02), "weight.out": LearningRate(0.002)}
+        return {
+            name: rates.get(name, LearningRate(0.02, muon=len(shape) == 2 and min(shape) > 1))
+            if "weight" in name or name in rates
+            else LearningRate(0.002)
+            for name, shape in self.shapes.items()
+        }
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates a pixel."""
+        return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) == 2)
+
+    def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
+        """Starting values; layers as He et al. (2015) for rectifiers."""
+        values = {}
+        for name, shape in self.shapes.items():
+            if name == "features":
+                values[name] = random.normal(0, SIGMA, shape).astype(np.float32)
+                continue
+            gain = 1 if name == "weight.out" else 2
+            spread = math.sqrt(gain / shape[-1]) if "weight" in name else 0.0
+            values[name] = random.normal(0, spread, shape).astype(np.float32)
+        values["weight.out"] *= np.float32(0.3)
+        values["bias.out"] = mean.astype(np.float32)
+        return values
+
+    def render(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`. Sines of sums are products of
+        sines of rows and of columns, so features cost no sine a pixel."""
+        features = parameters["features"]
+        dtype = precision or features.dtype
+        down, across = (
+            2 * math.pi * features.new_tensor(c)[:, None] * features[:, axis]
+            for axis, c in enumerate((ys, xs))
+        )
+        sin_y, cos_y = (t.to(dtype)[:, None] for t in (down.sin(), down.cos()))
+        sin_x, cos_x = (t.to(dtype) for t in (across.sin(), across.cos()))
+        waves = sin_y * cos_x + cos_y * sin_x, cos_y * cos_x - sin_y * sin_x
+        sines, cosines = (wave.flatten(0, 1) for wave in waves)
+        weight, bias = parameters["weight.0"].to(dtype), parameters["bias.0"].to(dtype)
+        hidden = bias.addmm(sines, weight[:, : self.frequencies].T)
+        hidden = hidden.addmm(cosines, weight[:, self.frequencies :].T).relu()
+        for layer in range(1, self.layers):
+            weight, bias = parameters[f"weight.{layer}"].to(dtype), parameters[f"bias.{layer}"]
+            hidden = bias.to(dtype).addmm(hidden, weight.T).relu()
+        weight = parameters["weight.out"]
+        colours = parameters["bias.out"].addmm(hidden.to(weight.dtype), weight.T)
+        return colours.view(len(ys), len(xs), self.channels)

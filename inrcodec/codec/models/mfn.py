@@ -1,0 +1,162 @@
+"""Multiplicative filter networks, Fourier and Gabor (Fathony et al., ICLR 2021, eqs. 5, 9 and 10).
+
+    z_1 = g_1(x),   z_(i+1) = (W_i z_i + b_i) g_(i+1)(x),   colour = W_out z_n + b_out
+
+    Fourier:  g(x) = sin(w x + p)
+    Gabor:    g(x) = sin(w x + p) exp(-(gamma / 2) |x - mu|^2)
+
+gamma is stored as the square root of its half, so that any number will do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.header import Family
+from inrcodec.codec.models.coordinate import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Arrays,
+    LearningRate,
+    Shapes,
+    check_sizes,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+INPUT_SCALE = 256.0
+GAMMA_SHAPE = 6.0
+
+RATES = {
+    "frequency": LearningRate(1.0),
+    "phase": LearningRate(0.02),
+    "centre": LearningRate(0.005),
+    "sharpness": LearningRate(0.02),
+    "weight": LearningRate(0.01),
+    "bias": LearningRate(0.005),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mfn:
+    """Sizes of one network: `layers` filters of `width`, with or without a Gaussian window."""
+
+    width: int
+    layers: int
+    gabor: bool
+    channels: int
+
+    def __post_init__(self) -> None:
+        check_sizes(("width", self.width, 1, MAX_WIDTH), ("layers", self.layers, 1, MAX_LAYERS))
+
+    @property
+    def family(self) -> Family:
+        """The wire number."""
+        return Family.MFN_GABOR if self.gabor else Family.MFN_FOURIER
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Width and layers."""
+        return (self.width, self.layers)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Parameter shapes in file order."""
+        shapes: Shapes = {}
+        for layer in range(self.layers):
+            shapes[f"frequency.{layer}"] = (self.width, 2)
+            shapes[f"phase.{layer}"] = (self.width,)
+            if self.gabor:
+                shapes[f"centre.{layer}"] = (self.width, 2)
+                shapes[f"sharpness.{layer}"] = (self.width,)
+            if layer:
+                shapes[f"weight.{layer}"] = (self.width, self.width)
+                shapes[f"bias.{layer}"] = (self.width,)
+        shapes["weight.out"] = (self.channels, self.width)
+        shapes["bias.out"] = (self.channels,)
+        return shapes
+
+    @property
+    def units(self) -> dict[str, float]:
+        """Those of the paper."""
+        return dict.fromkeys(self.shapes, 1.0)
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """Of every parameter."""
+        return {name: RATES[name.split(".")[0]] for name in self.shapes}
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates a pixel; filters are made of what rows and columns share."""
+        return (self.layers - 1) * self.width**2 + self.channels * self.width
+
+    def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
+        """Starting values as in the paper's code: filters share the range of frequencies, and those
+        of narrow windows have the high ones."""
+        values = {}
+        for name, shape in self.shapes.items():
+            kind, _, layer = name.partition(".")
+            bounds = {
+                "phase": math.pi,
+                "centre": 1.0,
+                "frequency": INPUT_SCALE / math.sqrt(2 * self.layers),
+            }
+            bound = bounds.get(kind, math.sqrt(1 / self.width))
+            drawn = random.uniform(-bound, bound, shape)
+            if kind == "sharpness":
+                drawn = np.sqrt(random.gamma(GAMMA_SHAPE / self.layers, 1.0, shape) / 2)
+                values[f"frequency.{layer}"] *= np.float32(math.sqrt(2)) * drawn[:, None]
+            values[name] = drawn
+        values["bias.out"] = mean
+        return {name: value.astype(np.float32) for name, value in values.items()}
+
+    def render(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
+        hidden = self._filter(parameters, 0, ys, xs, precision)
+        for layer in range(1, self.layers):
+            gate = self._filter(parameters, layer, ys, xs, precision)
+            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
+            hidden = bias.to(gate.dtype).addmm(hidden, weight.to(gate.dtype).T) * gate
+        weight = parameters["weight.out"]
+        colours = parameters["bias.out"].addmm(hidden.to(weight.dtype), weight.T)
+        return colours.view(len(ys), len(xs), self.channels)
+
+    def _filter(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        layer: int,
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None,
+    ) -> torch.Tensor:
+        """g over a grid, (pixels, width): sines of sums are products of sines of rows and of
+        columns, and a window is one of rows times one of columns."""
+        frequency = parameters[f"frequency.{layer}"]
+        waves = []
+        for axis, c in enumerate((ys, xs)):
+            at = frequency.new_tensor(c)[:, None]
+            phase = at * frequency[:, axis]
+            if axis == 0:
+                phase = phase + parameters[f"phase.{layer}"]
+            pair = phase.sin(), phase.cos()
+            if self.gabor:
+                from_centre = at - parameters[f"centre.{layer}"][:, axis]
+                window = (from_centre * parameters[f"sharpness.{layer}"]).square().neg().exp()
+                pair = pair[0] * window, pair[1] * window
+            waves.append([wave.to(precision or wave.dtype) for wave in pair])
+        (sin_y, cos_y), (sin_x, cos_x) = waves
+        return (sin_y[:, None] * cos_x + cos_y[:, None] * sin_x).flatten(0, 1)

@@ -1,0 +1,138 @@
+"""WIRE: complex Gabor wavelets for activations (Saragadam et al., CVPR 2023, eq. 3).
+
+    h_1 = a(W_1 (y, x) + b_1),   h_(i+1) = a(W_i h_i + b_i),   colour = Re(W_out h_n + b_out)
+
+    a(u) = exp(j w0 u - |s0 u|^2)
+
+with h and all but W_1, b_1 complex. w0 and s0 are multiplied into W and b, as w0 is in a SIREN:
+a(u) = exp(j u - |s u|^2), s = s0 / w0. A complex tensor is stored as its real part before its
+imaginary part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.header import Family
+from inrcodec.codec.models.coordinate import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Arrays,
+    LearningRate,
+    Shapes,
+    check_sizes,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+W0, S0 = 20.0, 30.0
+"""Of hidden layers, as in the paper for images; of the first one `FIRST_W0`, which is the range of
+frequencies the network begins with."""
+
+SHARPNESS = S0 / W0
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Sizes of one network: `layers` wavelet layers of `width` complex neurons."""
+
+    width: int
+    layers: int
+    channels: int
+
+    def __post_init__(self) -> None:
+        check_sizes(("width", self.width, 1, MAX_WIDTH), ("layers", self.layers, 1, MAX_LAYERS))
+
+    @property
+    def family(self) -> Family:
+        """The wire number."""
+        return Family.WIRE
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """Width and layers."""
+        return (self.width, self.layers)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Parameter shapes in file order."""
+        shapes: Shapes = {}
+        for layer in range(self.layers):
+            if layer:
+                shapes[f"weight.{layer}"] = (2, self.width, self.width)
+                shapes[f"bias.{layer}"] = (2, self.width)
+            else:
+                shapes["weight.0"] = (self.width, 2)
+                shapes["bias.0"] = (self.width,)
+        shapes["weight.out"] = (2, self.channels, self.width)
+        shapes["bias.out"] = (self.channels,)
+        return shapes
+
+    @property
+    def units(self) -> dict[str, float]:
+        """What a unit of each parameter of the paper is here."""
+        return {name: 1.0 if name.endswith("out") else W0 for name in self.shapes}
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """Of every parameter."""
+        return {
+            name: LearningRate(
+                RATES[name.partition(".")[2] if "out" in name or "0" in name else ""]
+            )
+            for name in self.shapes
+        }
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates of real numbers a pixel."""
+        return 4 * (self.layers - 1) * self.width**2 + 2 * self.channels * self.width
+
+    def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
+        """Starting values: uniform as in the paper's code, which is that of a linear layer."""
+        values = {}
+        for name, shape in self.shapes.items():
+            fan_in = 2 if name.endswith(".0") else self.width
+            bound = 1 / math.sqrt(fan_in)
+            unit = self.units[name]
+            values[name] = random.uniform(-bound * unit, bound * unit, shape).astype(np.float32)
+        values["bias.out"] = mean.astype(np.float32)
+        return values
+
+    def render(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
+        weight = parameters["weight.0"]
+        dtype = precision or weight.dtype
+        down = weight.new_tensor(ys)[:, None] * weight[:, 0] + parameters["bias.0"]
+        across = weight.new_tensor(xs)[:, None] * weight[:, 1]
+        real = (down[:, None] + across).flatten(0, 1)
+        size = (real * SHARPNESS).square().neg().exp()
+        real, imaginary = (size * real.cos()).to(dtype), (size * real.sin()).to(dtype)
+        for layer in range(1, self.layers):
+            a, b = parameters[f"weight.{layer}"].to(dtype).mT.unbind()
+            c, d = parameters[f"bias.{layer}"].to(dtype).unbind()
+            u = c.addmm(real, a).addmm(imaginary, b, alpha=-1)
+            v = d.addmm(real, b).addmm(imaginary, a)
+            size = (-v - SHARPNESS**2 * (u.square() + v.square())).exp()
+            real, imaginary = size * u.cos(), size * u.sin()
+        a, b = parameters["weight.out"].mT.unbind()
+        colours = parameters["bias.out"].addmm(real.to(a.dtype), a)
+        colours = colours.addmm(imaginary.to(a.dtype), b, alpha=-1)
+        return colours.view(len(ys), len(xs), self.channels)
+
+
+RATES = {"0": 0.005 * W0, "": 0.0005 * W0, "out": 0.0005}
+"""Adam's, of the first layer, hidden layers and the output layer."""

@@ -1,0 +1,99 @@
+"""Which network of a coordinate family a size in bytes calls for.
+
+Every family is a ladder: one width fixes a network, and the widest whose parameters fit is taken.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+from inrcodec.codec.entropy import PRIOR_BYTES
+from inrcodec.codec.models.coordinate import CoordinateModel
+from inrcodec.codec.models.diner import Diner
+from inrcodec.codec.models.encoding import ENCODING_BASE, MAX_FREQUENCIES
+from inrcodec.codec.models.fourier import FourierNet
+from inrcodec.codec.models.mfn import Mfn
+from inrcodec.codec.models.nif import Nif
+from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
+from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.wire import Wire
+from inrcodec.pixels import Picture
+
+BITS_PER_PARAMETER = 4.8
+"""Where a network of the right size ends up after quantisation; measured on Kodak."""
+
+LARGEST_WIDTH = 256
+"""Widest network chosen on its own: 400k parameters; beyond it a step takes seconds on a laptop."""
+
+FINEST_PERIOD = 5.0
+"""Pixels in half a period of the finest encoding frequency (16 frequencies at 768 pixels)."""
+
+LAYERS_OF_PARAMETERS = ((300, 2), (2000, 3), (6000, 4), (12000, 5), (math.inf, 6))
+"""Sine layers of a network with at most so many parameters; measured on Kodak."""
+
+NIF_SHAPE = (1.0, 0.38, 0.22, 0.13)
+"""Widths of its layers beside that of the first, about those of the paper."""
+
+NIF_MODULATORS = ((2000, ()), (20000, (16, 8)), (math.inf, (64, 16, 8)))
+"""Widths of the modulator of a NIF of at most so many parameters, as in the paper."""
+
+MODULATOR_FREQUENCIES = 4
+
+DINER_WIDTH, DINER_LAYERS = 64, 2
+
+Ladder = Callable[[int, int, int, Picture], CoordinateModel]
+"""(width, layers, frequencies of the encoding, picture) -> network."""
+
+
+def _nif(width: int, layers: int, frequencies: int, picture: Picture) -> Nif:
+    """The shape of the paper, `layers` at most."""
+    widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
+    rough = 2 * (1 + 2 * frequencies) * width + sum(
+        math.prod(p) for p in itertools.pairwise(widths)
+    )
+    modulator = next(chosen for most, chosen in NIF_MODULATORS if rough <= most)
+    few = min(frequencies, MODULATOR_FREQUENCIES)
+    return Nif(widths, modulator, frequencies, few, picture.channels)
+
+
+LADDERS: dict[str, Ladder] = {
+    "siren": lambda w, n, f, p: Siren(w, n, 0, p.channels),
+    "pe-siren": lambda w, n, f, p: Siren(w, n, f, p.channels),
+    "nif": _nif,
+    "fourier": lambda w, n, f, p: FourierNet(w, n, max(1, w // 2), p.channels),
+    "mfn-fourier": lambda w, n, f, p: Mfn(w, n, False, p.channels),
+    "mfn-gabor": lambda w, n, f, p: Mfn(w, n, True, p.channels),
+    "wire": lambda w, n, f, p: Wire(w, n, p.channels),
+    "diner": lambda w, n, f, p: Diner(DINER_WIDTH, DINER_LAYERS, p.width, p.height, p.channels),
+}
+
+
+def smallest_network(picture: Picture, family: str) -> CoordinateModel:
+    """The least of a family."""
+    return LADDERS[family](1, 1, 1, picture)
+
+
+def network_for(picture: Picture, family: str, payload_bytes: int) -> CoordinateModel:
+    """A network whose quantised parameters take about `payload_bytes`."""
+    wanted = payload_bytes * 8 / BITS_PER_PARAMETER
+    layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
+    finest = max(picture.width, picture.height) / FINEST_PERIOD
+    wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
+    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
+    most_macs = MAX_PICTURE_MACS / (picture.width * picture.height)
+
+    def rung(width: int) -> CoordinateModel:
+        return LADDERS[family](width, layers, frequencies, picture)
+
+    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / 3:
+        layers -= 1
+    width, model = 1, rung(1)
+    while width < LARGEST_WIDTH:
+        wider = rung(width + 1)
+        if parameter_count(wider) > wanted or wider.macs_per_pixel > most_macs:
+            break
+        width, model = width + 1, wider
+    even = rung((width + 3) // 8 * 8) if width >= 32 else model
+    return even if even.macs_per_pixel <= most_macs else model
