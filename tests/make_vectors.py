@@ -19,8 +19,14 @@ from inrcodec.codec.bitstream import Family, Header, Kind
 from inrcodec.codec.decoder import read_network
 from inrcodec.codec.latents import file_sections, read_latents
 from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.coordinate import CoordinateModel
+from inrcodec.codec.models.diner import Diner
+from inrcodec.codec.models.fourier import FourierNet
+from inrcodec.codec.models.mfn import Mfn
+from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.quantize import quantize, step_codes
 from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
@@ -36,7 +42,7 @@ def waves(height: int, width: int, channels: int) -> np.ndarray:
     return np.round(np.stack(shapes[:channels], 2) * 100 + 128).astype(np.uint8)
 
 
-def random_file(header: Header, model: Siren, step: float) -> bytes:
+def random_file(header: Header, model: CoordinateModel, step: float) -> bytes:
     """A network of random parameters: covers sizes no encoder would choose."""
     parameters = model.initial(np.random.default_rng(1), np.zeros(model.channels))
     steps = step_codes(parameters, dict.fromkeys(parameters, 1.0), step)
@@ -66,8 +72,27 @@ def valid() -> dict[str, bytes]:
         "sixteen-layers": random_file(deep, Siren(5, 16, 0, 3), 1e-3),
         "wide": random_file(wide, Siren(100, 1, 2, 1), 1e-7),
         "all-symbols-zero": random_file(zero, Siren(3, 2, 1, 3), 1e6),
+        **valid_networks(),
         **valid_latents(),
     }
+
+
+def valid_networks() -> dict[str, bytes]:
+    """Random networks of the families without an encoding of positions in common."""
+    networks = {
+        "nif": Nif((12, 7, 4), (5, 3), 5, 2, 3),
+        "nif-plain": Nif((6,), (), 3, 1, 1),
+        "fourier": FourierNet(9, 3, 6, 3),
+        "mfn-fourier": Mfn(8, 3, False, 3),
+        "mfn-gabor": Mfn(7, 4, True, 2),
+        "wire": Wire(6, 3, 3),
+        "diner": Diner(8, 2, 17, 13, 3),
+    }
+    files = {}
+    for name, model in networks.items():
+        header = Header(17, 13, model.channels, 8, model.family, model.dimensions)
+        files[name] = random_file(header, model, 1e-6)
+    return files
 
 
 def valid_latents() -> dict[str, bytes]:
@@ -170,6 +195,13 @@ def invalid(good: bytes) -> dict[str, bytes]:
         "dimensions": with_header(DIMENSIONS=[8, 3]),
         "vast-network": with_header(DIMENSIONS=[1024, 16, 32]),
         "wide-network-few-bytes": with_header(DIMENSIONS=[900, 2, 2]),
+        "nif-layers": with_header(FAMILY=6, DIMENSIONS=[2, 1, 3, 4, 4]),
+        "nif-short": with_header(FAMILY=6, DIMENSIONS=[2, 1, 0]),
+        "nif-deep": with_header(FAMILY=6, DIMENSIONS=[2, 1, 0, *[3] * 7]),
+        "fourier-features": with_header(FAMILY=7, DIMENSIONS=[8, 2, 0]),
+        "mfn-dimensions": with_header(FAMILY=8, DIMENSIONS=[8, 2, 2]),
+        "wire-width": with_header(FAMILY=10, DIMENSIONS=[0, 2]),
+        "diner-few-bytes": with_header(FAMILY=11, DIMENSIONS=[8, 2], WIDTH=500, HEIGHT=500),
         "magnitude": build((1, header), (2, b"\0\0\xff\xff" + payload[4:])),
         "stream-length": build((1, header), (2, payload + b"x")),
         "parameters-cut": build((1, header), (2, payload[:20])),

@@ -3,6 +3,7 @@
 Slow and plain on purpose: it exists to show that the specification is enough.
 """
 
+import cmath
 import math
 import zlib
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ def read(data: bytes) -> File:
         if kind in (0x80, 0x81, 0x82):
             file.metadata[kind] = zstandard.ZstdDecompressor().stream_reader(payload).read()
     critical = [(kind, payload) for kind, payload in sections if kind < 0x80]
-    if file.header[5] > 2:
+    if file.header[5] in (3, 4, 5):
         from tests import reference_latents
 
         reference_latents.read(file, critical)
@@ -100,13 +101,43 @@ def section(data: bytes, start: int):
     return data[start], data[at : at + length], data[start:end], intact
 
 
-def shapes(header: dict) -> dict:
-    width, layers, frequencies = [*header[6], 0][:3]
+def layers(prefix: str, widths: list, inputs: int, outputs: int) -> dict:
     out = {}
-    for i in range(layers):
-        out[f"weight.{i}"] = (width, width if i else 2 * (1 + 2 * frequencies))
-        out[f"bias.{i}"] = (width,)
-    return {**out, "weight.out": (header[3], width), "bias.out": (header[3],)}
+    for i, width in enumerate(widths):
+        out[f"{prefix}weight.{i}"] = (width, inputs)
+        out[f"{prefix}bias.{i}"] = (width,)
+        inputs = width
+    return {**out, f"{prefix}weight.out": (outputs, inputs), f"{prefix}bias.out": (outputs,)}
+
+
+def shapes(header: dict) -> dict:
+    family, dimensions, colours = header[5], header[6], header[3]
+    if family == 6:
+        first, second, count, *widths = dimensions
+        out = {}
+        if count:
+            out = layers("modulator.", widths[:count], 2 * (1 + 2 * second), 1)
+        return out | layers("", widths[count:], 2 * (1 + 2 * first), colours)
+    width, depth, frequencies = [*dimensions, 0][:3]
+    if family == 7:
+        features = {"features": (frequencies, 2)}
+        return features | layers("", [width] * depth, 2 * frequencies, colours)
+    if family == 11:
+        return {"table": (header[2], header[1], 2)} | layers("", [width] * depth, 2, colours)
+    if family == 10:
+        out = layers("", [width] * depth, 2, colours)
+        real = ("weight.0", "bias.0", "bias.out")
+        return {name: s if name in real else (2, *s) for name, s in out.items()}
+    if family in (8, 9):
+        out = {}
+        for i in range(depth):
+            out |= {f"frequency.{i}": (width, 2), f"phase.{i}": (width,)}
+            if family == 9:
+                out |= {f"centre.{i}": (width, 2), f"sharpness.{i}": (width,)}
+            if i:
+                out |= {f"weight.{i}": (width, width), f"bias.{i}": (width,)}
+        return {**out, "weight.out": (colours, width), "bias.out": (colours,)}
+    return layers("", [width] * depth, 2 * (1 + 2 * frequencies), colours)
 
 
 def deficit(code: int) -> int:
@@ -164,28 +195,102 @@ class RangeDecoder:
 def sample(file: File, x: int, y: int) -> list[int]:
     """The samples of one pixel at native size."""
     header = file.header
-    if header[5] > 2:
+    if header[5] in (3, 4, 5):
         from tests import reference_latents
 
         return reference_latents.picture(file)[y, x].tolist()
-    _, layers, frequencies = [*header[6], 0][:3]
     values = {
-        name: [s * 2.0 ** (file.steps[name] / 1024 - 40) for s in symbols]
+        name: [k * 2.0 ** (file.steps[name] / 1024 - 40) for k in symbols]
         for name, symbols in file.symbols.items()
     }
-    hidden = []
-    for c in ((2 * y + 1) / header[2] - 1, (2 * x + 1) / header[1] - 1):
-        hidden += [c]
-        hidden += [math.sin(math.pi * 1.4**i * c) for i in range(frequencies)]
-        hidden += [math.cos(math.pi * 1.4**i * c) for i in range(frequencies)]
-    for layer in [*range(layers), "out"]:
-        weight, bias = values[f"weight.{layer}"], values[f"bias.{layer}"]
-        n = len(hidden)
-        hidden = [
-            sum(w * h for w, h in zip(weight[i * n : i * n + n], hidden, strict=True)) + b
-            for i, b in enumerate(bias)
-        ]
-        if layer != "out":
-            hidden = [math.sin(z) for z in hidden]
+    at = (2 * y + 1) / header[2] - 1, (2 * x + 1) / header[1] - 1
     peak = 2 ** header[4] - 1
-    return [math.floor((min(1, max(-1, v)) + 1) * peak / 2 + 0.5) for v in hidden]
+    colour = COLOURS.get(header[5], siren)(header, values, at, (x, y))
+    return [math.floor((min(1, max(-1, v)) + 1) * peak / 2 + 0.5) for v in colour]
+
+
+def product(matrix: list, vector: list) -> list:
+    n = len(vector)
+    rows = [matrix[i : i + n] for i in range(0, len(matrix), n)]
+    return [sum(w * v for w, v in zip(row, vector, strict=True)) for row in rows]
+
+
+def affine(values: dict, layer: object, inputs: list) -> list:
+    made = product(values[f"weight.{layer}"], inputs)
+    return [m + b for m, b in zip(made, values[f"bias.{layer}"], strict=True)]
+
+
+def encoding(at: tuple, frequencies: int) -> list:
+    out = []
+    for c in at:
+        out += [c]
+        out += [math.sin(math.pi * 1.4**i * c) for i in range(frequencies)]
+        out += [math.cos(math.pi * 1.4**i * c) for i in range(frequencies)]
+    return out
+
+
+def network(values: dict, inputs: list, activation) -> list:
+    for layer in range(sum(name.startswith("weight.") for name in values) - 1):
+        inputs = [activation(z) for z in affine(values, layer, inputs)]
+    return affine(values, "out", inputs)
+
+
+def siren(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    return network(values, encoding(at, [*header[6], 0][2]), math.sin)
+
+
+def nif(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    first, second, count = header[6][:3]
+    scale = 1.0
+    if count:
+        own = {n[10:]: v for n, v in values.items() if n.startswith("modulator.")}
+        scale += network(own, encoding(at, second), math.sin)[0]
+    main = {n: v for n, v in values.items() if not n.startswith("modulator.")}
+    return network(main, encoding(at, first), lambda z: math.sin(scale * z))
+
+
+def fourier(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    phases = [2 * math.pi * p for p in product(values["features"], list(at))]
+    inputs = [math.sin(p) for p in phases] + [math.cos(p) for p in phases]
+    return network(values, inputs, lambda z: max(0.0, z))
+
+
+def multiplicative(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    width, depth = header[6]
+    hidden = []
+    for i in range(depth):
+        phases = product(values[f"frequency.{i}"], list(at))
+        gates = [math.sin(p + q) for p, q in zip(phases, values[f"phase.{i}"], strict=True)]
+        if header[5] == 9:
+            for k in range(width):
+                centre = values[f"centre.{i}"][2 * k : 2 * k + 2]
+                distance = sum((a - b) ** 2 for a, b in zip(at, centre, strict=True))
+                gates[k] *= math.exp(-(values[f"sharpness.{i}"][k] ** 2) * distance)
+        made = affine(values, i, hidden) if i else [1.0] * width
+        hidden = [m * g for m, g in zip(made, gates, strict=True)]
+    return affine(values, "out", hidden)
+
+
+def wavelets(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    hidden = affine(values, 0, list(at))
+    for i in [*range(1, header[6][1]), None]:
+        hidden = [cmath.exp(1j * u - (1.5 * abs(u)) ** 2) for u in hidden]
+        name = "out" if i is None else i
+        matrix = values[f"weight.{name}"]
+        half = len(matrix) // 2
+        matrix = [complex(a, b) for a, b in zip(matrix[:half], matrix[half:], strict=True)]
+        bias = values[f"bias.{name}"]
+        if i is not None:
+            half = len(bias) // 2
+            bias = [complex(a, b) for a, b in zip(bias[:half], bias[half:], strict=True)]
+        hidden = [m + b for m, b in zip(product(matrix, hidden), bias, strict=True)]
+    return [complex(h).real for h in hidden]
+
+
+def diner(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    row = 2 * (pixel[1] * header[1] + pixel[0])
+    rest = {name: value for name, value in values.items() if name != "table"}
+    return network(rest, values["table"][row : row + 2], math.sin)
+
+
+COLOURS = {6: nif, 7: fourier, 8: multiplicative, 9: multiplicative, 10: wavelets, 11: diner}

@@ -189,21 +189,25 @@ class Fitting:
         rows, columns = batch(height, width, self._random, least, self._batch_pixels)
         target = torch.from_numpy(to_unit(self._pixels[rows[:, None], columns])).to(self._device)
         ys, xs = coordinates(height)[rows], coordinates(width)[columns]
-        target = (target + 1) / 2
         errors: list[Tensor] = []
 
         def render(parameters: Mapping[str, Tensor]) -> Tensor:
             return (self.model.render(parameters, ys, xs, self._precision) + 1) / 2
 
-        def loss(colours: Tensor) -> Tensor:
-            error = (colours - target).square().mean()
-            errors.append(error.detach())
-            if self.loss is MSE:
-                return error
-            wanted, made = (x.permute(2, 0, 1)[None] for x in (target, colours))
-            return of_channels(self.loss, wanted, made)
+        def error(parameters: Mapping[str, Tensor]) -> Tensor:
+            value = self.model.squared_error(parameters, ys, xs, target, self._precision) / 4
+            errors.append(value.detach())
+            return value
 
-        objective = Objective(render, loss, LOSS_SCALE)
+        def loss(colours: Tensor) -> Tensor:
+            wanted = (target + 1) / 2
+            value = (colours - wanted).square().mean()
+            errors.append(value.detach())
+            if self.loss is MSE:
+                return value
+            return of_channels(self.loss, *(x.permute(2, 0, 1)[None] for x in (wanted, colours)))
+
+        objective = Objective(render, loss, LOSS_SCALE, error if self.loss is MSE else None)
         self._backward(objective, parameters, self._parameters.values())
         optimizer.step(factor)
         self._step += 1

@@ -46,7 +46,7 @@ benchmarks/loss_study.py: of files of one size `l1msssim` has the MS-SSIM of `ms
 PSNR and LPIPS, and `lcssim` the best LPIPS, a better MS-SSIM than `mse`, and nearly its PSNR."""
 
 ROBUST_STRENGTHS = {
-    "jacobian": 5e-4,
+    "jacobian": 3e-4,
     "gradient-norm": 3e-3,
     "gradient-norm-exact": 3e-3,
     "l1": 1e-6,
@@ -184,8 +184,9 @@ class EncodeOptions:
             return
         _check_known("robust", self.robust, ROBUST_STRENGTHS)
         if self.model not in COORDINATE_MODELS and self.robust not in LATENT_ROBUST:
-            known = " and ".join(COORDINATE_MODELS)
-            raise OptionError(f"robust {self.robust!r} is for {known}, not {self.model}")
+            raise OptionError(
+                f"robust {self.robust!r} is for coordinate networks, not {self.model}"
+            )
         if self.effort == 0:
             raise OptionError("effort 0 does not fit, so it has no weights to make robust")
 

@@ -25,7 +25,9 @@ of a standard deviation s adds to the squared error is, to second order and what
     s^2 E ||J^T v||^2,   J = d(picture)/dw,   v random signs / sqrt(samples),
 
 the squared gradient norm of random projections of the picture (the projections of Hoffman et al.
-2019, there of the Jacobian by inputs). Its gradient is again a difference of two gradients.
+2019, there of the Jacobian by inputs). Its gradient is again a difference of two gradients. Weights
+of a coordinate network also take `lipschitz` below, lightly: in a long fit they would grow until
+little of them could be lost, and then even the fit itself suffers.
 
 The paper's rivals: `l1`, a penalty on absolute weights; `lipschitz`, one that draws the singular
 values of matrices to 1 (Lin et al. 2019, Defensive Quantization, eq. 8); `noise`, training in which
@@ -42,7 +44,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
+from inrcodec.codec.options import COORDINATE_MODELS, ROBUST_STRENGTHS, EncodeOptions
 
 Parameters = Mapping[str, Tensor]
 Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
@@ -51,14 +53,18 @@ Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
 @dataclass(frozen=True, slots=True)
 class Objective:
     """What a fit minimises: `scale` times the `loss` of the picture that `render` makes of the
-    parameters, any tensor of samples with full range 1."""
+    parameters, any tensor of samples with full range 1. `at_once`, if given, is a faster way from
+    parameters to the loss, which can be differentiated once."""
 
     render: Callable[[Parameters], Tensor]
     loss: Callable[[Tensor], Tensor]
     scale: float = 1.0
+    at_once: Callable[[Parameters], Tensor] | None = None
 
     def __call__(self, parameters: Parameters) -> Tensor:
         """Its value, ()."""
+        if self.at_once:
+            return self.scale * self.at_once(parameters)
         return self.scale * self.loss(self.render(parameters))
 
 
@@ -68,6 +74,10 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 
 IN_FLOAT32 = ("jacobian", "gradient-norm", "gradient-norm-exact")
 """Ways that need float32: bfloat16 can not tell apart the two places of a finite difference."""
+
+EXPANSION = 1e-7
+"""Weight of the penalty `expansion` beside `jacobian`. It costs nothing, keeps long fits of small
+pictures together and leaves more of them under damage (benchmarks/robust_weights.py)."""
 
 RADIUS = 1e-3
 """Length r of the step of the finite difference, in units; the same order as damage worth fearing
@@ -82,6 +92,8 @@ class Tolerance:
     strength: float
     units: Mapping[str, float]
     random: torch.Generator
+    expansion: float = 0.0
+    """Weight of the penalty `expansion` in `jacobian`."""
 
 
 def backward_of(options: EncodeOptions, units: Mapping[str, float]) -> Backward:
@@ -92,7 +104,8 @@ def backward_of(options: EncodeOptions, units: Mapping[str, float]) -> Backward:
     if strength is None:
         strength = ROBUST_STRENGTHS[options.robust]
     random = torch.Generator().manual_seed(options.seed)
-    return partial(_WAYS[options.robust], Tolerance(strength, units, random))
+    lightly = EXPANSION if strength and options.model in COORDINATE_MODELS else 0.0
+    return partial(_WAYS[options.robust], Tolerance(strength, units, random, lightly))
 
 
 def plain(objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]) -> Tensor:
@@ -131,7 +144,7 @@ def exact_gradient_norm(
     to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
 ) -> Tensor:
     """Eq. 6 by differentiating twice; needs an objective that allows it."""
-    loss = objective(parameters)
+    loss = objective.scale * objective.loss(objective.render(parameters))
     tensors = [parameters[name] for name in to.units]
     found = torch.autograd.grad(loss, tensors, create_graph=True)
     norm = _length(dict(zip(to.units, found, strict=True)), to.units)
@@ -150,6 +163,9 @@ def jacobian_norm(
     """
     picture = objective.render(parameters)
     loss = objective.scale * objective.loss(picture)
+    if to.expansion:
+        cost = expansion(_matrices(parameters, to.units), to.units)
+        torch.autograd.backward(objective.scale * to.expansion * cost)
     signs = torch.randint(0, 2, picture.shape, generator=to.random) * 2.0 - 1.0
     signs = (signs / math.sqrt(picture.numel())).to(picture)
     projected = (signs * picture).sum()
@@ -176,8 +192,7 @@ def penalised(
 ) -> Tensor:
     """The gradient of the objective and a penalty on the weight matrices."""
     loss = objective(parameters)
-    matrices = {n: parameters[n] for n in to.units if parameters[n].ndim == 2}
-    cost = to.strength * penalty(matrices, to.units)
+    cost = to.strength * penalty(_matrices(parameters, to.units), to.units)
     torch.autograd.backward(loss + objective.scale * cost)
     return loss.detach()
 
@@ -189,9 +204,13 @@ def sparsity(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
 
 def expansion(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
     """Half the squared distance of W W^T (or W^T W, the smaller) from the identity, summed over the
-    matrices behind the first, whose singular values are the frequencies of the picture, ()."""
+    matrices behind the first, whose singular values are the frequencies of the picture, (). The
+    parts of a complex matrix count as one on the other."""
     total = next(iter(matrices.values())).new_zeros(())
-    for w in list(matrices.values())[1:]:
+    for name, tensor in matrices.items():
+        if name.endswith("weight.0"):
+            continue
+        w = tensor.flatten(0, -2)
         gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
         total = total + (gram - torch.eye(len(gram)).to(gram)).square().sum() / 2
     return total
@@ -207,6 +226,11 @@ def noise_aware(
         noise = torch.randn(parameters[name].shape, generator=to.random)
         noisy[name] = parameters[name] + noise.to(parameters[name]) * (to.strength * unit)
     return plain(objective, noisy, leaves)
+
+
+def _matrices(parameters: Parameters, units: Mapping[str, float]) -> Parameters:
+    """The weights of layers among what may be damaged."""
+    return {n: parameters[n] for n in units if "weight" in n and parameters[n].ndim > 1}
 
 
 def hand_on(tensor: Tensor, gradient: Tensor) -> None:

@@ -209,7 +209,7 @@ def test_encoding_takes_them(model: str, name: str, photo: np.ndarray) -> None:
     ("options", "message"),
     [
         ({"robust": "gradient"}, "did you mean gradient-norm"),
-        ({"robust": "l1"}, "for pe-siren and siren, not coolchic"),
+        ({"robust": "l1"}, "for coordinate networks, not coolchic"),
         ({"robust": "noise", "robust_strength": -1.0}, "robust_strength must be in"),
         ({"robust": "noise", "robust_strength": float("nan")}, "robust_strength must be"),
         ({"robust_strength": 1.0}, "robust_strength needs robust"),

@@ -49,16 +49,6 @@ def test_known_parameter_counts() -> None:
     assert parameter_count(Siren(28, 10, 0, 3)) == 2 * 28 + 28 + 9 * (28 * 28 + 28) + 3 * 28 + 3
 
 
-def test_bfloat16_is_close_to_float32() -> None:
-    model = Siren(32, 4, 8, 3)
-    parameters = tensors(model)
-    axis = coordinates(20)
-    exact = model.render(parameters, axis, axis)
-    rough = model.render(parameters, axis, axis, torch.bfloat16)
-    assert rough.dtype == torch.float32
-    assert 0 < (exact - rough).abs().max() < 0.05
-
-
 @pytest.mark.parametrize("dimensions", [(0, 3, 4), (8, 0, 4), (2000, 3, 4), (8, 17, 4), (8, 3, 33)])
 def test_sizes_beyond_the_limits_are_refused(dimensions: tuple[int, int, int]) -> None:
     with pytest.raises(LimitError):

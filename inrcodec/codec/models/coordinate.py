@@ -26,8 +26,8 @@ Arrays = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class LearningRate:
-    """How fast a parameter learns at the peak: by Adam or, a matrix, by Muon (`optimizer.py`), where
-    it is the spectral norm of one update."""
+    """How fast a parameter learns at the peak: by Adam or, a matrix, by Muon (`optimizer.py`), for
+    which it is the spectral norm of one update."""
 
     rate: float
     muon: bool = False
@@ -75,7 +75,19 @@ class CoordinateModel(Protocol):
         precision: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C), float32, on the grid ys x xs of any coordinates; hidden
-        layers compute in `precision` (default: that of the parameters)."""
+        layers that torch computes are in `precision` (default: that of the parameters)."""
+
+    def squared_error(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        target: torch.Tensor,
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """Mean squared distance of those colours from a target of their shape, (); its gradient may
+        not be differentiable."""
+        return (self.render(parameters, ys, xs, precision) - target).square().mean()
 
 
 HIDDEN, FIRST, BIAS, HEAD = (

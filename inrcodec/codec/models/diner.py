@@ -1,4 +1,4 @@
-"""DINER: a learned pair of numbers at every pixel, and a small network of it (Xie et al., CVPR 2023).
+"""DINER: two learned numbers at every pixel, and a small network of them (Xie et al., CVPR 2023).
 
     h_1 = sin(W_1 t(y, x) + b_1),   h_(i+1) = sin(W h_i + b),   colour = W_out h_n + b_out
 
@@ -22,6 +22,7 @@ from inrcodec.codec.models.coordinate import (
     MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
+    CoordinateModel,
     LearningRate,
     Shapes,
     check_sizes,
@@ -41,7 +42,7 @@ FIRST_GAIN = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Diner:
+class Diner(CoordinateModel):
     """Sizes of one network: `layers` sine layers of `width`, for a picture of this size."""
 
     width: int
@@ -114,18 +115,16 @@ class Diner:
         rows, down = _neighbours(ys, self.picture_height)
         columns, across = _neighbours(xs, self.picture_width)
         table = parameters["table"]
-        colours = 0
+        colours = table.new_zeros(len(ys), len(xs), self.channels)
         for row, share in zip(rows, down, strict=True):
             for column, part in zip(columns, across, strict=True):
                 weight = share[:, None] * part
                 if not weight.any():
                     continue
-                entries = table[
-                    table.new_tensor(row).long()[:, None], table.new_tensor(column).long()
-                ]
-                made = self._colours(parameters, entries.flatten(0, 1), precision)
-                made = made.view(len(ys), len(xs), self.channels)
-                colours = colours + made * table.new_tensor(weight)[..., None]
+                made = self._colours(
+                    parameters, table[row[:, None], column].flatten(0, 1), precision
+                )
+                colours = colours + made.view(colours.shape) * table.new_tensor(weight)[..., None]
         return colours
 
     def _colours(

@@ -22,6 +22,7 @@ from inrcodec.codec.models.coordinate import (
     MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
+    CoordinateModel,
     LearningRate,
     Shapes,
     check_sizes,
@@ -34,7 +35,7 @@ SIGMA = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class FourierNet:
+class FourierNet(CoordinateModel):
     """Sizes of one network: `frequencies` rows of B, `layers` rectified layers of `width`."""
 
     width: int
@@ -112,8 +113,8 @@ class FourierNet:
         xs: NDArray[np.float64],
         precision: torch.dtype | None = None,
     ) -> torch.Tensor:
-        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`. Sines of sums are products of
-        sines of rows and of columns, so features cost no sine a pixel."""
+        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`. Sines of sums are products
+        of sines of rows and of columns, so features cost no sine a pixel."""
         features = parameters["features"]
         dtype = precision or features.dtype
         down, across = (

@@ -23,6 +23,7 @@ from inrcodec.codec.models.coordinate import (
     MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
+    CoordinateModel,
     LearningRate,
     Shapes,
     check_sizes,
@@ -45,7 +46,7 @@ RATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mfn:
+class Mfn(CoordinateModel):
     """Sizes of one network: `layers` filters of `width`, with or without a Gaussian window."""
 
     width: int
@@ -101,7 +102,7 @@ class Mfn:
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Starting values as in the paper's code: filters share the range of frequencies, and those
         of narrow windows have the high ones."""
-        values = {}
+        values: dict[str, NDArray[np.float64]] = {}
         for name, shape in self.shapes.items():
             kind, _, layer = name.partition(".")
             bounds = {

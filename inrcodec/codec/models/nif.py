@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 6
 """Of each of the two networks: dimensions of a header are 16 at most."""
+
+MODULATOR = "modulator."
+"""Before the names of its parameters."""
 
 MODULATION = 1 / 3
 """What a unit of the papers' modulator is here."""
@@ -87,7 +91,7 @@ class Nif:
         """Parameter shapes in file order."""
         shapes: Shapes = {}
         if self.modulator:
-            shapes |= _shapes("modulator", self.modulator, self.modulator_frequencies, 1)
+            shapes |= _shapes(MODULATOR, self.modulator, self.modulator_frequencies, 1)
         return shapes | _shapes("", self.widths, self.frequencies, self.channels)
 
     @property
@@ -102,7 +106,7 @@ class Nif:
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
         return {
-            name: layer_rate(name.removeprefix("modulator."), shape)
+            name: layer_rate(name.removeprefix(MODULATOR), shape)
             for name, shape in self.shapes.items()
         }
 
@@ -143,53 +147,65 @@ class Nif:
         precision: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
+        from inrcodec.codec.models.sines import sine_layers
+
+        down, across, rest, scale = self._prepared(parameters, ys, xs, precision)
+        return sine_layers(down, across, rest, scale, precision)
+
+    def squared_error(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        target: torch.Tensor,
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """See `CoordinateModel.squared_error`."""
+        from inrcodec.codec.models.sines import squared_error
+
+        down, across, rest, scale = self._prepared(parameters, ys, xs, precision)
+        return squared_error(down, across, rest, target, scale, precision)
+
+    def _prepared(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        precision: torch.dtype | None,
+    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor], torch.Tensor | None]:
+        """Phases of rows and of columns, the parameters of later layers, and the modulation."""
+        from inrcodec.codec.models.sines import sine_layers
+
         scale = None
         if self.modulator:
-            of = {n.removeprefix("modulator."): p for n, p in parameters.items() if "modul" in n}
-            hidden = _hidden(of, len(self.modulator), self.modulator_frequencies, ys, xs, precision)
-            scale = 1 + of["bias.out"].addmm(hidden.float(), of["weight.out"].T)
-        count = len(self.widths)
-        hidden = _hidden(parameters, count, self.frequencies, ys, xs, precision, scale)
-        weight = parameters["weight.out"]
-        colours = parameters["bias.out"].addmm(hidden.to(weight.dtype), weight.T)
-        return colours.view(len(ys), len(xs), self.channels)
+            own = [p for name, p in parameters.items() if name.startswith(MODULATOR)]
+            down, across, rest = _first_layer(own, self.modulator_frequencies, ys, xs)
+            scale = 1 + sine_layers(down, across, rest, None, precision)[..., 0]
+        own = [p for name, p in parameters.items() if not name.startswith(MODULATOR)]
+        return *_first_layer(own, self.frequencies, ys, xs), scale
 
 
 def _shapes(prefix: str, widths: Sequence[int], frequencies: int, outputs: int) -> Shapes:
     """Of one of the two networks."""
-    dot = "." if prefix else ""
     sizes = [2 * feature_count(frequencies), *widths]
     shapes: Shapes = {}
-    for layer, (fan_in, width) in enumerate(zip(sizes, widths, strict=False)):
-        shapes[f"{prefix}{dot}weight.{layer}"] = (width, fan_in)
-        shapes[f"{prefix}{dot}bias.{layer}"] = (width,)
-    shapes[f"{prefix}{dot}weight.out"] = (outputs, widths[-1])
-    shapes[f"{prefix}{dot}bias.out"] = (outputs,)
+    for layer, (fan_in, width) in enumerate(pairwise(sizes)):
+        shapes[f"{prefix}weight.{layer}"] = (width, fan_in)
+        shapes[f"{prefix}bias.{layer}"] = (width,)
+    shapes[f"{prefix}weight.out"] = (outputs, widths[-1])
+    shapes[f"{prefix}bias.out"] = (outputs,)
     return shapes
 
 
-def _hidden(
-    parameters: Mapping[str, torch.Tensor],
-    layers: int,
+def _first_layer(
+    parameters: Sequence[torch.Tensor],
     frequencies: int,
     ys: NDArray[np.float64],
     xs: NDArray[np.float64],
-    precision: torch.dtype | None,
-    scale: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """The last sine layer over a grid, (pixels, width); `scale` (pixels, 1) of every phase."""
-    weight = parameters["weight.0"]
-    dtype = precision or weight.dtype
+) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """Of one of the two networks: phases of rows and of columns, and later parameters."""
+    weight, bias, *rest = parameters
     half = weight.shape[1] // 2
-    down = weight.new_tensor(encoded(ys, frequencies)) @ weight[:, :half].T + parameters["bias.0"]
+    down = weight.new_tensor(encoded(ys, frequencies)) @ weight[:, :half].T + bias
     across = weight.new_tensor(encoded(xs, frequencies)) @ weight[:, half:].T
-    phase = (down[:, None] + across).flatten(0, 1)
-    if scale is not None:
-        phase = phase * scale
-        scale = scale.to(dtype)
-    hidden = phase.to(dtype).sin()
-    for layer in range(1, layers):
-        weight, bias = parameters[f"weight.{layer}"].to(dtype), parameters[f"bias.{layer}"]
-        phase = bias.to(dtype).addmm(hidden, weight.T)
-        hidden = (phase if scale is None else phase * scale).sin()
-    return hidden
+    return down, across, rest

@@ -78,25 +78,21 @@ def model_of(header: Header) -> Model:
 
 def _coordinate_model(header: Header) -> CoordinateModel:
     """The network of a family without latents whose number of dimensions is right."""
-    dimensions, channels = header.dimensions, header.channels
-    match header.family:
-        case Family.SIREN:
-            return Siren(*dimensions, 0, channels)
-        case Family.PE_SIREN:
-            if dimensions[2] == 0:
-                raise FormatError("PE_SIREN needs at least one frequency")
-            return Siren(*dimensions, channels)
-        case Family.NIF:
-            return Nif.of_dimensions(dimensions, channels)
-        case Family.FOURIER:
-            return FourierNet(*dimensions, channels)
-        case Family.MFN_FOURIER | Family.MFN_GABOR:
-            return Mfn(*dimensions, header.family == Family.MFN_GABOR, channels)
-        case Family.WIRE:
-            return Wire(*dimensions, channels)
-        case Family.DINER:
-            return Diner(*dimensions, header.width, header.height, channels)
-    raise FormatError(f"{header.family.name} is not a coordinate network")
+    family, channels = header.family, header.channels
+    if family == Family.NIF:
+        return Nif.of_dimensions(header.dimensions, channels)
+    width, layers, *rest = header.dimensions
+    if family in (Family.SIREN, Family.PE_SIREN):
+        if rest == [0]:
+            raise FormatError("PE_SIREN needs at least one frequency")
+        return Siren(width, layers, rest[0] if rest else 0, channels)
+    if family == Family.FOURIER:
+        return FourierNet(width, layers, rest[0], channels)
+    if family in (Family.MFN_FOURIER, Family.MFN_GABOR):
+        return Mfn(width, layers, family == Family.MFN_GABOR, channels)
+    if family == Family.WIRE:
+        return Wire(width, layers, channels)
+    return Diner(width, layers, header.width, header.height, channels)
 
 
 def parameter_count(model: Model) -> int:

@@ -117,21 +117,40 @@ class Siren:
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C), float32, nominally in [-1, 1], on the grid ys x xs.
 
-        `ys`, `xs` are any coordinates; the picture spans [-1, 1]. Sine layers compute in
-        `precision` (default: that of the parameters).
+        `ys`, `xs` are any coordinates; the picture spans [-1, 1]. Where torch computes, sine layers
+        are in `precision` (default: that of the parameters).
         """
-        weight = parameters["weight.0"]
-        dtype = precision or weight.dtype
+        from inrcodec.codec.models.sines import sine_layers
+
+        down, across, rest = self._first_layer(parameters, ys, xs)
+        return sine_layers(down, across, rest, precision=precision)
+
+    def squared_error(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+        target: torch.Tensor,
+        precision: torch.dtype | None = None,
+    ) -> torch.Tensor:
+        """See `CoordinateModel.squared_error`."""
+        from inrcodec.codec.models.sines import squared_error
+
+        down, across, rest = self._first_layer(parameters, ys, xs)
+        return squared_error(down, across, rest, target, precision=precision)
+
+    def _first_layer(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        ys: NDArray[np.float64],
+        xs: NDArray[np.float64],
+    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """Phases of rows and of columns, (n, width) each, and the parameters of later layers."""
+        weight, bias, *rest = (parameters[name] for name in self.shapes)
         half = weight.shape[1] // 2
-        down = weight.new_tensor(self.features(ys)) @ weight[:, :half].T + parameters["bias.0"]
+        down = weight.new_tensor(self.features(ys)) @ weight[:, :half].T + bias
         across = weight.new_tensor(self.features(xs)) @ weight[:, half:].T
-        hidden = (down[:, None] + across).to(dtype).sin().flatten(0, 1)
-        for layer in range(1, self.layers):
-            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
-            hidden = bias.to(dtype).addmm(hidden, weight.to(dtype).T).sin()
-        weight, bias = parameters["weight.out"], parameters["bias.out"]
-        colours = bias.addmm(hidden.to(weight.dtype), weight.T)
-        return colours.view(len(ys), len(xs), self.channels)
+        return down, across, rest
 
     def features(self, c: NDArray[np.float64]) -> NDArray[np.float64]:
         """The positional encoding f(c), shape (len(c), 1 + 2 frequencies)."""

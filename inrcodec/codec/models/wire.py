@@ -24,6 +24,7 @@ from inrcodec.codec.models.coordinate import (
     MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
+    CoordinateModel,
     LearningRate,
     Shapes,
     check_sizes,
@@ -40,7 +41,7 @@ SHARPNESS = S0 / W0
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(CoordinateModel):
     """Sizes of one network: `layers` wavelet layers of `width` complex neurons."""
 
     width: int

@@ -30,6 +30,8 @@ _SIGNATURES = {
     "context_bits": (c_double, [c_void_p] * 10),
     "pixel_network": (c_int32, [c_void_p] * 2 + [c_int64] * 3 + [c_void_p] * 2),
     "pixel_network_back": (c_int32, [c_void_p] * 2 + [c_int64] * 3 + [c_void_p] * 4),
+    "sine_layers": (c_int32, [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 4),
+    "sine_layers_back": (c_int32, [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 9),
     "residual_convolution": (None, [c_int32] * 4 + [c_void_p] * 5),
     "residual_convolution_back": (None, [c_int32] * 4 + [c_void_p] * 7),
     "upsample": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 3),
@@ -66,6 +68,9 @@ _SIGNATURES = {
 
 MOST_LAYERS, MOST_WIDTH, MOST_LANES = 5, 64, 16
 """As in kernels.c: limits of networks, and the most lanes a vector has."""
+
+MOST_SINE_LAYERS = 16
+"""As in kernels.c."""
 
 
 @cache

@@ -311,6 +311,216 @@ static void clear_rest(float *rows, int count, int n) {
         memset(rows + k * TILE + n, 0, (size_t)(blocks(n) - n) * 4);
 }
 
+/* ---- sine layers on a grid of positions: models/sines.py -------------------------------------- */
+
+/* Both for |x| up to some thousands: x = k pi + r, |r| <= pi / 2, by Taylor's series of r. */
+INLINE void sine_and_cosine(vec x, vec *sine, vec *cosine) {
+    vec scaled = x * 0.318309886f;
+    vec half = (vec)(((ivec)scaled & (int32_t)0x80000000) | (ivec)splat(0.5f));
+    ivec n = __builtin_convertvector(scaled + half, ivec);
+    vec k = __builtin_convertvector(n, vec);
+    vec r = ((x - k * 3.140625f) - k * 9.67502594e-4f) - k * 1.50995799e-7f;
+    vec q = r * r;
+    vec s = q * (-1.f / 39916800) + 1.f / 362880;
+    s = s * q - 1.f / 5040;
+    s = s * q + 1.f / 120;
+    s = s * q - 1.f / 6;
+    s = s * q * r + r;
+    vec c = q * (1.f / 479001600) - 1.f / 3628800;
+    c = c * q + 1.f / 40320;
+    c = c * q - 1.f / 720;
+    c = c * q + 1.f / 24;
+    c = c * q - 0.5f;
+    c = c * q + 1.f;
+    ivec sign = n << 31;
+    *sine = (vec)((ivec)s ^ sign);
+    *cosine = (vec)((ivec)c ^ sign);
+}
+
+#define MOST_SINE_LAYERS 16
+
+/* `layers` matrices, the last one the output's, behind a sine layer of widths[0] neurons. */
+typedef struct {
+    int layers, widths[MOST_SINE_LAYERS + 1], rows, columns;
+    const float *down, *across, *scale;
+    const float *w[MOST_SINE_LAYERS], *b[MOST_SINE_LAYERS];
+    float *wt[MOST_SINE_LAYERS], *phase[MOST_SINE_LAYERS], *sine[MOST_SINE_LAYERS];
+    float *cosine[MOST_SINE_LAYERS], *g[MOST_SINE_LAYERS], *out, *tile_scale;
+    vec *by_w[MOST_SINE_LAYERS], *by_b[MOST_SINE_LAYERS];
+    void *memory;
+} Sines;
+
+/* Returns 0, or 1 if there is no memory for it. `shape`: layers, widths. */
+static int sines_open(Sines *net, const int32_t *shape, const float *parameters) {
+    net->layers = shape[0];
+    for (int l = 0; l <= net->layers; l++) net->widths[l] = shape[1 + l];
+    size_t need = 64 * 4 + (size_t)(net->widths[net->layers] + 1) * TILE * 4;
+    const float *p = parameters;
+    for (int l = 0; l < net->layers; l++) {
+        int in = net->widths[l], out = net->widths[l + 1];
+        net->w[l] = p;
+        net->b[l] = p += in * out;
+        p += out;
+        need += (size_t)(3 * in + out) * TILE * 4 + (size_t)(in + 1) * out * (sizeof(vec) + 4) + 64 * 8;
+    }
+    char *at = net->memory = aligned_alloc(64, (need + 63) / 64 * 64);
+    if (!at) return 1;
+    memset(at, 0, need);
+    net->out = taken(&at, (size_t)net->widths[net->layers] * TILE * 4);
+    net->tile_scale = taken(&at, TILE * 4);
+    for (int l = 0; l < net->layers; l++) {
+        int in = net->widths[l], out = net->widths[l + 1];
+        net->phase[l] = taken(&at, (size_t)in * TILE * 4);
+        net->sine[l] = taken(&at, (size_t)in * TILE * 4);
+        net->cosine[l] = taken(&at, (size_t)in * TILE * 4);
+        net->g[l] = taken(&at, (size_t)out * TILE * 4);
+        net->by_w[l] = taken(&at, (size_t)in * out * sizeof(vec));
+        net->by_b[l] = taken(&at, (size_t)out * sizeof(vec));
+        net->wt[l] = taken(&at, (size_t)in * out * 4);
+        for (int o = 0; o < out; o++)
+            for (int i = 0; i < in; i++) net->wt[l][i * out + o] = net->w[l][o * in + i];
+    }
+    return 0;
+}
+
+/* sin and, if wanted, cos of the phases of layer l, times the scale of each position if there is one. */
+INLINE void sines_activate(Sines *net, int l, int n) {
+    for (int o = 0; o < net->widths[l]; o++)
+        for (int p = 0; p < n; p += LANES) {
+            int k = o * TILE + p;
+            vec s, c, x = load(net->phase[l] + k);
+            if (net->scale) x *= load(net->tile_scale + p);
+            sine_and_cosine(x, &s, &c);
+            store(net->sine[l] + k, s);
+            store(net->cosine[l] + k, c);
+        }
+}
+
+/* Outputs of n positions from `start` on, row by row, in net->out. */
+static void sines_forward(Sines *net, int64_t start, int n) {
+    int first = net->widths[0], whole = blocks(n);
+    for (int p = 0; p < n;) {
+        int64_t row = (start + p) / net->columns, column = (start + p) % net->columns;
+        int run = net->columns - column < n - p ? (int)(net->columns - column) : n - p;
+        for (int o = 0; o < first; o++) {
+            float base = net->down[row * first + o], *to = net->phase[0] + o * TILE + p;
+            const float *from = net->across + (int64_t)o * net->columns + column;
+            for (int i = 0; i < run; i++) to[i] = base + from[i];
+        }
+        p += run;
+    }
+    clear_rest(net->phase[0], first, n);
+    if (net->scale) {
+        memcpy(net->tile_scale, net->scale + start, (size_t)n * 4);
+        clear_rest(net->tile_scale, 1, n);
+    }
+    for (int l = 0; l < net->layers; l++) {
+        int last = l == net->layers - 1;
+        sines_activate(net, l, whole);
+        product(whole, net->widths[l + 1], net->widths[l], net->w[l], net->b[l], net->sine[l],
+                last ? net->out : net->phase[l + 1], PLAIN, NULL);
+    }
+}
+
+/* From the gradient of the outputs, in net->g[layers - 1], to those of what the tile is made of. */
+static void sines_backward(Sines *net, int64_t start, int n, float *by_down, float *by_across,
+                           float *by_scale) {
+    int whole = blocks(n), first = net->widths[0];
+    float *below = NULL;
+    vec by_tile[TILE / LANES];
+    memset(by_tile, 0, sizeof by_tile);
+    for (int l = net->layers - 1; l >= 0; l--) {
+        int in = net->widths[l], out = net->widths[l + 1];
+        outer(whole, out, in, net->g[l], net->sine[l], net->by_w[l]);
+        add_up(whole, out, net->g[l], net->by_b[l]);
+        below = l ? net->g[l - 1] : net->sine[0];
+        product(whole, in, out, net->wt[l], NULL, net->g[l], below, PLAIN, NULL);
+        for (int o = 0; o < in; o++)
+            for (int p = 0; p < whole; p += LANES) {
+                int k = o * TILE + p;
+                vec g = load(below + k) * load(net->cosine[l] + k);
+                if (net->scale) {
+                    by_tile[p / LANES] += g * load(net->phase[l] + k);
+                    g *= load(net->tile_scale + p);
+                }
+                store(below + k, g);
+            }
+    }
+    if (net->scale) memcpy(by_scale + start, by_tile, (size_t)n * 4);
+    for (int p = 0; p < n;) {
+        int64_t row = (start + p) / net->columns, column = (start + p) % net->columns;
+        int run = net->columns - column < n - p ? (int)(net->columns - column) : n - p;
+        for (int o = 0; o < first; o++) {
+            const float *from = below + o * TILE + p;
+            float *to = by_across + (int64_t)o * net->columns + column, sum = 0;
+            for (int i = 0; i < run; i++) to[i] += from[i];
+            int i = 0;
+            vec several = splat(0.f);
+            for (; i + LANES <= run; i += LANES) several += load(from + i);
+            for (; i < run; i++) sum += from[i];
+            by_down[row * first + o] += sum + total(several);
+        }
+        p += run;
+    }
+}
+
+/* Rows first .. last - 1 of a grid: outputs as planes (outputs, rows, columns). `down` (rows, w),
+   `across` (w, columns) are the phases of the first layer; `scale` (rows, columns) or NULL. */
+EXPORT int32_t sine_layers(const int32_t *shape, const float *parameters, int32_t rows,
+                           int32_t columns, int32_t first, int32_t last, const float *down,
+                           const float *across, const float *scale, float *out) {
+    Sines net = {.rows = rows, .columns = columns, .down = down, .across = across, .scale = scale};
+    if (sines_open(&net, shape, parameters)) return 1;
+    int64_t end = (int64_t)last * columns, all = (int64_t)rows * columns;
+    for (int64_t p = (int64_t)first * columns; p < end; p += TILE) {
+        int n = end - p < TILE ? (int)(end - p) : TILE;
+        sines_forward(&net, p, n);
+        for (int c = 0; c < net.widths[net.layers]; c++)
+            memcpy(out + c * all + p, net.out + c * TILE, (size_t)n * 4);
+    }
+    free(net.memory);
+    return 0;
+}
+
+/* The gradients by all that `sine_layers` takes, from that by its outputs; or, given `error`, that of
+   its squared distance from these outputs, which is added there. Those by `down` (whole) and `across`
+   must be 0 before; those by `across` and parameters are this band's share. */
+EXPORT int32_t sine_layers_back(const int32_t *shape, const float *parameters, int32_t rows,
+                                int32_t columns, int32_t first, int32_t last, const float *down,
+                                const float *across, const float *scale, const float *gradient,
+                                float *by_down, float *by_across, float *by_scale,
+                                float *by_parameters, double *error) {
+    Sines net = {.rows = rows, .columns = columns, .down = down, .across = across, .scale = scale};
+    if (sines_open(&net, shape, parameters)) return 1;
+    int64_t end = (int64_t)last * columns, all = (int64_t)rows * columns;
+    int outputs = net.widths[net.layers];
+    float *by_out = net.g[net.layers - 1];
+    for (int64_t p = (int64_t)first * columns; p < end; p += TILE) {
+        int n = end - p < TILE ? (int)(end - p) : TILE;
+        sines_forward(&net, p, n);
+        for (int c = 0; c < outputs; c++)
+            memcpy(by_out + c * TILE, gradient + c * all + p, (size_t)n * 4);
+        for (int c = 0; error && c < outputs; c++) {
+            float sum = 0, *here = by_out + c * TILE;
+            for (int i = 0; i < n; i++) {
+                float off = net.out[c * TILE + i] - here[i];
+                sum += off * off;
+                here[i] = 2 * off;
+            }
+            *error += sum;
+        }
+        clear_rest(by_out, outputs, n);
+        sines_backward(&net, p, n, by_down, by_across, by_scale);
+    }
+    for (int l = 0; l < net.layers; l++) {
+        int in = net.widths[l], out = net.widths[l + 1];
+        for (int k = 0; k < in * out; k++) *by_parameters++ = total(net.by_w[l][k]);
+        for (int k = 0; k < out; k++) *by_parameters++ = total(net.by_b[l][k]);
+    }
+    free(net.memory);
+    return 0;
+}
+
 /* ---- bits of a grid under its context network ------------------------------------------------- */
 
 typedef struct {
