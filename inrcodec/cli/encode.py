@@ -48,7 +48,11 @@ def encode(
         float | None, typer.Option(help="Seconds for each picture, instead of an effort.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="coolchic, coolchic-v1, coolchic-v2, pe-siren or siren.")
+        str,
+        typer.Option(
+            help="coolchic, coolchic-v1 or coolchic-v2; or a coordinate network: pe-siren, siren, "
+            "nif, fourier, mfn-fourier, mfn-gabor, wire or diner."
+        ),
     ] = "coolchic",
     loss: Annotated[
         str,
@@ -68,8 +72,8 @@ def encode(
     robust: Annotated[
         str | None,
         typer.Option(
-            help="Fit weights that survive damage: jacobian, gradient-norm or noise; for pe-siren "
-            "and siren also gradient-norm-exact, l1 and lipschitz."
+            help="Fit weights that survive damage: jacobian, gradient-norm or noise; for "
+            "coordinate networks also gradient-norm-exact, l1 and lipschitz."
         ),
     ] = None,
     robust_strength: Annotated[

@@ -143,7 +143,7 @@ class EncodeOptions:
         _check("bpp", self.bpp, 1e-6, 64.0, float)
         _check("target_size", self.target_size, 1, 1 << 28, int)
         _check("psnr", self.psnr, 1.0, 100.0, float)
-        _check("slope", self.slope, 1e-8, 10.0, float)
+        _check("slope (lambda)", self.slope, 1e-8, 10.0, float)
         _check("slices", self.slices, 8, 4096, int)
         _check("effort", self.effort, 0, 9, int)
         if self.model in COORDINATE_MODELS:

@@ -215,8 +215,8 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
     ("options", "message"),
     [
         ({"psnr": 30.0, "bpp": 1.0}, "give one of"),
-        ({"slope": 0.0}, "slope must be in"),
-        ({"slope": -1.0}, "slope must be in"),
+        ({"slope": 0.0}, "slope .lambda. must be in"),
+        ({"slope": -1.0}, "slope .lambda. must be in"),
         ({"psnr": float("nan")}, "psnr must be a number"),
         ({"effort": 10}, "effort must be in"),
         ({"effort": 0, "model": "siren"}, "effort 0 needs"),

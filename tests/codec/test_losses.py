@@ -152,7 +152,7 @@ def test_lpips_without_weights_is_refused(
         ({"loss": "l1", "alpha": 0.5}, "alpha needs one of the losses lcssim"),
         ({"alpha": 0.5}, "alpha needs one of"),
         ({"loss": "l1", "effort": 0}, "effort 0 does not fit"),
-        ({"slope": -1e-3}, "slope must be in"),
+        ({"slope": -1e-3}, "slope .lambda. must be in"),
         ({"tune": "eye"}, "unknown tune"),
         ({"tune": "psnr", "loss": "l1"}, "give one of tune and loss"),
         ({"tune": "perceptual", "effort": 0}, "effort 0 does not fit"),
