@@ -63,6 +63,9 @@ def valid() -> dict[str, bytes]:
         ),
         "gray-alpha": inrcodec.encode(waves(16, 16, 2), target_size=300, **quick),
         "rgb": inrcodec.encode(waves(24, 32, 3), target_size=700, **quick),
+        "phases-nif": inrcodec.encode(
+            waves(24, 32, 3), target_size=700, **quick | {"model": "nif"}
+        ),
         "rgb-alpha": inrcodec.encode(waves(24, 20, 4), target_size=500, **quick),
         "gray-16": inrcodec.encode(waves(18, 18, 1).astype(np.uint16) * 257, **quick),
         "rgb-16": inrcodec.encode(waves(18, 18, 3).astype(np.uint16) * 257, **quick),
@@ -187,7 +190,10 @@ def invalid(good: bytes) -> dict[str, bytes]:
         "too-much-work": with_header(WIDTH=11585, HEIGHT=11585, DIMENSIONS=[300, 3, 2]),
         "header-second": build((2, payload), (1, header)),
         "header-not-a-map": build((1, msgpack.packb([1, 2, 3])), (2, payload)),
-        "header-extra-key": build((1, msgpack.packb(fields | {7: 1})), (2, payload)),
+        "header-extra-key": build((1, msgpack.packb(fields | {8: 8})), (2, payload)),
+        "start-form": build((1, msgpack.packb(fields | {7: 1})), (2, payload)),
+        "start-unknown": build((1, msgpack.packb(fields | {7: [77, 0]})), (2, payload)),
+        "start-phases-index": build((1, msgpack.packb(fields | {7: [1, 2]})), (2, payload)),
         "zero-width": with_header(WIDTH=0),
         "billion-pixels-square": with_header(WIDTH=10**9, HEIGHT=10**9),
         "too-many-pixels": with_header(WIDTH=1 << 20, HEIGHT=1 << 20),

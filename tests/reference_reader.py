@@ -203,10 +203,23 @@ def sample(file: File, x: int, y: int) -> list[int]:
         name: [k * 2.0 ** (file.steps[name] / 1024 - 40) for k in symbols]
         for name, symbols in file.symbols.items()
     }
+    if 7 in header:
+        add_start(header, values)
     at = (2 * y + 1) / header[2] - 1, (2 * x + 1) / header[1] - 1
     peak = 2 ** header[4] - 1
     colour = COLOURS.get(header[5], siren)(header, values, at, (x, y))
     return [math.floor((min(1, max(-1, v)) + 1) * peak / 2 + 0.5) for v in colour]
+
+
+def add_start(header: dict, values: dict) -> None:
+    if header[7] != [1, 0]:
+        raise Refused("this reader has no trained starts")
+    for name, numbers in values.items():
+        angles = "phase." if header[5] in (8, 9) else "bias."
+        if header[5] in (7, 10) or angles not in name or name.endswith("out"):
+            continue
+        for j in range(len(numbers)):
+            numbers[j] += math.pi * (2 * ((j + 0.5) * (math.sqrt(5) - 1) / 2 % 1) - 1)
 
 
 def product(matrix: list, vector: list) -> list:

@@ -11,6 +11,7 @@ import torch
 
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
+from inrcodec.codec.coordinate_starts import PHASES, phase_start
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.losses import check_sides, loss_of
@@ -66,6 +67,7 @@ class CoordinateEncoding:
                 precision=torch.float32 if options.robust in IN_FLOAT32 else None,
                 seed=options.seed,
                 device=str(device),
+                start=phase_start(self.model),
             )
 
     def __iter__(self) -> Iterator[Progress]:
@@ -98,6 +100,7 @@ def _header(picture: Picture, model: CoordinateModel) -> Header:
         picture.bit_depth,
         model.family,
         model.dimensions,
+        start=(PHASES, 0),
     )
 
 

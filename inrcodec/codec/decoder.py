@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 from inrcodec.codec import bitstream, latent_render
 from inrcodec.codec.bitstream import Container, Kind
+from inrcodec.codec.coordinate_starts import start_of
 from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -68,8 +70,10 @@ def decode_picture(
 
 
 def read_network(container: Container, model: CoordinateModel) -> Quantized:
-    """The parameters of a parsed file without latents, still as integers."""
-    return Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
+    """The parameters of a parsed file without latents, still as integers; raises `FormatError` also
+    for a start that this version does not have."""
+    stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
+    return replace(stored, start=start_of(container.header.start, model))
 
 
 def _warn_of_losses(container: Container, missing: str) -> None:

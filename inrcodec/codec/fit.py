@@ -32,7 +32,7 @@ from inrcodec.codec.losses import MSE, Loss, of_channels
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.pixel_grids import BATCH_PIXELS, batch, coordinates, picture_error, picture_loss
-from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.quantize import Quantized, Tensors
 from inrcodec.codec.robust import Backward, Objective, plain
 from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, to_unit
@@ -89,10 +89,10 @@ class _Best:
 class Fitting:
     """One picture, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`; `precision` of the hidden layers defaults to the fastest the
-    device has; `loss` is what is minimised, and what the best network is chosen by; `backward` how
-    (robust.py), on batches of about `batch_pixels`. The same seed, device, precision and step
-    budget give the same result.
+    `pixels` (H, W, C) as in `Picture`; `start` is what a file's integers add to; `precision` of
+    hidden layers in torch defaults to the fastest the device has; `loss` is what is minimised, and
+    what the best network is chosen by; `backward` how (robust.py), on batches of about
+    `batch_pixels`. The same seed, device, precision and step budget give the same result.
     """
 
     def __init__(
@@ -107,20 +107,23 @@ class Fitting:
         device: str = "cpu",
         precision: torch.dtype | None = None,
         batch_pixels: int = BATCH_PIXELS,
+        start: Tensors | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
         self._backward, self._batch_pixels = backward, batch_pixels
-        self._pixels = pixels
+        self._pixels, self._start = pixels, start
         self._random = np.random.default_rng(seed)
         self._device = torch.device(device)
         self._precision = precision or hidden_precision(self._device)
-        self._clock, self._start = clock, clock()
+        self._clock, self._begun = clock, clock()
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
-        start = model.initial(self._random, mean.astype(np.float64))
+        initial = model.initial(self._random, mean.astype(np.float64))
+        if start is not None:
+            initial |= {name: start[name].copy() for name in model.phases}
         self._parameters = {
             name: torch.from_numpy(value).to(self._device).requires_grad_()
-            for name, value in start.items()
+            for name, value in initial.items()
         }
         self._step = 0
         self._reserve_s = 0.0  # what the last measurement will take, once one was timed
@@ -168,7 +171,7 @@ class Fitting:
         share = self._step / self.budget.steps
         if self.budget.seconds is not None:
             seconds = max(1e-3, self.budget.seconds - self._reserve_s)
-            share = max(share, (self._clock() - self._start) / seconds)
+            share = max(share, (self._clock() - self._begun) / seconds)
         return min(share, 1.0)
 
     def _rounded(self, steps: dict[str, int]) -> dict[str, Tensor]:
@@ -179,6 +182,8 @@ class Fitting:
         for name, tensor in self._parameters.items():
             size = entropy.step_size(steps[name])
             exact = tensor.detach()
+            if self._start is not None:
+                exact = exact - torch.from_numpy(self._start[name]).to(exact)
             rounded[name] = tensor + (torch.round(exact / size) * size - exact)
         return rounded
 
@@ -216,7 +221,7 @@ class Fitting:
     def _progress(self, stage: str, error: float) -> Progress:
         """Where the fit stands; `error` is a smoothed batch error, full range 1."""
         best = _decibels(self._best.error) if self._best else None
-        elapsed = self._clock() - self._start
+        elapsed = self._clock() - self._begun
         share = self._share()
         return Progress(stage, share, self._step, _decibels(error), elapsed, best)
 
@@ -226,7 +231,8 @@ class Fitting:
 
     def _choose_steps(self, target_bytes: int) -> dict[str, int]:
         """The finest steps within `target_bytes` for the network as it is now."""
-        return quantize.steps_for_size(self.values(), self._sensitivities(), target_bytes)
+        sensitivities = self._sensitivities()
+        return quantize.steps_for_size(self.values(), sensitivities, target_bytes, self._start)
 
     def _sensitivities(self) -> dict[str, float]:
         """Mean over pixels of trace(J^T J) per tensor, by random signs on the outputs.
@@ -255,10 +261,10 @@ class Fitting:
         the steps of this answer are chosen anew.
         """
         values, target = self.values(), self.budget.target_bytes
-        quantized = quantize.quantize(values, steps)
+        quantized = quantize.quantize(values, steps, self._start)
         if target is not None and len(quantized.to_bytes()) > target:
             steps = self._choose_steps(target)
-            quantized = quantize.quantize(values, steps)
+            quantized = quantize.quantize(values, steps, self._start)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in quantized.values().items()}
         error = picture_error(self.model, rounded, self._pixels)
         score = error

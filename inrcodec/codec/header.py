@@ -56,7 +56,7 @@ class Key(IntEnum):
 
 
 OPTIONAL = frozenset({Key.START, Key.SLICE})
-"""Keys that only files of `LATENT_FAMILIES` may have."""
+"""Keys a header need not have; a slice side is of `LATENT_FAMILIES` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class Header:
     """What a decoder must know before the first parameter.
 
     `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth`
-    8 or 16; `dimensions` are the integers that fix the family's network (docs/format.md). Latent
-    families only: `start` = (identity, index) of the trained networks the parameters add to, and
-    `slice_side`, the side of the slices that grids are cut into, in symbols; None without.
+    8 or 16; `dimensions` are the integers that fix the family's network (docs/format.md). `start` =
+    (identity, index) of the networks the parameters add to; in latent families `slice_side` is the
+    side of the slices that grids are cut into, in symbols; None without.
     """
 
     width: int
@@ -110,8 +110,8 @@ class Header:
         if number not in set(Family):
             raise FormatError(f"unknown model family {number}: written by a newer version?")
         family = Family(number)
-        if family not in LATENT_FAMILIES and OPTIONAL & fields.keys():
-            raise FormatError(f"a header of family {family.name} holds exactly the keys 1 to 6")
+        if family not in LATENT_FAMILIES and Key.SLICE in fields:
+            raise FormatError(f"pictures of family {family.name} have no slices")
         dimensions = _integers(fields, Key.DIMENSIONS, 1 << 20)
         if len(dimensions) > 16:
             raise FormatError(f"{len(dimensions)} model dimensions; the limit is 16")

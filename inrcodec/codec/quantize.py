@@ -22,21 +22,25 @@ MAX_PARAMETERS_PER_BYTE = 16
 """A payload says at least half a bit a parameter, so that a tiny file cannot ask for vast work."""
 
 Tensors = Mapping[str, NDArray[np.float32]]
+"""Parameters by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """What a file stores of a network: integers and, per tensor, the step code."""
+    """What a file stores of a network: integers and, per tensor, the step code. `start` is what
+    they add to, by name; None for zeros."""
 
     symbols: dict[str, Symbols]
     steps: dict[str, int]
+    start: Tensors | None = None
 
     def values(self) -> dict[str, NDArray[np.float32]]:
-        """The parameters a decoder computes with: symbol times step, float32."""
-        return {
-            name: (symbols * entropy.step_size(self.steps[name])).astype(np.float32)
-            for name, symbols in self.symbols.items()
-        }
+        """The parameters a decoder computes with: start + symbol times step, float32."""
+        values = {}
+        for name, symbols in self.symbols.items():
+            value = (symbols * entropy.step_size(self.steps[name])).astype(np.float32)
+            values[name] = value if self.start is None else value + self.start[name]
+        return values
 
     def to_bytes(self) -> bytes:
         """The PARAMETERS payload: a code per tensor, then one range coder stream."""
@@ -71,8 +75,11 @@ class Quantized:
         return cls(symbols, {name: c.step for name, c in zip(shapes, codes, strict=True)})
 
 
-def quantize(parameters: Tensors, steps: Mapping[str, int]) -> Quantized:
-    """Round every tensor to multiples of its step, saturating at the largest symbol.
+def quantize(
+    parameters: Tensors, steps: Mapping[str, int], start: Tensors | None = None
+) -> Quantized:
+    """Round what every tensor differs from its start by to multiples of its step, saturating at the
+    largest symbol.
 
     Raises `FitError` if a parameter is not finite.
     """
@@ -81,9 +88,10 @@ def quantize(parameters: Tensors, steps: Mapping[str, int]) -> Quantized:
     for name, tensor in parameters.items():
         if not np.isfinite(tensor).all():
             raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
-        rounded = np.rint(tensor / entropy.step_size(steps[name]))
+        rest = tensor if start is None else tensor - start[name]
+        rounded = np.rint(rest / entropy.step_size(steps[name]))
         symbols[name] = np.clip(rounded, -most, most).astype(np.int32)
-    return Quantized(symbols, dict(steps))
+    return Quantized(symbols, dict(steps), start)
 
 
 def step_codes(
@@ -99,9 +107,14 @@ def step_codes(
 
 
 def steps_for_size(
-    parameters: Tensors, sensitivities: Mapping[str, float], target_bytes: int
+    parameters: Tensors,
+    sensitivities: Mapping[str, float],
+    target_bytes: int,
+    start: Tensors | None = None,
 ) -> dict[str, int]:
     """The finest steps whose payload has at most `target_bytes`, by bisection on the scale."""
+    if start is not None:
+        parameters = {name: tensor - start[name] for name, tensor in parameters.items()}
     low, high = -34.0, 2.0  # log2 of the scale
     for _ in range(18):
         middle = (low + high) / 2

@@ -242,4 +242,4 @@ def _flipped(networks: Quantized, probability: float, random: Random) -> Quantiz
         name: s if name.startswith("arm") else flipped(s, probability, random)
         for name, s in networks.symbols.items()
     }
-    return Quantized(symbols, networks.steps)
+    return replace(networks, symbols=symbols)

@@ -57,6 +57,11 @@ class CoordinateModel(Protocol):
         """What a unit of each parameter of the papers is here."""
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """Parameters that are angles, which begin evenly spread (coordinate_starts.py)."""
+        return ()
+
+    @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter, at the peak."""
 

@@ -81,6 +81,11 @@ class Diner(CoordinateModel):
         return dict.fromkeys(self.shapes, 1.0)
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """The biases of sine layers."""
+        return tuple(f"bias.{layer}" for layer in range(self.layers))
+
+    @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
         return {

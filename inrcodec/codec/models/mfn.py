@@ -90,6 +90,11 @@ class Mfn(CoordinateModel):
         return dict.fromkeys(self.shapes, 1.0)
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """Those of the filters."""
+        return tuple(f"phase.{layer}" for layer in range(self.layers))
+
+    @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
         return {name: RATES[name.split(".")[0]] for name in self.shapes}

@@ -103,6 +103,11 @@ class Nif:
         }
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """The biases of sine layers."""
+        return tuple(n for n in self.shapes if "bias" in n and not n.endswith("out"))
+
+    @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
         return {

@@ -82,6 +82,11 @@ class Siren:
         return {name: 1.0 if name.endswith("out") else W0 for name in self.shapes}
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """The biases of sine layers."""
+        return tuple(f"bias.{layer}" for layer in range(self.layers))
+
+    @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
         return {name: layer_rate(name, shape) for name, shape in self.shapes.items()}
