@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
+from inrcodec.codec.header import PHASES
 from inrcodec.errors import FormatError, InrCodecError
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def _described(name: str, about: FileInfo) -> str:
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
     if about.start is not None:
-        lines.append(f"  start      trained networks {about.start[0]:08x}, number {about.start[1]}")
+        identity, index = about.start
+        trained = f"trained networks {identity:08x}, number {index}"
+        lines.append(f"  start      {'phases' if identity == PHASES else trained}")
     if about.slice_side is not None:
         lines.append(f"  slices     {about.slice_side} x {about.slice_side} symbols")
     if about.metadata:

@@ -19,6 +19,7 @@ from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
 from inrcodec.cli.metrics import metrics
+from inrcodec.cli.models import models
 from inrcodec.cli.report import report
 from inrcodec.cli.robustness import robustness
 from inrcodec.errors import InrCodecError
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.command()(encode)
 app.command()(decode)
 app.command()(info)
+app.command()(models)
 app.command()(report)
 app.command()(compare)
 app.command()(metrics)

@@ -11,9 +11,10 @@ import torch
 
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
-from inrcodec.codec.coordinate_starts import PHASES, phase_start
+from inrcodec.codec.coordinate_starts import phase_start
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
+from inrcodec.codec.header import PHASES
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import parameter_count

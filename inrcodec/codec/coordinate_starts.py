@@ -11,11 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.codec.header import PHASES
 from inrcodec.codec.models.coordinate import Arrays, CoordinateModel
 from inrcodec.errors import FormatError
-
-PHASES = 1
-"""Identity of the start of phases; those of tables are checksums."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 

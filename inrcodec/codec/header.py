@@ -55,6 +55,9 @@ class Key(IntEnum):
     SLICE = 8
 
 
+PHASES = 1
+"""Identity of the one start that is not a trained table (coordinate_starts.py)."""
+
 OPTIONAL = frozenset({Key.START, Key.SLICE})
 """Keys a header need not have; a slice side is of `LATENT_FAMILIES` alone."""
 

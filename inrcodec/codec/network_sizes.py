@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -19,7 +20,6 @@ from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.wire import Wire
-from inrcodec.pixels import Picture
 
 BITS_PER_PARAMETER = 4.8
 """Where a network of the right size ends up after quantisation; measured on Kodak."""
@@ -43,11 +43,28 @@ MODULATOR_FREQUENCIES = 4
 
 DINER_WIDTH, DINER_LAYERS = 64, 2
 
-Ladder = Callable[[int, int, int, Picture], CoordinateModel]
+
+class PictureShape(Protocol):
+    """What of a picture a network's sizes go by, in pixels and colours."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+
+    @property
+    def channels(self) -> int:
+        """Colours and alpha."""
+
+
+Ladder = Callable[[int, int, int, PictureShape], CoordinateModel]
 """(width, layers, frequencies of the encoding, picture) -> network."""
 
 
-def _nif(width: int, layers: int, frequencies: int, picture: Picture) -> Nif:
+def _nif(width: int, layers: int, frequencies: int, picture: PictureShape) -> Nif:
     """The shape of the paper, `layers` at most."""
     widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
     rough = 2 * (1 + 2 * frequencies) * width + sum(
@@ -70,12 +87,12 @@ LADDERS: dict[str, Ladder] = {
 }
 
 
-def smallest_network(picture: Picture, family: str) -> CoordinateModel:
+def smallest_network(picture: PictureShape, family: str) -> CoordinateModel:
     """The least of a family."""
     return LADDERS[family](1, 1, 1, picture)
 
 
-def network_for(picture: Picture, family: str, payload_bytes: int) -> CoordinateModel:
+def network_for(picture: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
     """A network whose quantised parameters take about `payload_bytes`."""
     wanted = payload_bytes * 8 / BITS_PER_PARAMETER
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)

@@ -1,0 +1,71 @@
+"""What models there are, for a person to choose from; without torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from inrcodec.codec.header import Family
+from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES
+from inrcodec.codec.models.registry import Model, parameter_count
+from inrcodec.codec.network_sizes import LADDERS, network_for
+
+ABOUT = {
+    "coolchic": ("ours: latent grids, trained start", "any; the best at every rate"),
+    "coolchic-v2": ("latent grids, fitted from nothing (Leguay et al. 2023)", "any"),
+    "coolchic-v1": ("latent grids, fitted from nothing (Ladune et al. 2023)", "any"),
+    "pe-siren": ("sines behind an encoding of positions (Struempler et al. 2022)", "0.1 to 2 bpp"),
+    "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.1 to 2 bpp"),
+    "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "0.1 to 2 bpp"),
+    "fourier": ("rectifiers behind Fourier features (Tancik et al. 2020)", "for comparison"),
+    "mfn-fourier": ("products of sines (Fathony et al. 2021)", "for comparison"),
+    "mfn-gabor": ("products of Gabor filters (Fathony et al. 2021)", "for comparison"),
+    "wire": ("complex Gabor wavelets (Saragadam et al. 2023)", "for comparison"),
+    "diner": ("a number pair at every pixel (Xie et al. 2023)", "from 4 bpp; for comparison"),
+}
+"""What each is, and the rates it suits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Of a picture."""
+
+    width: int
+    height: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One row: `parameters` of the networks and multiply-accumulates a pixel to decode."""
+
+    name: str
+    dimensions: tuple[int, ...]
+    parameters: int
+    macs_per_pixel: int
+    about: str
+    rates: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and dicts, ready for JSON."""
+        return asdict(self)
+
+
+def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelInfo]:
+    """Every model, as it would be chosen for a colour picture of this size at this rate."""
+    picture = _Shape(width, height, 3)
+    payload = max(1, int(bpp * width * height / 8))
+    rows: list[tuple[str, str, Model]] = []
+    for name, family in (("coolchic-v1", Family.COOLCHIC_V1), ("coolchic-v2", Family.COOLCHIC_V2)):
+        rows.append((name, name, BUILDERS[family](width, height)))
+    tiers = [
+        (f"coolchic, {tier}", "coolchic", BUILDERS[Family.COOLCHIC](width, height, **sizes))
+        for tier, sizes in reversed(COMPLEXITIES.items())
+    ]
+    networks = [(name, name, network_for(picture, name, payload)) for name in LADDERS]
+    return [
+        ModelInfo(
+            shown, model.dimensions, parameter_count(model), model.macs_per_pixel, *ABOUT[name]
+        )
+        for shown, name, model in [*tiers, *reversed(rows), *networks]
+    ]
