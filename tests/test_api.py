@@ -135,15 +135,14 @@ def test_a_size_beyond_use_gives_a_smaller_file_and_a_warning() -> None:
 @pytest.mark.parametrize("size", [(40, 30), (4000, 3000)])
 def test_a_full_payload_never_exceeds_the_target(target: int, size: tuple[int, int]) -> None:
     from inrcodec.codec import bitstream
-    from inrcodec.codec.coordinate_encoder import _header, plan
+    from inrcodec.codec.coordinate_encoder import Plan
     from inrcodec.codec.options import EncodeOptions
 
     picture = Picture(np.zeros((size[1], size[0], 3), np.uint8))
     metadata = {"icc": b"i" * 5000} if target > 400 else {}
-    model, payload = plan(picture, EncodeOptions(target_size=target, model="pe-siren"), metadata)
-    file = bitstream.write(
-        _header(picture, model), [(bitstream.Kind.PARAMETERS, bytes(payload))], metadata
-    )
+    plan = Plan.of(picture, EncodeOptions(target_size=target, model="pe-siren"), metadata)
+    parameters = bitstream.Kind.PARAMETERS, bytes(plan.payload_bytes)
+    file = bitstream.write(plan.header, [parameters], metadata)
     assert target - 2 <= len(file) <= target
 
 

@@ -27,6 +27,9 @@ def decode(
     ] = None,
     depth: Annotated[int | None, typer.Option(help="8 or 16 bit (default: as encoded).")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="The trained start that a file was encoded with --init FILE.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
@@ -46,6 +49,7 @@ def decode(
         "bit_depth": depth,
         "threads": threads,
         "device": device,
+        "start": start,
     }
     view["size"] = None if size is None else _numbers(size, r"(\d+)x(\d+)", "size", "1536x1024")
     view["crop"] = (

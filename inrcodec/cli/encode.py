@@ -87,6 +87,10 @@ def encode(
     slices: Annotated[
         int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")
     ] = None,
+    init: Annotated[
+        str,
+        typer.Option(help="What a coordinate network begins with: random, meta or a start file."),
+    ] = "random",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: one a core, at most 4; torch alone: 1).")
@@ -130,6 +134,7 @@ def encode(
         complexity=complexity,
         effort=effort,
         time_limit=time_limit,
+        init=init,
         seed=seed,
         threads=threads,
         device=device,
@@ -192,7 +197,8 @@ def _encode_one(
         data = job.finish()
         console.write_output(path, data)
         elapsed = time.monotonic() - started
-        decoded = decode_picture(data, threads=options.threads, device=options.device)
+        given = options.init if options.init not in ("random", "meta") else None
+        decoded = decode_picture(data, threads=options.threads, device=options.device, start=given)
     from inrcodec.codec.info import info
     from inrcodec.pixels import psnr
 

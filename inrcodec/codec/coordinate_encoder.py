@@ -6,19 +6,21 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Header, Kind
-from inrcodec.codec.coordinate_starts import phase_start
+from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.header import PHASES
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.network_sizes import network_for, smallest_network
+from inrcodec.codec.network_sizes import BITS_PER_PARAMETER, network_for, smallest_network
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
     FEWEST_STEPS,
@@ -28,7 +30,7 @@ from inrcodec.codec.options import (
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
 from inrcodec.codec.robust import IN_FLOAT32, backward_of
 from inrcodec.codec.runtime import torch_device, torch_threads
-from inrcodec.errors import RateError, RateWarning
+from inrcodec.errors import FormatError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture
 
 MOST_BITS_PER_PARAMETER = 8
@@ -52,7 +54,7 @@ class CoordinateEncoding:
         device = torch_device(options.device)
         self._threads = options.threads
         self._metadata = picture.metadata if options.metadata else {}
-        self.model, payload_bytes = plan(picture, options, self._metadata)
+        self._plan = plan = Plan.of(picture, options, self._metadata)
         seconds = None
         steps = steps_of_effort(options.effort, picture)
         if options.time_limit is not None:
@@ -61,14 +63,15 @@ class CoordinateEncoding:
         with torch_threads(self._threads):
             self._fitting = Fitting(
                 picture.pixels,
-                self.model,
-                Budget(steps, payload_bytes, seconds),
+                plan.model,
+                Budget(steps, plan.payload_bytes, seconds),
                 loss=loss,
-                backward=backward_of(options, self.model.units),
+                backward=backward_of(options, plan.model.units),
                 precision=torch.float32 if options.robust in IN_FLOAT32 else None,
                 seed=options.seed,
                 device=str(device),
-                start=phase_start(self.model),
+                start=phase_start(plan.model),
+                trained=plan.trained,
             )
 
     def __iter__(self) -> Iterator[Progress]:
@@ -81,7 +84,7 @@ class CoordinateEncoding:
         with torch_threads(self._threads):
             parameters = self._fitting.best().to_bytes()
         sections = [(Kind.PARAMETERS, parameters)]
-        data = bitstream.write(_header(self.picture, self.model), sections, self._metadata)
+        data = bitstream.write(self._plan.header, sections, self._metadata)
         asked = asked_bytes(self.picture, self.options)
         if asked is not None and len(data) < 0.95 * asked:
             warnings.warn(
@@ -92,19 +95,6 @@ class CoordinateEncoding:
         return data
 
 
-def _header(picture: Picture, model: CoordinateModel) -> Header:
-    """The header of a file that holds this picture in this network."""
-    return Header(
-        picture.width,
-        picture.height,
-        picture.channels,
-        picture.bit_depth,
-        model.family,
-        model.dimensions,
-        start=(PHASES, 0),
-    )
-
-
 def asked_bytes(picture: Picture, options: EncodeOptions) -> int | None:
     """The file size asked for, in bytes; None if the options name a quality."""
     if options.bpp is not None:
@@ -112,31 +102,87 @@ def asked_bytes(picture: Picture, options: EncodeOptions) -> int | None:
     return options.target_size
 
 
-def plan(
-    picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
-) -> tuple[CoordinateModel, int]:
-    """The network for the rate asked for, and the bytes its parameters may take.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to fit: the network, the start it was trained from if so, and the bytes its parameters
+    may take; `header` is that of the file."""
 
-    Raises `RateError` if a size was asked for that no network can meet.
-    """
-    total = asked_bytes(picture, options)
-    if total is None:
-        pixels = picture.width * picture.height
-        quality = DEFAULT_QUALITY if options.quality is None else options.quality
-        payload = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
-        model = network_for(picture, options.model, payload)
-        return model, min(payload, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
-    smallest = smallest_network(picture, options.model)
-    table = PRIOR_BYTES * len(smallest.shapes)
-    least = table + bitstream.overhead_bytes(_header(picture, smallest), metadata, table)
-    if total < least:
-        kept = " (metadata included)" if any(metadata.values()) else ""
-        raise RateError(
-            f"{total} bytes are too few for this picture: the smallest file has {least}{kept}"
-        )
-    rough = total - least + table
-    model = network_for(picture, options.model, rough)
-    return model, total - bitstream.overhead_bytes(_header(picture, model), metadata, rough)
+    model: CoordinateModel
+    trained: TrainedStart | None
+    payload_bytes: int
+    header: Header
+
+    @classmethod
+    def of(
+        cls, picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
+    ) -> Plan:
+        """The plan for the rate asked for. Raises `RateError` if a size was asked for that no
+        network can meet, and `OptionError` without a start such as the options name."""
+        total = asked_bytes(picture, options)
+        if total is None:
+            pixels = picture.width * picture.height
+            quality = DEFAULT_QUALITY if options.quality is None else options.quality
+            rough = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
+        else:
+            smallest = smallest_network(picture, options.model)
+            table = PRIOR_BYTES * len(smallest.shapes)
+            header = _header(picture, smallest, PHASES)
+            least = table + bitstream.overhead_bytes(header, metadata, table)
+            if total < least:
+                kept = " (metadata included)" if any(metadata.values()) else ""
+                raise RateError(
+                    f"{total} bytes are too few for this picture: the smallest file has "
+                    f"{least}{kept}"
+                )
+            rough = total - least + table
+        trained = _trained_start(picture, options, rough)
+        model = network_for(picture, options.model, rough)
+        if trained is not None:
+            model = trained.model_for(picture.width, picture.height)
+        header = _header(picture, model, PHASES if trained is None else trained.identity)
+        if total is None:
+            payload = min(rough, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
+        else:
+            payload = total - bitstream.overhead_bytes(header, metadata, rough)
+        return cls(model, trained, payload, header)
+
+
+def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> TrainedStart | None:
+    """The start the options name: of those shipped, the largest whose network a payload suits, or
+    else the smallest; raises `OptionError`."""
+    if options.init == "random":
+        return None
+    if options.init == "meta":
+        known = [s for s in shipped() if s.family.label == options.model]
+        known = [s for s in known if s.channels == picture.channels]
+        if not known:
+            raise OptionError(
+                f"there is no trained start of {options.model} for {picture.channels} channels"
+            )
+        most = payload * 8 / BITS_PER_PARAMETER
+        return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
+    try:
+        trained = TrainedStart.from_bytes(Path(options.init).read_bytes())
+    except (OSError, FormatError) as error:
+        raise OptionError(f"init {options.init}: {error}") from None
+    if trained.family.label != options.model:
+        raise OptionError(f"{options.init} is a start of {trained.family.label}")
+    if trained.channels != picture.channels:
+        raise OptionError(f"{options.init} is for {trained.channels} channels, not this picture")
+    return trained
+
+
+def _header(picture: Picture, model: CoordinateModel, start: int) -> Header:
+    """The header of a file that holds this picture in this network, from a start."""
+    return Header(
+        picture.width,
+        picture.height,
+        picture.channels,
+        picture.bit_depth,
+        model.family,
+        model.dimensions,
+        start=(start, 0),
+    )
 
 
 def steps_of_effort(effort: int, picture: Picture) -> int:

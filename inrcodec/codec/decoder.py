@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 from inrcodec.codec import bitstream, latent_render
 from inrcodec.codec.bitstream import Container, Kind
-from inrcodec.codec.coordinate_starts import start_of
+from inrcodec.codec.coordinate_starts import TrainedStart, start_of
 from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -28,6 +29,7 @@ def decode_picture(
     bit_depth: int | None = None,
     threads: int | None = None,
     device: str = "cpu",
+    start: str | Path | None = None,
 ) -> Picture:
     """Decode a file to pixels and metadata.
 
@@ -36,7 +38,8 @@ def decode_picture(
     own size, which is resampled. `crop` = (x, y, width, height) in pixels of that
     output renders only that region. `bit_depth` 8 or 16 overrides the file's.
     `threads` as for encoding. `device` is where coordinate networks are evaluated; latent grids are
-    decoded on the CPU, without torch.
+    decoded on the CPU, without torch. `start` is the file of a trained start that does not come
+    with the package, for files encoded with one.
 
     Raises `FormatError` for a damaged file, `TruncatedError` for a prefix without a picture and
     `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
@@ -63,17 +66,25 @@ def decode_picture(
     else:
         from inrcodec.codec import coordinate_render
 
-        values = read_network(container, model).values()
+        values = read_network(container, model, start).values()
         pixels = coordinate_render.render(model, values, view, depth, threads, device)
     _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
 
 
-def read_network(container: Container, model: CoordinateModel) -> Quantized:
+def read_network(
+    container: Container, model: CoordinateModel, start: str | Path | None = None
+) -> Quantized:
     """The parameters of a parsed file without latents, still as integers; raises `FormatError` also
     for a start that this version does not have."""
     stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
-    return replace(stored, start=start_of(container.header.start, model))
+    given = []
+    if start is not None:
+        try:
+            given = [TrainedStart.from_bytes(Path(start).read_bytes())]
+        except OSError as error:
+            raise OptionError(f"start {start}: {error}") from None
+    return replace(stored, start=start_of(container.header.start, model, given))
 
 
 def _warn_of_losses(container: Container, missing: str) -> None:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec import entropy, quantize
+from inrcodec.codec.coordinate_starts import TrainedStart
 from inrcodec.codec.losses import MSE, Loss, of_channels
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.optimizer import MuonAdam
@@ -47,6 +48,9 @@ EVALUATIONS = 12
 EVALUATE_EVERY = 100
 REPORT_EVERY = 25
 SENSITIVITY_PROBES = 8
+
+TRAINED_RATE = 0.5
+"""Learning rates from a trained start beside those from a random one."""
 
 LOSS_SCALE = 4000.0
 """Keeps gradients away from the smallest bfloat16 numbers; neither optimiser notices it."""
@@ -89,10 +93,11 @@ class _Best:
 class Fitting:
     """One picture, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`; `start` is what a file's integers add to; `precision` of
-    hidden layers in torch defaults to the fastest the device has; `loss` is what is minimised, and
-    what the best network is chosen by; `backward` how (robust.py), on batches of about
-    `batch_pixels`. The same seed, device, precision and step budget give the same result.
+    `pixels` (H, W, C) as in `Picture`; `start` is what a file's integers add to; a `trained` start
+    is that too, and what the fit begins with; `precision` of hidden layers in torch defaults to the
+    fastest the device has; `loss` is what is minimised, and what the best network is chosen by;
+    `backward` how (robust.py), on batches of about `batch_pixels`. The same seed, device, precision
+    and step budget give the same result.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Fitting:
         precision: torch.dtype | None = None,
         batch_pixels: int = BATCH_PIXELS,
         start: Tensors | None = None,
+        trained: TrainedStart | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
@@ -119,7 +125,11 @@ class Fitting:
         self._clock, self._begun = clock, clock()
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
         initial = model.initial(self._random, mean.astype(np.float64))
-        if start is not None:
+        self._trained = trained
+        if trained is not None:
+            initial = trained.values(model)
+            self._start = trained.values(model)
+        elif start is not None:
             initial |= {name: start[name].copy() for name in model.phases}
         self._parameters = {
             name: torch.from_numpy(value).to(self._device).requires_grad_()
@@ -131,10 +141,13 @@ class Fitting:
 
     def __iter__(self) -> Iterator[Progress]:
         """Run until the budget is spent: float, then through the rounding of fixed steps."""
+        if self._trained is not None:
+            self._adapt(self._trained)
         optimizer = MuonAdam(self._parameters, *learning_rates(self.model))
         target, steps = self.budget.target_bytes, dict[str, int]()
         measured, interval = 0, 0.0
         error = 0.0
+        full = 1.0 if self._trained is None else TRAINED_RATE
         while (share := self._share()) < 1:
             if target is not None and not steps and share >= 1 - FINISH_SHARE:
                 steps = self._choose_steps(int(target * FINISH_BUDGET))
@@ -147,7 +160,7 @@ class Fitting:
                 self._measure(steps)
                 measured = self._step
             warm = min(1.0, max((self._step + 1) / WARM_UP_STEPS, share / WARM_UP_SHARE))
-            loss = self._train(optimizer, self._rounded(steps), warm * _cosine(share))
+            loss = self._train(optimizer, self._rounded(steps), full * warm * _cosine(share))
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % REPORT_EVERY == 0:
                 yield self._progress("finish" if steps else "fit", error)
@@ -187,8 +200,28 @@ class Fitting:
             rounded[name] = tensor + (torch.round(exact / size) * size - exact)
         return rounded
 
+    def _adapt(self, trained: TrainedStart) -> None:
+        """The steps of gradient descent that a trained start was trained for."""
+        rates = trained.learned_rates(self.model)
+        for _ in range(trained.inner_steps):
+            self._gradients(self._parameters)
+            with torch.no_grad():
+                for name, tensor in self._parameters.items():
+                    if tensor.grad is not None:
+                        rate = torch.from_numpy(rates[name]).to(tensor)
+                        tensor.addcmul_(rate, tensor.grad, value=-1 / LOSS_SCALE)
+                    tensor.grad = None
+            self._step += 1
+
     def _train(self, optimizer: MuonAdam, parameters: dict[str, Tensor], factor: float) -> float:
         """One step on one batch; returns the batch's mean squared error, full range 1."""
+        error = self._gradients(parameters)
+        optimizer.step(factor)
+        self._step += 1
+        return error
+
+    def _gradients(self, parameters: dict[str, Tensor]) -> float:
+        """Leave the gradients of one batch; its mean squared error, full range 1."""
         height, width = self._pixels.shape[:2]
         least = self.loss.smallest_side
         rows, columns = batch(height, width, self._random, least, self._batch_pixels)
@@ -214,8 +247,6 @@ class Fitting:
 
         objective = Objective(render, loss, LOSS_SCALE, error if self.loss is MSE else None)
         self._backward(objective, parameters, self._parameters.values())
-        optimizer.step(factor)
-        self._step += 1
         return float(errors[0])
 
     def _progress(self, stage: str, error: float) -> Progress:

@@ -99,6 +99,9 @@ class EncodeOptions:
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
+    - `init`: what a coordinate network begins with: "random" (default), "meta", the trained start
+      of about the right size that comes with the package, or the path of another one, which a
+      decoder then needs too; the file stores what differs from it
     - `seed`: any non-negative integer; the same seed and steps give the same file on one machine
     - `threads`: how many compute; by default one a core, at most 4, for the coolchic models with
       compiled kernels, else 1
@@ -121,6 +124,7 @@ class EncodeOptions:
     effort: int = DEFAULT_EFFORT
     time_limit: float | None = None
     slices: int | None = None
+    init: str = "random"
     seed: int = 0
     threads: int | None = None
     device: str = "cpu"
@@ -152,6 +156,10 @@ class EncodeOptions:
                     raise OptionError(f"{name} needs a coolchic model, not {self.model}")
             if self.effort == 0:
                 raise OptionError(f"effort 0 needs the coolchic model, not {self.model}")
+        if not isinstance(self.init, str) or not self.init:
+            raise OptionError(f"init must be random, meta or a path, got {self.init!r}")
+        if self.init != "random" and self.model not in COORDINATE_MODELS:
+            raise OptionError(f"init needs a coordinate network, not {self.model}")
         if self.effort == 0 and self.model != "coolchic":
             raise OptionError(f"effort 0 needs the trained start of coolchic, not {self.model}")
         _check("time_limit", self.time_limit, 0.1, 1e7, float)
