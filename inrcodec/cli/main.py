@@ -18,6 +18,7 @@ from inrcodec.cli.compare import compare
 from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
+from inrcodec.cli.meta import app as meta
 from inrcodec.cli.metrics import metrics
 from inrcodec.cli.models import models
 from inrcodec.cli.report import report
@@ -56,6 +57,7 @@ app.command()(report)
 app.command()(compare)
 app.command()(metrics)
 app.command()(robustness)
+app.add_typer(meta, name="meta")
 
 
 def _print_version(wanted: bool) -> None:

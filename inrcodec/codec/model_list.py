@@ -27,7 +27,7 @@ ABOUT = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """Of a picture."""
 
     width: int
@@ -53,7 +53,7 @@ class ModelInfo:
 
 def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelInfo]:
     """Every model, as it would be chosen for a colour picture of this size at this rate."""
-    picture = _Shape(width, height, 3)
+    picture = Shape(width, height, 3)
     payload = max(1, int(bpp * width * height / 8))
     rows: list[tuple[str, str, Model]] = []
     for name, family in (("coolchic-v1", Family.COOLCHIC_V1), ("coolchic-v2", Family.COOLCHIC_V2)):

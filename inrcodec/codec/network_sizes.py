@@ -94,7 +94,12 @@ def smallest_network(picture: PictureShape, family: str) -> CoordinateModel:
 
 def network_for(picture: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
     """A network whose quantised parameters take about `payload_bytes`."""
-    wanted = payload_bytes * 8 / BITS_PER_PARAMETER
+    return network_of(picture, family, payload_bytes * 8 / BITS_PER_PARAMETER)
+
+
+def network_of(picture: PictureShape, family: str, wanted: float) -> CoordinateModel:
+    """A network of about so many parameters, or of as many as rendering allows."""
+    payload_bytes = wanted * BITS_PER_PARAMETER / 8
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
     finest = max(picture.width, picture.height) / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
