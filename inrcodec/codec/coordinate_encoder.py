@@ -28,6 +28,7 @@ from inrcodec.codec.options import (
     bpp_of_quality,
 )
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
+from inrcodec.codec.quantize import least_payload
 from inrcodec.codec.robust import IN_FLOAT32, backward_of
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.errors import FormatError, OptionError, RateError, RateWarning
@@ -144,6 +145,10 @@ class Plan:
             payload = min(rough, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
         else:
             payload = total - bitstream.overhead_bytes(header, metadata, rough)
+        if payload < (least := least_payload(parameter_count(model))):
+            raise RateError(
+                f"{options.model} takes at least {least} bytes for this picture, not {payload}"
+            )
         return cls(model, trained, payload, header)
 
 

@@ -25,6 +25,11 @@ Tensors = Mapping[str, NDArray[np.float32]]
 """Parameters by name."""
 
 
+def least_payload(count: int) -> int:
+    """The fewest bytes that a reader takes for so many parameters."""
+    return -(-count // MAX_PARAMETERS_PER_BYTE)
+
+
 @dataclass(frozen=True, slots=True)
 class Quantized:
     """What a file stores of a network: integers and, per tensor, the step code. `start` is what
@@ -43,10 +48,14 @@ class Quantized:
         return values
 
     def to_bytes(self) -> bytes:
-        """The PARAMETERS payload: a code per tensor, then one range coder stream."""
+        """The PARAMETERS payload: a code per tensor, then one range coder stream, with words of 0
+        behind it where a reader would find too many parameters for so few bytes."""
         codes = [entropy.fit_prior(s, self.steps[name]) for name, s in self.symbols.items()]
         stream = entropy.encode(list(self.symbols.values()), codes)
-        return b"".join(code.to_bytes() for code in codes) + stream
+        payload = b"".join(code.to_bytes() for code in codes) + stream
+        count = sum(symbols.size for symbols in self.symbols.values())
+        missing = least_payload(count) - len(payload)
+        return payload + bytes(4) * max(0, -(-missing // 4))
 
     @classmethod
     def from_bytes(

@@ -256,3 +256,47 @@ def test_a_full_stdout_is_one_line_and_exit_code_1(coded: Path, command: str) ->
     assert process.returncode == 1
     assert "No space left" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_models_are_listed(run) -> None:
+    code, stdout, _ = run("models", "--size", "64x64", "--bpp", 2, "--json")
+    listed = json.loads(stdout)
+    assert code == 0
+    assert {"coolchic, high", "nif", "diner"} <= {model["name"] for model in listed}
+    assert b"MAC/pixel" in run("models")[1]
+    for wrong in (("--size", "0x9"), ("--size", "big"), ("--bpp", 0)):
+        assert run("models", *wrong)[0] == 2
+
+
+def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None:
+    start, out = tmp_path / "start.npz", tmp_path / "out.inr"
+    few = ("--parameters", 300, "--steps", 3, "--json")
+    code, stdout, _ = run("meta", "train", picture.parent, "-o", start, *few)
+    assert code == 0
+    assert json.loads(stdout)["steps"] == 3
+    assert run("meta", "train", picture.parent, "-o", start, *few)[0] == 2
+    code, _, _ = run("encode", picture, "-o", out, "--model", "pe-siren", "--init", start, "-e", 1)
+    assert code == 0
+    code, _, stderr = run("decode", out, "-o", tmp_path / "back.png")
+    assert code == 3
+    assert b"needs the trained start" in stderr
+    assert run("decode", out, "-o", tmp_path / "back.png", "--start", start)[0] == 0
+    assert b"dimensions" in run("meta", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--model", "wire"), 2),
+        (("--parameters", 1), 2),
+        (("--minutes", 0), 2),
+        (("--inner-steps", 0), 2),
+    ],
+)
+def test_bad_training_options(run, tmp_path: Path, options: tuple[object, ...], code: int) -> None:
+    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.npz", *options)[0] == code
+
+
+def test_an_empty_folder_trains_nothing(run, tmp_path: Path) -> None:
+    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.npz")[0] == 1
+    assert run("meta", "train", tmp_path / "none", "-o", tmp_path / "x.npz")[0] == 1

@@ -1,0 +1,162 @@
+"""Starts of coordinate networks: phases and trained ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inrcodec
+from inrcodec.codec import coordinate_starts
+from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, phases, start_of
+from inrcodec.codec.header import PHASES
+from inrcodec.codec.models.fourier import FourierNet
+from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.start_training import StartTraining
+from inrcodec.errors import FitError, FormatError, OptionError
+from inrcodec.pixels import psnr
+
+MODEL = Siren(12, 3, 6, 3)
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedStart:
+    """A start trained on two waves for a moment."""
+    y, x = np.mgrid[0:40, 0:48]
+    pictures = [
+        np.round(np.stack([np.sin(x / a), np.cos(y / a), np.sin((x + y) / a)], 2) * 90 + 128)
+        for a in (5, 9)
+    ]
+    training = StartTraining([p.astype(np.uint8) for p in pictures], MODEL, steps=80)
+    progress = list(training)
+    assert progress[-1].psnr > progress[0].psnr + 1
+    return training.result()
+
+
+@pytest.fixture
+def path(trained: TrainedStart, tmp_path: Path) -> Path:
+    path = tmp_path / "start.npz"
+    path.write_bytes(trained.to_bytes())
+    return path
+
+
+def test_phases_are_even() -> None:
+    angles = np.sort(phases(100))
+    gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+    assert gaps.min() > 0.3 * 2 * np.pi / 100
+    assert gaps.max() < 3 * 2 * np.pi / 100
+    assert np.abs(angles).max() <= np.pi + 1e-6
+    assert np.array_equal(phases(7), phases(9)[:7])
+
+
+def test_only_sines_have_phases() -> None:
+    start = phase_start(MODEL)
+    assert np.array_equal(start["bias.1"], phases(12))
+    assert not start["weight.1"].any()
+    assert not start["bias.out"].any()
+    assert not any(value.any() for value in phase_start(FourierNet(8, 2, 3, 3)).values())
+
+
+def test_unknown_starts_are_named() -> None:
+    assert start_of(None, MODEL) is None
+    with pytest.raises(FormatError, match="00abcdef"):
+        start_of((0xABCDEF, 0), MODEL)
+    with pytest.raises(FormatError, match="no networks 3"):
+        start_of((PHASES, 3), MODEL)
+
+
+def test_a_start_file_comes_back(trained: TrainedStart) -> None:
+    back = TrainedStart.from_bytes(trained.to_bytes())
+    assert back.identity == trained.identity
+    assert back.suits(MODEL)
+    assert not back.suits(Siren(12, 3, 5, 3))
+    assert back.model_for(10, 10) == MODEL
+    values, again = trained.values(MODEL), back.values(MODEL)
+    assert all(np.array_equal(values[n], again[n]) for n in MODEL.shapes)
+    assert all((r > 0).all() for r in back.learned_rates(MODEL).values())
+
+
+def broken_head(data: bytes) -> bytes:
+    return data[:200]
+
+
+@pytest.mark.parametrize("damage", [broken_head, lambda d: b"", lambda d: b"PK\3\4" + b"x" * 99])
+def test_garbage_is_not_a_start(trained: TrainedStart, damage: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(FormatError, match="not a file of a trained start"):
+        TrainedStart.from_bytes(damage(trained.to_bytes()))
+
+
+def test_values_that_do_not_fit_are_refused(trained: TrainedStart) -> None:
+    values = trained.values(MODEL)
+    values["bias.0"] = values["bias.0"] + 9
+    with pytest.raises(FitError, match="16 bits"):
+        TrainedStart.of(MODEL, values, trained.learned_rates(MODEL), 4)
+
+
+def test_a_file_needs_the_start_it_was_encoded_with(
+    small: np.ndarray, path: Path, trained: TrainedStart
+) -> None:
+    data = inrcodec.encode(
+        small, model="pe-siren", init=str(path), target_size=700, effort=1, threads=1
+    )
+    assert len(data) <= 700
+    assert inrcodec.info(data).start == (trained.identity, 0)
+    with pytest.raises(FormatError, match=f"{trained.identity:08x}"):
+        inrcodec.decode(data)
+    assert psnr(small, inrcodec.decode(data, start=path)) > 15
+
+
+def test_a_start_that_comes_with_the_package_needs_no_file(
+    small: np.ndarray, trained: TrainedStart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinate_starts, "shipped", lambda: (trained,))
+    monkeypatch.setattr("inrcodec.codec.coordinate_encoder.shipped", lambda: (trained,))
+    data = inrcodec.encode(small, model="pe-siren", init="meta", quality=80, effort=1, threads=1)
+    assert inrcodec.info(data).dimensions == MODEL.dimensions
+    assert psnr(small, inrcodec.decode(data)) > 12
+    with pytest.raises(OptionError, match="no trained start of nif"):
+        inrcodec.encode(small, model="nif", init="meta", effort=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "siren", "init": "START"}, "is a start of pe-siren"),
+        ({"model": "pe-siren", "init": "missing.npz"}, "init missing.npz"),
+        ({"model": "coolchic", "init": "meta"}, "init needs a coordinate network"),
+        ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),
+    ],
+)
+def test_bad_starts(
+    options: dict[str, object], message: str, small: np.ndarray, path: Path
+) -> None:
+    if options["init"] == "START":
+        options = options | {"init": str(path)}
+    with pytest.raises(OptionError, match=message):
+        inrcodec.encode(small, effort=1, **options)
+
+
+def test_gray_pictures_have_no_start_of_three_colours(small: np.ndarray, path: Path) -> None:
+    with pytest.raises(OptionError, match="for 3 channels"):
+        inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
+    with pytest.raises(OptionError, match="start missing"):
+        inrcodec.decode(
+            inrcodec.encode(small, model="siren", effort=1, target_size=300), start="missing"
+        )
+
+
+def test_training_is_the_same_again() -> None:
+    picture = np.arange(20 * 20 * 3, dtype=np.uint8).reshape(20, 20, 3)
+    made = []
+    for _ in range(2):
+        training = StartTraining([picture], MODEL, steps=5, seed=3)
+        list(training)
+        made.append(training.result().identity)
+    assert made[0] == made[1]
+
+
+def test_training_needs_pictures_and_an_end() -> None:
+    with pytest.raises(OptionError, match="no pictures"):
+        StartTraining([], MODEL, steps=3)
+    with pytest.raises(OptionError, match="time or a number"):
+        StartTraining([np.zeros((8, 8, 3), np.uint8)], MODEL)
