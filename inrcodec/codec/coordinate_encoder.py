@@ -84,6 +84,8 @@ class CoordinateEncoding:
         """The file holding the best network found so far."""
         with torch_threads(self._threads):
             parameters = self._fitting.best().to_bytes()
+        missing = least_payload(parameter_count(self._plan.model)) - len(parameters)
+        parameters += bytes(4) * max(0, -(-missing // 4))  # words past the end of a stream are 0
         sections = [(Kind.PARAMETERS, parameters)]
         data = bitstream.write(self._plan.header, sections, self._metadata)
         asked = asked_bytes(self.picture, self.options)

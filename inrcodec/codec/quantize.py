@@ -26,7 +26,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 
 def least_payload(count: int) -> int:
-    """The fewest bytes that a reader takes for so many parameters."""
+    """The fewest bytes that a reader takes for so many parameters of a coordinate network."""
     return -(-count // MAX_PARAMETERS_PER_BYTE)
 
 
@@ -48,14 +48,10 @@ class Quantized:
         return values
 
     def to_bytes(self) -> bytes:
-        """The PARAMETERS payload: a code per tensor, then one range coder stream, with words of 0
-        behind it where a reader would find too many parameters for so few bytes."""
+        """The PARAMETERS payload: a code per tensor, then one range coder stream."""
         codes = [entropy.fit_prior(s, self.steps[name]) for name, s in self.symbols.items()]
         stream = entropy.encode(list(self.symbols.values()), codes)
-        payload = b"".join(code.to_bytes() for code in codes) + stream
-        count = sum(symbols.size for symbols in self.symbols.values())
-        missing = least_payload(count) - len(payload)
-        return payload + bytes(4) * max(0, -(-missing // 4))
+        return b"".join(code.to_bytes() for code in codes) + stream
 
     @classmethod
     def from_bytes(
