@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--model", default="nif")
+    parser.add_argument("--loss", default="lcssim")
     parser.add_argument("--bpp", type=float, default=0.318)
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--threads", type=int, default=1)
@@ -66,6 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = {
         "model": arguments.model,
+        "loss": arguments.loss,
         "bpp": arguments.bpp,
         "time_limit": arguments.seconds,
         "threads": arguments.threads,
@@ -92,12 +94,13 @@ def main() -> None:
 
 def write_tables(rows: list[dict]) -> None:
     """A Markdown table for each rate and time limit."""
-    runs = sorted({(row["model"], row["bpp"], row["time_limit"]) for row in rows})
+    runs = sorted({(row["model"], row["loss"], row["bpp"], row["time_limit"]) for row in rows})
     parts = []
     for run in runs:
-        chosen = [r for r in rows if (r["model"], r["bpp"], r["time_limit"]) == run]
-        model, bpp, seconds = run
-        title = f"## {model}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
+        model, loss, bpp, seconds = run
+        wanted = {"model": model, "loss": loss, "bpp": bpp, "time_limit": seconds}
+        chosen = [r for r in rows if wanted.items() <= r.items()]
+        title = f"## {model}, {loss}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
         parts.append(f"{title}\n\n{table(chosen)}")
     TABLE.write_text("\n".join(parts))
 

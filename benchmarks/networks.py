@@ -1,0 +1,163 @@
+"""Coordinate networks of one size on Set14, beside Table 1 of "Streaming Neural Images".
+
+    python -m benchmarks.networks --data ../shared/data/set14 --processes 2
+
+Conde et al. (ICIP 2024) fit each of 14 pictures ten times for 2000 steps (or equal time) on all
+pixels; here it is three seeds, 2000 steps on 6144 pixels each (`Fitting`, float32 parameters, not
+quantised). PSNR and SSIM are of samples rounded to 8 bit; the spread is over seeds, the mean of 14
+standard deviations.
+
+Rows go to results/networks.jsonl as they are made; a run skips what is there.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+
+import inrcodec
+from inrcodec.codec import coordinate_render
+from inrcodec.codec.coordinate_starts import phase_start
+from inrcodec.codec.fit import Budget, Fitting
+from inrcodec.codec.models.coordinate import CoordinateModel
+from inrcodec.codec.models.diner import Diner
+from inrcodec.codec.models.fourier import FourierNet
+from inrcodec.codec.models.mfn import Mfn
+from inrcodec.codec.models.nif import Nif
+from inrcodec.codec.models.registry import parameter_count
+from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.wire import Wire
+from inrcodec.codec.view import view_of
+from inrcodec.image_input import read_image
+from inrcodec.metrics.ssim import ssim
+from inrcodec.pixels import Samples, psnr
+
+RESULTS = Path(__file__).parent / "results" / "networks.jsonl"
+TABLE = RESULTS.with_suffix(".md")
+
+STEPS, SEEDS = 2000, (0, 1, 2)
+PUBLISHED = {
+    "fourier": "30.10 ± 0.42, 0.832",
+    "siren": "30.95 ± 2.31, 0.855",
+    "mfn-gabor": "32.95 ± 0.47, 0.895",
+    "wire": "25.96 ± 3.83, 0.712",
+    "diner": "27.34 ± 15.5, 0.751",
+}
+NETWORKS = (*PUBLISHED, "mfn-fourier", "pe-siren", "nif")
+Job = tuple[str, str, int]
+
+
+def network(name: str, pixels: Samples) -> CoordinateModel:
+    """The network of a name for a picture: 66 to 70 thousand parameters, but DINER's table."""
+    height, width, channels = pixels.shape
+    made: dict[str, CoordinateModel] = {
+        "fourier": FourierNet(128, 4, 64, channels),
+        "siren": Siren(128, 5, 0, channels),
+        "mfn-gabor": Mfn(128, 5, True, channels),
+        "mfn-fourier": Mfn(128, 5, False, channels),
+        "wire": Wire(90, 5, channels),
+        "diner": Diner(64, 2, width, height, channels),
+        "pe-siren": Siren(120, 5, 16, channels),
+        "nif": Nif((288, 110, 64, 36), (64, 16, 8), 16, 4, channels),
+    }
+    return made[name]
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/set14"))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    arguments = parser.parse_args()
+    pictures = sorted(p.stem for p in arguments.data.glob("*.bmp"))
+    done = {key(row) for row in read()}
+    jobs = [(p, n, s) for n in arguments.networks for s in SEEDS for p in pictures]
+    pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
+    with pool, RESULTS.open("a") as file:
+        waiting = [pool.submit(measure, job, arguments.data) for job in jobs if job not in done]
+        for future in as_completed(waiting):
+            row = future.result()
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            print(row["picture"], row["network"], row["seed"], f"{row['psnr']:.2f}", flush=True)
+    TABLE.write_text(table(read()))
+    print(TABLE.read_text())
+
+
+def key(row: dict[str, Any]) -> Job:
+    """The job that made a row."""
+    return row["picture"], row["network"], row["seed"]
+
+
+def read() -> list[dict[str, Any]]:
+    """The rows that are there."""
+    if not RESULTS.exists():
+        return []
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
+
+
+def measure(job: Job, data: Path) -> dict[str, Any]:
+    """Fit one network."""
+    picture, name, seed = job
+    torch.set_num_threads(1)
+    pixels = read_image(data / f"{picture}.bmp").pixels
+    model = network(name, pixels)
+    begun = time.process_time()
+    fitting = Fitting(pixels, model, Budget(STEPS, None), seed=seed, start=phase_start(model))
+    for _ in fitting:
+        pass
+    cpu_s = time.process_time() - begun
+    view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
+    made = coordinate_render.render(model, fitting.values(), view, 8, 1, "cpu")
+    return {
+        "picture": picture,
+        "network": name,
+        "seed": seed,
+        "parameters": parameter_count(model),
+        "psnr": psnr(pixels, made),
+        "ssim": float(ssim(pixels, made)),
+        "cpu_s": cpu_s,
+        "steps": STEPS,
+        "threads": 1,
+        "inrcodec": inrcodec.__version__,
+        "torch": torch.__version__,
+    }
+
+
+def table(rows: Iterable[dict[str, Any]]) -> str:
+    """A line for each network all of whose rows are there."""
+    rows = list(rows)
+    text = [
+        f"Set14, {STEPS} steps, {len(SEEDS)} seeds; PSNR (dB) ± spread over seeds, SSIM:",
+        "",
+        "| network | parameters (mean) | here | published | least PSNR | s |",
+        "|---|---|---|---|---|---|",
+    ]
+    pictures = {row["picture"] for row in rows}
+    for name in NETWORKS:
+        those = [row for row in rows if row["network"] == name]
+        if len(those) < len(SEEDS) * len(pictures):
+            continue
+        spread = fmean(pstdev(r["psnr"] for r in those if r["picture"] == p) for p in pictures)
+        mean, structure = (fmean(r[k] for r in those) for k in ("psnr", "ssim"))
+        text.append(
+            f"| {name} | {fmean(r['parameters'] for r in those):.0f} | {mean:.2f} ± {spread:.2f}, "
+            f"{structure:.3f} | {PUBLISHED.get(name, '')} | {min(r['psnr'] for r in those):.2f} "
+            f"| {fmean(r['cpu_s'] for r in those):.0f} |"
+        )
+    return "\n".join(text) + "\n"
+
+
+if __name__ == "__main__":
+    main()
