@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--model", default="nif")
     parser.add_argument("--loss", default="lcssim")
+    parser.add_argument("--alpha", type=float, help="Share of structure in the loss.")
     parser.add_argument("--bpp", type=float, default=0.318)
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--threads", type=int, default=1)
@@ -68,6 +69,7 @@ def main() -> None:
     settings = {
         "model": arguments.model,
         "loss": arguments.loss,
+        "alpha": arguments.alpha,
         "bpp": arguments.bpp,
         "time_limit": arguments.seconds,
         "threads": arguments.threads,
@@ -94,13 +96,16 @@ def main() -> None:
 
 def write_tables(rows: list[dict]) -> None:
     """A Markdown table for each rate and time limit."""
-    runs = sorted({(row["model"], row["loss"], row["bpp"], row["time_limit"]) for row in rows})
+    kinds = ("model", "loss", "alpha", "bpp", "time_limit")
+    runs = sorted({tuple(row[kind] for kind in kinds) for row in rows}, key=str)
     parts = []
     for run in runs:
-        model, loss, bpp, seconds = run
-        wanted = {"model": model, "loss": loss, "bpp": bpp, "time_limit": seconds}
-        chosen = [r for r in rows if wanted.items() <= r.items()]
-        title = f"## {model}, {loss}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
+        chosen = [row for row in rows if tuple(row[kind] for kind in kinds) == run]
+        model, loss, alpha, bpp, seconds = run
+        share = "" if alpha is None else f" of alpha {alpha}"
+        title = (
+            f"## {model}, {loss}{share}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
+        )
         parts.append(f"{title}\n\n{table(chosen)}")
     TABLE.write_text("\n".join(parts))
 
