@@ -20,6 +20,7 @@ from inrcodec.codec.header import PHASES
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import parameter_count
+from inrcodec.codec.models.sines import MOST_WEIGHTS
 from inrcodec.codec.network_sizes import BITS_PER_PARAMETER, network_for, smallest_network
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
@@ -30,7 +31,7 @@ from inrcodec.codec.options import (
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
 from inrcodec.codec.quantize import least_payload
 from inrcodec.codec.robust import IN_FLOAT32, backward_of
-from inrcodec.codec.runtime import torch_device, torch_threads
+from inrcodec.codec.runtime import fit_threads, torch_device, torch_threads
 from inrcodec.errors import FormatError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture
 
@@ -61,7 +62,9 @@ class CoordinateEncoding:
         if options.time_limit is not None:
             seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
             steps = 1 << 40
-        with torch_threads(self._threads):
+        in_kernels = plan.model.phases and parameter_count(plan.model) <= MOST_WEIGHTS
+        self._computing = fit_threads if in_kernels else torch_threads
+        with self._computing(self._threads):
             self._fitting = Fitting(
                 picture.pixels,
                 plan.model,
@@ -77,12 +80,12 @@ class CoordinateEncoding:
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""
-        with torch_threads(self._threads):
+        with self._computing(self._threads):
             yield from self._fitting
 
     def finish(self) -> bytes:
         """The file holding the best network found so far."""
-        with torch_threads(self._threads):
+        with self._computing(self._threads):
             parameters = self._fitting.best().to_bytes()
         missing = least_payload(parameter_count(self._plan.model)) - len(parameters)
         parameters += bytes(4) * max(0, -(-missing // 4))  # words past the end of a stream are 0

@@ -39,9 +39,12 @@ def kernel_threads(asked: int | None) -> Iterator[None]:
         THREADS.count = before
 
 
-def bands_of(rows: int, width: int, even: bool = False) -> list[tuple[int, int]]:
-    """(first, last) of about equal shares of rows, one for each thread worth having."""
-    count = max(1, min(THREADS.count, rows * width // SMALLEST_BAND, rows // 2 or 1))
+def bands_of(
+    rows: int, width: int, even: bool = False, smallest: int = SMALLEST_BAND
+) -> list[tuple[int, int]]:
+    """(first, last) of about equal shares of rows, one for each thread worth having, each of
+    `smallest` positions or more."""
+    count = max(1, min(THREADS.count, rows * width // smallest, rows // 2 or 1))
     edges = [rows * k // count for k in range(count + 1)]
     if even:
         edges = [edge - edge % 2 for edge in edges[:-1]] + [rows]

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inrcodec.codec.native import at, integers, kernel
+from inrcodec.codec.native import at, integers, kernel, pool
 from inrcodec.codec.native.networks import Array, Network
 from inrcodec.codec.native.pool import bands_of, run
+
+SMALLEST_BAND = 1024
+"""Positions of a thread: each takes some thousand multiply-accumulates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def sine_layers(layers: Layers) -> Array:
     network = Network(layers.parameters)
     rows, columns = len(layers.down), layers.across.shape[1]
     out = np.empty((network.widths[-1], rows, columns), np.float32)
-    bands = bands_of(rows, columns)
+    bands = bands_of(rows, columns, smallest=SMALLEST_BAND)
 
     def work(k: int) -> None:
         failed = kernel("sine_layers")(
@@ -53,7 +56,7 @@ def sine_layers(layers: Layers) -> Array:
         if failed:
             raise MemoryError("no memory for a network")
 
-    run(work, len(bands))
+    run(work, len(bands), pool.SMALLEST_BAND)
     return out
 
 
@@ -71,7 +74,7 @@ def _back(layers: Layers, planes: Array, to_target: bool) -> Gradients:
     """Both of them."""
     network, scale = Network(layers.parameters), layers.scale
     rows, columns = len(layers.down), layers.across.shape[1]
-    bands = bands_of(rows, columns)
+    bands = bands_of(rows, columns, smallest=SMALLEST_BAND)
     by_down = np.zeros_like(layers.down)
     by_scale = None if scale is None else np.empty_like(scale)
     by_across = np.zeros((len(bands), *layers.across.shape), np.float32)
@@ -87,7 +90,7 @@ def _back(layers: Layers, planes: Array, to_target: bool) -> Gradients:
         if failed:
             raise MemoryError("no memory for a network")
 
-    run(work, len(bands))
+    run(work, len(bands), pool.SMALLEST_BAND)
     parts = network.gradients(room)
     return Gradients(by_down, by_across.sum(0), by_scale, parts, float(errors.sum()))
 
