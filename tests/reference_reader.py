@@ -287,7 +287,7 @@ def multiplicative(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
 def wavelets(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
     hidden = affine(values, 0, list(at))
     for i in [*range(1, header[6][1]), None]:
-        hidden = [cmath.exp(1j * u - (1.5 * abs(u)) ** 2) for u in hidden]
+        hidden = [cmath.exp(1j * u - (abs(u) / 2) ** 2) for u in hidden]
         name = "out" if i is None else i
         matrix = values[f"weight.{name}"]
         half = len(matrix) // 2

@@ -149,10 +149,10 @@ def test_the_list_of_models_is_whole() -> None:
 
 def test_a_rate_no_table_takes_is_refused(small: np.ndarray) -> None:
     with pytest.raises(RateError, match="diner takes at least"):
-        inrcodec.encode(small, model="diner", bpp=0.5, effort=1)
+        inrcodec.encode(small, model="diner", bpp=2.0, effort=1)
 
 
 def test_a_flat_picture_in_a_large_network_decodes() -> None:
     flat = np.full((24, 32, 3), 90, np.uint8)
-    data = inrcodec.encode(flat, model="diner", quality=100, effort=1, threads=1)
+    data = inrcodec.encode(flat, model="diner", bpp=6.0, effort=1, threads=1)
     assert np.abs(inrcodec.decode(data).astype(int) - 90).max() <= 2

@@ -24,10 +24,10 @@ def trained() -> TrainedStart:
     """A start trained on two waves for a moment."""
     y, x = np.mgrid[0:40, 0:48]
     pictures = [
-        np.round(np.stack([np.sin(x / a), np.cos(y / a), np.sin((x + y) / a)], 2) * 90 + 128)
+        np.round(np.stack([np.sin(x / a), np.cos(y / a), np.sin((x + y) / a)], 2) * 40 + 200)
         for a in (5, 9)
     ]
-    training = StartTraining([p.astype(np.uint8) for p in pictures], MODEL, steps=80)
+    training = StartTraining([p.astype(np.uint8) for p in pictures], MODEL, steps=200)
     progress = list(training)
     assert progress[-1].psnr > progress[0].psnr + 1
     return training.result()
