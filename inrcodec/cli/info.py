@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
-from inrcodec.codec.header import PHASES
 from inrcodec.errors import FormatError, InrCodecError
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def _described(name: str, about: FileInfo) -> str:
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
     if about.start is not None:
+        from inrcodec.codec.header import PHASES
+
         identity, index = about.start
         trained = f"trained networks {identity:08x}, number {index}"
         lines.append(f"  start      {'phases' if identity == PHASES else trained}")
