@@ -70,7 +70,7 @@ def measure(widths: tuple[int, ...]) -> dict:
     return {
         "widths": widths,
         "squared error": timed(
-            lambda: sines.squared_error(down, across, parameters, target), leaves
+            lambda: sines.squared_error(down, across, parameters, None, target), leaves
         ),
         "kernel": timed(by_outputs, leaves),
         "torch bfloat16": timed(lambda: in_torch(torch.bfloat16), leaves),

@@ -37,8 +37,9 @@ def encode(image: object, **options: Any) -> bytes:
 
     `image` is a path, bytes or file object of an image file, a PIL image, a numpy array (H, W) or
     (H, W, C), or a torch tensor (C, H, W). Keywords are those of `codec.options.EncodeOptions`:
-    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `loss`, `alpha`, `tune`,
-    `effort`, `time_limit`, `slices`, `seed`, `threads`, `device`, `metadata`.
+    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `complexity`, `loss`, `alpha`,
+    `tune`, `robust`, `robust_strength`, `effort`, `time_limit`, `slices`, `init`, `seed`,
+    `threads`, `device`, `metadata`.
     Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
@@ -64,7 +65,7 @@ def decode_picture(data: bytes, **options: Any) -> Picture:
     """Decode a file to a `Picture`: pixels and ICC, EXIF, XMP.
 
     Keywords: `size` (width, height), `scale`, `crop` (x, y, width, height), `bit_depth`, `threads`,
-    `device`; see `codec.decoder.decode_picture`. Raises `FormatError` or `OptionError`.
+    `device`, `start`; see `codec.decoder.decode_picture`. Raises `FormatError` or `OptionError`.
     """
     from inrcodec.codec.decoder import decode_picture
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.codec.encoder import Encoding
     from inrcodec.codec.options import EncodeOptions
 
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
@@ -191,7 +187,7 @@ def _encode_one(
         from inrcodec.metrics.losses import with_loss
 
         job = encoding(picture, with_loss(options))
-        steps = _run(job, name, pressed)
+        last = follow(job, name, pressed)
         if pressed and not keep:
             return {}, True
         data = job.finish()
@@ -212,7 +208,7 @@ def _encode_one(
         "model": about.model,
         "dimensions": about.dimensions,
         "parameters": about.parameters,
-        "steps": steps,
+        "steps": 0 if last is None else last.step,
         "elapsed_s": round(elapsed, 3),
         "interrupted": bool(pressed),
     }, bool(pressed)
@@ -226,58 +222,3 @@ def _summary(report: dict[str, Any]) -> str:
         f"{report['bits_per_pixel']:.3f} bpp, {report['psnr_db']:.2f} dB, "
         f"{report['elapsed_s']:.1f} s{note}"
     )
-
-
-def _run(job: Encoding, name: str, pressed: list[int]) -> int:
-    """Run the fit to its end or to Ctrl-C, with a progress bar on a terminal; steps done."""
-    if not sys.stderr.isatty():
-        step = 0
-        for progress in job:
-            step = progress.step
-            if pressed:
-                break
-        return step
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[psnr]:.2f} dB"),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )
-    step = 0
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=1.0, psnr=0.0)
-        for progress in job:
-            step = progress.step
-            shown = progress.psnr if progress.rounded_psnr is None else progress.rounded_psnr
-            bar.update(task, completed=progress.share, psnr=shown)
-            if pressed:
-                break
-    return step
-
-
-@contextmanager
-def interruptible() -> Iterator[list[int]]:
-    """Turn the first Ctrl-C into an entry of the list; a second one interrupts as usual."""
-    pressed: list[int] = []
-
-    def on_signal(number: int, _frame: object) -> None:
-        pressed.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

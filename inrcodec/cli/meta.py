@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InputError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.codec.coordinate_starts import TrainedStart
-    from inrcodec.codec.start_training import TrainingProgress
     from inrcodec.pixels import Samples
 
 app = typer.Typer(
@@ -66,13 +64,13 @@ def train(
 
     Examples:
 
-      inrcodec meta train photos/ -o start.npz
+      inrcodec meta train photos/ -o my.start
 
-      inrcodec meta train photos/ -o nif.npz --model nif --parameters 25000 --minutes 60
+      inrcodec meta train photos/ -o nif.start --model nif --parameters 25000 --minutes 60
 
-      inrcodec encode photo.png --model pe-siren --init start.npz
+      inrcodec encode photo.png --model pe-siren --init my.start
 
-    A file encoded with a start needs it to decode: `inrcodec decode --start start.npz`. Ctrl-C ends
+    A file encoded with a start needs it to decode: `inrcodec decode --start my.start`. Ctrl-C ends
     the training early and writes the start as it is.
     """
     if model not in ("pe-siren", "nif", "siren"):
@@ -86,15 +84,13 @@ def train(
     if output.exists() and not force:
         raise OptionError(f"{output} exists; -f replaces it")
     pictures = _pictures(folder)
-    from inrcodec.cli.encode import interruptible
-    from inrcodec.codec.model_list import Shape
-    from inrcodec.codec.network_sizes import network_of
+    from inrcodec.codec.network_sizes import PictureShape, network_of
     from inrcodec.codec.runtime import torch_device, torch_threads
     from inrcodec.codec.start_training import StartTraining
 
     training = StartTraining(
         pictures,
-        network_of(Shape(768, 512, pictures[0].shape[2]), model, parameters),
+        network_of(PictureShape(768, 512, pictures[0].shape[2]), model, parameters),
         inner_steps=inner_steps,
         seconds=minutes * 60 if steps is None else float("inf"),
         steps=steps,
@@ -102,7 +98,7 @@ def train(
         device=str(torch_device(device)),
     )
     with interruptible() as pressed, torch_threads(None):
-        last = _followed(iter(training), pressed)
+        last = follow(training, str(output), pressed)
     start = training.result()
     console.write_output(str(output), start.to_bytes())
     report = {
@@ -147,25 +143,3 @@ def _pictures(folder: Path) -> list[Samples]:
     if not pictures:
         raise InputError(f"there are no pictures in {folder}")
     return pictures
-
-
-def _followed(steps: Iterator[TrainingProgress], pressed: list[int]) -> TrainingProgress | None:
-    """Run to the end or to Ctrl-C, on a terminal with a bar; the last progress."""
-    last: TrainingProgress | None = None
-    if not sys.stderr.isatty():
-        for progress in steps:
-            last = progress
-            if pressed:
-                break
-        return last
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TextColumn("{task.fields[psnr]:.2f} dB"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0, psnr=0.0)
-        for last in steps:
-            bar.update(task, completed=last.share, psnr=last.psnr)
-            if pressed:
-                break
-    return last

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -21,7 +20,12 @@ from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import parameter_count
 from inrcodec.codec.models.sines import MOST_WEIGHTS
-from inrcodec.codec.network_sizes import BITS_PER_PARAMETER, network_for, smallest_network
+from inrcodec.codec.network_sizes import (
+    BITS_PER_PARAMETER,
+    PictureShape,
+    network_for,
+    smallest_network,
+)
 from inrcodec.codec.options import (
     DEFAULT_QUALITY,
     FEWEST_STEPS,
@@ -32,7 +36,7 @@ from inrcodec.codec.pixel_grids import BATCH_PIXELS
 from inrcodec.codec.quantize import least_payload
 from inrcodec.codec.robust import IN_FLOAT32, backward_of
 from inrcodec.codec.runtime import fit_threads, torch_device, torch_threads
-from inrcodec.errors import FormatError, OptionError, RateError, RateWarning
+from inrcodec.errors import OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture
 
 MOST_BITS_PER_PARAMETER = 8
@@ -62,7 +66,7 @@ class CoordinateEncoding:
         if options.time_limit is not None:
             seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
             steps = 1 << 40
-        in_kernels = plan.model.phases and parameter_count(plan.model) <= MOST_WEIGHTS
+        in_kernels = plan.model.in_kernels and parameter_count(plan.model) <= MOST_WEIGHTS
         self._computing = fit_threads if in_kernels else torch_threads
         with self._computing(self._threads):
             self._fitting = Fitting(
@@ -130,7 +134,7 @@ class Plan:
             quality = DEFAULT_QUALITY if options.quality is None else options.quality
             rough = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
         else:
-            smallest = smallest_network(picture, options.model)
+            smallest = smallest_network(PictureShape.of(picture), options.model)
             table = PRIOR_BYTES * len(smallest.shapes)
             header = _header(picture, smallest, PHASES)
             least = table + bitstream.overhead_bytes(header, metadata, table)
@@ -142,7 +146,7 @@ class Plan:
                 )
             rough = total - least + table
         trained = _trained_start(picture, options, rough)
-        model = network_for(picture, options.model, rough)
+        model = network_for(PictureShape.of(picture), options.model, rough)
         if trained is not None:
             model = trained.model_for(picture.width, picture.height)
         header = _header(picture, model, PHASES if trained is None else trained.identity)
@@ -171,10 +175,7 @@ def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> Tr
             )
         most = payload * 8 / BITS_PER_PARAMETER
         return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
-    try:
-        trained = TrainedStart.from_bytes(Path(options.init).read_bytes())
-    except (OSError, FormatError) as error:
-        raise OptionError(f"init {options.init}: {error}") from None
+    trained = TrainedStart.read(options.init)
     if trained.family.label != options.model:
         raise OptionError(f"{options.init} is a start of {trained.family.label}")
     if trained.channels != picture.channels:

@@ -7,15 +7,18 @@ are meta-learned networks (start_training.py), each a file.
 
 from __future__ import annotations
 
-import io
 import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
+import msgpack
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from inrcodec.codec.header import PHASES, Family, Header
@@ -23,10 +26,16 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.coordinate import Arrays, CoordinateModel
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.quantize import Tensors
-from inrcodec.errors import FitError, FormatError
+from inrcodec.errors import FitError, FormatError, OptionError
 
-PREFIX = "start_"
-"""Of the names of start files in the package."""
+SUFFIX = ".start"
+"""Of the names of start files."""
+
+SIGNATURE = "inrcodec start 1"
+MAX_BYTES = 1 << 25
+"""Of a start file, and of what it unpacks to."""
+
+MOST_STEPS = 100
 
 FRACTION = 12
 
@@ -97,28 +106,71 @@ class TrainedStart:
         return split(model, self.rates.astype(np.float32))
 
     def to_bytes(self) -> bytes:
-        """A start file: an npz of its fields."""
-        stream = io.BytesIO()
-        head = np.array([self.family, self.channels, self.inner_steps, *self.dimensions], np.int64)
-        np.savez_compressed(stream, head=head, numbers=self.numbers, rates=self.rates)
-        return stream.getvalue()
+        """A start file: a zstandard frame of a msgpack array."""
+        fields = [
+            SIGNATURE,
+            int(self.family),
+            self.channels,
+            self.inner_steps,
+            list(self.dimensions),
+            self.numbers.astype("<i2").tobytes(),
+            self.rates.astype("<f2").tobytes(),
+        ]
+        packed: bytes = zstandard.ZstdCompressor(level=19).compress(msgpack.packb(fields))
+        return packed
 
     @classmethod
     def from_bytes(cls, data: bytes) -> TrainedStart:
-        """Parse a start file; raises `FormatError`."""
+        """Parse a start file; raises `FormatError`. The network is checked where it is used."""
+        fields = _fields(data)
+        kinds = (str, int, int, int, list, bytes, bytes)
+        if tuple(map(type, fields)) != kinds or fields[0] != SIGNATURE:
+            raise _not_a_start()
+        _, family, channels, inner_steps, dimensions, numbers, rates = fields
+        sound = family in set(Family) and 1 <= channels <= 4 and 0 <= inner_steps <= MOST_STEPS
+        sound = sound and len(dimensions) <= 16 and all(type(n) is int for n in dimensions)
+        if not sound or len(numbers) % 2 or len(numbers) != len(rates):
+            raise _not_a_start()
+        learned = np.frombuffer(rates, "<f2")
+        if not np.isfinite(learned).all():
+            raise _not_a_start()
+        whole = np.frombuffer(numbers, "<i2")
+        return cls(Family(family), tuple(dimensions), channels, whole, learned, inner_steps)
+
+    @classmethod
+    def read(cls, path: str | Path) -> TrainedStart:
+        """From a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                head, numbers, rates = (arrays[n] for n in ("head", "numbers", "rates"))
-        except Exception:  # numpy and zipfile raise a dozen unrelated types on garbage
-            raise FormatError("this is not a file of a trained start") from None
-        sound = head.dtype == np.int64 and head.ndim == 1 and 4 <= len(head) <= 19
-        sound = sound and numbers.dtype == np.int16 and rates.dtype == np.float16
-        if not sound or numbers.ndim != 1 or numbers.shape != rates.shape:
-            raise FormatError("this is not a file of a trained start")
-        family, channels, inner_steps, *dimensions = (int(n) for n in head)
-        if family not in set(Family):
-            raise FormatError(f"a start of the unknown model family {family}")
-        return cls(Family(family), tuple(dimensions), channels, numbers, rates, inner_steps)
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise OptionError(f"start {path}: {error.strerror}") from None
+        try:
+            return cls.from_bytes(data)
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from None
+
+
+def _not_a_start() -> FormatError:
+    """For whatever is wrong with a file."""
+    return FormatError("this is not a file of a trained start")
+
+
+def _fields(data: bytes) -> list[Any]:
+    """What is in the frame of a start file; raises `FormatError`."""
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+        if (
+            len(data) > MAX_BYTES or not 0 < size <= MAX_BYTES
+        ):  # also what one without a size claims
+            raise _not_a_start()
+        unpacked = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        fields = msgpack.unpackb(unpacked)
+    except FormatError:
+        raise
+    except Exception:  # msgpack raises a dozen unrelated types on garbage
+        raise _not_a_start() from None
+    return fields if isinstance(fields, list) else []
 
 
 def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
@@ -134,7 +186,7 @@ def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
 def shipped() -> tuple[TrainedStart, ...]:
     """The starts that come with the package, small networks first."""
     folder = resources.files("inrcodec.codec") / "data"
-    found = [f for f in folder.iterdir() if f.name.startswith(PREFIX) and f.name.endswith(".npz")]
+    found = [file for file in folder.iterdir() if file.name.endswith(SUFFIX)]
     starts = [TrainedStart.from_bytes(file.read_bytes()) for file in found]
     return tuple(sorted(starts, key=lambda start: len(start.numbers)))
 

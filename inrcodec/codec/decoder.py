@@ -78,12 +78,7 @@ def read_network(
     """The parameters of a parsed file without latents, still as integers; raises `FormatError` also
     for a start that this version does not have."""
     stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
-    given = []
-    if start is not None:
-        try:
-            given = [TrainedStart.from_bytes(Path(start).read_bytes())]
-        except OSError as error:
-            raise OptionError(f"start {start}: {error}") from None
+    given = [] if start is None else [TrainedStart.read(start)]
     return replace(stored, start=start_of(container.header.start, model, given))
 
 

@@ -80,6 +80,11 @@ class Progress:
     elapsed_s: float
     rounded_psnr: float | None = None
 
+    @property
+    def shown_psnr(self) -> float:
+        """What a bar shows: that of the best rounded network, once there is one."""
+        return self.psnr if self.rounded_psnr is None else self.rounded_psnr
+
 
 @dataclass(frozen=True, slots=True)
 class _Best:

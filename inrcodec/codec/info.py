@@ -30,7 +30,7 @@ class FileInfo:
     """Everything the container says. `complete` is False for a prefix of a file.
 
     `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
-    alpha. `start` is the (identity, index) of the trained networks a file adds to, `slice_side`
+    alpha. `start` is the (identity, index) of what a file's parameters add to, `slice_side`
     the side of the slices its grids are cut into, in symbols; None without.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES
 from inrcodec.codec.models.registry import Model, parameter_count
-from inrcodec.codec.network_sizes import LADDERS, network_for
+from inrcodec.codec.network_sizes import LADDERS, PictureShape, network_for
 
 ABOUT = {
     "coolchic": ("ours: latent grids, trained start", "any; the best at every rate"),
@@ -24,15 +24,6 @@ ABOUT = {
     "diner": ("a number pair at every pixel (Xie et al. 2023)", "from 4 bpp; for comparison"),
 }
 """What each is, and the rates it suits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Of a picture."""
-
-    width: int
-    height: int
-    channels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ class ModelInfo:
 
 def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelInfo]:
     """Every model, as it would be chosen for a colour picture of this size at this rate."""
-    picture = Shape(width, height, 3)
+    shape = PictureShape(width, height, 3)
     payload = max(1, int(bpp * width * height / 8))
     rows: list[tuple[str, str, Model]] = []
     for name, family in (("coolchic-v1", Family.COOLCHIC_V1), ("coolchic-v2", Family.COOLCHIC_V2)):
@@ -62,7 +53,7 @@ def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelI
         (f"coolchic, {tier}", "coolchic", BUILDERS[Family.COOLCHIC](width, height, **sizes))
         for tier, sizes in reversed(COMPLEXITIES.items())
     ]
-    networks = [(name, name, network_for(picture, name, payload)) for name in LADDERS]
+    networks = [(name, name, network_for(shape, name, payload)) for name in LADDERS]
     return [
         ModelInfo(
             shown, model.dimensions, parameter_count(model), model.macs_per_pixel, *ABOUT[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple
 
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -20,6 +20,7 @@ from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.wire import Wire
+from inrcodec.pixels import Picture
 
 BITS_PER_PARAMETER = 4.8
 """Where a network of the right size ends up after quantisation; measured on Kodak."""
@@ -44,27 +45,24 @@ MODULATOR_FREQUENCIES = 4
 DINER_WIDTH, DINER_LAYERS = 64, 2
 
 
-class PictureShape(Protocol):
+class PictureShape(NamedTuple):
     """What of a picture a network's sizes go by, in pixels and colours."""
 
-    @property
-    def width(self) -> int:
-        """Columns."""
+    width: int
+    height: int
+    channels: int
 
-    @property
-    def height(self) -> int:
-        """Rows."""
-
-    @property
-    def channels(self) -> int:
-        """Colours and alpha."""
+    @classmethod
+    def of(cls, picture: Picture) -> PictureShape:
+        """That of a shape."""
+        return cls(picture.width, picture.height, picture.channels)
 
 
 Ladder = Callable[[int, int, int, PictureShape], CoordinateModel]
-"""(width, layers, frequencies of the encoding, picture) -> network."""
+"""(width, layers, frequencies of the encoding, shape of the picture) -> network."""
 
 
-def _nif(width: int, layers: int, frequencies: int, picture: PictureShape) -> Nif:
+def _nif(width: int, layers: int, frequencies: int, shape: PictureShape) -> Nif:
     """The shape of the paper, `layers` at most."""
     widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
     rough = 2 * (1 + 2 * frequencies) * width + sum(
@@ -72,7 +70,7 @@ def _nif(width: int, layers: int, frequencies: int, picture: PictureShape) -> Ni
     )
     modulator = next(chosen for most, chosen in NIF_MODULATORS if rough <= most)
     few = min(frequencies, MODULATOR_FREQUENCIES)
-    return Nif(widths, modulator, frequencies, few, picture.channels)
+    return Nif(widths, modulator, frequencies, few, shape.channels)
 
 
 LADDERS: dict[str, Ladder] = {
@@ -87,27 +85,27 @@ LADDERS: dict[str, Ladder] = {
 }
 
 
-def smallest_network(picture: PictureShape, family: str) -> CoordinateModel:
+def smallest_network(shape: PictureShape, family: str) -> CoordinateModel:
     """The least of a family."""
-    return LADDERS[family](1, 1, 1, picture)
+    return LADDERS[family](1, 1, 1, shape)
 
 
-def network_for(picture: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
+def network_for(shape: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
     """A network whose quantised parameters take about `payload_bytes`."""
-    return network_of(picture, family, payload_bytes * 8 / BITS_PER_PARAMETER)
+    return network_of(shape, family, payload_bytes * 8 / BITS_PER_PARAMETER)
 
 
-def network_of(picture: PictureShape, family: str, wanted: float) -> CoordinateModel:
+def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateModel:
     """A network of about so many parameters, or of as many as rendering allows."""
     payload_bytes = wanted * BITS_PER_PARAMETER / 8
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
-    finest = max(picture.width, picture.height) / FINEST_PERIOD
+    finest = max(shape.width, shape.height) / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
     frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
-    most_macs = MAX_PICTURE_MACS / (picture.width * picture.height)
+    most_macs = MAX_PICTURE_MACS / (shape.width * shape.height)
 
     def rung(width: int) -> CoordinateModel:
-        return LADDERS[family](width, layers, frequencies, picture)
+        return LADDERS[family](width, layers, frequencies, shape)
 
     while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / 3:
         layers -= 1

@@ -45,6 +45,11 @@ class TrainingProgress:
     step: int
     psnr: float
 
+    @property
+    def shown_psnr(self) -> float:
+        """What a bar shows."""
+        return self.psnr
+
 
 class StartTraining:
     """One training of a start for `model` on `pictures` (H, W, C), for so many seconds or, if

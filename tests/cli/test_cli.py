@@ -269,7 +269,7 @@ def test_models_are_listed(run) -> None:
 
 
 def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None:
-    start, out = tmp_path / "start.npz", tmp_path / "out.inr"
+    start, out = tmp_path / "my.start", tmp_path / "out.inr"
     few = ("--parameters", 300, "--steps", 3, "--json")
     code, stdout, _ = run("meta", "train", picture.parent, "-o", start, *few)
     assert code == 0
@@ -294,9 +294,9 @@ def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None
     ],
 )
 def test_bad_training_options(run, tmp_path: Path, options: tuple[object, ...], code: int) -> None:
-    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.npz", *options)[0] == code
+    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.start", *options)[0] == code
 
 
 def test_an_empty_folder_trains_nothing(run, tmp_path: Path) -> None:
-    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.npz")[0] == 1
-    assert run("meta", "train", tmp_path / "none", "-o", tmp_path / "x.npz")[0] == 1
+    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.start")[0] == 1
+    assert run("meta", "train", tmp_path / "none", "-o", tmp_path / "x.start")[0] == 1

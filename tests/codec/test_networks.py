@@ -6,7 +6,7 @@ import torch
 
 import inrcodec
 from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.model_list import Shape, models
+from inrcodec.codec.model_list import models
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.diner import Diner
 from inrcodec.codec.models.fourier import FourierNet
@@ -15,7 +15,7 @@ from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import model_of, parameter_count
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.wire import Wire
-from inrcodec.codec.network_sizes import network_for, network_of, smallest_network
+from inrcodec.codec.network_sizes import PictureShape, network_for, network_of, smallest_network
 from inrcodec.codec.options import COORDINATE_MODELS
 from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import LimitError, RateError
@@ -114,7 +114,7 @@ def test_between_pixels_diner_is_their_mean() -> None:
 
 @pytest.mark.parametrize("family", COORDINATE_MODELS)
 def test_larger_payloads_make_larger_networks(family: str) -> None:
-    shape = Shape(300, 200, 3)
+    shape = PictureShape(300, 200, 3)
     counts = [parameter_count(network_for(shape, family, n)) for n in (200, 1000, 8000, 30000)]
     assert counts == sorted(counts)
     least = parameter_count(smallest_network(shape, family))

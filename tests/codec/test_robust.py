@@ -11,7 +11,8 @@ import inrcodec
 from inrcodec.codec import robust
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.coolchic import coolchic
-from inrcodec.codec.models.siren import W0, Siren
+from inrcodec.codec.models.layers import W0
+from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.codec.robust import Objective, backward_of, plain

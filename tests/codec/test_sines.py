@@ -60,7 +60,7 @@ def test_kernels_equal_torch(
     exact = (wanted - target).square().mean()
     with kernel_threads(2):
         made = sines.sine_layers(down, across, parameters, scale)
-        error = sines.squared_error(down, across, parameters, target, scale)
+        error = sines.squared_error(down, across, parameters, scale, target)
         near([made], [wanted])
         assert float(error.detach()) == pytest.approx(float(exact.detach()), rel=1e-5)
         by_exact = gradients(exact, given)

@@ -35,7 +35,7 @@ def trained() -> TrainedStart:
 
 @pytest.fixture
 def path(trained: TrainedStart, tmp_path: Path) -> Path:
-    path = tmp_path / "start.npz"
+    path = tmp_path / "my.start"
     path.write_bytes(trained.to_bytes())
     return path
 
@@ -122,7 +122,7 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
     ("options", "message"),
     [
         ({"model": "siren", "init": "START"}, "is a start of pe-siren"),
-        ({"model": "pe-siren", "init": "missing.npz"}, "init missing.npz"),
+        ({"model": "pe-siren", "init": "missing.start"}, "start missing.start"),
         ({"model": "coolchic", "init": "meta"}, "init needs a coordinate network"),
         ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),
     ],

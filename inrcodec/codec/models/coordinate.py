@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from inrcodec.errors import LimitError
 if TYPE_CHECKING:
     import torch
 
+Parameters: TypeAlias = "Mapping[str, torch.Tensor]"
+Precision: TypeAlias = "torch.dtype | None"
+Coordinates = NDArray[np.float64]
 MAX_WIDTH, MAX_LAYERS = 1024, 16
 
 Shapes = dict[str, tuple[int, ...]]
@@ -55,6 +58,12 @@ class CoordinateModel(Protocol):
     @property
     def units(self) -> dict[str, float]:
         """What a unit of each parameter of the papers is here."""
+        return dict.fromkeys(self.shapes, 1.0)
+
+    @property
+    def in_kernels(self) -> bool:
+        """Whether its layers are those of `sines.py`, which compiled kernels compute."""
+        return False
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -74,45 +83,25 @@ class CoordinateModel(Protocol):
 
     def render(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C), float32, on the grid ys x xs of any coordinates; hidden
         layers that torch computes are in `precision` (default: that of the parameters)."""
 
     def squared_error(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
         target: torch.Tensor,
-        precision: torch.dtype | None = None,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Mean squared distance of those colours from a target of their shape, (); its gradient may
         not be differentiable."""
         return (self.render(parameters, ys, xs, precision) - target).square().mean()
-
-
-HIDDEN, FIRST, BIAS, HEAD = (
-    LearningRate(0.05, muon=True),
-    LearningRate(0.025, muon=True),
-    LearningRate(0.015),
-    LearningRate(0.0005),
-)
-"""Of networks of sines. Measured on Kodak; 0.1 for hidden matrices diverges on textures."""
-
-
-def layer_rate(name: str, shape: tuple[int, ...]) -> LearningRate:
-    """The rate of a tensor `weight.i`, `bias.i`, `weight.out` or `bias.out` of sine layers."""
-    kind, layer = name.split(".")[0], name.split(".")[-1]
-    if layer == "out":
-        return HEAD
-    if kind == "bias":
-        return BIAS
-    chosen = HIDDEN if layer != "0" else FIRST
-    return LearningRate(chosen.rate, muon=min(shape) > 1)
 
 
 def check_sizes(*sizes: tuple[str, int, int, int]) -> None:

@@ -9,8 +9,6 @@ neighbours in the table have nothing to do with each other.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,13 +20,20 @@ from inrcodec.codec.models.coordinate import (
     MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
-    CoordinateModel,
+    Coordinates,
     LearningRate,
+    Parameters,
+    Precision,
     Shapes,
     check_sizes,
-    layer_rate,
 )
-from inrcodec.codec.models.siren import BIAS_BOUND
+from inrcodec.codec.models.layers import (
+    SineNetwork,
+    layer_shapes,
+    sine_rates,
+    sine_start,
+    sine_units,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -38,11 +43,12 @@ ENTRY = 2
 
 TABLE_BOUND = 0.1
 TABLE_RATE = LearningRate(0.02)
-FIRST_GAIN = 6.0
+FIRST_GAIN, HEAD_GAIN = 0.3, 6.0
+"""First and output layer beside those of a SIREN: entries move farther than coordinates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Diner(CoordinateModel):
+class Diner(SineNetwork):
     """Sizes of one network: `layers` sine layers of `width`, for a picture of this size."""
 
     width: int
@@ -67,31 +73,23 @@ class Diner(CoordinateModel):
     @property
     def shapes(self) -> Shapes:
         """Parameter shapes in file order."""
-        shapes: Shapes = {"table": (self.picture_height, self.picture_width, ENTRY)}
-        for layer in range(self.layers):
-            shapes[f"weight.{layer}"] = (self.width, self.width if layer else ENTRY)
-            shapes[f"bias.{layer}"] = (self.width,)
-        shapes["weight.out"] = (self.channels, self.width)
-        shapes["bias.out"] = (self.channels,)
-        return shapes
+        table: Shapes = {"table": (self.picture_height, self.picture_width, ENTRY)}
+        return table | self._layers
+
+    @property
+    def _layers(self) -> Shapes:
+        """Of the network behind the table."""
+        return layer_shapes((self.width,) * self.layers, ENTRY, self.channels)
 
     @property
     def units(self) -> dict[str, float]:
-        """Those of this network, whose frequencies are in the table."""
-        return dict.fromkeys(self.shapes, 1.0)
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """The biases of sine layers."""
-        return tuple(f"bias.{layer}" for layer in range(self.layers))
+        """w0 in sine layers."""
+        return sine_units(self.shapes) | {"table": 1.0}
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
         """Of every parameter."""
-        return {
-            name: TABLE_RATE if name == "table" else layer_rate(name, shape)
-            for name, shape in self.shapes.items()
-        }
+        return sine_rates(self.shapes) | {"table": TABLE_RATE}
 
     @property
     def macs_per_pixel(self) -> int:
@@ -100,21 +98,19 @@ class Diner(CoordinateModel):
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Starting values: a table of small numbers, layers as of a SIREN."""
-        values = {}
-        for name, shape in self.shapes.items():
-            bounds = {"table": TABLE_BOUND, "weight.0": FIRST_GAIN, "weight.out": 0.2}
-            bound = math.sqrt(6 / shape[-1]) if name.startswith("weight") else BIAS_BOUND
-            bound = bounds.get(name, 1.0) * (1.0 if name == "table" else bound)
-            values[name] = random.uniform(-bound, bound, shape).astype(np.float32)
-        values["bias.out"] = mean.astype(np.float32)
-        return values
+        shape = self.shapes["table"]
+        table = random.uniform(-TABLE_BOUND, TABLE_BOUND, shape).astype(np.float32)
+        values = {"table": table} | sine_start(self._layers, random, False)
+        values["weight.0"] *= np.float32(FIRST_GAIN)
+        values["weight.out"] *= np.float32(HEAD_GAIN)
+        return values | {"bias.out": mean.astype(np.float32)}
 
     def render(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
         rows, down = _neighbours(ys, self.picture_height)
@@ -134,18 +130,16 @@ class Diner(CoordinateModel):
 
     def _colours(
         self,
-        parameters: Mapping[str, torch.Tensor],
+        parameters: Parameters,
         entries: torch.Tensor,
-        precision: torch.dtype | None,
+        precision: Precision,
     ) -> torch.Tensor:
-        """Colours (n, C) of entries (n, 2)."""
-        hidden = parameters["bias.0"].addmm(entries, parameters["weight.0"].T).sin()
-        hidden = hidden.to(precision or hidden.dtype)
-        for layer in range(1, self.layers):
-            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
-            hidden = bias.to(hidden.dtype).addmm(hidden, weight.to(hidden.dtype).T).sin()
-        weight = parameters["weight.out"]
-        return parameters["bias.out"].addmm(hidden.to(weight.dtype), weight.T)
+        """Colours (n, C) of entries (n, 2): a grid of one column."""
+        from inrcodec.codec.models.sines import sine_layers
+
+        weight, bias, *rest = (parameters[name] for name in self._layers)
+        down = bias.addmm(entries, weight.T)
+        return sine_layers(down, weight.new_zeros(1, self.width), rest, precision=precision)[:, 0]
 
 
 def _neighbours(

@@ -10,7 +10,6 @@ learned too.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,10 +22,14 @@ from inrcodec.codec.models.coordinate import (
     MAX_WIDTH,
     Arrays,
     CoordinateModel,
+    Coordinates,
     LearningRate,
+    Parameters,
+    Precision,
     Shapes,
     check_sizes,
 )
+from inrcodec.codec.models.layers import layer_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -71,18 +74,9 @@ class FourierNet(CoordinateModel):
     @property
     def shapes(self) -> Shapes:
         """Parameter shapes in file order."""
-        shapes: Shapes = {"features": (self.frequencies, 2)}
-        for layer in range(self.layers):
-            shapes[f"weight.{layer}"] = (self.width, self.width if layer else 2 * self.frequencies)
-            shapes[f"bias.{layer}"] = (self.width,)
-        shapes["weight.out"] = (self.channels, self.width)
-        shapes["bias.out"] = (self.channels,)
-        return shapes
-
-    @property
-    def units(self) -> dict[str, float]:
-        """Those of the paper."""
-        return dict.fromkeys(self.shapes, 1.0)
+        features: Shapes = {"features": (self.frequencies, 2)}
+        widths = (self.width,) * self.layers
+        return features | layer_shapes(widths, 2 * self.frequencies, self.channels)
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
@@ -113,10 +107,10 @@ class FourierNet(CoordinateModel):
 
     def render(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`. Sines of sums are products
         of sines of rows and of columns, so features cost no sine a pixel."""

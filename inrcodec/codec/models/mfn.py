@@ -11,7 +11,6 @@ gamma is stored as the square root of its half, so that any number will do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,10 @@ from inrcodec.codec.models.coordinate import (
     MAX_WIDTH,
     Arrays,
     CoordinateModel,
+    Coordinates,
     LearningRate,
+    Parameters,
+    Precision,
     Shapes,
     check_sizes,
 )
@@ -89,11 +91,6 @@ class Mfn(CoordinateModel):
         return shapes
 
     @property
-    def units(self) -> dict[str, float]:
-        """Those of the paper."""
-        return dict.fromkeys(self.shapes, 1.0)
-
-    @property
     def phases(self) -> tuple[str, ...]:
         """Those of the filters."""
         return tuple(f"phase.{layer}" for layer in range(self.layers))
@@ -131,10 +128,10 @@ class Mfn(CoordinateModel):
 
     def render(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
         hidden = self._filter(parameters, 0, ys, xs, precision)
@@ -148,11 +145,11 @@ class Mfn(CoordinateModel):
 
     def _filter(
         self,
-        parameters: Mapping[str, torch.Tensor],
+        parameters: Parameters,
         layer: int,
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision,
     ) -> torch.Tensor:
         """g over a grid, (pixels, width): sines of sums are products of sines of rows and of
         columns, and a window is one of rows times one of columns."""

@@ -11,9 +11,8 @@ modulator says; 30 is multiplied into W and b here, and a third into V_out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,13 +22,14 @@ from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
     MAX_WIDTH,
     Arrays,
-    LearningRate,
+    Coordinates,
+    Parameters,
+    Precision,
     Shapes,
     check_sizes,
-    layer_rate,
 )
-from inrcodec.codec.models.encoding import MAX_FREQUENCIES, encoded, feature_count
-from inrcodec.codec.models.siren import BIAS_BOUND, ENCODED_BOUND, W0
+from inrcodec.codec.models.encoding import MAX_FREQUENCIES, feature_count
+from inrcodec.codec.models.layers import SineGrid, first_layer, layer_shapes, sine_start, sine_units
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ MODULATION = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Nif:
+class Nif(SineGrid):
     """Sizes of one network: `widths` of its sine layers, those of the modulator (none: s = 1), and
     the frequencies of both encodings."""
 
@@ -91,29 +91,17 @@ class Nif:
         """Parameter shapes in file order."""
         shapes: Shapes = {}
         if self.modulator:
-            shapes |= _shapes(MODULATOR, self.modulator, self.modulator_frequencies, 1)
-        return shapes | _shapes("", self.widths, self.frequencies, self.channels)
+            few = 2 * feature_count(self.modulator_frequencies)
+            shapes = layer_shapes(self.modulator, few, 1, MODULATOR)
+        inputs = 2 * feature_count(self.frequencies)
+        return shapes | layer_shapes(self.widths, inputs, self.channels)
 
     @property
     def units(self) -> dict[str, float]:
-        """What a unit of each parameter of the paper is here."""
-        outputs = {"modulator.weight.out": MODULATION, "modulator.bias.out": MODULATION}
-        return {
-            name: outputs.get(name, 1.0 if name.endswith("out") else W0) for name in self.shapes
-        }
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """The biases of sine layers."""
-        return tuple(n for n in self.shapes if "bias" in n and not n.endswith("out"))
-
-    @property
-    def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
-        return {
-            name: layer_rate(name.removeprefix(MODULATOR), shape)
-            for name, shape in self.shapes.items()
-        }
+        """w0 in sine layers, and what the modulation is in parts of it."""
+        outputs = (f"{MODULATOR}weight.out", f"{MODULATOR}bias.out")
+        units = sine_units(self.shapes)
+        return units | {name: MODULATION for name in outputs if name in units}
 
     @property
     def macs_per_pixel(self) -> int:
@@ -127,90 +115,19 @@ class Nif:
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Starting values as of a SIREN; the modulator begins near s = 1."""
-        values = {}
-        for name, shape in self.shapes.items():
-            fan_in = shape[-1]
-            if name.endswith("bias.out"):
-                bound = 0.0
-            elif name.endswith("weight.0"):
-                bound = ENCODED_BOUND / math.sqrt(fan_in)
-            elif name.endswith("weight.out"):
-                bound = math.sqrt(6 / fan_in) / W0
-            elif "weight" in name:
-                bound = math.sqrt(6 / fan_in)
-            else:
-                bound = BIAS_BOUND
-            values[name] = random.uniform(-bound, bound, shape).astype(np.float32)
-        values["bias.out"] = mean.astype(np.float32)
-        return values
+        values = sine_start(self.shapes, random, True)
+        return values | {"bias.out": mean.astype(np.float32)}
 
-    def render(
-        self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
-    ) -> torch.Tensor:
-        """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
-        from inrcodec.codec.models.sines import sine_layers
-
-        down, across, rest, scale = self._prepared(parameters, ys, xs, precision)
-        return sine_layers(down, across, rest, scale, precision)
-
-    def squared_error(
-        self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        target: torch.Tensor,
-        precision: torch.dtype | None = None,
-    ) -> torch.Tensor:
-        """See `CoordinateModel.squared_error`."""
-        from inrcodec.codec.models.sines import squared_error
-
-        down, across, rest, scale = self._prepared(parameters, ys, xs, precision)
-        return squared_error(down, across, rest, target, scale, precision)
-
-    def _prepared(
-        self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None,
+    def prepared(
+        self, parameters: Parameters, ys: Coordinates, xs: Coordinates, precision: Precision
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor], torch.Tensor | None]:
-        """Phases of rows and of columns, the parameters of later layers, and the modulation."""
+        """See `SineGrid.prepared`; the modulator gives the scale."""
         from inrcodec.codec.models.sines import sine_layers
 
+        own = [parameters[n] for n in self.shapes if n.startswith(MODULATOR)]
+        rest = [parameters[n] for n in self.shapes if not n.startswith(MODULATOR)]
         scale = None
-        if self.modulator:
-            own = [p for name, p in parameters.items() if name.startswith(MODULATOR)]
-            down, across, rest = _first_layer(own, self.modulator_frequencies, ys, xs)
-            scale = 1 + sine_layers(down, across, rest, None, precision)[..., 0]
-        own = [p for name, p in parameters.items() if not name.startswith(MODULATOR)]
-        return *_first_layer(own, self.frequencies, ys, xs), scale
-
-
-def _shapes(prefix: str, widths: Sequence[int], frequencies: int, outputs: int) -> Shapes:
-    """Of one of the two networks."""
-    sizes = [2 * feature_count(frequencies), *widths]
-    shapes: Shapes = {}
-    for layer, (fan_in, width) in enumerate(pairwise(sizes)):
-        shapes[f"{prefix}weight.{layer}"] = (width, fan_in)
-        shapes[f"{prefix}bias.{layer}"] = (width,)
-    shapes[f"{prefix}weight.out"] = (outputs, widths[-1])
-    shapes[f"{prefix}bias.out"] = (outputs,)
-    return shapes
-
-
-def _first_layer(
-    parameters: Sequence[torch.Tensor],
-    frequencies: int,
-    ys: NDArray[np.float64],
-    xs: NDArray[np.float64],
-) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-    """Of one of the two networks: phases of rows and of columns, and later parameters."""
-    weight, bias, *rest = parameters
-    half = weight.shape[1] // 2
-    down = weight.new_tensor(encoded(ys, frequencies)) @ weight[:, :half].T + bias
-    across = weight.new_tensor(encoded(xs, frequencies)) @ weight[:, half:].T
-    return down, across, rest
+        if own:
+            layers = first_layer(own, self.modulator_frequencies, ys, xs)
+            scale = 1 + sine_layers(*layers, None, precision)[..., 0]
+        return *first_layer(rest, self.frequencies, ys, xs), scale

@@ -45,8 +45,8 @@ def squared_error(
     down: Tensor,
     across: Tensor,
     parameters: Sequence[Tensor],
+    scale: Tensor | None,
     target: Tensor,
-    scale: Tensor | None = None,
     precision: torch.dtype | None = None,
 ) -> Tensor:
     """Mean squared distance of the outputs from `target` (R, C, outputs), (): with kernels three

@@ -12,7 +12,6 @@ imaginary part.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,14 @@ from inrcodec.codec.models.coordinate import (
     MAX_WIDTH,
     Arrays,
     CoordinateModel,
+    Coordinates,
     LearningRate,
+    Parameters,
+    Precision,
     Shapes,
     check_sizes,
 )
+from inrcodec.codec.models.layers import layer_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 W0, S0 = 20.0, 10.0
 """The paper has 20 and 30 for images, with which, from its starting values, nearly all wavelets are
 0 nearly everywhere; and below s0 = w0 / 3 |a| can exceed exp(2) and fits diverge (a Kodak crop)."""
+
+REAL = ("weight.0", "bias.0", "bias.out")
+"""Tensors without an imaginary part."""
 
 SHARPNESS = S0 / W0
 
@@ -67,17 +73,8 @@ class Wire(CoordinateModel):
     @property
     def shapes(self) -> Shapes:
         """Parameter shapes in file order."""
-        shapes: Shapes = {}
-        for layer in range(self.layers):
-            if layer:
-                shapes[f"weight.{layer}"] = (2, self.width, self.width)
-                shapes[f"bias.{layer}"] = (2, self.width)
-            else:
-                shapes["weight.0"] = (self.width, 2)
-                shapes["bias.0"] = (self.width,)
-        shapes["weight.out"] = (2, self.channels, self.width)
-        shapes["bias.out"] = (self.channels,)
-        return shapes
+        shapes = layer_shapes((self.width,) * self.layers, 2, self.channels)
+        return {n: s if n in REAL else (2, *s) for n, s in shapes.items()}
 
     @property
     def units(self) -> dict[str, float]:
@@ -111,10 +108,10 @@ class Wire(CoordinateModel):
 
     def render(
         self,
-        parameters: Mapping[str, torch.Tensor],
-        ys: NDArray[np.float64],
-        xs: NDArray[np.float64],
-        precision: torch.dtype | None = None,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
         weight = parameters["weight.0"]
