@@ -7,7 +7,7 @@ A whole step (forward, backward, optimiser) on one thread: latent-grid models on
 (768 x 512), a coordinate network of 20,000 parameters on one batch. Losses and modes take turns in
 each round, so that a busy machine slows all; the ratio is that of the medians of processor time.
 Losses without their weights are left out. A coordinate network computes in float32 in all columns,
-since gradient norms need it: by default it is faster where the processor has bfloat16. Rows go to
+which is what compiled kernels do. Rows go to
 results/loss_step.json, the table beside it.
 """
 
@@ -24,12 +24,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.codec.coordinate_encoder import network_for
 from inrcodec.codec.effort import FULL_RATES
 from inrcodec.codec.fit import Budget, Fitting, learning_rates
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.losses import MSE, Loss, loss_of
 from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.network_sizes import PictureShape, network_for
 from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.codec.planes import planes_of
@@ -45,17 +45,22 @@ TABLE = RESULTS.with_suffix(".md")
 BUILDERS = {"coolchic": coolchic, "coolchic-v1": coolchic_v1, "coolchic-v2": coolchic_v2}
 SLOPE = 1e-3
 
+MODELS = (*BUILDERS, "pe-siren")
+
 
 def main() -> None:
     """Measure, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--picture", default="../shared/data/kodak/kodim05.png")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="Others stay.")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     picture, losses = as_picture(arguments.picture), available()
     seconds: dict[str, dict[str, float]] = {}
-    for model in (*BUILDERS, "pe-siren"):
+    if RESULTS.exists():
+        seconds = json.loads(RESULTS.read_text())["cpu_seconds"]
+    for model in arguments.models:
         steps = {loss.name: step_of(model, picture, loss) for loss in losses}
         modes = ROBUST_STRENGTHS if model == "pe-siren" else LATENT_ROBUST
         steps |= {f"robust {mode}": step_of(model, picture, MSE, mode) for mode in modes}
@@ -91,7 +96,7 @@ def step_of(
     """One step of a fit under a loss, which goes on from call to call."""
     options = EncodeOptions(model=model, robust=robust)
     if model == "pe-siren":
-        network = network_for(picture, model, 12_000)
+        network = network_for(PictureShape.of(picture), model, 12_000)
         backward = backward_of(options, network.units)
         budget, precision = Budget(1000, None), torch.float32
         fit = Fitting(

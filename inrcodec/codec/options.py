@@ -134,8 +134,7 @@ class EncodeOptions:
         rates = [name for name in RATES if getattr(self, name) is not None]
         if len(rates) > 1:
             raise OptionError(f"give one of {', '.join(RATES)}, not {' and '.join(rates)}")
-        if self.model not in MODELS:
-            raise OptionError(f"unknown model {self.model!r}; expected one of {', '.join(MODELS)}")
+        _check_known("model", self.model, MODELS)
         if self.complexity is not None and self.complexity not in COMPLEXITIES:
             known = ", ".join(COMPLEXITIES)
             raise OptionError(f"unknown complexity {self.complexity!r}; expected one of {known}")

@@ -9,6 +9,7 @@ import pytest
 import inrcodec
 from inrcodec.codec import coordinate_starts
 from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, phases, start_of
+from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.header import PHASES
 from inrcodec.codec.models.fourier import FourierNet
 from inrcodec.codec.models.siren import Siren
@@ -134,6 +135,27 @@ def test_bad_starts(
         options = options | {"init": str(path)}
     with pytest.raises(OptionError, match=message):
         inrcodec.encode(small, effort=1, **options)
+
+
+def test_what_is_shipped_is_whole() -> None:
+    starts = coordinate_starts.shipped()
+    assert starts
+    for start in starts:
+        model = start.model_for(768, 512)
+        assert start.suits(model)
+        assert all(np.isfinite(value).all() for value in start.values(model).values())
+        assert all((rate > 0).all() for rate in start.learned_rates(model).values())
+        assert len(start.to_bytes()) < 1_000_000
+
+
+def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> None:
+    start = coordinate_starts.shipped()[0]
+    model = start.model_for(150, 100)
+    reached = []
+    for trained in (None, start):
+        fitting = Fitting(photo, model, Budget(30, None), start=phase_start(model), trained=trained)
+        reached.append(list(fitting)[-1].psnr)
+    assert reached[1] > reached[0] + 2
 
 
 def test_gray_pictures_have_no_start_of_three_colours(small: np.ndarray, path: Path) -> None:
