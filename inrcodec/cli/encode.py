@@ -46,8 +46,8 @@ def encode(
     model: Annotated[
         str,
         typer.Option(
-            help="coolchic, coolchic-v1 or coolchic-v2; or a coordinate network: pe-siren, siren, "
-            "nif, fourier, mfn-fourier, mfn-gabor, wire or diner."
+            help="coolchic, coolchic-v1 or coolchic-v2; a coordinate network: pe-siren, siren, "
+            "nif, fourier, mfn-fourier, mfn-gabor, wire or diner; or auto, by the size asked for."
         ),
     ] = "coolchic",
     loss: Annotated[

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.losses import tuned
+from inrcodec.codec.model_choice import chosen
 from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
 from inrcodec.pixels import Picture
 
@@ -31,6 +32,7 @@ class Encoding(Protocol):
 
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     """Start encoding a picture. Raises `OptionError`, or `RateError` for a size out of reach."""
+    options = chosen(options, picture.width, picture.height)
     options = tuned(options, picture.width, picture.height)
     if options.model in COORDINATE_MODELS:
         from inrcodec.codec.coordinate_encoder import CoordinateEncoding

@@ -11,12 +11,15 @@ from inrcodec.codec.models.registry import Model, parameter_count
 from inrcodec.codec.network_sizes import LADDERS, PictureShape, network_for
 
 ABOUT = {
-    "coolchic": ("ours: latent grids, trained start", "any; the best at every rate"),
+    "coolchic": ("ours: latent grids, trained start", "any; the best above 400 bytes"),
     "coolchic-v2": ("latent grids, fitted from nothing (Leguay et al. 2023)", "any"),
     "coolchic-v1": ("latent grids, fitted from nothing (Ladune et al. 2023)", "any"),
-    "pe-siren": ("sines behind an encoding of positions (Struempler et al. 2022)", "0.1 to 2 bpp"),
-    "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.1 to 2 bpp"),
-    "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "0.1 to 2 bpp"),
+    "pe-siren": (
+        "sines behind an encoding of positions (Struempler et al. 2022)",
+        "best below 400 bytes",
+    ),
+    "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "level with pe-siren"),
+    "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "for comparison"),
     "fourier": ("rectifiers behind Fourier features (Tancik et al. 2020)", "for comparison"),
     "mfn-fourier": ("products of sines (Fathony et al. 2021)", "for comparison"),
     "mfn-gabor": ("products of Gabor filters (Fathony et al. 2021)", "for comparison"),

@@ -78,8 +78,9 @@ class EncodeOptions:
     - `psnr`: the smallest file of at least so many dB (coolchic models); where the model does not
       reach it, its best, with a `RateWarning`
     - `slope`: the Lagrange multiplier lambda in  MSE (full range 1) + lambda x bits per pixel
-    - `model`: "coolchic" (default), "coolchic-v1" or "coolchic-v2", which are latent grids, or one
-      of `COORDINATE_MODELS`
+    - `model`: "coolchic" (default), "coolchic-v1" or "coolchic-v2", which are latent grids, one of
+      `COORDINATE_MODELS`, or "auto", which is "coolchic" or, for a size asked for that is very
+      small, "pe-siren" (model_choice.py)
     - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500
       multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
       effort 6 up for "highest" where the file will be large enough
@@ -134,11 +135,13 @@ class EncodeOptions:
         rates = [name for name in RATES if getattr(self, name) is not None]
         if len(rates) > 1:
             raise OptionError(f"give one of {', '.join(RATES)}, not {' and '.join(rates)}")
-        _check_known("model", self.model, MODELS)
+        _check_known("model", self.model, ("auto", *MODELS))
+        grids = self.model not in COORDINATE_MODELS
+        ours = self.model in ("coolchic", "auto")
         if self.complexity is not None and self.complexity not in COMPLEXITIES:
             known = ", ".join(COMPLEXITIES)
             raise OptionError(f"unknown complexity {self.complexity!r}; expected one of {known}")
-        if self.complexity is not None and self.model != "coolchic":
+        if self.complexity is not None and not ours:
             raise OptionError(f"complexity needs the coolchic model, not {self.model}")
         self._check_loss()
         self._check_robust()
@@ -149,7 +152,7 @@ class EncodeOptions:
         _check("slope (lambda)", self.slope, 1e-8, 10.0, float)
         _check("slices", self.slices, 8, 4096, int)
         _check("effort", self.effort, 0, 9, int)
-        if self.model in COORDINATE_MODELS:
+        if not grids:
             for name in ("psnr", "slope", "slices"):
                 if getattr(self, name) is not None:
                     raise OptionError(f"{name} needs a coolchic model, not {self.model}")
@@ -157,9 +160,9 @@ class EncodeOptions:
                 raise OptionError(f"effort 0 needs the coolchic model, not {self.model}")
         if not isinstance(self.init, str) or not self.init:
             raise OptionError(f"init must be random, meta or a path, got {self.init!r}")
-        if self.init != "random" and self.model not in COORDINATE_MODELS:
+        if self.init != "random" and grids:
             raise OptionError(f"init needs a coordinate network, not {self.model}")
-        if self.effort == 0 and self.model != "coolchic":
+        if self.effort == 0 and not ours:
             raise OptionError(f"effort 0 needs the trained start of coolchic, not {self.model}")
         _check("time_limit", self.time_limit, 0.1, 1e7, float)
         _check("seed", self.seed, 0, (1 << 63) - 1, int)

@@ -6,6 +6,7 @@ import torch
 
 import inrcodec
 from inrcodec.codec.fit import Budget, Fitting
+from inrcodec.codec.model_choice import chosen
 from inrcodec.codec.model_list import models
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.diner import Diner
@@ -16,7 +17,7 @@ from inrcodec.codec.models.registry import model_of, parameter_count
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.network_sizes import PictureShape, network_for, network_of, smallest_network
-from inrcodec.codec.options import COORDINATE_MODELS
+from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
 from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import LimitError, RateError
 from inrcodec.pixels import psnr
@@ -156,3 +157,19 @@ def test_a_flat_picture_in_a_large_network_decodes() -> None:
     flat = np.full((24, 32, 3), 90, np.uint8)
     data = inrcodec.encode(flat, model="diner", bpp=6.0, effort=1, threads=1)
     assert np.abs(inrcodec.decode(data).astype(int) - 90).max() <= 2
+
+
+def test_auto_is_by_the_size_asked_for() -> None:
+    def of(**options: object) -> str:
+        return chosen(EncodeOptions.of(model="auto", **options), 128, 128).model
+
+    assert of(target_size=200) == of(bpp=0.1) == "pe-siren"
+    assert of(target_size=600) == of(bpp=1.0) == of(quality=1) == of(psnr=30.0) == "coolchic"
+    assert of(target_size=200, complexity="low") == of(target_size=200, effort=0) == "coolchic"
+    assert chosen(EncodeOptions(model="nif", bpp=9.0), 128, 128).model == "nif"
+
+
+def test_auto_makes_small_files_of_networks(small: np.ndarray) -> None:
+    data = inrcodec.encode(small, model="auto", target_size=300, effort=1, threads=1)
+    assert inrcodec.info(data).model == "pe-siren"
+    assert len(data) <= 300
