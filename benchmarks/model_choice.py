@@ -3,9 +3,9 @@
     python -m benchmarks.model_choice --processes 2
 
 The middle 48 x 48 and 128 x 128 pixels of four Kodak photographs at four rates, effort 3: small
-enough for both kinds of model to be the better one. Bytes
-are those of the file, PSNR that of its decode. A model that can not make so small a file has no row
-of numbers there. Rows go to results/model_choice.jsonl as they are made; a run skips what is there.
+enough for both kinds of model to be the better one. Bytes are those of the file, PSNR that of its
+decode. A model that can not make so small a file has no row of numbers there. Rows go to
+results/model_choice.jsonl as they are made; a run skips what is there.
 """
 
 import argparse

@@ -39,7 +39,7 @@ def models(
     if as_json:
         console.print_json([model.as_dict() for model in found])
         return
-    rows: list[tuple[str, ...]] = [("model", "parameters", "MAC/pixel", "rates", "")]
+    rows: list[tuple[str, ...]] = [("model", "parameters", "MAC/pixel", "suits", "")]
     for model in found:
         rows.append(
             (

@@ -18,7 +18,7 @@ ABOUT = {
         "sines behind an encoding of positions (Struempler et al. 2022)",
         "best below 400 bytes",
     ),
-    "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "level with pe-siren"),
+    "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.3 bpp of a photograph"),
     "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "for comparison"),
     "fourier": ("rectifiers behind Fourier features (Tancik et al. 2020)", "for comparison"),
     "mfn-fourier": ("products of sines (Fathony et al. 2021)", "for comparison"),
