@@ -77,6 +77,14 @@ def test_large_phases_keep_their_sines() -> None:
 
 
 @needs_kernels
+@pytest.mark.parametrize("phase", [1e9, -1e30, float("inf"), float("nan")])
+def test_phases_beyond_all_reason_give_something_finite(phase: float) -> None:
+    parameters = [torch.eye(1), torch.zeros(1)]
+    made = sines.sine_layers(torch.full((3, 1), phase), torch.zeros(5, 1), parameters)
+    assert float(made.abs().max()) < 1.01
+
+
+@needs_kernels
 def test_a_second_derivative_goes_through_torch() -> None:
     down, across, parameters, scale = network(6, 9, (5, 4), scaled=True)
     assert scale is not None

@@ -21,8 +21,9 @@ from inrcodec.codec import native
 from inrcodec.codec.models import compiled
 from inrcodec.codec.native import sines as kernels
 
-MOST_WEIGHTS = 1 << 15
-"""Of all layers together: beyond it bfloat16 in torch, where the processor has it, is faster."""
+MOST_WEIGHTS, MOST_OF_ALL = 1 << 15, 1 << 18
+"""Weights of all layers together beyond which bfloat16 in torch, where the processor has it, is
+faster, and beyond which the kernels' sums leave the cache."""
 
 
 def sine_layers(
@@ -89,10 +90,10 @@ def _serves(
 ) -> bool:
     """Whether the kernels take this network, and are the fastest way."""
     weights = parameters[::2]
-    large = sum(w.numel() for w in weights) > MOST_WEIGHTS
+    count = sum(w.numel() for w in weights)
     return (
         len(weights) <= native.MOST_SINE_LAYERS
-        and not (large and precision == torch.bfloat16)
+        and count <= (MOST_WEIGHTS if precision == torch.bfloat16 else MOST_OF_ALL)
         and compiled.serves(down, across, *parameters, *(() if scale is None else (scale,)))
     )
 

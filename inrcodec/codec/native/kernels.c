@@ -313,13 +313,15 @@ static void clear_rest(float *rows, int count, int n) {
 
 /* ---- sine layers on a grid of positions: models/sines.py -------------------------------------- */
 
-/* Both for |x| up to some thousands: x = k pi + r, |r| <= pi / 2, by Taylor's series of r. */
+/* Both for |x| up to some thousands: x = k pi + r, |r| <= pi / 2, by Taylor's series of r. Of any
+   other x, infinite or no number too, something finite. */
 INLINE void sine_and_cosine(vec x, vec *sine, vec *cosine) {
     vec scaled = x * 0.318309886f;
     vec half = (vec)(((ivec)scaled & (int32_t)0x80000000) | (ivec)splat(0.5f));
     ivec n = __builtin_convertvector(scaled + half, ivec);
     vec k = __builtin_convertvector(n, vec);
     vec r = ((x - k * 3.140625f) - k * 9.67502594e-4f) - k * 1.50995799e-7f;
+    r = larger(smaller(r, splat(1.6f)), splat(-1.6f));
     vec q = r * r;
     vec s = q * (-1.f / 39916800) + 1.f / 362880;
     s = s * q - 1.f / 5040;
@@ -350,8 +352,9 @@ typedef struct {
     void *memory;
 } Sines;
 
-/* Returns 0, or 1 if there is no memory for it. `shape`: layers, widths. */
-static int sines_open(Sines *net, const int32_t *shape, const float *parameters) {
+/* Returns 0, or 1 if there is no memory for it. `shape`: layers, widths. Only what needs `gradients`
+   takes memory for them: a vector for every weight. */
+static int sines_open(Sines *net, const int32_t *shape, const float *parameters, int gradients) {
     net->layers = shape[0];
     for (int l = 0; l <= net->layers; l++) net->widths[l] = shape[1 + l];
     size_t need = 64 * 4 + (size_t)(net->widths[net->layers] + 1) * TILE * 4;
@@ -361,7 +364,9 @@ static int sines_open(Sines *net, const int32_t *shape, const float *parameters)
         net->w[l] = p;
         net->b[l] = p += in * out;
         p += out;
-        need += (size_t)(3 * in + out) * TILE * 4 + (size_t)(in + 1) * out * (sizeof(vec) + 4) + 64 * 8;
+        need += (size_t)3 * in * TILE * 4 + 64 * 8;
+        if (gradients)
+            need += (size_t)out * TILE * 4 + (size_t)(in + 1) * out * (sizeof(vec) + 4);
     }
     char *at = net->memory = aligned_alloc(64, (need + 63) / 64 * 64);
     if (!at) return 1;
@@ -373,6 +378,7 @@ static int sines_open(Sines *net, const int32_t *shape, const float *parameters)
         net->phase[l] = taken(&at, (size_t)in * TILE * 4);
         net->sine[l] = taken(&at, (size_t)in * TILE * 4);
         net->cosine[l] = taken(&at, (size_t)in * TILE * 4);
+        if (!gradients) continue;
         net->g[l] = taken(&at, (size_t)out * TILE * 4);
         net->by_w[l] = taken(&at, (size_t)in * out * sizeof(vec));
         net->by_b[l] = taken(&at, (size_t)out * sizeof(vec));
@@ -470,7 +476,7 @@ EXPORT int32_t sine_layers(const int32_t *shape, const float *parameters, int32_
                            int32_t columns, int32_t first, int32_t last, const float *down,
                            const float *across, const float *scale, float *out) {
     Sines net = {.rows = rows, .columns = columns, .down = down, .across = across, .scale = scale};
-    if (sines_open(&net, shape, parameters)) return 1;
+    if (sines_open(&net, shape, parameters, 0)) return 1;
     int64_t end = (int64_t)last * columns, all = (int64_t)rows * columns;
     for (int64_t p = (int64_t)first * columns; p < end; p += TILE) {
         int n = end - p < TILE ? (int)(end - p) : TILE;
@@ -491,7 +497,7 @@ EXPORT int32_t sine_layers_back(const int32_t *shape, const float *parameters, i
                                 float *by_down, float *by_across, float *by_scale,
                                 float *by_parameters, double *error) {
     Sines net = {.rows = rows, .columns = columns, .down = down, .across = across, .scale = scale};
-    if (sines_open(&net, shape, parameters)) return 1;
+    if (sines_open(&net, shape, parameters, 1)) return 1;
     int64_t end = (int64_t)last * columns, all = (int64_t)rows * columns;
     int outputs = net.widths[net.layers];
     float *by_out = net.g[net.layers - 1];
