@@ -54,6 +54,14 @@ class LimitError(FormatError):
     """The file asks for more than the limits of docs/format.md allow."""
 
 
+class PacketError(InrCodecError):
+    """A datagram or a message of a stream is not valid; the stream itself goes on."""
+
+
+class StreamError(InrCodecError):
+    """A stream cannot be served or received: refused, cut off, out of time."""
+
+
 class PartialFileWarning(UserWarning):
     """The file is cut short or its metadata is damaged; the picture is whole, or coarse as said."""
 

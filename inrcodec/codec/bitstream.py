@@ -7,7 +7,7 @@ Reading checks a length before every read and a limit before every allocation.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -92,7 +92,9 @@ class Container:
     """A parsed file. `complete` is False for a prefix; `damaged` names lost ancillary sections.
 
     `partial` is the section in which a prefix ends, with as much of its payload as is there and
-    nothing of it checked; None if the prefix ends before its length is known.
+    nothing of it checked; None if the prefix ends before its length is known. `gaps` are the
+    numbers of the sections before which bytes are missing (`read_runs`), the number of sections
+    itself if the end is.
     """
 
     header: Header
@@ -101,6 +103,7 @@ class Container:
     damaged: tuple[str, ...] = ()
     metadata: dict[str, bytes] = field(default_factory=dict)
     partial: Section | None = None
+    gaps: tuple[int, ...] = ()
 
     def payload(self, kind: Kind) -> bytes:
         """The payload of the one section of this kind; `TruncatedError` if it is not there yet."""
@@ -175,6 +178,40 @@ def read(data: bytes) -> Container:
     _check_order(header, sections if partial is None else [*sections, partial])
     metadata, damaged = _metadata(sections)
     return Container(header, tuple(sections), complete, damaged, metadata, partial)
+
+
+def read_runs(runs: Sequence[bytes]) -> Container:
+    """Parse what is left of a file that lost bytes: the first run is its beginning, past the header,
+    and every other one begins with a section. Raises as `read`.
+
+    Sections that a run cuts short are left out, but for one that the only run ends in.
+    """
+    first = read(runs[0])
+    if len(runs) == 1:
+        return first
+    if first.complete:
+        raise FormatError("bytes follow the end of the file")
+    sections, gaps = list(first.sections), [len(first.sections)]
+    complete = False
+    for run in runs[1:]:
+        at, found = 0, len(sections)
+        while at < len(run):
+            try:
+                section = _section(run, at)
+            except TruncatedError:
+                break
+            if complete or section.kind == Kind.HEADER or len(sections) >= MAX_SECTIONS:
+                raise FormatError("sections of no file: one out of place", at=at)
+            complete = section.kind == Kind.END
+            sections.append(section)
+            at += section.size
+        if len(sections) > found:
+            gaps.append(len(sections))
+    ended = sections[-1].kind == Kind.END
+    gaps = [gap for gap in dict.fromkeys(gaps) if gap < len(sections) or not ended]
+    _check_order(first.header, sections)
+    metadata, damaged = _metadata(sections)
+    return Container(first.header, tuple(sections), False, damaged, metadata, None, tuple(gaps))
 
 
 def _check_order(header: Header, sections: list[Section]) -> None:

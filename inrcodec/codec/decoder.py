@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from inrcodec.pixels import Picture
 
 
 def decode_picture(
-    data: bytes,
+    data: bytes | Sequence[bytes],
     *,
     size: tuple[int, int] | None = None,
     scale: float | None = None,
@@ -33,6 +34,8 @@ def decode_picture(
 ) -> Picture:
     """Decode a file to pixels and metadata.
 
+    `data` is a file, a prefix of one, or what is left of a file that lost bytes: runs of it, of
+    which the first is its beginning and every other one begins with a section.
     `size` = (width, height) or `scale` = a factor choose the output size (default: as encoded);
     a coordinate network is a function, so any size is exact; latent grids have a picture of their
     own size, which is resampled. `crop` = (x, y, width, height) in pixels of that
@@ -45,7 +48,8 @@ def decode_picture(
     `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
     to the whole picture or, with latent grids, to a coarser one.
     """
-    container = bitstream.read(data)
+    runs = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
+    container = bitstream.read_runs(runs)
     header = container.header
     model = model_of(header)
     view = view_of(header.width, header.height, size, scale, crop)

@@ -21,6 +21,7 @@ from inrcodec.codec.bitstream import Container, Kind
 from inrcodec.codec.entropy import Symbols, step_size
 from inrcodec.codec.header import Header
 from inrcodec.codec.latent_layout import Area, Piece
+from inrcodec.codec.latent_losses import Losses
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.quantize import Quantized
 from inrcodec.errors import FormatError, LimitError
@@ -133,7 +134,8 @@ def file_sections(
 
 
 def read_latents(container: Container, model: CoolChic) -> Latents:
-    """Decode the planes of a file, or as much of them as a prefix holds, the rest as zeros.
+    """Decode the planes of a file, or as much of them as a prefix or what is left of a file that lost
+    sections holds, the rest as zeros.
 
     Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
     """
@@ -151,10 +153,17 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
         found.append(latent_layout.pieces(model, side, container.payloads(kind), partial))
     latent_layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
     planes, missing = [], []
-    for quantized, plane_pieces in zip(networks, found, strict=True):
-        plane, decoded = _decoded(model, quantized, start, plane_pieces)
+    for quantized, plane_pieces, (_, kind) in zip(networks, found, kinds, strict=True):
+        losses = None
+        if container.gaps:
+            losses = Losses(model, side, container, kind, plane_pieces)
+        plane, decoded = _decoded(model, quantized, start, plane_pieces, losses)
         planes.append(plane)
-        missing.append(latent_layout.arrived(model, side, plane_pieces, decoded))
+        if losses is None:
+            missing.append(latent_layout.arrived(model, side, plane_pieces, decoded))
+        else:
+            total = len(latent_layout.slice_shapes(model, side))
+            missing.append(f"{losses.count} of {total} slices" if losses.count else "")
     if has_alpha:
         texts = (missing[0], missing[1] if len(planes) == 2 else "nothing")
         pairs = zip(("colour", "alpha"), texts, strict=True)
@@ -182,7 +191,11 @@ def _start(header: Header, model: CoolChic) -> Start | None:
 
 
 def _decoded(
-    model: CoolChic, networks: Quantized, start: Start | None, pieces: Sequence[Piece]
+    model: CoolChic,
+    networks: Quantized,
+    start: Start | None,
+    pieces: Sequence[Piece],
+    losses: Losses | None,
 ) -> tuple[LatentPlane, int]:
     """The plane, and how many symbols of a last piece that is cut short are decoded."""
     grids = tuple(np.zeros(shape, np.int32) for shape in model.grids)
@@ -190,6 +203,8 @@ def _decoded(
     arm = plane.arm()
     decoded = 0
     for piece in pieces:
+        if losses is not None and losses.hide(piece):
+            continue
         top, bottom, left, right = piece.area
         sides = side_inputs(model, grids, piece.grid, piece.area)
         if piece.whole:

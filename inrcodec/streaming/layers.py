@@ -1,0 +1,70 @@
+"""A file -> layers, each of which makes the picture better, and the stream they make.
+
+A layer is a run of whole sections. The first one, the base, holds the networks and the coarse grids
+that come before there is enough for a datagram; then one for each level, or for each layer of a
+network that decodes layer by layer. What has only one network is one layer.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from inrcodec.codec import bitstream, latent_layout
+from inrcodec.codec.bitstream import Container, Kind, Section
+from inrcodec.codec.models.coolchic import CoolChic
+from inrcodec.codec.models.registry import Model, model_of
+from inrcodec.codec.reslice import resliced
+from inrcodec.errors import TruncatedError
+from inrcodec.streaming.packets import MAX_LAYER_BYTES, MAX_SYMBOL
+from inrcodec.streaming.stream import Stream
+
+LATENTS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
+
+SLICE_PIXELS = 9216.0
+"""Pixels of a slice at a bit a pixel: 3 % more bytes there, and two slices of the finest grid in
+three datagrams."""
+
+
+def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
+    """The stream of a whole file, its grids cut into slices of so many symbols a side first if asked
+    for. Raises `FormatError` for a file that is not whole or valid, `LimitError` for a large one."""
+    if slices is not None:
+        data = resliced(data, slices)
+    container = bitstream.read(data)
+    if not container.complete:
+        raise TruncatedError("only a whole file can be streamed", at=len(data))
+    return Stream(data, boundaries(container), [s.offset for s in container.sections])
+
+
+def slice_side(data: bytes) -> int | None:
+    """The side of slices that suits a file's rate, a multiple of 16; None for a file without grids."""
+    header = bitstream.read(data).header
+    if not isinstance(model_of(header), CoolChic):
+        return None
+    bits_per_pixel = len(data) * 8 / (header.width * header.height)
+    return min(1024, max(32, round((SLICE_PIXELS / bits_per_pixel) ** 0.5 / 16) * 16))
+
+
+def boundaries(container: Container) -> list[int]:
+    """Byte offsets at which layers begin, 0 first."""
+    model = model_of(container.header)
+    starts, step = [0], 0
+    for section in container.sections:
+        found = _step(model, section)
+        if found is None or found == step:
+            continue
+        least = MAX_SYMBOL if step else section.offset + 1  # the base has at least one level
+        if section.offset - starts[-1] >= least:
+            starts.append(section.offset)
+        step = found
+    end = container.sections[-1].offset + container.sections[-1].size
+    cut = (range(a, b, MAX_LAYER_BYTES) for a, b in pairwise([*starts, end]))
+    return [start for part in cut for start in part]
+
+
+def _step(model: Model, section: Section) -> int | None:
+    """What step of refinement a section belongs to, from 1 on; None for what is no part of one."""
+    if section.kind in LATENTS and isinstance(model, CoolChic):
+        grid, _, _ = latent_layout.head_of(model, None, section.payload)
+        return model.levels - model.grid_levels[grid]
+    return None

@@ -1,0 +1,68 @@
+"""A file cut into layers and symbols, ready to be sent to any number of receivers."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+
+from inrcodec.errors import LimitError
+from inrcodec.streaming import fec
+from inrcodec.streaming.packets import (
+    MAX_STREAM_BYTES,
+    NO_SECTION,
+    LayerInfo,
+    Manifest,
+    Symbol,
+    pack,
+)
+
+
+class Stream:
+    """The layers of a file and their datagrams, which are made once for all receivers.
+
+    `data` is the file, `starts` where its layers begin (0 first), `sections` where its sections do,
+    in bytes. Raises `LimitError` for a file too large to stream.
+    """
+
+    def __init__(self, data: bytes, starts: Sequence[int], sections: Sequence[int]) -> None:
+        if len(data) > MAX_STREAM_BYTES:
+            raise LimitError(f"{len(data)} bytes; the most a stream can have is {MAX_STREAM_BYTES}")
+        self.data = data
+        spans = list(pairwise([*starts, len(data)]))
+        self.layers = tuple(data[a:b] for a, b in spans)
+        infos = (LayerInfo(len(x), zlib.crc32(x), fec.symbol_bytes(len(x))) for x in self.layers)
+        self.manifest = Manifest(hashlib.sha256(data).digest(), tuple(infos))
+        self._sources = [
+            self._source_datagrams(layer, [at - a for at in sections if a <= at < b])
+            for layer, (a, b) in enumerate(spans)
+        ]
+        self._repairs: list[list[bytes]] = [[] for _ in self.layers]
+
+    def datagram(self, layer: int, number: int) -> bytes:
+        """That of a symbol."""
+        sources = self._sources[layer]
+        if number < len(sources):
+            return sources[number]
+        at = number - len(sources)
+        if at >= len(self._repairs[layer]):
+            self._repairs[layer] = self._repair_datagrams(layer, max(at + 1, 8))
+        return self._repairs[layer][at]
+
+    def _source_datagrams(self, layer: int, sections: list[int]) -> list[bytes]:
+        """The layer in pieces; `sections` is where those of the file begin in it."""
+        info, data = self.manifest.layers[layer], self.layers[layer]
+        size = info.symbol_bytes
+        marks = [NO_SECTION] * info.sources
+        for at in reversed(sections):
+            marks[at // size] = at % size
+        pieces = (data[n * size : (n + 1) * size] for n in range(info.sources))
+        symbols = (Symbol(layer, n, marks[n], piece) for n, piece in enumerate(pieces))
+        return [pack(self.manifest.stream, symbol) for symbol in symbols]
+
+    def _repair_datagrams(self, layer: int, count: int) -> list[bytes]:
+        info = self.manifest.layers[layer]
+        repairs = fec.repair_symbols(self.layers[layer], info.symbol_bytes, count)
+        symbols = (Symbol(layer, info.sources + i, NO_SECTION, x) for i, x in enumerate(repairs))
+        return [pack(self.manifest.stream, symbol) for symbol in symbols]
