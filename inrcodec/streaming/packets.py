@@ -156,50 +156,56 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The sender has nothing more of this layer to send for now."""
+    """The sender has nothing more of this layer to send for now, nor, if it is the `last`, of finer
+    ones."""
 
     kind: ClassVar[Kind] = Kind.SENT
     layer: int
+    last: bool = False
 
     def body(self) -> bytes:
-        """layer (1)."""
-        return bytes([self.layer])
+        """layer (1), 0 or 1."""
+        return bytes([self.layer, self.last])
 
     @classmethod
     def of(cls, body: bytes) -> Sent:
         """The inverse of `body`."""
-        _exactly(body, 1)
-        return cls(_layer(body[0]))
+        _exactly(body, 2)
+        return cls(_layer(body[0]), _flag(body[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The receiver is ready: how to send, at most how many layers and bytes (0: all), and the share
-    of packets it expects to lose, in thousandths."""
+    """The receiver is ready: how to send, at most how many layers and bytes (0: all), the share of
+    packets it expects to lose, in thousandths, and the tenths of a second after which what comes is
+    of no use any more (0: never)."""
 
     kind: ClassVar[Kind] = Kind.START
     mode: Mode
     layers: int = 0
     budget_bytes: int = 0
     loss_permille: int = 0
+    patience_ds: int = 0
 
     def body(self) -> bytes:
-        """mode (1), layers (1), budget (4), loss (2)."""
-        return _START.pack(self.mode, self.layers, self.budget_bytes, self.loss_permille)
+        """mode (1), layers (1), budget (4), loss (2), patience (2)."""
+        return _START.pack(
+            self.mode, self.layers, self.budget_bytes, self.loss_permille, self.patience_ds
+        )
 
     @classmethod
     def of(cls, body: bytes) -> Start:
         """The inverse of `body`."""
         _exactly(body, _START.size)
-        mode, layers, budget, loss = _START.unpack(body)
+        mode, layers, budget, loss, patience = _START.unpack(body)
         if mode not in set(Mode):
             raise PacketError(f"unknown mode {mode}")
         if layers > MAX_LAYERS or loss > 500:
             raise PacketError(f"{layers} layers at a loss of {loss / 10} %")
-        return cls(Mode(mode), layers, budget, loss)
+        return cls(Mode(mode), layers, budget, loss, patience)
 
 
-_START = struct.Struct(">BBIH")
+_START = struct.Struct(">BBIHH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +282,7 @@ class Ping:
         """The inverse of `body`."""
         _exactly(body, 5)
         token, answer = struct.unpack(">IB", body)
-        if answer > 1:
-            raise PacketError(f"a ping of type {answer}")
-        return cls(token, bool(answer))
+        return cls(token, _flag(answer))
 
 
 Message = Manifest | Symbol | Sent | Start | Have | Want | Stop | Ping
@@ -331,6 +335,13 @@ def _layer(number: int) -> int:
     if number >= MAX_LAYERS:
         raise PacketError(f"layer {number}; the limit is {MAX_LAYERS}")
     return number
+
+
+def _flag(number: int) -> bool:
+    """0 or 1; raises `PacketError`."""
+    if number > 1:
+        raise PacketError(f"{number} is neither no nor yes")
+    return bool(number)
 
 
 def _exactly(body: bytes, size: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import zlib
 from collections import deque
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from inrcodec.streaming.packets import (
     MAX_LAYERS,
     MAX_SYMBOL_ID,
     NO_SECTION,
+    STREAM_BYTES,
     Have,
     LayerInfo,
     Manifest,
@@ -69,10 +71,12 @@ class Sender:
         self.stream = stream
         self.started = self.stopped = False
         self.mode = Mode.NACK
+        self.patience_s = math.inf
         self._have: list[set[int]] = [set() for _ in stream.layers]
         self._order: deque[Place] = deque()
         self._again: list[Place] = []
         self._sent: dict[Place, int] = {}
+        self._final = 0
 
     def manifest(self) -> bytes:
         """The datagram a receiver needs first."""
@@ -106,15 +110,33 @@ class Sender:
             return None
         layer, number = heapq.heappop(self._again) if self._again else self._order.popleft()
         if number == AFTER_ALL:
-            return Outgoing(pack(self.stream.manifest.stream, Sent(layer)), layer, True)
+            note = Sent(layer, layer == self._final)
+            return Outgoing(pack(self.stream.manifest.stream, note), layer, True)
         self._sent[layer, number] = self._sent.get((layer, number), 0) + 1
         return Outgoing(self.stream.datagram(layer, number), layer, False)
+
+    @property
+    def ahead(self) -> tuple[int, int]:
+        """The layer of the next datagram that nobody asked for again, and bytes of that layer to come;
+        (0, 0) if there is none."""
+        if not self._order:
+            return 0, 0
+        layer = self._order[0][0]
+        size = self.stream.manifest.layers[layer].symbol_bytes
+        return layer, size * sum(place[0] == layer for place in self._order)
+
+    def drop(self, layer: int) -> None:
+        """Send nothing more of this layer and finer ones, but what is asked for again."""
+        self._order = deque(place for place in self._order if place[0] < layer)
+        self._final = layer - 1
+        self._order.append((self._final, AFTER_ALL))
 
     def _start(self, message: Start) -> None:
         """Plan what to send, once: whole layers within the budget, always the base."""
         if self.started:
             return
         self.started, self.mode = True, message.mode
+        self.patience_s = message.patience_ds / 10 or math.inf
         infos = self.stream.manifest.layers[: message.layers or None]
         budget, spent, chosen = message.budget_bytes, 0, 0
         for info in infos:
@@ -122,6 +144,7 @@ class Sender:
             if chosen and budget and spent > budget:
                 break
             chosen += 1
+        self._final = chosen - 1
         repaired = message.mode in (Mode.FEC, Mode.ONCE)
         loss = message.loss_permille / 1000 if repaired else 0.0
         repairs = fec.protection([info.sources for info in infos[:chosen]], loss)
@@ -144,7 +167,7 @@ class Sender:
         layer = self._layer(message.layer)
         queued = set(self._again)
         wanted = [(layer, number) for number in self._sources(message)]
-        wanted = [place for place in wanted if self._sent.get(place, 0) < MOST_AGAIN]
+        wanted = [place for place in wanted if 0 < self._sent.get(place, 0) < MOST_AGAIN]
         for place in [*wanted, (layer, AFTER_ALL)] if wanted else []:
             if place not in queued:
                 heapq.heappush(self._again, place)
@@ -246,6 +269,10 @@ class Receiver:
         self.received_bytes = 0
         self.datagrams = 0
         self.rejected = 0
+        self.pong: int | None = None
+        """Token of the last ping that was answered."""
+        self.final: int | None = None
+        """The last layer the sender is going to send, once it has said so."""
         self._layers: list[_Layer] = []
         self._sent: deque[int] = deque(maxlen=MAX_LAYERS)
 
@@ -266,6 +293,9 @@ class Receiver:
             self.datagrams += 1
             self._begin(message)
             return []
+        if isinstance(message, Ping):
+            self.pong = message.token if message.answer else self.pong
+            return []
         if self.manifest is None or stream != self.manifest.stream:
             raise PacketError("a datagram of another stream")
         if isinstance(message, Symbol):
@@ -277,8 +307,8 @@ class Receiver:
             return [message.layer] if whole else []
         if isinstance(message, Sent):
             self._sent.append(message.layer)
-            return []
-        if isinstance(message, Ping):
+            if message.last:
+                self.final = message.layer
             return []
         raise PacketError(f"a sender does not send {message.kind.name}")
 
@@ -288,15 +318,20 @@ class Receiver:
             self.manifest = manifest
             self._layers = [_Layer(info) for info in manifest.layers]
 
+    @property
+    def name(self) -> bytes:
+        """The stream's name; zeros before there is a manifest."""
+        return bytes(STREAM_BYTES) if self.manifest is None else self.manifest.stream
+
     def resume(self, start: Start) -> list[bytes]:
         """The datagrams that begin a session: what is there, then `start`."""
-        stream = b"\0" * 8 if self.manifest is None else self.manifest.stream
+        self.final = None
         messages: list[Have | Start] = []
         for number, layer in enumerate(self._layers):
             missing = set(layer.missing)
             known = [n for n in range(layer.info.sources) if n not in missing]
             messages += bitmaps(Have, number, known)
-        return [pack(stream, message) for message in [*messages, start]]
+        return [pack(self.name, message) for message in [*messages, start]]
 
     def requests(self) -> list[bytes]:
         """The datagrams that ask for what is missing of layers the sender is through with."""
@@ -310,6 +345,11 @@ class Receiver:
             return []
         messages = bitmaps(Want, layer, self._layers[layer].missing)
         return [pack(self.manifest.stream, message) for message in messages]
+
+    def wants_all(self) -> list[bytes]:
+        """The same for all layers the sender may be through with."""
+        last = len(self._layers) - 1 if self.final is None else self.final
+        return [datagram for layer in range(last + 1) for datagram in self.wants(layer)]
 
     def fill(self, layer: int, data: bytes) -> bool:
         """Take all bytes of a layer that came some other way; whether they are right."""
@@ -326,6 +366,11 @@ class Receiver:
         while self.has(count):
             count += 1
         return count
+
+    @property
+    def through(self) -> bool:
+        """Whether all is there that the sender is going to send."""
+        return self.final is not None and self.layers > self.final
 
     @property
     def complete(self) -> bool:

@@ -182,9 +182,8 @@ class _Run:
             return
         if now_s - self._heard_s >= self._patience and self.receiver.manifest is not None:
             self._rounds += 1
-            for layer in range(len(self.receiver.manifest.layers)):
-                for message in self.receiver.wants(layer):
-                    self._word(now_s, message)
+            for message in self.receiver.wants_all():
+                self._word(now_s, message)
         self._at(now_s + self._patience, self._watch)
 
     def _look(self, now_s: float) -> None:

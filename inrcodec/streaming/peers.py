@@ -1,0 +1,68 @@
+"""What server and client share of WebRTC: a peer connection of data channels, and its seams.
+
+Two things have no public form in aiortc: which address its sockets bind to, and how large their
+receive buffers are. Both are set here and nowhere else; tests watch that they still take.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from inrcodec.errors import StreamError
+
+CONTROL, MEDIA = "control", "media"
+"""Labels of the two channels: reliable and in order; neither."""
+
+RECEIVE_BUFFER = 1 << 22
+"""Bytes: with the 256 KiB of aioice a burst of a megabyte loses packets in the socket."""
+
+
+def require() -> None:
+    """Raise `StreamError` if the packages for streaming are not there."""
+    try:
+        import aiohttp as _  # noqa: F401
+        import aiortc as _  # noqa: F401
+        import raptorq as _  # noqa: F401
+    except ImportError:
+        raise StreamError('streaming needs more packages: pip install "inrcodec[stream]"') from None
+
+
+def connection() -> Any:
+    """A peer connection that asks no STUN server."""
+    from aiortc import RTCConfiguration, RTCPeerConnection
+
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+def bind(peer: Any, address: str) -> None:
+    """Let the sockets of a peer whose channels are negotiated use this local address alone."""
+    ice = peer.sctp.transport.transport.iceGatherer._connection
+    gather: Callable[..., Awaitable[Any]] = ice.get_component_candidates
+
+    async def bound(component: int, addresses: list[str], timeout: int = 5) -> Any:
+        return await gather(component=component, addresses=[address], timeout=timeout)
+
+    ice.get_component_candidates = bound
+
+
+def widen(peer: Any) -> None:
+    """Give the sockets of a peer that has a local description large receive buffers."""
+    for protocol in peer.sctp.transport.transport.iceGatherer._connection._protocols:
+        found = protocol.transport.get_extra_info("socket")
+        if found is not None:
+            with contextlib.suppress(OSError):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def local_address(host: str, port: int) -> str:
+    """The address of this machine that packets to a host leave from; raises `StreamError`."""
+    try:
+        family, kind, *_, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(target)  # sends nothing
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise StreamError(f"{host} cannot be reached: {error}") from None

@@ -1,0 +1,106 @@
+"""What an HTTP request may ask of a stream: offers, tokens and signed links, as pure functions.
+
+Signalling is that of WHEP: POST an SDP offer to the URL of a file, 201 with the answer and the
+Location of the session, DELETE that to end it. Offers come from strangers, so nothing of one is
+passed on but what a data channel needs: candidates are left out, which also keeps a server from
+sending anything to addresses that an offer names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from inrcodec.errors import OptionError, StreamError
+
+MAX_OFFER_BYTES = 16384
+MAX_LINES, MAX_LINE = 200, 1024
+
+LAYERS_HEADER = "Inr-Layers"
+"""HTTP header of a file: where its layers begin, in bytes, with commas between."""
+
+_KEPT = re.compile(
+    r"(v=0|o=|s=|t=|c=|m=application |"
+    r"a=(group:|msid-semantic:|mid:|ice-ufrag:|ice-pwd:|fingerprint:|setup:|sctp-port:|"
+    r"sctpmap:|max-message-size:|sendrecv))"
+)
+_DATA = re.compile(r"m=application \d{1,5} (UDP/DTLS/SCTP|DTLS/SCTP|TCP/DTLS/SCTP) \S+")
+_NEEDED = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=mid:")
+
+
+class OfferError(StreamError):
+    """An offer cannot be taken."""
+
+
+def checked_offer(body: bytes) -> str:
+    """The lines of an SDP offer that a session of data channels needs. Raises `OfferError`."""
+    if len(body) > MAX_OFFER_BYTES:
+        raise OfferError(f"an offer of more than {MAX_OFFER_BYTES} bytes")
+    try:
+        text = body.decode("ascii")
+    except UnicodeDecodeError:
+        raise OfferError("an offer is ASCII text") from None
+    lines = text.replace("\r\n", "\n").split("\n")
+    if len(lines) > MAX_LINES or max(map(len, lines)) > MAX_LINE:
+        raise OfferError(f"an offer has at most {MAX_LINES} lines of {MAX_LINE} characters")
+    if lines[0] != "v=0":
+        raise OfferError("this is not an SDP offer")
+    if any(not line.isprintable() for line in lines):
+        raise OfferError("an offer has no control characters")
+    media = [line for line in lines if line.startswith("m=")]
+    if len(media) != 1 or not _DATA.fullmatch(media[0]):
+        raise OfferError("an offer asks for data channels, and for nothing else")
+    kept = [line for line in lines if _KEPT.match(line)]
+    for start in _NEEDED:
+        if not any(line.startswith(start) for line in kept):
+            raise OfferError(f"an offer without {start[:-1]}")
+    return "\r\n".join(kept) + "\r\n"
+
+
+def signed(path: str, secret: str, seconds: float, now: float | None = None) -> str:
+    """The path with a query that lets anyone in for so many seconds."""
+    expires = int((time.time() if now is None else now) + seconds)
+    query = urlencode({"expires": expires, "signature": _signature(path, expires, secret)})
+    return f"{quote(path)}?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may have files: everyone, or whoever shows the token or a link signed with it."""
+
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.token is not None and len(self.token) < 8:
+            raise OptionError("a token has at least 8 characters")
+
+    def allows(
+        self, path: str, authorization: str | None, query: dict[str, str], now: float | None = None
+    ) -> bool:
+        """Whether a request for this (decoded) path may go on; takes the same time for all wrong
+        tokens."""
+        if self.token is None:
+            return True
+        scheme, _, given = (authorization or "").partition(" ")
+        if scheme.lower() == "bearer" and _same(given.strip(), self.token):
+            return True
+        expires = query.get("expires", "")
+        if not re.fullmatch(r"[0-9]{1,12}", expires):
+            return False
+        late = int(expires) < (time.time() if now is None else now)
+        right = _same(query.get("signature", ""), _signature(path, int(expires), self.token))
+        return right and not late
+
+
+def _signature(path: str, expires: int, secret: str) -> str:
+    """HMAC-SHA-256 of a path and the second it expires."""
+    return hmac.new(secret.encode(), f"{expires} {path}".encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: str, expected: str) -> bool:
+    """Equal, in a time that does not tell how far."""
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
