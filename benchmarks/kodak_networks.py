@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--model", default="nif")
     parser.add_argument("--loss", default="lcssim")
     parser.add_argument("--alpha", type=float, help="Share of structure in the loss.")
+    parser.add_argument("--init", default="random", help="Start of the networks: random or meta.")
     parser.add_argument("--bpp", type=float, default=0.318)
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--threads", type=int, default=1)
@@ -74,12 +75,14 @@ def main() -> None:
         "time_limit": arguments.seconds,
         "threads": arguments.threads,
         "seed": 0,
+        "init": arguments.init,
     }
     pictures = sorted(arguments.data.glob("kodim*.png"))
     if not pictures:
         raise SystemExit(f"no kodim*.png in {arguments.data}")
     RESULTS.parent.mkdir(exist_ok=True)
     rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = [{"init": "random", **row} for row in rows]
     done = {row["image"] for row in rows if settings.items() <= row.items()}
     missing = [path for path in pictures if path.stem not in done]
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
@@ -96,15 +99,16 @@ def main() -> None:
 
 def write_tables(rows: list[dict]) -> None:
     """A Markdown table for each rate and time limit."""
-    kinds = ("model", "loss", "alpha", "bpp", "time_limit")
+    kinds = ("model", "loss", "alpha", "init", "bpp", "time_limit")
     runs = sorted({tuple(row[kind] for kind in kinds) for row in rows}, key=str)
     parts = []
     for run in runs:
         chosen = [row for row in rows if tuple(row[kind] for kind in kinds) == run]
-        model, loss, alpha, bpp, seconds = run
+        model, loss, alpha, init, bpp, seconds = run
         share = "" if alpha is None else f" of alpha {alpha}"
+        begun = "" if init == "random" else ", trained start"
         title = (
-            f"## {model}, {loss}{share}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
+            f"## {model}, {loss}{share}{begun}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
         )
         parts.append(f"{title}\n\n{table(chosen)}")
     TABLE.write_text("\n".join(parts))

@@ -21,8 +21,11 @@ from inrcodec.cli.info import info
 from inrcodec.cli.meta import app as meta
 from inrcodec.cli.metrics import metrics
 from inrcodec.cli.models import models
+from inrcodec.cli.receive import receive
 from inrcodec.cli.report import report
 from inrcodec.cli.robustness import robustness
+from inrcodec.cli.serve import serve
+from inrcodec.cli.simulate import simulate
 from inrcodec.errors import InrCodecError
 
 OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
@@ -40,6 +43,12 @@ Examples:
   inrcodec compare photo.png photo.inr --metrics psnr,ssim
 
   inrcodec robustness photo.inr --reference photo.png
+
+  inrcodec serve photo.inr
+
+  inrcodec receive http://127.0.0.1:8750/files/photo.inr -o photo.png
+
+  inrcodec simulate photo.inr --loss ge:10%:4 --rtt 60 --rate 1M
 """
 
 app = typer.Typer(
@@ -57,6 +66,9 @@ app.command()(report)
 app.command()(compare)
 app.command()(metrics)
 app.command()(robustness)
+app.command()(serve)
+app.command()(receive)
+app.command()(simulate)
 app.add_typer(meta, name="meta")
 
 

@@ -98,8 +98,13 @@ def bytes_per_s(text: str) -> float:
     return value
 
 
+def share_of(text: str) -> float:
+    """A share such as 10% or 0.1, in [0, 0.95]; raises `OptionError`."""
+    return _share(text, text)
+
+
 def _share(text: str, whole: str) -> float:
-    """A share such as 10% or 0.1, in [0, 0.95]."""
+    """The same as a part of a longer word."""
     value = _number(text[:-1], whole) / 100 if text.endswith("%") else _number(text, whole)
     if not 0 <= value <= 0.95:
         raise OptionError(f"{whole!r}: a loss of {value:.0%} is outside 0 .. 95 %")

@@ -66,9 +66,12 @@ class Session:
     complete: bool
 
 
-def simulate(stream: Stream, mode: Mode, conditions: Conditions) -> Session:
-    """Stream a file once: the receiver asks at time 0, half a round trip before the sender knows."""
-    run = _Run(stream, mode, conditions)
+def simulate(
+    stream: Stream, mode: Mode, conditions: Conditions, estimate: float | None = None
+) -> Session:
+    """Stream a file once: the receiver asks at time 0, half a round trip before the sender knows.
+    Repair symbols are planned for a loss of `estimate`, by default that of the link."""
+    run = _Run(stream, mode, conditions, conditions.loss.mean if estimate is None else estimate)
     run.go()
     return Session(tuple(run.frames), run.sent_bytes, tuple(run.down.mask), run.receiver.complete)
 
@@ -76,8 +79,11 @@ def simulate(stream: Stream, mode: Mode, conditions: Conditions) -> Session:
 class _Run:
     """One session: a queue of what happens when."""
 
-    def __init__(self, stream: Stream, mode: Mode, conditions: Conditions) -> None:
+    def __init__(
+        self, stream: Stream, mode: Mode, conditions: Conditions, estimate: float
+    ) -> None:
         self.mode, self.conditions = mode, conditions
+        self._start = Start(mode, loss_permille=round(1000 * min(0.5, estimate)))
         self.sender, self.receiver = Sender(stream), Receiver()
         self.down, self.up = conditions.link(), conditions.link(back=True)
         self.frames: list[Frame] = []
@@ -93,8 +99,7 @@ class _Run:
 
     def go(self) -> None:
         """Let everything happen."""
-        loss = round(1000 * min(0.5, self.conditions.loss.mean))
-        for datagram in self.receiver.resume(Start(self.mode, loss_permille=loss)):
+        for datagram in self.receiver.resume(self._start):
             self._word(0.0, datagram)
         self._at(self._patience, self._watch)
         while self._events:

@@ -1,0 +1,241 @@
+"""`inrcodec receive`: a picture from a server, better and better."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.cli.encode import parse_size
+from inrcodec.cli.serve import TOKEN_VARIABLE
+from inrcodec.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    from inrcodec.pixels import Picture
+    from inrcodec.streaming.client import ReceivedFrame, ReceiveOptions
+
+
+def receive(
+    url: Annotated[str, typer.Argument(help="What `inrcodec serve` prints.", metavar="URL")],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="The best picture, or a .inr file of the whole."),
+    ] = None,
+    progressive: Annotated[
+        str | None, typer.Option(help="A folder for every picture on the way.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Most bytes to ask for: 20000, 20K.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop at so many layers (3), or at a PSNR (35dB): against --reference or, without "
+            "one, between a picture and the one before it."
+        ),
+    ] = None,
+    reference: Annotated[str | None, typer.Option("-r", help="The original, to measure by.")] = None,
+    patience: Annotated[
+        float | None, typer.Option(help="Seconds after which finer layers are not worth sending.")
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(help="What mends losses: fec, nack, reliable (the transport) or once (none)."),
+    ] = "fec",
+    loss_estimate: Annotated[
+        str, typer.Option(help="Share of packets that repair symbols are planned for.")
+    ] = "5%",
+    transport: Annotated[
+        str, typer.Option(help="auto (HTTP where WebRTC fails), webrtc or http.")
+    ] = "auto",
+    token: Annotated[
+        str | None, typer.Option(help=f"Bearer token (or set {TOKEN_VARIABLE}).")
+    ] = None,
+    simulate_loss: Annotated[
+        str, typer.Option(help="Drop media on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Of the simulated loss.")] = 0,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+) -> None:
+    """Receive a file, show progress layer by layer, write the picture.
+
+    What has arrived is kept over a cut. Ctrl-C writes the best picture so far.
+
+    Examples:
+
+      inrcodec receive http://127.0.0.1:8750/files/photo.inr -o photo.png
+
+      inrcodec receive URL -o photo.png --progressive steps/ --mode nack
+
+      inrcodec receive URL -o preview.png --budget 20K
+
+      inrcodec receive URL -o photo.inr --transport http
+    """
+    from inrcodec.streaming import peers
+
+    peers.require()
+    from inrcodec.streaming.channel import Loss, share_of
+    from inrcodec.streaming.client import ReceiveOptions
+
+    layers, decibels = _until(until)
+    options = ReceiveOptions(
+        mode=mode,
+        transport=transport,
+        token=token or os.environ.get(TOKEN_VARIABLE) or None,
+        layers=layers,
+        budget_bytes=None if budget is None else parse_size(budget),
+        patience_s=patience,
+        loss_estimate=share_of(loss_estimate),
+        loss=Loss.of(simulate_loss),
+        seed=seed,
+    )
+    if output is not None:
+        console.outputs_for([url], output, "", force, as_json)
+        _check_name(output)
+    original = None
+    if reference is not None:
+        from inrcodec.image_input import read_image
+
+        original = read_image(reference)
+    for name in ("aioice", "aiortc"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import asyncio
+
+    watcher = _Watcher(progressive, original, decibels, as_json)
+    begun = time.monotonic()
+    asyncio.run(_run(url, options, watcher))
+    best = watcher.best
+    if best is None:
+        return
+    if output is not None:
+        console.write_output(output, _content(best, output))
+    report = {
+        "url": url,
+        "output": output,
+        "elapsed_s": round(time.monotonic() - begun, 3),
+        "complete": best.complete,
+        "received_bytes": best.received_bytes,
+        "transport": best.transport,
+        "frames": watcher.rows,
+    }
+    if as_json:
+        console.print_json(report)
+    else:
+        where = "" if output is None else f" -> {output}"
+        state = "whole" if best.complete else f"{best.layers} of {best.total_layers} layers"
+        size = f"{best.received_bytes} bytes"
+        console.note(f"{url}{where}: {state}, {size}, {report['elapsed_s']:.2f} s")
+
+
+class _Watcher:
+    """What is done with every picture: shown, measured, written."""
+
+    def __init__(
+        self, folder: str | None, original: Picture | None, decibels: float | None, quiet: bool
+    ) -> None:
+        self._folder, self._original = folder, original
+        self._decibels, self._quiet = decibels, quiet
+        self.best: ReceivedFrame | None = None
+        self.rows: list[dict[str, Any]] = []
+        if folder is not None:
+            try:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
+
+    def take(self, frame: ReceivedFrame) -> bool:
+        """Take a frame; whether it is good enough."""
+        from inrcodec.pixels import psnr
+
+        shown, before = frame.picture.pixels, self.best
+        value = None
+        if self._original is not None and self._original.pixels.shape == shown.shape:
+            value = psnr(self._original.pixels, shown)
+        elif self._original is not None:
+            raise OptionError("the reference has another size than the picture")
+        elif before is not None and self._decibels is not None:
+            value = psnr(before.picture.pixels, shown)
+        self.best = frame
+        row = {
+            "elapsed_s": round(frame.elapsed_s, 4),
+            "layers": frame.layers,
+            "of": frame.total_layers,
+            "received_bytes": frame.received_bytes,
+            "psnr_db": value,
+        }
+        if self._folder is not None:
+            name = f"{len(self.rows) + 1:02d}-{frame.layers}of{frame.total_layers}.png"
+            path = str(Path(self._folder) / name)
+            console.write_output(path, _content(frame, path))
+            row["file"] = path
+        self.rows.append(row)
+        if not self._quiet:
+            measured = "" if value is None else f", {value:.2f} dB"
+            console.note(
+                f"{frame.elapsed_s:7.3f} s  layer {frame.layers} of {frame.total_layers}, "
+                f"{frame.received_bytes} bytes{measured}"
+            )
+        return self._decibels is not None and value is not None and value >= self._decibels
+
+
+async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
+    """Receive until it is enough, or until Ctrl-C."""
+    import asyncio
+    import signal
+    from contextlib import aclosing
+
+    from inrcodec.streaming.client import receive as frames
+
+    async def through() -> None:
+        async with aclosing(frames(url, options)) as stream:
+            async for frame in stream:
+                if watcher.take(frame):
+                    return
+
+    task = asyncio.create_task(through())
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if watcher.best is None:
+            raise KeyboardInterrupt from None
+        console.note("stopped; this is what had arrived")
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _until(text: str | None) -> tuple[int | None, float | None]:
+    """(layers, decibels) of `--until`."""
+    if text is None:
+        return None, None
+    match = re.fullmatch(r"(?:layers=)?(\d{1,2})|(?:psnr=)?(\d+(?:\.\d+)?)(?:dB)?", text.strip())
+    if match is None:
+        raise OptionError(f"until must look like 3 or 35dB, got {text!r}")
+    if match[1] is not None:
+        return int(match[1]), None
+    return None, float(match[2])
+
+
+def _check_name(path: str) -> None:
+    """Raise `OptionError` for a name that neither a picture nor a file of ours has."""
+    if path != "-" and Path(path).suffix.lower() not in (".inr", ".nif"):
+        from inrcodec.image_output import image_format
+
+        image_format(path)
+
+
+def _content(frame: ReceivedFrame, path: str) -> bytes:
+    """What to write under this name."""
+    from inrcodec.image_output import image_bytes, image_format
+
+    if Path(path).suffix.lower() in (".inr", ".nif"):
+        if frame.data is None:
+            raise OutputError(f"{path}: the file is not whole; write a picture instead")
+        return frame.data
+    return image_bytes(frame.picture, "PNG" if path == "-" else image_format(path))

@@ -1,0 +1,135 @@
+"""`inrcodec serve`: files over HTTP and WebRTC."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inrcodec.cli import console
+from inrcodec.errors import OptionError
+
+if TYPE_CHECKING:
+    from inrcodec.streaming.server import Server
+
+TOKEN_VARIABLE = "INRCODEC_TOKEN"
+
+
+def serve(
+    path: Annotated[str, typer.Argument(help="A .inr file, or a folder of them.", metavar="PATH")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond this machine only if you say so.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port; 0 for any that is free.")] = 8750,
+    token: Annotated[
+        str | None,
+        typer.Option(help=f"Ask for this bearer token (or set {TOKEN_VARIABLE})."),
+    ] = None,
+    links: Annotated[
+        str | None,
+        typer.Option(help="Print links that are good for so long without the token: 30m, 12h, 7d."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A web origin that may ask, such as https://example.org."),
+    ] = None,
+    slices: Annotated[
+        str,
+        typer.Option(help="Side of slices to cut grids into: auto, none (as the file is), 96, ..."),
+    ] = "auto",
+    sessions: Annotated[int, typer.Option(help="Most WebRTC sessions at once.")] = 256,
+    per_address: Annotated[int, typer.Option(help="Most of them from one address.")] = 32,
+    simulate_loss: Annotated[
+        str, typer.Option(help="Drop media on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Of the simulated loss.")] = 0,
+) -> None:
+    """Serve files to `inrcodec receive` and to browsers, base first.
+
+    Prints the URL of every file. Ctrl-C drains and stops; a second one stops at once.
+
+    Examples:
+
+      inrcodec serve photo.inr
+
+      inrcodec serve photos/ --host 0.0.0.0 --token "$(openssl rand -hex 16)" --links 12h
+
+      inrcodec serve photo.inr --simulate-loss ge:10%:4
+    """
+    from inrcodec.streaming import peers
+
+    peers.require()
+    from inrcodec.streaming.channel import Loss
+    from inrcodec.streaming.library import Library
+    from inrcodec.streaming.server import Limits, Server, ServerOptions
+
+    token = token or os.environ.get(TOKEN_VARIABLE) or None
+    if links is not None and token is None:
+        raise OptionError("links are signed with a token; give one with --token")
+    seconds = None if links is None else _seconds(links)
+    if not 0 <= port <= 65535:
+        raise OptionError(f"a port is 0 .. 65535, got {port}")
+    options = ServerOptions(
+        host=host,
+        port=port,
+        token=token,
+        origins=tuple(allow_origin or ()),
+        loss=Loss.of(simulate_loss),
+        seed=seed,
+        limits=Limits(sessions=sessions, sessions_per_address=per_address),
+    )
+    library = Library(path, side_of(slices))
+    if not library.names():
+        raise OptionError(f"{path}: no .inr files here")
+    logging.getLogger("aioice").setLevel(logging.ERROR)
+    logging.getLogger("aiortc").setLevel(logging.ERROR)
+    import asyncio
+
+    asyncio.run(_serve(Server(library, options), library, seconds))
+
+
+def side_of(text: str) -> int | None:
+    """The side of slices that an option says: 0 for auto, None for none."""
+    if text in ("auto", "none"):
+        return 0 if text == "auto" else None
+    if not text.isdigit() or not 8 <= int(text) <= 4096:
+        raise OptionError(f"slices must be auto, none or a side of 8 .. 4096, got {text!r}")
+    return int(text)
+
+
+async def _serve(server: Server, library: object, seconds: float | None) -> None:
+    """Until Ctrl-C or a signal to end."""
+    import asyncio
+    import signal
+
+    from inrcodec.streaming.signaling import signed
+
+    await server.start()
+    host = server.options.host
+    shown = f"[{host}]" if ":" in host else host
+    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{server.port}"
+    for name in library.names():  # type: ignore[attr-defined]
+        path = f"/files/{name}"
+        if seconds is not None:
+            path = signed(path, str(server.options.token), seconds)
+        console.show(base + path)
+    console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    await over.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+    console.note(f"draining {server.sessions} sessions")
+    await server.close()
+
+
+def _seconds(text: str) -> float:
+    """Seconds of 30m, 12h or 7d."""
+    unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:])
+    if unit is None or not text[:-1].isdigit() or not 1 <= int(text[:-1]) * unit <= 366 * 86400:
+        raise OptionError(f"a time looks like 30m, 12h or 7d, got {text!r}")
+    return float(int(text[:-1]) * unit)
