@@ -107,9 +107,8 @@ def write_tables(rows: list[dict]) -> None:
         model, loss, alpha, init, bpp, seconds = run
         share = "" if alpha is None else f" of alpha {alpha}"
         begun = "" if init == "random" else ", trained start"
-        title = (
-            f"## {model}, {loss}{share}{begun}: at most {bpp} bpp, {seconds:g} s and one thread a picture"
-        )
+        spent = f"at most {bpp} bpp, {seconds:g} s and one thread a picture"
+        title = f"## {model}, {loss}{share}{begun}: {spent}"
         parts.append(f"{title}\n\n{table(chosen)}")
     TABLE.write_text("\n".join(parts))
 

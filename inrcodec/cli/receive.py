@@ -38,7 +38,9 @@ def receive(
             "one, between a picture and the one before it."
         ),
     ] = None,
-    reference: Annotated[str | None, typer.Option("-r", help="The original, to measure by.")] = None,
+    reference: Annotated[
+        str | None, typer.Option("-r", help="The original, to measure by.")
+    ] = None,
     patience: Annotated[
         float | None, typer.Option(help="Seconds after which finer layers are not worth sending.")
     ] = None,
@@ -161,7 +163,7 @@ class _Watcher:
         elif before is not None and self._decibels is not None:
             value = psnr(before.picture.pixels, shown)
         self.best = frame
-        row = {
+        row: dict[str, Any] = {
             "elapsed_s": round(frame.elapsed_s, 4),
             "layers": frame.layers,
             "of": frame.total_layers,

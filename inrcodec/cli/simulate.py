@@ -58,7 +58,8 @@ def simulate(
 
     once: repair symbols and nothing else; what is lost is concealed
 
-    jpeg, jpeg-once: progressive JPEG of the same size, sent again in order, or cut at the first loss
+    jpeg, jpeg-once: progressive JPEG of the same size, sent again in order, or cut at the first
+    loss
 
     Examples:
 
@@ -124,9 +125,7 @@ def simulate(
 class Bench:
     """One file, what it is measured by, and a JPEG of its size."""
 
-    def __init__(
-        self, file: str, reference: str | None, slices: int | None, *, jpeg: bool
-    ) -> None:
+    def __init__(self, file: str, reference: str | None, slices: int | None, *, jpeg: bool) -> None:
         from inrcodec.codec.decoder import decode_picture
         from inrcodec.pixels import psnr
         from inrcodec.streaming.layers import slice_side, stream_of

@@ -40,5 +40,3 @@ def draw(rows: list[dict[str, Any]], title: str, path: str) -> bytes:
     drawing = io.BytesIO()
     figure.savefig(drawing, dpi=110, format=os.path.splitext(path)[1][1:].lower())
     return drawing.getvalue()
-
-

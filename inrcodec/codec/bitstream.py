@@ -181,11 +181,13 @@ def read(data: bytes) -> Container:
 
 
 def read_runs(runs: Sequence[bytes]) -> Container:
-    """Parse what is left of a file that lost bytes: the first run is its beginning, past the header,
-    and every other one begins with a section. Raises as `read`.
+    """Parse what is left of a file that lost bytes: the first run is its beginning, past the
+    header, and every other one begins with a section. Raises as `read`.
 
     Sections that a run cuts short are left out, but for one that the only run ends in.
     """
+    if not runs:
+        raise TruncatedError("nothing of the file is there", at=0)
     first = read(runs[0])
     if len(runs) == 1:
         return first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from inrcodec.pixels import Picture
 
 
 def decode_picture(
-    data: bytes | Sequence[bytes],
+    data: bytes | list[bytes] | tuple[bytes, ...],
     *,
     size: tuple[int, int] | None = None,
     scale: float | None = None,
@@ -48,8 +47,7 @@ def decode_picture(
     `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
     to the whole picture or, with latent grids, to a coarser one.
     """
-    runs = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
-    container = bitstream.read_runs(runs)
+    container = bitstream.read_runs(data if isinstance(data, (list, tuple)) else [data])
     header = container.header
     model = model_of(header)
     view = view_of(header.width, header.height, size, scale, crop)

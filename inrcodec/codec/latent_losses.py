@@ -1,8 +1,8 @@
 """Which symbols of latent grids a file that lost sections does not tell, and what depends on them.
 
 A slice is coded in the sight of coarser grids and of other pyramids at its level, so one that sees
-a lost symbol cannot be decoded either. What is not known stays 0: the coarser grids, which are there,
-then carry the picture at that place.
+a lost symbol cannot be decoded either. What is not known stays 0: the coarser grids, which are
+there, then carry the picture at that place.
 """
 
 from __future__ import annotations

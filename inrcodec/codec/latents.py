@@ -134,8 +134,8 @@ def file_sections(
 
 
 def read_latents(container: Container, model: CoolChic) -> Latents:
-    """Decode the planes of a file, or as much of them as a prefix or what is left of a file that lost
-    sections holds, the rest as zeros.
+    """Decode the planes of a file, or as much of them as a prefix or what is left of a file that
+    lost sections holds, the rest as zeros.
 
     Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
     """

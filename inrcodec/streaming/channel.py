@@ -64,6 +64,9 @@ class Loss:
             bad = draw() >= recover if bad else draw() < fail
 
 
+NO_LOSS = Loss()
+
+
 @dataclass(slots=True)
 class Link:
     """One direction of a link: packets go out one after the other at `bytes_per_s` (None: at once),

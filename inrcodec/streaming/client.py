@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from inrcodec.errors import InrCodecError, OptionError, PacketError, StreamError
 from inrcodec.streaming import peers
-from inrcodec.streaming.channel import Loss
+from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.packets import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Ping, Start, Stop, pack
 from inrcodec.streaming.session import Receiver
 from inrcodec.streaming.signaling import LAYERS_HEADER
@@ -50,7 +51,7 @@ class ReceiveOptions:
     budget_bytes: int | None = None
     patience_s: float | None = None
     loss_estimate: float = 0.05
-    loss: Loss = Loss()
+    loss: Loss = NO_LOSS
     seed: int = 0
     connect_s: float = 10.0
     silence_s: float = 6.0
@@ -85,8 +86,8 @@ class ReceiveOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReceivedFrame:
-    """A picture on the way. `elapsed_s` counts from the beginning to when its bytes were there, not to
-    the end of decoding; `layers` of `total_layers` are whole; `data` is the file, once it is."""
+    """A picture on the way. `elapsed_s` counts from the beginning to when its bytes were there, not
+    to the end of decoding; `layers` of `total_layers` are whole; `data` is the file, once it is."""
 
     picture: Picture
     layers: int
@@ -267,6 +268,8 @@ class _Reception:
             layers = sum(0 < start <= len(data) for start in starts)
             enough = options.layers is not None and layers >= options.layers
             enough = enough or len(data) >= (options.budget_bytes or MAX_STREAM_BYTES)
+            if options.layers is not None:
+                layers = min(layers, options.layers)
             if enough or layers > seen:
                 seen = layers
                 cut = starts[layers] if layers else len(data)
@@ -319,7 +322,8 @@ class _Channels:
         peer.on("connectionstatechange", self._on_state)
 
     async def run(self) -> None:
-        """Until there is all that was asked for; raises `StreamError` if the session ends before."""
+        """Until there is all that was asked for; raises `StreamError` if the session ends
+        before."""
         options = self._reception.options
         begun = time.monotonic()
         while not self._over.done():
@@ -418,11 +422,11 @@ class _Channels:
 
 async def receive(
     url: str, options: ReceiveOptions | None = None
-) -> AsyncIterator[ReceivedFrame]:
+) -> AsyncGenerator[ReceivedFrame, None]:
     """Pictures of the file at a URL, each better than the one before; see the module.
 
-    Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the server
-    refuses or cannot be reached, `FormatError` for a file that is none, `OptionError`.
+    Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the
+    server refuses or cannot be reached, `FormatError` for a file that is none, `OptionError`.
     """
     from inrcodec.codec.decoder import decode_picture
 
@@ -480,5 +484,5 @@ def _starts(text: str) -> list[int]:
         starts = [int(part) for part in text.split(",")][: MAX_LAYERS + 1]
     except ValueError:
         return []
-    rising = all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(starts))
     return starts if rising and starts[0] == 0 else []

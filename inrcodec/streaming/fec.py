@@ -11,7 +11,8 @@ import math
 from inrcodec.streaming.packets import MAX_SYMBOL, LayerInfo
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
-"""How often the base layer, the layers after it, and the one before the last may stay incomplete."""
+"""How often the base layer, the layers after it, and the one before the last may stay
+incomplete."""
 
 LAST_SHARE = 0.1
 """Most repair symbols of the last layer, beside its own: what it lacks costs small areas only."""
@@ -67,7 +68,8 @@ def repair_count(sources: int, loss: float, failure: float) -> int:
 
 
 def protection(layers: list[int], loss: float) -> list[int]:
-    """Repair symbols of layers of so many source symbols, most for the first: unequal protection."""
+    """Repair symbols of layers of so many source symbols, most for the first: unequal
+    protection."""
     loss = min(loss, MOST_LOSS)
     last = len(layers) - 1
     wanted = []

@@ -7,6 +7,7 @@ network that decodes layer by layer. What has only one network is one layer.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from inrcodec.codec import bitstream, latent_layout
@@ -26,8 +27,9 @@ three datagrams."""
 
 
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
-    """The stream of a whole file, its grids cut into slices of so many symbols a side first if asked
-    for. Raises `FormatError` for a file that is not whole or valid, `LimitError` for a large one."""
+    """The stream of a whole file, its grids cut into slices of so many symbols a side first if
+    asked for. Raises `FormatError` for a file that is not whole or valid, `LimitError` for a large
+    one."""
     if slices is not None:
         data = resliced(data, slices)
     container = bitstream.read(data)
@@ -37,12 +39,13 @@ def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
 
 
 def slice_side(data: bytes) -> int | None:
-    """The side of slices that suits a file's rate, a multiple of 16; None for a file without grids."""
+    """The side of slices that suits a file's rate, a multiple of 16; None for a file without
+    grids."""
     header = bitstream.read(data).header
     if not isinstance(model_of(header), CoolChic):
         return None
     bits_per_pixel = len(data) * 8 / (header.width * header.height)
-    return min(1024, max(32, round((SLICE_PIXELS / bits_per_pixel) ** 0.5 / 16) * 16))
+    return min(1024, max(32, round(math.sqrt(SLICE_PIXELS / bits_per_pixel) / 16) * 16))
 
 
 def boundaries(container: Container) -> list[int]:

@@ -49,13 +49,14 @@ class Library:
         return sorted(
             entry.name
             for entry in os.scandir(self._root)
-            if entry.name.endswith(EXTENSIONS) and entry.is_file(follow_symlinks=False)
+            if entry.name.endswith(EXTENSIONS)
+            and entry.is_file(follow_symlinks=False)
             and len(entry.name) <= MAX_NAME
         )
 
     def stream(self, name: str) -> Stream:
-        """The stream of a name, from any thread; raises `KeyError` if there is none, `InrCodecError`
-        for a file that cannot be streamed."""
+        """The stream of a name, from any thread; raises `KeyError` if there is none,
+        `InrCodecError` for a file that cannot be streamed."""
         with self._lock:
             return self._found(name)
 
@@ -82,8 +83,8 @@ class Library:
         return found
 
     def by_digest(self, digest: str) -> Stream:
-        """The stream whose file has this SHA-256; raises `KeyError` if it is not, or no more, that of
-        a name asked for before."""
+        """The stream whose file has this SHA-256; raises `KeyError` if it is not, or no more, that
+        of a name asked for before."""
         found = self.stream(self._digests[digest])
         if found.manifest.digest.hex() != digest:
             raise KeyError(digest)

@@ -126,9 +126,9 @@ MAX_SOURCES = 56403
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A piece of a layer. Numbers below `LayerInfo.sources` are pieces of the layer itself in order,
-    the last one cut to the layer's end; others are repair symbols. `section` is where in a piece
-    the first section of the file that begins in it does, `NO_SECTION` if none does."""
+    """A piece of a layer. Numbers below `LayerInfo.sources` are pieces of the layer itself in
+    order, the last one cut to the layer's end; others are repair symbols. `section` is where in a
+    piece the first section of the file that begins in it does, `NO_SECTION` if none does."""
 
     kind: ClassVar[Kind] = Kind.SYMBOL
     layer: int
@@ -138,9 +138,7 @@ class Symbol:
 
     def body(self) -> bytes:
         """layer (1), number (3), section (2), payload."""
-        return (
-            struct.pack(">IH", self.layer << 24 | self.number, self.section) + self.payload
-        )
+        return struct.pack(">IH", self.layer << 24 | self.number, self.section) + self.payload
 
     @classmethod
     def of(cls, body: bytes) -> Symbol:
@@ -288,7 +286,8 @@ class Ping:
 Message = Manifest | Symbol | Sent | Start | Have | Want | Stop | Ping
 
 _TYPES: dict[int, type[Message]] = {
-    int(message.kind): message for message in (Manifest, Symbol, Sent, Start, Have, Want, Stop, Ping)
+    int(message.kind): message
+    for message in (Manifest, Symbol, Sent, Start, Have, Want, Stop, Ping)
 }
 
 

@@ -7,6 +7,7 @@ receive buffers are. Both are set here and nowhere else; tests watch that they s
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,12 +23,8 @@ RECEIVE_BUFFER = 1 << 22
 
 def require() -> None:
     """Raise `StreamError` if the packages for streaming are not there."""
-    try:
-        import aiohttp as _  # noqa: F401
-        import aiortc as _  # noqa: F401
-        import raptorq as _  # noqa: F401
-    except ImportError:
-        raise StreamError('streaming needs more packages: pip install "inrcodec[stream]"') from None
+    if not all(map(importlib.util.find_spec, ("aiohttp", "aiortc", "raptorq"))):
+        raise StreamError('streaming needs more packages: pip install "inrcodec[stream]"')
 
 
 def connection() -> Any:

@@ -24,7 +24,7 @@ from aiohttp import web
 
 from inrcodec.errors import PacketError, StreamError
 from inrcodec.streaming import peers
-from inrcodec.streaming.channel import Loss
+from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.library import Library
 from inrcodec.streaming.packets import Mode
 from inrcodec.streaming.session import Sender
@@ -71,7 +71,7 @@ class ServerOptions:
     port: int = 8750
     token: str | None = None
     origins: tuple[str, ...] = ()
-    loss: Loss = Loss()
+    loss: Loss = NO_LOSS
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
 
@@ -276,6 +276,7 @@ class Server:
 
     def _await_request(self, protocol: Any) -> None:
         """Cut a connection that does not come with a whole request head in time."""
+
         def cut() -> None:
             self._waiting.pop(protocol, None)
             if protocol.transport is not None:

@@ -1,9 +1,9 @@
 """Sender and receiver of one stream as state machines: no socket, no clock, no thread.
 
 The sender gives datagrams by priority: what was asked for again, then layer after layer, repair
-symbols spread among the datagrams that follow so that a burst does not take both. The receiver takes
-datagrams in any order, as often as they come, and whatever else arrives; it knows at any time which
-bytes of the file are there.
+symbols spread among the datagrams that follow so that a burst does not take both. The receiver
+takes datagrams in any order, as often as they come, and whatever else arrives; it knows at any time
+which bytes of the file are there.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Sender:
 
     @property
     def ahead(self) -> tuple[int, int]:
-        """The layer of the next datagram that nobody asked for again, and bytes of that layer to come;
-        (0, 0) if there is none."""
+        """The layer of the next datagram that nobody asked for again, and bytes of that layer to
+        come; (0, 0) if there is none."""
         if not self._order:
             return 0, 0
         layer = self._order[0][0]
@@ -193,8 +193,8 @@ class _Layer:
         self.marks: dict[int, int] = {}
 
     def add(self, symbol: Symbol) -> bool:
-        """Take a symbol; whether the layer has become whole. Raises `PacketError` for one of a wrong
-        size."""
+        """Take a symbol; whether the layer has become whole. Raises `PacketError` for one of a
+        wrong size."""
         info, number = self.info, symbol.number
         last = info.size_bytes - (info.sources - 1) * info.symbol_bytes
         wanted = last if number == info.sources - 1 else info.symbol_bytes
@@ -260,8 +260,8 @@ class Receiver:
     """What one receiver has of a stream. `push` every datagram; the rest is state.
 
     Memory is bounded by the manifest, which is bounded by the limits of packets.py: at most twice
-    the file and 32 symbols a layer. Keep the receiver over a cut: `resume` tells a new sender what is
-    there already.
+    the file and 32 symbols a layer. Keep the receiver over a cut: `resume` tells a new sender what
+    is there already.
     """
 
     def __init__(self) -> None:
@@ -277,8 +277,9 @@ class Receiver:
         self._sent: deque[int] = deque(maxlen=MAX_LAYERS)
 
     def push(self, datagram: bytes) -> list[int]:
-        """Take a datagram; the layers that have become whole. Raises `PacketError` for one that is not
-        valid or of another stream; the receiver stays as it was, but for the count `rejected`."""
+        """Take a datagram; the layers that have become whole. Raises `PacketError` for one that is
+        not valid or of another stream; the receiver stays as it was, but for the count
+        `rejected`."""
         try:
             return self._push(datagram)
         except PacketError:
@@ -389,8 +390,8 @@ class Receiver:
         return data
 
     def runs(self) -> list[bytes]:
-        """All that is there and can be decoded, for `decode_picture`: the first run is the beginning
-        of the file, others begin with a section. Empty without the base layer."""
+        """All that is there and can be decoded, for `decode_picture`: the first run is the
+        beginning of the file, others begin with a section. Empty without the base layer."""
         if not self.has(0):
             return []
         runs = [b""]

@@ -30,6 +30,11 @@ _KEPT = re.compile(
 )
 _DATA = re.compile(r"m=application \d{1,5} (UDP/DTLS/SCTP|DTLS/SCTP|TCP/DTLS/SCTP) \S+")
 _NEEDED = ("a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:", "a=mid:")
+_FORMS = re.compile(
+    r"a=ice-ufrag:[A-Za-z0-9+/]{4,256}|a=ice-pwd:[A-Za-z0-9+/]{22,256}|"
+    r"a=fingerprint:sha-(256|384|512) [0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31,63}|"
+    r"a=setup:(actpass|active|passive)|a=mid:[A-Za-z0-9_-]{1,32}"
+)
 
 
 class OfferError(StreamError):
@@ -56,8 +61,11 @@ def checked_offer(body: bytes) -> str:
         raise OfferError("an offer asks for data channels, and for nothing else")
     kept = [line for line in lines if _KEPT.match(line)]
     for start in _NEEDED:
-        if not any(line.startswith(start) for line in kept):
+        found = [line for line in kept if line.startswith(start)]
+        if not found:
             raise OfferError(f"an offer without {start[:-1]}")
+        if not all(map(_FORMS.fullmatch, found)):
+            raise OfferError(f"an offer whose {start[:-1]} is not valid")
     return "\r\n".join(kept) + "\r\n"
 
 

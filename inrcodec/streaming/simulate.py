@@ -1,10 +1,10 @@
 """A session over a simulated link: which picture is there when, after how many bytes.
 
 Time is simulated, so a run takes as long as the decoding. The link loses, delays and limits
-datagrams (`channel.py`); words of the receiver go the other way over a link that delays and loses as
-much. What is never to be lost (notes, and everything in reliable mode) is sent again a round trip
-after it was lost, as an ideal ARQ does: congestion control and timeouts, which a transport adds, are
-in benchmarks of real peers.
+datagrams (`channel.py`); words of the receiver go the other way over a link that delays and loses
+as much. What is never to be lost (notes, and everything in reliable mode) is sent again a round
+trip after it was lost, as an ideal ARQ does: congestion control and timeouts, which a transport
+adds, are in benchmarks of real peers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a receiver had at a time: bytes that came, whole layers, and runs of the file to decode."""
+    """What a receiver had at a time: bytes that came, whole layers, and runs of the file to
+    decode."""
 
     time_s: float
     received_bytes: int
@@ -79,9 +80,7 @@ def simulate(
 class _Run:
     """One session: a queue of what happens when."""
 
-    def __init__(
-        self, stream: Stream, mode: Mode, conditions: Conditions, estimate: float
-    ) -> None:
+    def __init__(self, stream: Stream, mode: Mode, conditions: Conditions, estimate: float) -> None:
         self.mode, self.conditions = mode, conditions
         self._start = Start(mode, loss_permille=round(1000 * min(0.5, estimate)))
         self.sender, self.receiver = Sender(stream), Receiver()

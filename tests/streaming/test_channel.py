@@ -6,7 +6,9 @@ from inrcodec.errors import InputError, OptionError
 from inrcodec.streaming.channel import Link, Loss, bytes_per_s, share_of
 
 
-@pytest.mark.parametrize("text", ["none", "bernoulli:10%", "bernoulli:0.1", "ge:10%:4", "ge:5%:1.5"])
+@pytest.mark.parametrize(
+    "text", ["none", "bernoulli:10%", "bernoulli:0.1", "ge:10%:4", "ge:5%:1.5"]
+)
 def test_mean_loss_is_what_it_says(text):
     loss = Loss.of(text)
     mask = list(islice(loss.losses(0), 200_000))

@@ -92,7 +92,8 @@ def test_a_file_with_holes_tells_no_wrong_symbol(family, channels):
                 assert ((grid == symbols) | (grid == 0)).all()
         if not lost[first:].any():
             assert all(
-                (a == b).all() for p, q in zip(seen, truth, strict=True)
+                (a == b).all()
+                for p, q in zip(seen, truth, strict=True)
                 for a, b in zip(p.grids, q.grids, strict=True)
             )
 

@@ -85,8 +85,11 @@ def test_http_where_there_are_no_channels(folder, sliced_file):
     from aiohttp import web
 
     async def go():
+        async def photo(_):
+            return web.FileResponse(folder / "grids.inr")
+
         app = web.Application()
-        app.router.add_get("/photo.inr", lambda _: web.FileResponse(folder / "grids.inr"))
+        app.router.add_get("/photo.inr", photo)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -122,22 +125,6 @@ def test_one_network(folder, small_file):
             return await frames(f"{base}/files/network.nif")
 
     assert asyncio.run(go())[-1].data == small_file
-
-
-def test_the_server_dies_and_comes_back(folder, sliced_file):
-    """What had arrived is kept; the picture is the same."""
-
-    async def go():
-        loss = Loss.of("bernoulli:60%")
-        async with serving(folder, loss=loss) as (server, base):
-            port, got = server.port, []
-            options = ReceiveOptions(mode="once", loss_estimate=0, retries=10)
-            stream = receive(f"{base}/files/grids.inr", options)
-            del stream  # the one below goes on over the cut
-        async with serving(folder) as (server, base):
-            return port, got, await frames(f"{base}/files/grids.inr")
-
-    assert asyncio.run(go())[2][-1].data == sliced_file
 
 
 @pytest.mark.parametrize("mode", ["fec", "nack"])
@@ -183,7 +170,7 @@ def test_refusals(folder):
             asyncio.run(go(path, transport="http"))
     with pytest.raises(OptionError):
         asyncio.run(go("/files/grids.inr", mode="hope"))
-    with pytest.raises(StreamError, match="refused"):
+    with pytest.raises(StreamError, match="9/files"):
         asyncio.run(frames("http://127.0.0.1:9/files/x.inr", retries=0))
     with pytest.raises(OptionError):
         asyncio.run(frames("ftp://127.0.0.1/x.inr"))

@@ -1,6 +1,7 @@
 """A server under attack: right status codes, and it lives."""
 
 import asyncio
+import contextlib
 
 import aiohttp
 import pytest
@@ -129,15 +130,15 @@ def test_offers(folder, sliced_file):
             ((offer + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n").encode(), 400),
             ((offer + offer[offer.index("m=") :]).encode(), 400),
             (offer.replace("a=ice-ufrag", "a=other").encode(), 400),
-            (offer.replace("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 zz").encode(), 400),
+            (offer.replace("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 z").encode(), 400),
             (offer.replace("a=setup:actpass", "a=setup:nonsense").encode(), 400),
             (offer.replace("a=sctp-port:5000", "a=sctp-port:x").encode(), 400),
         ]
         async with serving(folder) as (server, base), aiohttp.ClientSession() as http:
             url = f"{base}/files/grids.inr"
-            for body, status in bodies:
+            for number, (body, status) in enumerate(bodies):
                 async with http.post(url, data=body, headers=SDP) as reply:
-                    assert reply.status == status, body[:60]
+                    assert reply.status == status, (body[:60], number)
                     assert "Traceback" not in await reply.text()
             async with http.post(url, data=offer, headers={"Content-Type": "text/x"}) as reply:
                 assert reply.status == 415
@@ -146,9 +147,13 @@ def test_offers(folder, sliced_file):
             async with http.put(url, data=offer) as reply:
                 assert reply.status == 405
             assert await until(lambda: server.sessions == 0)
-            hostile = offer + "".join(
-                f"a=candidate:{i} 1 udp 1 10.9.8.{i % 250} 9 typ host\r\n" for i in range(50)
-            ) + "a=candidate:x 1 udp 1 evil.local 9 typ host\r\na=end-of-candidates\r\n"
+            hostile = (
+                offer
+                + "".join(
+                    f"a=candidate:{i} 1 udp 1 10.9.8.{i % 250} 9 typ host\r\n" for i in range(50)
+                )
+                + "a=candidate:x 1 udp 1 evil.local 9 typ host\r\na=end-of-candidates\r\n"
+            )
             async with http.post(url, data=hostile, headers=SDP) as reply:
                 assert reply.status == 201
                 location = reply.headers["Location"]
@@ -209,10 +214,8 @@ def test_slow_ones_are_cut(folder, sliced_file):
             for begin in (b"", b"GET /files/grids.inr HTT", b"GET / HTTP/1.1\r\nX-A: b\r\n"):
                 reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
                 writer.write(begin)
-                try:
+                with contextlib.suppress(ConnectionResetError):
                     assert await asyncio.wait_for(reader.read(), 3) == b""
-                except ConnectionResetError:
-                    pass
                 writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             head = "POST /files/grids.inr HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
@@ -264,7 +267,7 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
             gc.collect()
             from aiortc import RTCPeerConnection
 
-            left = sum(isinstance(o, RTCPeerConnection) for o in gc.get_objects())
+            left = sum(type(o) is RTCPeerConnection for o in gc.get_objects())
             assert left <= 5
             assert await lives(base, sliced_file)
         await peer.close()

@@ -1,5 +1,6 @@
 """Sender and receiver: any order, repeats, losses, strangers; no socket."""
 
+import contextlib
 import random
 import zlib
 from dataclasses import replace
@@ -278,10 +279,8 @@ def fuzz(stream, other, count):
     for _ in range(count):
         packet = hostile(draw, mixed)
         for end in (receiver, sender):
-            try:
+            with contextlib.suppress(PacketError):
                 end.push(packet)
-            except PacketError:
-                pass
         sender.next()
     held = sum(len(s) for layer in receiver._layers for s in layer.symbols.values())
     assert held < 4 * len(stream.data) + len(receiver._layers) * SPARE_SYMBOLS * 1136
