@@ -26,7 +26,9 @@ from inrcodec.codec.models.mfn import Mfn
 from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
+from inrcodec.codec.network_sections import sections_of
 from inrcodec.codec.quantize import quantize, step_codes
 from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
@@ -46,7 +48,7 @@ def random_file(header: Header, model: CoordinateModel, step: float) -> bytes:
     """A network of random parameters: covers sizes no encoder would choose."""
     parameters = model.initial(np.random.default_rng(1), np.zeros(model.channels))
     steps = step_codes(parameters, dict.fromkeys(parameters, 1.0), step)
-    return bitstream.write(header, [(Kind.PARAMETERS, quantize(parameters, steps).to_bytes())])
+    return bitstream.write(header, sections_of(model, quantize(parameters, steps)))
 
 
 def valid() -> dict[str, bytes]:
@@ -90,6 +92,8 @@ def valid_networks() -> dict[str, bytes]:
         "mfn-gabor": Mfn(7, 4, True, 2),
         "wire": Wire(6, 3, 3),
         "diner": Diner(8, 2, 17, 13, 3),
+        "spinr": Spinr(7, 4, 3, 3),
+        "spinr-plain": Spinr(5, 1, 0, 1),
     }
     files = {}
     for name, model in networks.items():
@@ -227,7 +231,7 @@ def symbols_sha256(data: bytes) -> str:
         for plane in read_latents(container, model).planes:
             symbols += [*plane.networks.symbols.values(), *plane.grids]
     else:
-        symbols = list(read_network(container, model).symbols.values())
+        symbols = list(read_network(container, model)[1].symbols.values())
     joined = b"".join(s.astype("<i4").tobytes() for s in symbols)
     return hashlib.sha256(joined).hexdigest()
 

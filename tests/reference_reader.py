@@ -41,7 +41,7 @@ def read(data: bytes) -> File:
         if kind == 15:
             break
         if kind < 0x80:
-            if kind not in (1, 2, 3, 4, 5) or not intact:
+            if kind not in (1, 2, 3, 4, 5, 6) or not intact:
                 raise Refused(f"critical section {kind}")
             critical += whole
         if intact:
@@ -58,11 +58,28 @@ def read(data: bytes) -> File:
 
         reference_latents.read(file, critical)
         return file
+    sizes = {name: math.prod(shape) for name, shape in shapes(file.header).items()}
+    if file.header[5] == 12:
+        if [kind for kind, _ in critical] != [1, 2] + [6] * (file.header[6][1] - 1):
+            raise Refused("order of sections")
+        for number, (_, payload) in enumerate(critical[1:]):
+            if number and payload[0] != number:
+                raise Refused("order of layers")
+            own = {n: s for n, s in sizes.items() if part_of(n) == number}
+            symbols, steps = parameters(payload[bool(number) :], own)
+            file.symbols |= symbols
+            file.steps |= steps
+        return file
     if [kind for kind, _ in critical] != [1, 2]:
         raise Refused("order of sections")
-    sizes = {name: math.prod(shape) for name, shape in shapes(file.header).items()}
     file.symbols, file.steps = parameters(dict(sections)[2], sizes)
     return file
+
+
+def part_of(name: str) -> int:
+    """The layer of a tensor of SPINR; the output bias is part of the first."""
+    layer = name.split(".")[1]
+    return 0 if layer == "out" else int(layer)
 
 
 def parameters(payload: bytes, sizes: dict):
@@ -137,6 +154,13 @@ def shapes(header: dict) -> dict:
             if i:
                 out |= {f"weight.{i}": (width, width), f"bias.{i}": (width,)}
         return {**out, "weight.out": (colours, width), "bias.out": (colours,)}
+    if family == 12:
+        out = {}
+        for i in range(depth):
+            inputs = width if i else 2 * (1 + 2 * frequencies)
+            out |= {f"weight.{i}": (width, inputs), f"bias.{i}": (width,)}
+            out |= {f"head.{i}": (colours, width)} | ({} if i else {"bias.out": (colours,)})
+        return out
     return layers("", [width] * depth, 2 * (1 + 2 * frequencies), colours)
 
 
@@ -306,4 +330,14 @@ def diner(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
     return network(rest, values["table"][row : row + 2], math.sin)
 
 
+def progressive(header: dict, values: dict, at: tuple, pixel: tuple) -> list:
+    colour, hidden = values["bias.out"], encoding(at, header[6][2])
+    for layer in range(header[6][1]):
+        hidden = [math.sin(z) for z in affine(values, layer, hidden)]
+        added = product(values[f"head.{layer}"], hidden)
+        colour = [c + a for c, a in zip(colour, added, strict=True)]
+    return colour
+
+
 COLOURS = {6: nif, 7: fourier, 8: multiplicative, 9: multiplicative, 10: wavelets, 11: diner}
+COLOURS |= {12: progressive}

@@ -47,6 +47,7 @@ class Kind(IntEnum):
     LATENTS = 3
     ALPHA_PARAMETERS = 4
     ALPHA_LATENTS = 5
+    LAYER = 6
     END = 15
     ICC = 0x80
     EXIF = 0x81
@@ -56,15 +57,16 @@ class Kind(IntEnum):
 METADATA = {"icc": Kind.ICC, "exif": Kind.EXIF, "xmp": Kind.XMP}
 
 
-REPEATED = frozenset({Kind.LATENTS, Kind.ALPHA_LATENTS})
+REPEATED = frozenset({Kind.LATENTS, Kind.ALPHA_LATENTS, Kind.LAYER})
 """Critical kinds of which a file may hold many sections."""
 
 PRECEDED_BY = {
     Kind.LATENTS: Kind.PARAMETERS,
     Kind.ALPHA_PARAMETERS: Kind.PARAMETERS,
     Kind.ALPHA_LATENTS: Kind.ALPHA_PARAMETERS,
+    Kind.LAYER: Kind.PARAMETERS,
 }
-"""Kinds that only files of latent families hold, and what must come before each."""
+"""Kinds that not all files hold, and what must come before each."""
 
 ALPHA_KINDS = frozenset({Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
 
@@ -229,7 +231,8 @@ def _check_order(header: Header, sections: list[Section]) -> None:
         before = PRECEDED_BY.get(kind)
         if before is None:
             continue
-        if header.family not in LATENT_FAMILIES:
+        allowed = {Family.SPINR} if kind == Kind.LAYER else LATENT_FAMILIES
+        if header.family not in allowed:
             raise FormatError(f"{kind.name} in a file of family {header.family.name}")
         if kind in ALPHA_KINDS and header.channels % 2:
             raise FormatError(f"{kind.name} in a file without alpha", at=section.offset)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Header, Kind
+from inrcodec.codec import bitstream, network_sections
+from inrcodec.codec.bitstream import Header
 from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
@@ -90,10 +90,7 @@ class CoordinateEncoding:
     def finish(self) -> bytes:
         """The file holding the best network found so far."""
         with self._computing(self._threads):
-            parameters = self._fitting.best().to_bytes()
-        missing = least_payload(parameter_count(self._plan.model)) - len(parameters)
-        parameters += bytes(4) * max(0, -(-missing // 4))  # words past the end of a stream are 0
-        sections = [(Kind.PARAMETERS, parameters)]
+            sections = network_sections.sections_of(self._plan.model, self._fitting.best())
         data = bitstream.write(self._plan.header, sections, self._metadata)
         asked = asked_bytes(self.picture, self.options)
         if asked is not None and len(data) < 0.95 * asked:
@@ -154,6 +151,7 @@ class Plan:
             payload = min(rough, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
         else:
             payload = total - bitstream.overhead_bytes(header, metadata, rough)
+            payload -= network_sections.overhead_bytes(model)
         if payload < (least := least_payload(parameter_count(model))):
             raise RateError(
                 f"{options.model} takes at least {least} bytes for this picture, not {payload}"

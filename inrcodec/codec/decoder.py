@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from inrcodec.codec import bitstream, latent_render
-from inrcodec.codec.bitstream import Container, Kind
+from inrcodec.codec.bitstream import Container
 from inrcodec.codec.coordinate_starts import TrainedStart, start_of
 from inrcodec.codec.latents import read_latents
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import model_of
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.native.pool import kernel_threads
+from inrcodec.codec.network_sections import read_sections
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning
@@ -68,7 +70,9 @@ def decode_picture(
     else:
         from inrcodec.codec import coordinate_render
 
-        values = read_network(container, model, start).values()
+        model, network = read_network(container, model, start)
+        values = network.values()
+        missing = missing_layers(container, model)
         pixels = coordinate_render.render(model, values, view, depth, threads, device)
     _warn_of_losses(container, missing)
     return Picture(pixels, **container.metadata)
@@ -76,12 +80,20 @@ def decode_picture(
 
 def read_network(
     container: Container, model: CoordinateModel, start: str | Path | None = None
-) -> Quantized:
-    """The parameters of a parsed file without latents, still as integers; raises `FormatError` also
-    for a start that this version does not have."""
-    stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), model.shapes)
+) -> tuple[CoordinateModel, Quantized]:
+    """The network of a parsed file without latents, as much of it as is there, and its parameters,
+    still as integers; raises `FormatError` also for a start that this version does not have."""
+    found, stored = read_sections(container, model)
     given = [] if start is None else [TrainedStart.read(start)]
-    return replace(stored, start=start_of(container.header.start, model, given))
+    return found, replace(stored, start=start_of(container.header.start, found, given))
+
+
+def missing_layers(container: Container, found: CoordinateModel) -> str:
+    """What of a network that decodes layer by layer is not there, as a text; "" if nothing."""
+    whole = container.header.dimensions
+    if not isinstance(found, Spinr) or found.layers == whole[1]:
+        return ""
+    return f"layers {found.layers} of {whole[1]}"
 
 
 def _warn_of_losses(container: Container, missing: str) -> None:

@@ -31,6 +31,7 @@ class Family(IntEnum):
     MFN_GABOR = 9
     WIRE = 10
     DINER = 11
+    SPINR = 12
 
     @property
     def label(self) -> str:

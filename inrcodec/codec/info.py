@@ -91,10 +91,11 @@ def info(data: bytes) -> FileInfo:
 
 def _bits_per_parameter(container: Container, model: Model) -> float | None:
     """Size of the networks' payloads by number of parameters; None if there is none yet."""
-    payloads = [p for k in (Kind.PARAMETERS, Kind.ALPHA_PARAMETERS) for p in container.payloads(k)]
-    if not payloads:
+    planes = [p for k in (Kind.PARAMETERS, Kind.ALPHA_PARAMETERS) for p in container.payloads(k)]
+    if not planes:
         return None
-    return sum(map(len, payloads)) * 8 / (parameter_count(model) * len(payloads))
+    payloads = planes + container.payloads(Kind.LAYER)
+    return sum(map(len, payloads)) * 8 / (parameter_count(model) * len(planes))
 
 
 def _section_name(section: Section, model: Model, slice_side: int | None) -> str:
@@ -102,6 +103,8 @@ def _section_name(section: Section, model: Model, slice_side: int | None) -> str
     if section.kind not in set(Kind):
         return f"unknown-{section.kind}"
     kind = Kind(section.kind)
+    if kind == Kind.LAYER and section.payload:
+        return f"layer {section.payload[0]}"
     if kind not in REPEATED or not isinstance(model, CoolChic):
         return kind.name.lower().replace("_", " ")
     grid = latent_layout.section_name(model, slice_side, section.payload)

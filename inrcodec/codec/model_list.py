@@ -19,6 +19,10 @@ ABOUT = {
         "best below 400 bytes",
     ),
     "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.3 bpp of a photograph"),
+    "spinr": (
+        "sine layers every prefix of which is a picture (Conde et al. 2024)",
+        "streaming of one network",
+    ),
     "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "for comparison"),
     "fourier": ("rectifiers behind Fourier features (Tancik et al. 2020)", "for comparison"),
     "mfn-fourier": ("products of sines (Fathony et al. 2021)", "for comparison"),

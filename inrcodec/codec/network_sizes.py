@@ -19,6 +19,7 @@ from inrcodec.codec.models.mfn import Mfn
 from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
 from inrcodec.pixels import Picture
 
@@ -77,6 +78,7 @@ LADDERS: dict[str, Ladder] = {
     "siren": lambda w, n, f, p: Siren(w, n, 0, p.channels),
     "pe-siren": lambda w, n, f, p: Siren(w, n, f, p.channels),
     "nif": _nif,
+    "spinr": lambda w, n, f, p: Spinr(w, n, f, p.channels),
     "fourier": lambda w, n, f, p: FourierNet(w, n, max(1, w // 2), p.channels),
     "mfn-fourier": lambda w, n, f, p: Mfn(w, n, False, p.channels),
     "mfn-gabor": lambda w, n, f, p: Mfn(w, n, True, p.channels),

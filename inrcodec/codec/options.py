@@ -13,6 +13,7 @@ COORDINATE_MODELS = (
     "pe-siren",
     "siren",
     "nif",
+    "spinr",
     "fourier",
     "mfn-fourier",
     "mfn-gabor",
@@ -52,6 +53,7 @@ ROBUST_STRENGTHS = {
     "l1": 1e-6,
     "lipschitz": 1e-7,
     "noise": 3e-4,
+    "neurons": 0.01,
 }
 """Ways to fit weights that survive damage (robust.py), and how strong they are by default."""
 
@@ -93,8 +95,8 @@ class EncodeOptions:
     - `tune`: "psnr", "ms-ssim" or "perceptual": picks the loss, in place of `loss`; a picture too
       small for it takes a loss that looks at less around a pixel
     - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
-      coordinate networks also "gradient-norm-exact", "l1" and "lipschitz" (robust.py); of a
-      coolchic model, the networks behind the latents
+      coordinate networks also "gradient-norm-exact", "l1", "lipschitz" and "neurons" (robust.py);
+      of a coolchic model, the networks behind the latents
     - `robust_strength`: the weight of a penalty; of "jacobian" and "noise" the standard deviation
       of the noise to withstand, in weights as papers write them
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all

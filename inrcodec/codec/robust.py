@@ -3,7 +3,7 @@
 A fit hands over its objective as a function of the parameters, and what is here leaves a gradient
 in every leaf tensor behind it. Changes of weights count in `units`, one for each tensor that may be
 damaged: for a sine layer w0, which the papers keep beside the weights and this codec multiplies
-into them (models/siren.py). Six ways:
+into them (models/siren.py). Seven ways:
 
 `gradient-norm`: "Enhancing Robustness of Implicit Neural Representations Against Weight
 Perturbations" (Zhou et al. 2025) minimises (eq. 6)
@@ -31,7 +31,9 @@ little of them could be lost, and then even the fit itself suffers.
 
 The paper's rivals: `l1`, a penalty on absolute weights; `lipschitz`, one that draws the singular
 values of matrices to 1 (Lin et al. 2019, Defensive Quantization, eq. 8); `noise`, training in which
-every step sees weights with Gaussian noise.
+every step sees weights with Gaussian noise. And `neurons`: every step sees a network some hidden
+neurons of which give nothing, each with a probability of `strength` (dropout, Srivastava et al.
+2014, without its scaling: what is lost is not made up for by a decoder).
 """
 
 from __future__ import annotations
@@ -228,6 +230,20 @@ def noise_aware(
     return plain(objective, noisy, leaves)
 
 
+def neuron_loss(
+    to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
+) -> Tensor:
+    """The gradient of a network that lost neurons, drawn anew for every step."""
+    damaged = dict(parameters)
+    for name, weight in _matrices(parameters, to.units).items():
+        if name.endswith("out") or weight.ndim != 2:
+            continue
+        kept = (torch.rand(len(weight), generator=to.random) >= to.strength).to(weight)
+        bias = name.replace("weight", "bias")
+        damaged[name], damaged[bias] = weight * kept[:, None], parameters[bias] * kept
+    return plain(objective, damaged, leaves)
+
+
 def _matrices(parameters: Parameters, units: Mapping[str, float]) -> Parameters:
     """The weights of layers among what may be damaged."""
     return {n: parameters[n] for n in units if "weight" in n and parameters[n].ndim > 1}
@@ -253,4 +269,5 @@ _WAYS: dict[str, Callable[[Tolerance, Objective, Parameters, Iterable[Tensor]], 
     "l1": partial(penalised, sparsity),
     "lipschitz": partial(penalised, expansion),
     "noise": noise_aware,
+    "neurons": neuron_loss,
 }

@@ -233,7 +233,7 @@ def _stored(container: Container, threads: int | None) -> _Stored:
     if isinstance(model, CoolChic):
         with kernel_threads(threads):
             return _Grids(read_latents(container, model).planes)
-    return _Network(model, read_network(container, model))
+    return _Network(*read_network(container, model))
 
 
 def _flipped(networks: Quantized, probability: float, random: Random) -> Quantized:

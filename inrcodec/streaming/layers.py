@@ -14,6 +14,7 @@ from inrcodec.codec import bitstream, latent_layout
 from inrcodec.codec.bitstream import Container, Kind, Section
 from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.registry import Model, model_of
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.reslice import resliced
 from inrcodec.errors import TruncatedError
 from inrcodec.streaming.packets import MAX_LAYER_BYTES, MAX_SYMBOL
@@ -56,7 +57,9 @@ def boundaries(container: Container) -> list[int]:
         found = _step(model, section)
         if found is None or found == step:
             continue
-        least = MAX_SYMBOL if step else section.offset + 1  # the base has at least one level
+        least = 1 if isinstance(model, Spinr) else MAX_SYMBOL
+        if not step:
+            least = section.offset + 1  # the base has at least one level
         if section.offset - starts[-1] >= least:
             starts.append(section.offset)
         step = found
@@ -70,4 +73,6 @@ def _step(model: Model, section: Section) -> int | None:
     if section.kind in LATENTS and isinstance(model, CoolChic):
         grid, _, _ = latent_layout.head_of(model, None, section.payload)
         return model.levels - model.grid_levels[grid]
+    if isinstance(model, Spinr) and section.kind in (Kind.PARAMETERS, Kind.LAYER):
+        return 1 if section.kind == Kind.PARAMETERS else 1 + section.payload[0]
     return None

@@ -15,6 +15,7 @@ from inrcodec.codec.models.mfn import Mfn
 from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.registry import model_of, parameter_count
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.network_sizes import PictureShape, network_for, network_of, smallest_network
 from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
@@ -32,6 +33,7 @@ NETWORKS: dict[str, CoordinateModel] = {
     "mfn-gabor": Mfn(10, 3, True, 3),
     "wire": Wire(8, 3, 3),
     "diner": Diner(8, 2, 20, 16, 3),
+    "spinr": Spinr(9, 3, 4, 3),
 }
 
 RATES = {"diner": 10.0}
@@ -70,6 +72,8 @@ def test_a_part_of_a_grid_is_that_part(network: CoordinateModel) -> None:
 
 
 def test_the_squared_error_is_that_of_the_colours(network: CoordinateModel) -> None:
+    if isinstance(network, Spinr):
+        network = network.prefix(1)
     values = {name: value.requires_grad_() for name, value in start(network).items()}
     ys, xs = coordinates(16)[::2], coordinates(20)
     target = torch.zeros(len(ys), len(xs), 3)

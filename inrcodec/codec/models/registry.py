@@ -12,6 +12,7 @@ from inrcodec.codec.models.fourier import FourierNet
 from inrcodec.codec.models.mfn import Mfn
 from inrcodec.codec.models.nif import Nif
 from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
 from inrcodec.errors import FormatError, LimitError
 
@@ -35,6 +36,7 @@ DIMENSIONS = {
     Family.MFN_GABOR: 2,
     Family.WIRE: 2,
     Family.DINER: 2,
+    Family.SPINR: 3,
 }
 """How many integers describe a model of each family; of NIF, as many as it has layers and more."""
 
@@ -86,6 +88,8 @@ def _coordinate_model(header: Header) -> CoordinateModel:
         if rest == [0]:
             raise FormatError("PE_SIREN needs at least one frequency")
         return Siren(width, layers, rest[0] if rest else 0, channels)
+    if family == Family.SPINR:
+        return Spinr(width, layers, rest[0], channels)
     if family == Family.FOURIER:
         return FourierNet(width, layers, rest[0], channels)
     if family in (Family.MFN_FOURIER, Family.MFN_GABOR):
