@@ -14,8 +14,9 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -24,10 +25,18 @@ from inrcodec.streaming import peers
 from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.packets import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Ping, Start, Stop, pack
 from inrcodec.streaming.session import Receiver
-from inrcodec.streaming.signaling import LAYERS_HEADER
+from inrcodec.streaming.signaling import (
+    LAYERS_HEADER,
+    START_HEADER,
+    start_header,
+    without_inline,
+)
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
+
+Decode = Callable[[list[bytes]], "Picture"]
+"""From what has arrived of a file, as `decode_picture` takes it, to a picture."""
 
 MODES = {mode.name.lower(): mode for mode in Mode}
 MAX_ANSWER_BYTES = 1 << 16
@@ -107,6 +116,10 @@ class _Unavailable(StreamError):
     """No data channels here, but perhaps plain HTTP."""
 
 
+class _Unreachable(StreamError):
+    """HTTP gets through, UDP does not, now or ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """What had arrived at a time."""
@@ -165,11 +178,13 @@ class _Reception:
                     return
                 except _Refused:
                     raise
-                except _Unavailable:
-                    if transport != "auto":
+                except (_Unavailable, _Unreachable) as error:
+                    if transport == "auto":
+                        transport = "http"
+                        continue
+                    failures += 1
+                    if isinstance(error, _Unavailable) or failures > self.options.retries:
                         raise
-                    transport = "http"
-                    continue
                 except (StreamError, aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
                     failures = 0 if self._progress > before else failures + 1
                     if failures > self.options.retries:
@@ -190,13 +205,19 @@ class _Reception:
         peer = peers.connection()
         location = None
         try:
-            control = peer.createDataChannel(peers.CONTROL)
-            media = peer.createDataChannel(peers.MEDIA, ordered=False, maxRetransmits=0)
-            session = _Channels(self, peer, control, media)
+            session = _Channels(self, peer, *peers.channels(peer))
+            first = self.receiver.resume(self.options.start)
+            header = start_header(first)
             peers.bind(peer, peers.local_address(self._host, self._port))
             await peer.setLocalDescription(await peer.createOffer())
             peers.widen(peer)
-            answer, location = await self._signal(http, str(peer.localDescription.sdp))
+            peers.quicken(peer)
+            offer = str(peer.localDescription.sdp)
+            answer, location = await self._signal(http, offer, header)
+            answer, inline = without_inline(answer)
+            if not inline or header is None:
+                session.first = first
+            session.inline(inline)
             try:
                 await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             except Exception as error:  # aiortc raises whatever its parser meets
@@ -210,9 +231,11 @@ class _Reception:
                 with contextlib.suppress(Exception):
                     await http.delete(urljoin(self.url, location))
 
-    async def _signal(self, http: Any, offer: str) -> tuple[str, str | None]:
-        """(answer, location) of an offer."""
+    async def _signal(self, http: Any, offer: str, first: str | None) -> tuple[str, str | None]:
+        """(answer, location) of an offer and the messages that come with it."""
         headers = {"Content-Type": "application/sdp"}
+        if first is not None:
+            headers[START_HEADER] = first
         async with http.post(
             self.url, data=offer.encode(), headers=headers, allow_redirects=False
         ) as reply:
@@ -308,12 +331,15 @@ class _Channels:
     def __init__(self, reception: _Reception, peer: Any, control: Any, media: Any) -> None:
         self._reception, self._peer = reception, peer
         self._control = control
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._over = asyncio.Event()
+        self._error: StreamError | None = None
         self._heard = time.monotonic()
         self._round_trip: float | None = None
         self._token, self._pinged, self._ponged = 0, 0.0, 0.0
         self._asked = 0.0
         self._opened = False
+        self.first: list[bytes] = []
+        """What to say first, if it has not been said along with the offer."""
         control.on("open", self._on_open)
         control.on("message", lambda message: self._on_message(message, media=False))
         media.on("message", lambda message: self._on_message(message, media=True))
@@ -326,11 +352,12 @@ class _Channels:
         before."""
         options = self._reception.options
         begun = time.monotonic()
-        while not self._over.done():
-            await asyncio.wait([self._over], timeout=self._patience / 2)
+        while not self._over.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self._patience / 2)
             now = time.monotonic()
             if not self._opened and now - begun > options.connect_s:
-                raise _Unavailable("no data channels: the server cannot be reached by UDP")
+                raise _Unreachable("the server cannot be reached by UDP")
             if not self._opened:
                 continue
             if now - self._heard > options.silence_s:
@@ -339,7 +366,8 @@ class _Channels:
                 self._ping()
             if now - max(self._heard, self._asked) > self._patience:
                 self._ask_all()
-        self._over.result()
+        if self._error is not None:
+            raise self._error
 
     @property
     def _patience(self) -> float:
@@ -349,11 +377,9 @@ class _Channels:
         return max(LEAST_WAIT_S, 1.5 * self._round_trip)
 
     def _end(self, error: StreamError | None) -> None:
-        if not self._over.done():
-            if error is None:
-                self._over.set_result(None)
-            else:
-                self._over.set_exception(error)
+        if not self._over.is_set():
+            self._error = error
+            self._over.set()
 
     def _on_state(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
@@ -361,7 +387,7 @@ class _Channels:
 
     def _on_open(self) -> None:
         self._opened, self._heard = True, time.monotonic()
-        for datagram in self._reception.receiver.resume(self._reception.options.start):
+        for datagram in self.first:
             self._send(datagram)
         self._ping()
 
@@ -373,6 +399,11 @@ class _Channels:
     def _send(self, datagram: bytes) -> None:
         if self._control.readyState == "open":
             self._control.send(datagram)
+
+    def inline(self, datagrams: list[bytes]) -> None:
+        """Take what came along with the answer."""
+        for datagram in datagrams:
+            self._on_message(datagram, media=False)
 
     def _on_message(self, message: object, *, media: bool) -> None:
         now = time.monotonic()
@@ -421,17 +452,17 @@ class _Channels:
 
 
 async def receive(
-    url: str, options: ReceiveOptions | None = None
+    url: str, options: ReceiveOptions | None = None, decode: Decode | None = None
 ) -> AsyncGenerator[ReceivedFrame, None]:
     """Pictures of the file at a URL, each better than the one before; see the module.
 
     Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the
     server refuses or cannot be reached, `FormatError` for a file that is none, `OptionError`.
     """
-    from inrcodec.codec.decoder import decode_picture
-
     peers.require()
     options = options or ReceiveOptions()
+    if decode is None:
+        decode = partial(_decoded, options.threads)
     reception = _Reception(url, options)
     task = asyncio.create_task(reception.run())
     shown: tuple[bytes, ...] = ()
@@ -445,7 +476,7 @@ async def receive(
             receiver = reception.receiver
             if state.runs and state.runs != shown:
                 shown = state.runs
-                picture = await asyncio.to_thread(_decoded, decode_picture, state.runs, options)
+                picture = await asyncio.to_thread(decode, list(state.runs))
                 total = len(receiver.manifest.layers) if receiver.manifest else state.layers
                 complete = state.last and receiver.complete
                 yield ReceivedFrame(
@@ -468,14 +499,36 @@ async def receive(
             await task
 
 
-def _decoded(decode: Any, runs: tuple[bytes, ...], options: ReceiveOptions) -> Picture:
+async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
+    """The whole file at a URL, without decoding it. Raises as `receive`, and `StreamError` if the
+    options or losses that nothing mends leave it incomplete."""
+    peers.require()
+    reception = _Reception(url, options or ReceiveOptions())
+    task = asyncio.create_task(reception.run())
+    try:
+        state: _State | BaseException | None = None
+        while not isinstance(state, _State) or not state.last:
+            state = await reception.states.get()
+            if isinstance(state, BaseException):
+                raise state
+        if not reception.receiver.complete:
+            raise StreamError(f"{url}: only {reception.receiver.layers} layers arrived")
+        return reception.receiver.file()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, InrCodecError):
+            await task
+
+
+def _decoded(threads: int | None, runs: list[bytes]) -> Picture:
     """A picture without the warnings that it is coarse: the frame says so."""
     import warnings
 
+    from inrcodec.codec.decoder import decode_picture
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        picture: Picture = decode(list(runs), threads=options.threads)
-        return picture
+        return decode_picture(runs, threads=threads)
 
 
 def _starts(text: str) -> list[int]:

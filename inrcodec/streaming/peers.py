@@ -1,7 +1,8 @@
 """What server and client share of WebRTC: a peer connection of data channels, and its seams.
 
-Two things have no public form in aiortc: which address its sockets bind to, and how large their
-receive buffers are. Both are set here and nowhere else; tests watch that they still take.
+Three things have no public form in aiortc: which address its sockets bind to, how large their
+receive buffers are, and how SCTP begins and how long it waits. They are set here and nowhere else;
+tests watch that they still take.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from inrcodec.errors import StreamError
+from inrcodec.streaming.packets import MAX_PACKET
 
 CONTROL, MEDIA = "control", "media"
-"""Labels of the two channels: reliable and in order; neither."""
+"""Labels of the two channels, 0 and 1: reliable and in order; neither."""
+
+FIRST_WINDOW = 10 * MAX_PACKET
+FIRST_RTO_S, LEAST_RTO_S = 0.5, 0.2
 
 RECEIVE_BUFFER = 1 << 22
 """Bytes: with the 256 KiB of aioice a burst of a megabyte loses packets in the socket."""
@@ -32,6 +37,29 @@ def connection() -> Any:
     from aiortc import RTCConfiguration, RTCPeerConnection
 
     return RTCPeerConnection(RTCConfiguration(iceServers=[]))
+
+
+def channels(peer: Any) -> tuple[Any, Any]:
+    """Control and media. Both sides make both, so that neither waits for the other to announce
+    it."""
+    control = peer.createDataChannel(CONTROL, negotiated=True, id=0)
+    media = peer.createDataChannel(MEDIA, negotiated=True, id=1, ordered=False, maxRetransmits=0)
+    return control, media
+
+
+def quicken(peer: Any) -> None:
+    """Let SCTP begin with ten packets in flight, and wait for a lost one no longer than the path
+    takes: RFC 9260 says three packets and a second. Browsers (dcSCTP) begin with ten and 400 ms."""
+    sctp = peer.sctp
+    measured: Callable[[float], None] = sctp._update_rto
+
+    def update(round_trip_s: float) -> None:
+        measured(round_trip_s)
+        sctp._rto = max(LEAST_RTO_S, sctp._srtt + 4 * sctp._rttvar)
+
+    sctp._update_rto = update
+    sctp._rto = FIRST_RTO_S
+    sctp._cwnd = FIRST_WINDOW
 
 
 def bind(peer: Any, address: str) -> None:

@@ -30,10 +30,14 @@ from inrcodec.streaming.packets import Mode
 from inrcodec.streaming.session import Sender
 from inrcodec.streaming.signaling import (
     LAYERS_HEADER,
+    MAX_INLINE_BYTES,
     MAX_OFFER_BYTES,
+    START_HEADER,
     Access,
     OfferError,
     checked_offer,
+    started,
+    with_inline,
 )
 
 if TYPE_CHECKING:
@@ -89,23 +93,42 @@ class Session:
         self._begun = self._heard = time.monotonic()
         self._started: float | None = None
         self._sent_bytes = self._bad = 0
+        self._announced = False
         self._losses: Iterator[bool] = server.options.loss.losses(seed)
         self._over = asyncio.Event()
         self._peer.on("datachannel", self._on_channel)
         self._peer.on("connectionstatechange", self._on_state)
 
-    async def answer(self, offer: str) -> str:
-        """The SDP answer; raises `OfferError`."""
+    async def answer(self, offer: str, first: str | None) -> str:
+        """The SDP answer, with what can be sent along, to an offer and the messages that came with
+        it; raises `OfferError`."""
         from aiortc import RTCSessionDescription
 
+        inline = self._inline(first)
         try:
+            self._open(*peers.channels(self._peer))
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             peers.bind(self._peer, self._server.udp_address)
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:  # aiortc raises whatever its parser meets
             raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
         peers.widen(self._peer)
-        return str(self._peer.localDescription.sdp)
+        peers.quicken(self._peer)
+        return with_inline(str(self._peer.localDescription.sdp), inline)
+
+    def _inline(self, first: str | None) -> list[bytes]:
+        """Manifest and base, for a receiver that has said what it has."""
+        if first is None:
+            return []
+        for datagram in started(first):
+            try:
+                self._sender.push(datagram)
+            except PacketError as error:
+                raise OfferError(f"{START_HEADER}: {error}") from None
+        self._announced = True
+        base = self._sender.base(MAX_INLINE_BYTES)
+        self._count(sum(map(len, base)))
+        return [self._sender.manifest(), *base]
 
     async def run(self) -> None:
         """Until the receiver is through, silent, or out of time; then let go of everything."""
@@ -136,19 +159,30 @@ class Session:
         if self._peer.connectionState in ("failed", "closed"):
             self.stop()
 
-    def _on_channel(self, channel: Any) -> None:
-        if channel.label not in (peers.CONTROL, peers.MEDIA) or channel.label in self._channels:
-            self.stop()
-            return
+    def _open(self, control: Any, media: Any) -> None:
+        """Take the channels, which open when the receiver is there."""
+        self._channels = {peers.CONTROL: control, peers.MEDIA: media}
+        for channel in (control, media):
+            channel.bufferedAmountLowThreshold = LOW_WATER
+            channel.on("bufferedamountlow", self._pump)
+            channel.on("close", self.stop)
+            channel.on("open", self._on_open)
+        control.on("message", self._on_message)
+
+    def _on_open(self) -> None:
         self.connected, self._heard = True, time.monotonic()
-        self._channels[channel.label] = channel
-        channel.bufferedAmountLowThreshold = LOW_WATER
-        channel.on("bufferedamountlow", self._pump)
-        channel.on("close", self.stop)
-        if channel.label == peers.CONTROL:
-            channel.on("message", self._on_message)
-            channel.send(self._sender.manifest())
+        if not self._announced and self._channels[peers.CONTROL].readyState == "open":
+            self._announced = True
+            self._channels[peers.CONTROL].send(self._sender.manifest())
         self._pump()
+
+    def _on_channel(self, channel: Any) -> None:
+        """A channel nobody asked for."""
+        self.stop()
+
+    def _count(self, size_bytes: int) -> None:
+        self._server.count["inrcodec_sent_bytes_total"] += size_bytes
+        self._sent_bytes += size_bytes
 
     def _on_message(self, message: object) -> None:
         try:
@@ -160,8 +194,6 @@ class Session:
                 self.stop()
             return
         self._heard = time.monotonic()
-        if self._started is None and self._sender.started:
-            self._started = self._heard
         if answer is not None and self._channels[peers.CONTROL].bufferedAmount < HIGH_WATER:
             self._channels[peers.CONTROL].send(answer)
         if self._sender.stopped:
@@ -175,19 +207,20 @@ class Session:
         media = control if reliable else self._channels.get(peers.MEDIA)
         if control is None or media is None or self._over.is_set():
             return
+        if control.readyState != "open" or media.readyState != "open":
+            return
         count = self._server.count
         while control.bufferedAmount + media.bufferedAmount < HIGH_WATER:
-            if control.readyState != "open" or media.readyState != "open":
-                return
             self._adapt(control.bufferedAmount + media.bufferedAmount)
             outgoing = self._sender.next()
             if outgoing is None:
                 return
+            if self._started is None:
+                self._started = time.monotonic()
             if outgoing.note:
                 control.send(outgoing.datagram)
                 continue
-            count["inrcodec_sent_bytes_total"] += len(outgoing.datagram)
-            self._sent_bytes += len(outgoing.datagram)
+            self._count(len(outgoing.datagram))
             if not reliable and next(self._losses):
                 count["inrcodec_dropped_on_purpose_total"] += 1
                 continue
@@ -383,10 +416,11 @@ class Server:
         self._sessions[session.id] = session, task
         self.count["inrcodec_sessions_total"] += 1
         try:
+            first = request.headers.get(START_HEADER)
             if not self.udp_address:
                 peer_name = request.transport and request.transport.get_extra_info("sockname")
                 self.udp_address = str(peer_name[0]) if peer_name else self.options.host
-            answer = await asyncio.wait_for(session.answer(offer), limits.connect_s)
+            answer = await asyncio.wait_for(session.answer(offer, first), limits.connect_s)
         except BaseException as error:
             session.stop()
             if isinstance(error, asyncio.TimeoutError):
@@ -426,7 +460,7 @@ class Server:
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Range",
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
     "Access-Control-Max-Age": "600",
 }
 

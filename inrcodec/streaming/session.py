@@ -82,6 +82,18 @@ class Sender:
         """The datagram a receiver needs first."""
         return pack(self.stream.manifest.stream, self.stream.manifest)
 
+    def base(self, most_bytes: int) -> list[bytes]:
+        """The datagrams of the base layer that the receiver lacks, for a way that loses nothing;
+        they count as sent. None at all if they have more bytes than that."""
+        infos = self.stream.manifest.layers[0]
+        missing = [n for n in range(infos.sources) if n not in self._have[0]]
+        datagrams = [self.stream.datagram(0, n) for n in missing]
+        if sum(map(len, datagrams)) > most_bytes:
+            return []
+        self._have[0].update(missing)
+        self._order = deque(place for place in self._order if place[0] or place[1] == AFTER_ALL)
+        return datagrams
+
     def push(self, datagram: bytes) -> bytes | None:
         """Take a message of the receiver; a datagram to answer with, or None. Raises `PacketError`
         for one that is not valid; the sender stays as it was."""
@@ -167,7 +179,13 @@ class Sender:
         layer = self._layer(message.layer)
         queued = set(self._again)
         wanted = [(layer, number) for number in self._sources(message)]
-        wanted = [place for place in wanted if 0 < self._sent.get(place, 0) < MOST_AGAIN]
+        known = self._have[layer]
+        wanted = [
+            place
+            for place in wanted
+            if (self._sent.get(place, 0) or place[1] in known)
+            and self._sent.get(place, 0) < MOST_AGAIN
+        ]
         for place in [*wanted, (layer, AFTER_ALL)] if wanted else []:
             if place not in queued:
                 heapq.heappush(self._again, place)

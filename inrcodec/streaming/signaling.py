@@ -8,6 +8,7 @@ sending anything to addresses that an offer names.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -22,6 +23,17 @@ MAX_LINES, MAX_LINE = 200, 1024
 
 LAYERS_HEADER = "Inr-Layers"
 """HTTP header of a file: where its layers begin, in bytes, with commas between."""
+
+START_HEADER = "Inr-Start"
+"""HTTP header of an offer: the receiver's first messages, each in base64, with commas between. What
+does not fit there is said over the control channel."""
+
+INLINE = "a=x-inr:"
+"""Beginning of lines at the end of an answer, each a datagram in base64: the manifest and the base.
+They are there a round trip after the request; other receivers ignore such attributes."""
+
+MAX_INLINE_BYTES = 1 << 14
+MAX_START_BYTES = 4096
 
 _KEPT = re.compile(
     r"(v=0|o=|s=|t=|c=|m=application |"
@@ -67,6 +79,40 @@ def checked_offer(body: bytes) -> str:
         if not all(map(_FORMS.fullmatch, found)):
             raise OfferError(f"an offer whose {start[:-1]} is not valid")
     return "\r\n".join(kept) + "\r\n"
+
+
+def start_header(datagrams: list[bytes]) -> str | None:
+    """The header that says these datagrams; None if it would be too long."""
+    text = ",".join(base64.b64encode(datagram).decode() for datagram in datagrams)
+    return text if len(text) <= MAX_START_BYTES else None
+
+
+def started(text: str) -> list[bytes]:
+    """The datagrams of a header. Raises `OfferError`."""
+    if len(text) > MAX_START_BYTES:
+        raise OfferError(f"{START_HEADER} has more than {MAX_START_BYTES} characters")
+    return [_from_base64(part) for part in text.split(",")]
+
+
+def with_inline(answer: str, datagrams: list[bytes]) -> str:
+    """An answer with datagrams behind it."""
+    lines = (INLINE + base64.b64encode(datagram).decode() for datagram in datagrams)
+    return answer + "".join(f"{line}\r\n" for line in lines)
+
+
+def without_inline(answer: str) -> tuple[str, list[bytes]]:
+    """(the answer itself, the datagrams behind it). Raises `OfferError`."""
+    lines = answer.splitlines()
+    inline = [line for line in lines if line.startswith(INLINE)]
+    kept = "".join(f"{line}\r\n" for line in lines if not line.startswith(INLINE))
+    return kept, [_from_base64(line[len(INLINE) :]) for line in inline]
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise OfferError("a message is not base64") from None
 
 
 def signed(path: str, secret: str, seconds: float, now: float | None = None) -> str:

@@ -6,11 +6,12 @@ import time
 import pytest
 
 import inrcodec
+from benchmarks.relay import Between
 from inrcodec.errors import OptionError, StreamError
 from inrcodec.streaming import peers as seams
-from inrcodec.streaming.channel import Loss
+from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.client import ReceiveOptions, receive
-from tests.streaming.peers import Between, frames, serving, until
+from tests.streaming.peers import frames, serving, until
 
 
 @pytest.fixture
@@ -62,9 +63,12 @@ def test_datagrams_lost_for_real(folder, sliced_file):
     """5 % of UDP datagrams, handshakes included, in both directions."""
 
     async def go():
-        async with serving(folder) as (_, base), Between(base, 0.05, seed=3) as (between, front):
+        async with (
+            serving(folder) as (_, base),
+            Between(base, Loss(0.05), seed=3) as (between, front),
+        ):
             got = await frames(f"{front}/files/grids.inr", transport="webrtc", connect_s=20)
-            assert sum(proxy.lost for proxy in between.proxies) > 0
+            assert sum(relay.lost for relay in between.relays) > 0
             return got
 
     assert asyncio.run(go())[-1].data == sliced_file
@@ -138,7 +142,9 @@ def test_killed_in_the_middle(folder, sliced_file, mode):
         limits = Limits(drain_s=0.0)
         first = Server(library, ServerOptions(port=0, loss=Loss(0.5), limits=limits))
         await first.start()
-        options = ReceiveOptions(mode=mode, loss_estimate=0, transport="webrtc", retries=8)
+        options = ReceiveOptions(
+            mode=mode, loss_estimate=0, transport="webrtc", retries=8, connect_s=2
+        )
         got, second = [], None
         url = f"http://127.0.0.1:{first.port}/files/grids.inr"
         async for frame in receive(url, options):
@@ -196,7 +202,7 @@ def test_layers_that_would_come_too_late_are_left_out(tmp_path):
 
     async def go():
         async with serving(tmp_path) as (server, base):
-            async with Between(base, 0.0, delay_s=0.05) as (_, front):
+            async with Between(base, NO_LOSS, rtt_s=0.1) as (_, front):
                 begun = time.monotonic()
                 got = await frames(f"{front}/files/large.inr", patience_s=0.5, mode="nack")
                 return got, time.monotonic() - begun, server.count["inrcodec_sent_bytes_total"]

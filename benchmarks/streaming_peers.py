@@ -1,0 +1,203 @@
+"""Real aiortc peers on one machine: when the first picture is there, and when nearly all of it.
+
+    python -m benchmarks.streaming_peers
+
+Kodak 23 as a file of `coolchic` of about 100 KB (effort 1), and a progressive JPEG of its size
+whose scans are layers, over one reliable channel. A relay delays every datagram by half a round
+trip of 60 ms. Losses are either "media": dropped by the server, so that handshakes and words of the
+receiver are safe, or "all": the relay loses UDP datagrams both ways, once the handshake is done.
+Times are from before the HTTP request to the picture, decoded; "first" is the base layer, "near" 95
+% of the PSNR of the whole file. Rows go to results/streaming_peers.jsonl; a run skips what is
+there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import logging
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import inrcodec
+from benchmarks.relay import Between
+from inrcodec.image_input import read_image
+from inrcodec.metrics.baselines import encode_to_size
+from inrcodec.pixels import Picture, Samples, psnr
+from inrcodec.streaming.channel import NO_LOSS, Loss
+from inrcodec.streaming.client import ReceiveOptions, receive
+from inrcodec.streaming.layers import slice_side, stream_of
+from inrcodec.streaming.server import Server, ServerOptions
+from inrcodec.streaming.stream import Stream
+
+RESULTS = Path(__file__).parent / "results" / "streaming_peers.jsonl"
+TABLE = RESULTS.with_suffix(".md")
+
+SIZE_BYTES, RTT_S, SEEDS = 100_000, 0.06, 10
+LOSSES = ("none", "bernoulli:5%", "bernoulli:10%", "bernoulli:20%", "ge:10%:4")
+MODES = (
+    ("fec", "media"),
+    ("nack", "media"),
+    ("fec", "all"),
+    ("nack", "all"),
+    ("reliable", "all"),
+    ("jpeg", "all"),
+)
+SPARE = 40
+"""Datagrams of a handshake, never lost."""
+
+
+class Shelf:
+    """A library of streams that are there already."""
+
+    def __init__(self, streams: dict[str, Stream]) -> None:
+        self._streams = streams
+
+    def names(self) -> list[str]:
+        """What there is."""
+        return sorted(self._streams)
+
+    def stream(self, name: str) -> Stream:
+        """By name."""
+        return self._streams[name]
+
+
+def scans(data: bytes) -> list[int]:
+    """Where the scans of a progressive JPEG end and the next begins, 0 first."""
+    starts = [i for i in range(len(data) - 1) if data[i : i + 2] == b"\xff\xda"]
+    return [0, *starts[1:]]
+
+
+def jpeg(runs: list[bytes]) -> Picture:
+    """The beginning of a JPEG."""
+    image = Image.open(io.BytesIO(runs[0] + b"\xff\xd9"))
+    return Picture(np.asarray(image.convert("RGB")))
+
+
+@asynccontextmanager
+async def path_to(shelf: Shelf, loss: Loss, seed: int, rtt_s: float, media: bool) -> Any:
+    """A URL before the names of a server behind a relay."""
+    options = ServerOptions(port=0, loss=loss if media else NO_LOSS, seed=seed)
+    server = Server(shelf, options)  # type: ignore[arg-type]
+    await server.start()
+    base = f"http://127.0.0.1:{server.port}"
+    try:
+        lost = NO_LOSS if media else loss
+        async with Between(base, lost, rtt_s, seed, SPARE) as (_, front):
+            yield f"{front}/files"
+    finally:
+        await server.close()
+
+
+async def session(
+    shelf: Shelf, original: Samples, way: tuple[str, str], text: str, seed: int, rtt_s: float
+) -> dict[str, Any]:
+    """One reception."""
+    mode, where = way
+    loss = Loss.of(text)
+    options = ReceiveOptions(
+        mode="reliable" if mode == "jpeg" else mode,
+        loss_estimate=loss.mean,
+        transport="webrtc",
+        connect_s=30,
+        silence_s=30,
+    )
+    name, decode = ("photo.jpg", jpeg) if mode == "jpeg" else ("photo.inr", None)
+    begun, frames = time.monotonic(), []
+    async with path_to(shelf, loss, seed, rtt_s, where == "media") as base:
+        begun = time.monotonic()
+        async for frame in receive(f"{base}/{name}", options, decode):
+            shown = time.monotonic() - begun
+            value = psnr(original, frame.picture.pixels)
+            frames.append((frame.elapsed_s, shown, frame.layers, frame.received_bytes, value))
+    return {
+        "mode": mode,
+        "lost": where,
+        "loss": text,
+        "seed": seed,
+        "rtt_s": rtt_s,
+        "frames": frames,
+        "inrcodec": inrcodec.__version__,
+    }
+
+
+def near(row: dict[str, Any]) -> float:
+    """Seconds to 95 % of the PSNR at the end."""
+    last = row["frames"][-1][4]
+    return float(next(f[0] for f in row["frames"] if f[4] >= 0.95 * min(last, 99)))
+
+
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Median and worst over seeds."""
+    yield f"{SIZE_BYTES} bytes, {SEEDS} seeds; seconds, median / worst:\n"
+    yield "| loss | of | mode | first bytes | first shown | near | whole |"
+    yield "|---|---|---|---|---|---|---|"
+    kinds = dict.fromkeys((r["rtt_s"], r["loss"], r["lost"], r["mode"]) for r in rows)
+    for kind in kinds:
+        those = [r for r in rows if (r["rtt_s"], r["loss"], r["lost"], r["mode"]) == kind]
+        columns = [
+            [r["frames"][0][0] for r in those],
+            [r["frames"][0][1] for r in those],
+            [near(r) for r in those],
+            [r["frames"][-1][0] for r in those],
+        ]
+        shown = " | ".join(f"{statistics.median(c):.3f} / {max(c):.3f}" for c in columns)
+        rtt, loss, lost, mode = kind
+        path = "" if rtt else ", no delay"
+        yield f"| {loss}{path} | {lost} | {mode} | {shown} |"
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    arguments = parser.parse_args()
+    for name in ("aioice", "aiortc"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    path = arguments.data / "kodim23.png"
+    original = read_image(path).pixels
+    kept = Path(tempfile.gettempdir()) / "inrcodec-streaming-peers.inr"
+    if not kept.exists():
+        kept.write_bytes(inrcodec.encode(path, target_size=SIZE_BYTES, effort=1, threads=1))
+    data = kept.read_bytes()
+    coded = encode_to_size("jpeg", original, SIZE_BYTES).data
+    shelf = Shelf(
+        {
+            "photo.inr": stream_of(data, slices=slice_side(data)),
+            "photo.jpg": Stream(coded, scans(coded), []),
+        }
+    )
+    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    done = {(r["rtt_s"], r["loss"], r["lost"], r["mode"], r["seed"]) for r in rows}
+    jobs = [(0.0, "none", ("nack", "media"), s) for s in range(SEEDS)]
+    jobs += [(RTT_S, loss, way, s) for loss in LOSSES for way in MODES for s in range(SEEDS)]
+    with RESULTS.open("a") as file:
+        for rtt_s, text, way, seed in jobs:
+            if (rtt_s, text, way[1], way[0], seed) in done or (
+                text == "none" and way[1] == "all" and way[0] in ("fec", "nack")
+            ):
+                continue
+            row = asyncio.run(session(shelf, original, way, text, seed, rtt_s))
+            if not row["frames"] or math.isnan(row["frames"][-1][4]):
+                raise SystemExit(f"nothing arrived: {way}, {text}, seed {seed}")
+            rows.append(row)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            print(rtt_s, text, *way, seed, [round(row["frames"][i][0], 3) for i in (0, -1)])
+    TABLE.write_text("\n".join(table(rows)) + "\n")
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()
