@@ -68,6 +68,9 @@ PRECEDED_BY = {
 }
 """Kinds that not all files hold, and what must come before each."""
 
+LEAST_CUT = 16
+"""Bytes of a payload cut short by a gap that hold its head for sure, and some symbols."""
+
 ALPHA_KINDS = frozenset({Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
 
 _KINDS = frozenset(int(kind) for kind in Kind)
@@ -118,7 +121,15 @@ class Container:
 
     def payloads(self, kind: Kind) -> list[bytes]:
         """The payloads of all whole sections of this kind, in file order."""
-        return [section.payload for section in self.sections if section.kind == kind]
+        return [s.payload for s in self.sections if s.kind == kind and (s.intact or s.ancillary)]
+
+    def parts(self, kind: Kind) -> list[tuple[bytes, bool]]:
+        """(payload, whether it is whole) of all sections of a kind, that in which a prefix ends and
+        those that a gap cuts short included."""
+        found = [(s.payload, s.intact) for s in self.sections if s.kind == kind]
+        if self.partial is not None and self.partial.kind == kind:
+            found.append((self.partial.payload, False))
+        return found
 
 
 def write(
@@ -186,7 +197,8 @@ def read_runs(runs: Sequence[bytes]) -> Container:
     """Parse what is left of a file that lost bytes: the first run is its beginning, past the
     header, and every other one begins with a section. Raises as `read`.
 
-    Sections that a run cuts short are left out, but for one that the only run ends in.
+    Sections that a run cuts short are left out, but for one that the only run ends in and for
+    latents: those are among the sections, not `intact`, with as much of their payload as is there.
     """
     if not runs:
         raise TruncatedError("nothing of the file is there", at=0)
@@ -195,14 +207,15 @@ def read_runs(runs: Sequence[bytes]) -> Container:
         return first
     if first.complete:
         raise FormatError("bytes follow the end of the file")
-    sections, gaps = list(first.sections), [len(first.sections)]
-    complete = False
+    sections = [*first.sections, *_worth_it(first.partial)]
+    gaps, complete = [len(sections)], False
     for run in runs[1:]:
         at, found = 0, len(sections)
         while at < len(run):
             try:
                 section = _section(run, at)
             except TruncatedError:
+                sections += _worth_it(_partial(run, at))
                 break
             if complete or section.kind == Kind.HEADER or len(sections) >= MAX_SECTIONS:
                 raise FormatError("sections of no file: one out of place", at=at)
@@ -216,6 +229,12 @@ def read_runs(runs: Sequence[bytes]) -> Container:
     _check_order(first.header, sections)
     metadata, damaged = _metadata(sections)
     return Container(first.header, tuple(sections), False, damaged, metadata, None, tuple(gaps))
+
+
+def _worth_it(cut: Section | None) -> list[Section]:
+    """A section that is cut short if something can be made of it."""
+    latents = cut is not None and cut.kind in (Kind.LATENTS, Kind.ALPHA_LATENTS)
+    return [cut] if cut is not None and latents and len(cut.payload) >= LEAST_CUT else []
 
 
 def _check_order(header: Header, sections: list[Section]) -> None:

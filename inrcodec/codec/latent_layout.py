@@ -80,18 +80,15 @@ def head_of(model: CoolChic, side: int | None, payload: bytes) -> tuple[int, int
     return grid, number, size
 
 
-def pieces(
-    model: CoolChic, side: int | None, payloads: Sequence[bytes], partial: bytes | None = None
-) -> list[Piece]:
+def pieces(model: CoolChic, side: int | None, parts: Sequence[tuple[bytes, bool]]) -> list[Piece]:
     """The sections of one plane, parsed and checked: heads, order, work.
 
-    `partial` is the beginning of one more payload, whose stream is cut short. Raises `FormatError`
-    or `LimitError` before anything is allocated or decoded.
+    `parts` are payloads and whether each is whole: streams of others are cut short. Raises
+    `FormatError` or `LimitError` before anything is allocated or decoded.
     """
     found: list[Piece] = []
     position = {grid: i for i, grid in enumerate(model.coding_order)}
-    for payload in [*payloads, *([] if partial is None else [partial])]:
-        whole = len(found) < len(payloads)
+    for payload, whole in parts:
         try:
             grid, number, size = head_of(model, side, payload)
         except TruncatedError as error:

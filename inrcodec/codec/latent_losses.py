@@ -44,6 +44,10 @@ class Losses:
             for grid, number in self._between(first, last):
                 self._lose(grid, slice_area(model.grids[grid], side, number))
 
+    def lose(self, piece: Piece) -> None:
+        """Count a piece as lost."""
+        self._lose(piece.grid, piece.area)
+
     def hide(self, piece: Piece) -> bool:
         """Whether a piece sees lost symbols; it counts as lost itself then."""
         if not self._sees_lost(piece):

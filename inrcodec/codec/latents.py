@@ -147,10 +147,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
         kinds.append((Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS))
     networks = [read_networks(model, container.payload(kind)) for kind, _ in kinds]
     cut = container.partial
-    found = []
-    for _, kind in kinds:
-        partial = cut.payload if cut is not None and cut.kind == kind else None
-        found.append(latent_layout.pieces(model, side, container.payloads(kind), partial))
+    found = [latent_layout.pieces(model, side, container.parts(kind)) for _, kind in kinds]
     latent_layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
     planes, missing = [], []
     for quantized, plane_pieces, (_, kind) in zip(networks, found, kinds, strict=True):
@@ -213,6 +210,8 @@ def _decoded(
             symbols, decoded = wavefront.decode_prefix(
                 piece.stream, piece.shape, sides, arm, piece.grid
             )
+            if losses is not None:
+                losses.lose(piece)  # nothing may rely on it
         grids[piece.grid][top:bottom, left:right] = symbols
     return plane, decoded
 

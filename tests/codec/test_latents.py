@@ -218,7 +218,7 @@ def test_waves_are_limited_and_counted_as_decoded() -> None:
             arm = random_plane(model).arm()
             data = file_of([random_plane(model, spread=4)])
             payloads = bitstream.read(data).payloads(Kind.LATENTS)
-            pieces = latent_layout.pieces(model, None, payloads)
+            pieces = latent_layout.pieces(model, None, [(p, True) for p in payloads])
             expected = sum(len(Grid(piece.shape, None, arm).counts) for piece in pieces)
             assert latent_layout.waves(model, [piece.shape for piece in pieces]) == expected
     shapes = latent_layout.slice_shapes(model_for(Family.COOLCHIC, 20, 12, levels=2), 8)
@@ -226,7 +226,9 @@ def test_waves_are_limited_and_counted_as_decoded() -> None:
     assert shapes == fine + 3 * [(6, 8), (6, 2)]
     tall = model_for(Family.COOLCHIC, 32, 1 << 20)
     payloads = [bytes([grid]) + bytes(400) for grid in tall.coding_order if grid < 7]
-    pieces = latent_layout.pieces(tall, None, [*payloads[:-1], b"\0" + bytes(4096)])
+    pieces = latent_layout.pieces(
+        tall, None, [(p, True) for p in (*payloads[:-1], b"\0" + bytes(4096))]
+    )
     with pytest.raises(LimitError, match="waves"):
         latent_layout.check_waves(tall, [piece.shape for piece in pieces])
 
