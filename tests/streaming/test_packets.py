@@ -131,7 +131,6 @@ def test_bitmaps_name_exactly_the_numbers(numbers):
         assert parse(pack(STREAM, message)) == (STREAM, message)
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_datagrams():
     """Random and mutated ones: nothing but our error."""
     draw = random.Random(0)

@@ -300,7 +300,6 @@ def test_hostile_datagrams(stream, small_file):
     fuzz(stream, stream_of(small_file), 3000)
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_hostile_datagrams(stream, small_file):
     fuzz(stream, stream_of(small_file), 100_000)
 
