@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -14,7 +15,7 @@ import typer
 from inrcodec.cli import console
 from inrcodec.cli.encode import parse_size
 from inrcodec.cli.serve import TOKEN_VARIABLE
-from inrcodec.errors import OptionError, OutputError
+from inrcodec.errors import InrCodecError, OptionError, OutputError, StreamError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
@@ -99,6 +100,8 @@ def receive(
     if output is not None:
         console.outputs_for([url], output, "", force, as_json)
         _check_name(output)
+        if _is_ours(output) and (until or budget or patience or mode == "once"):
+            raise OptionError("a .inr file is written whole: leave out what ends early")
     original = None
     if reference is not None:
         from inrcodec.image_input import read_image
@@ -108,12 +111,19 @@ def receive(
         logging.getLogger(name).setLevel(logging.ERROR)
     import asyncio
 
-    watcher = _Watcher(progressive, original, decibels, as_json)
-    begun = time.monotonic()
-    asyncio.run(_run(url, options, watcher))
+    watcher = _Watcher(progressive, original, decibels, as_json, force)
+    begun, failure = time.monotonic(), None
+    try:
+        asyncio.run(_run(url, options, watcher))
+    except InrCodecError as error:
+        failure = error
     best = watcher.best
     if best is None:
-        return
+        raise failure or StreamError(f"{url}: nothing arrived")
+    if failure is not None:
+        console.note("this is what had arrived")
+        if output is not None and _is_ours(output):
+            raise failure
     if output is not None:
         console.write_output(output, _content(best, output))
     report = {
@@ -132,13 +142,20 @@ def receive(
         state = "whole" if best.complete else f"{best.layers} of {best.total_layers} layers"
         size = f"{best.received_bytes} bytes"
         console.note(f"{url}{where}: {state}, {size}, {report['elapsed_s']:.2f} s")
+    if failure is not None:
+        raise failure
 
 
 class _Watcher:
     """What is done with every picture: shown, measured, written."""
 
     def __init__(
-        self, folder: str | None, original: Picture | None, decibels: float | None, quiet: bool
+        self,
+        folder: str | None,
+        original: Picture | None,
+        decibels: float | None,
+        quiet: bool,
+        force: bool,
     ) -> None:
         self._folder, self._original = folder, original
         self._decibels, self._quiet = decibels, quiet
@@ -147,6 +164,8 @@ class _Watcher:
         if folder is not None:
             try:
                 Path(folder).mkdir(parents=True, exist_ok=True)
+                if not force and any(Path(folder).iterdir()):
+                    raise OutputError(f"{folder}: is not empty; use --force to write there")
             except OSError as error:
                 raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
 
@@ -201,7 +220,8 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
 
     task = asyncio.create_task(through())
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    with contextlib.suppress(NotImplementedError):  # where loops know no signals
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
         await task
     except asyncio.CancelledError:
@@ -209,14 +229,15 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
             raise KeyboardInterrupt from None
         console.note("stopped; this is what had arrived")
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _until(text: str | None) -> tuple[int | None, float | None]:
     """(layers, decibels) of `--until`."""
     if text is None:
         return None, None
-    match = re.fullmatch(r"(?:layers=)?(\d{1,2})|(?:psnr=)?(\d+(?:\.\d+)?)(?:dB)?", text.strip())
+    match = re.fullmatch(r"(\d{1,3})|(\d+(?:\.\d+)?) ?dB", text.strip())
     if match is None:
         raise OptionError(f"until must look like 3 or 35dB, got {text!r}")
     if match[1] is not None:
@@ -224,9 +245,14 @@ def _until(text: str | None) -> tuple[int | None, float | None]:
     return None, float(match[2])
 
 
+def _is_ours(path: str) -> bool:
+    """Whether a name is that of a file of ours."""
+    return Path(path).suffix.lower() in (".inr", ".nif")
+
+
 def _check_name(path: str) -> None:
     """Raise `OptionError` for a name that neither a picture nor a file of ours has."""
-    if path != "-" and Path(path).suffix.lower() not in (".inr", ".nif"):
+    if path != "-" and not _is_ours(path):
         from inrcodec.image_output import image_format
 
         image_format(path)
@@ -236,7 +262,7 @@ def _content(frame: ReceivedFrame, path: str) -> bytes:
     """What to write under this name."""
     from inrcodec.image_output import image_bytes, image_format
 
-    if Path(path).suffix.lower() in (".inr", ".nif"):
+    if _is_ours(path):
         if frame.data is None:
             raise OutputError(f"{path}: the file is not whole; write a picture instead")
         return frame.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
-from inrcodec.errors import OptionError
+from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
+    from inrcodec.streaming.library import Library
     from inrcodec.streaming.server import Server
 
 TOKEN_VARIABLE = "INRCODEC_TOKEN"
@@ -39,8 +41,8 @@ def serve(
         str,
         typer.Option(help="Side of slices to cut grids into: auto, none (as the file is), 96, ..."),
     ] = "auto",
-    sessions: Annotated[int, typer.Option(help="Most WebRTC sessions at once.")] = 256,
-    per_address: Annotated[int, typer.Option(help="Most of them from one address.")] = 32,
+    sessions: Annotated[int, typer.Option(min=1, help="Most WebRTC sessions at once.")] = 256,
+    per_address: Annotated[int, typer.Option(min=1, help="Most of them from one address.")] = 32,
     simulate_loss: Annotated[
         str, typer.Option(help="Drop media on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE.")
     ] = "none",
@@ -64,6 +66,7 @@ def serve(
     from inrcodec.streaming.channel import Loss
     from inrcodec.streaming.library import Library
     from inrcodec.streaming.server import Limits, Server, ServerOptions
+    from inrcodec.streaming.signaling import Access
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
@@ -80,6 +83,7 @@ def serve(
         seed=seed,
         limits=Limits(sessions=sessions, sessions_per_address=per_address),
     )
+    Access(token)
     library = Library(path, side_of(slices))
     if not library.names():
         raise OptionError(f"{path}: no .inr files here")
@@ -99,32 +103,50 @@ def side_of(text: str) -> int | None:
     return int(text)
 
 
-async def _serve(server: Server, library: object, seconds: float | None) -> None:
+async def _serve(server: Server, library: Library, seconds: float | None) -> None:
     """Until Ctrl-C or a signal to end."""
     import asyncio
     import signal
+    from urllib.parse import quote
 
     from inrcodec.streaming.signaling import signed
 
     await server.start()
-    host = server.options.host
-    shown = f"[{host}]" if ":" in host else host
-    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{server.port}"
-    for name in library.names():  # type: ignore[attr-defined]
+    for name in library.names():
+        problem = library.problem(name)
+        if problem:
+            console.note(f"left out: {problem}")
+            continue
         path = f"/files/{name}"
+        shown = quote(path)
         if seconds is not None:
-            path = signed(path, str(server.options.token), seconds)
-        console.show(base + path)
+            shown = signed(path, str(server.options.token), seconds)
+        console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
     console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, over.set)
+    stops = (signal.SIGINT, signal.SIGTERM)
+    with contextlib.suppress(NotImplementedError):  # where loops know no signals
+        for number in stops:
+            loop.add_signal_handler(number, over.set)
     await over.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
+    with contextlib.suppress(NotImplementedError):
+        for number in stops:
+            loop.remove_signal_handler(number)
     console.note(f"draining {server.sessions} sessions")
     await server.close()
+
+
+def _shown_host(host: str) -> str:
+    """The host of a URL: of a server on all addresses, one that others can use."""
+    from inrcodec.streaming.peers import local_addresses
+
+    if host in ("0.0.0.0", "::"):
+        try:
+            host = local_addresses("192.0.2.1" if host == "0.0.0.0" else "2001:db8::1", 9)[0]
+        except InrCodecError:
+            host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _seconds(text: str) -> float:

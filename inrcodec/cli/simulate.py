@@ -16,7 +16,7 @@ from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Samples
-    from inrcodec.streaming.simulate import Conditions, Frame, Session
+    from inrcodec.streaming.simulate import Conditions, Frame, Transmission
     from inrcodec.streaming.stream import Stream
 
 MODES = ("fec", "nack", "reliable", "once")
@@ -207,7 +207,7 @@ class Bench:
 def _facts(
     mode: str,
     link: Conditions,
-    session: Session,
+    session: Transmission,
     frames: Sequence[tuple[Frame, float]],
     whole: float,
 ) -> dict[str, Any]:

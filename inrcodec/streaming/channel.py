@@ -16,6 +16,7 @@ from pathlib import Path
 from inrcodec.errors import InputError, OptionError
 
 MAX_TRACE = 1 << 24
+MOST_LOSS = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def share_of(text: str) -> float:
 def _share(text: str, whole: str) -> float:
     """The same as a part of a longer word."""
     value = _number(text[:-1], whole) / 100 if text.endswith("%") else _number(text, whole)
-    if not 0 <= value <= 0.95:
+    if not 0 <= value <= MOST_LOSS:
         raise OptionError(f"{whole!r}: a loss of {value:.0%} is outside 0 .. 95 %")
     return value
 
@@ -132,6 +133,8 @@ def _read_trace(path: Path) -> tuple[bool, ...]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     marks = data.translate(None, b" \t\r\n,")
+    if marks and marks.count(b"1") > MOST_LOSS * len(marks):
+        raise InputError(f"{path}: a trace loses at most {MOST_LOSS:.0%}")
     if len(data) > MAX_TRACE or not marks or set(marks) - set(b"01"):
         raise InputError(f"{path} is not a trace: at most {MAX_TRACE} 0s and 1s, 1 for lost")
     return tuple(mark == ord("1") for mark in marks)

@@ -7,8 +7,9 @@ now and then one or two more, give all of it back.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
-from inrcodec.streaming.packets import MAX_SYMBOL, LayerInfo
+from inrcodec.streaming.packets import LayerInfo
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
 """How often the base layer, the layers after it, and the one before the last may stay
@@ -21,11 +22,6 @@ MOST_LOSS = 0.5
 """Beyond it no protection is planned."""
 
 _ID_BYTES = 4
-
-
-def symbol_bytes(size_bytes: int) -> int:
-    """How long the symbols of a layer of this size are, a multiple of 8."""
-    return min(MAX_SYMBOL, -(-size_bytes // 8) * 8)
 
 
 def repair_symbols(layer: bytes, symbol_size: int, count: int) -> list[bytes]:
@@ -56,15 +52,24 @@ def recovered(symbols: dict[int, bytes], layer: LayerInfo) -> bytes | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def repair_count(sources: int, loss: float, failure: float) -> int:
     """The fewest repair symbols with which fewer than `sources` of all arrive at most so often, if
     each is lost by itself with probability `loss`."""
     if loss <= 0:
         return 0
-    count = 0
-    while _too_few(sources, count, loss) > failure:
-        count += 1
-    return count
+    from scipy.special import bdtr
+
+    def fails(count: int) -> bool:
+        return float(1 - bdtr(count, sources + count, loss)) > failure
+
+    low, high = -1, 1
+    while fails(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fails(middle) else (low, middle)
+    return high
 
 
 def protection(layers: list[int], loss: float) -> list[int]:
@@ -82,19 +87,3 @@ def protection(layers: list[int], loss: float) -> list[int]:
             failure = LATE_FAILURE if i == last - 1 else EARLY_FAILURE
             wanted.append(repair_count(sources, loss, failure))
     return wanted
-
-
-def _too_few(sources: int, extra: int, loss: float) -> float:
-    """P(more than `extra` of `sources + extra` are lost)."""
-    total = sources + extra
-    arrive = 0.0
-    for lost in range(extra + 1):
-        log = (
-            math.lgamma(total + 1)
-            - math.lgamma(lost + 1)
-            - math.lgamma(total - lost + 1)
-            + lost * math.log(loss)
-            + (total - lost) * math.log1p(-loss)
-        )
-        arrive += math.exp(log)
-    return max(0.0, 1 - arrive)

@@ -8,7 +8,6 @@ network that decodes layer by layer. What has only one network is one layer.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 from inrcodec.codec import bitstream, latent_layout
 from inrcodec.codec.bitstream import Container, Kind, Section
@@ -16,7 +15,7 @@ from inrcodec.codec.models.coolchic import CoolChic
 from inrcodec.codec.models.registry import Model, model_of
 from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.reslice import resliced
-from inrcodec.errors import TruncatedError
+from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.packets import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.stream import Stream
 
@@ -63,9 +62,19 @@ def boundaries(container: Container) -> list[int]:
         if section.offset - starts[-1] >= least:
             starts.append(section.offset)
         step = found
-    end = container.sections[-1].offset + container.sections[-1].size
-    cut = (range(a, b, MAX_LAYER_BYTES) for a, b in pairwise([*starts, end]))
-    return [start for part in cut for start in part]
+    return _short_enough(starts, container)
+
+
+def _short_enough(starts: list[int], container: Container) -> list[int]:
+    """The same with layers beyond `MAX_LAYER_BYTES` cut, still at sections. Raises `LimitError`."""
+    cut, known = [0], set(starts)
+    for section in container.sections:
+        if section.size > MAX_LAYER_BYTES:
+            raise LimitError(f"a section of {section.size} bytes is too large to stream")
+        end = section.offset + section.size
+        if section.offset in known or end - cut[-1] > MAX_LAYER_BYTES:
+            cut.append(section.offset)
+    return list(dict.fromkeys(cut))
 
 
 def _step(model: Model, section: Section) -> int | None:

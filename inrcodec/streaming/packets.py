@@ -109,19 +109,22 @@ class Manifest:
             raise PacketError(f"a manifest of {len(body)} bytes")
         layers = tuple(LayerInfo(*fields) for fields in _LAYER.iter_unpack(body[32:]))
         for layer in layers:
-            symbol = layer.symbol_bytes
             if not 1 <= layer.size_bytes <= MAX_LAYER_BYTES:
                 raise PacketError(f"a layer of {layer.size_bytes} bytes")
-            if symbol % 8 or not 8 <= symbol <= MAX_SYMBOL or layer.sources > MAX_SOURCES:
-                raise PacketError(f"symbols of {symbol} bytes for {layer.size_bytes}")
+            if layer.symbol_bytes != symbol_bytes(layer.size_bytes):
+                raise PacketError(f"symbols of {layer.symbol_bytes} bytes for {layer.size_bytes}")
         if sum(layer.size_bytes for layer in layers) > MAX_STREAM_BYTES:
             raise PacketError(f"a stream of more than {MAX_STREAM_BYTES} bytes")
         return cls(body[:32], layers)
 
 
 _LAYER = struct.Struct(">IIH")
-MAX_SOURCES = 56403
-"""Most source symbols of a block of RaptorQ (RFC 6330)."""
+
+
+def symbol_bytes(size_bytes: int) -> int:
+    """How long the symbols of a layer of this size are, a multiple of 8. A block of RaptorQ has at
+    most 56403 (RFC 6330); these are at most 14769."""
+    return min(MAX_SYMBOL, -(-size_bytes // 8) * 8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,13 @@ def quicken(peer: Any) -> None:
     sctp._cwnd = FIRST_WINDOW
 
 
-def bind(peer: Any, address: str) -> None:
-    """Let the sockets of a peer whose channels are negotiated use this local address alone."""
+def bind(peer: Any, local: list[str]) -> None:
+    """Let the sockets of a peer that has channels use these local addresses alone."""
     ice = peer.sctp.transport.transport.iceGatherer._connection
     gather: Callable[..., Awaitable[Any]] = ice.get_component_candidates
 
     async def bound(component: int, addresses: list[str], timeout: int = 5) -> Any:
-        return await gather(component=component, addresses=[address], timeout=timeout)
+        return await gather(component=component, addresses=local, timeout=timeout)
 
     ice.get_component_candidates = bound
 
@@ -82,12 +82,18 @@ def widen(peer: Any) -> None:
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
 
-def local_address(host: str, port: int) -> str:
-    """The address of this machine that packets to a host leave from; raises `StreamError`."""
+def local_addresses(host: str, port: int) -> list[str]:
+    """The addresses of this machine that packets to a host leave from, one for each of its own;
+    raises `StreamError`. May ask a name server."""
     try:
-        family, kind, *_, target = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as probe:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        raise StreamError(f"{host} is not known: {error}") from None
+    addresses: dict[str, None] = {}
+    for family, kind, *_, target in found:
+        with contextlib.suppress(OSError), socket.socket(family, kind) as probe:
             probe.connect(target)  # sends nothing
-            return str(probe.getsockname()[0])
-    except OSError as error:
-        raise StreamError(f"{host} cannot be reached: {error}") from None
+            addresses[str(probe.getsockname()[0])] = None
+    if not addresses:
+        raise StreamError(f"{host} cannot be reached from here")
+    return list(addresses)

@@ -13,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from inrcodec.errors import PacketError, StreamError
+from inrcodec.errors import InrCodecError, PacketError, StreamError
 from inrcodec.streaming import peers
 from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.library import Library
@@ -47,6 +49,7 @@ HIGH_WATER, LOW_WATER = 1 << 16, 1 << 15
 """Bytes a channel may hold back: more would only stand before what is asked for again."""
 
 MOST_BAD_MESSAGES = 100
+PIECE_BYTES = 1 << 16
 RATE_AFTER_BYTES = 1 << 15
 """Sent before the rate of a link is believed."""
 
@@ -83,9 +86,9 @@ class ServerOptions:
 class Session:
     """One receiver: a peer connection, and the sender that says what it is sent."""
 
-    def __init__(self, server: Server, stream: Stream, address: str, seed: int) -> None:
+    def __init__(self, server: Server, stream: Stream, address: str, local: str, seed: int) -> None:
         self.id = secrets.token_urlsafe(16)
-        self.address = address
+        self.address, self._local = address, local
         self.connected = False
         self._server, self._sender = server, Sender(stream)
         self._peer = peers.connection()
@@ -108,7 +111,7 @@ class Session:
         try:
             self._open(*peers.channels(self._peer))
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            peers.bind(self._peer, self._server.udp_address)
+            peers.bind(self._peer, [self._local])
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:  # aiortc raises whatever its parser meets
             raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
@@ -127,7 +130,7 @@ class Session:
                 raise OfferError(f"{START_HEADER}: {error}") from None
         self._announced = True
         base = self._sender.base(MAX_INLINE_BYTES)
-        self._count(sum(map(len, base)))
+        self._server.count["inrcodec_sent_bytes_total"] += sum(map(len, base))
         return [self._sender.manifest(), *base]
 
     async def run(self) -> None:
@@ -228,6 +231,8 @@ class Session:
 
     def _adapt(self, held_bytes: int) -> None:
         """Leave out the layers that would come later than the receiver cares to wait for."""
+        if self._sender.patience_s == math.inf:
+            return
         layer, size = self._sender.ahead
         gone = self._sent_bytes - held_bytes
         if not layer or self._started is None or gone < RATE_AFTER_BYTES:
@@ -252,7 +257,9 @@ class Server:
         self._connections = 0
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
-        self.port, self.udp_address = options.port, ""
+        self._downloads: Counter[str] = Counter()
+        self._readers = ThreadPoolExecutor(2, "inrcodec-read")
+        self.port = options.port
 
     async def start(self) -> None:
         """Listen; raises `StreamError` if the address cannot be had."""
@@ -264,7 +271,13 @@ class Server:
         app.router.add_delete("/sessions/{id}", self._end)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/metrics", self._metrics)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=15)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=15,
+            shutdown_timeout=self.options.limits.drain_s,
+        )
         await runner.setup()
         self._runner = runner
         make = runner.server
@@ -283,14 +296,10 @@ class Server:
         except OSError as error:
             raise StreamError(f"cannot listen on {host}:{port}: {error.strerror}") from None
         self.port = self._listener.sockets[0].getsockname()[1]
-        bound = self._listener.sockets[0].getsockname()[0]
-        self.udp_address = bound if bound not in ("0.0.0.0", "::") else ""
 
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
         self._draining = True
-        if self._listener is not None:
-            self._listener.close()
         tasks = [task for _, task in self._sessions.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=self.options.limits.drain_s)
@@ -299,8 +308,11 @@ class Server:
         tasks = [task for _, task in self._sessions.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=5)
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     @property
     def sessions(self) -> int:
@@ -337,10 +349,9 @@ class Server:
         self.count["inrcodec_requests_total"] += 1
         cors = self._cors(request)
         try:
-            if request.method == "OPTIONS" and cors:
+            if request.method == "OPTIONS" and len(cors) > 1:
                 return web.Response(status=204, headers=cors | _PREFLIGHT)
-            public = request.path == "/healthz"
-            if not public and not self._access.allows(
+            if not self._access.allows(
                 request.path, request.headers.get("Authorization"), dict(request.query)
             ):
                 raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
@@ -358,7 +369,7 @@ class Server:
             return web.Response(status=404, text="there is no such file\n", headers=cors)
         except OfferError as error:
             return web.Response(status=400, text=f"{error}\n", headers=cors)
-        except StreamError as error:
+        except InrCodecError as error:
             return web.Response(status=422, text=f"{error}\n", headers=cors)
         finally:
             if request.protocol.transport is not None:
@@ -367,7 +378,7 @@ class Server:
     def _cors(self, request: web.Request) -> dict[str, str]:
         origin = request.headers.get("Origin")
         if origin is None or origin not in self.options.origins:
-            return {}
+            return {"Vary": "Origin"} if self.options.origins else {}
         exposed = f"Location, ETag, Content-Range, {LAYERS_HEADER}"
         return {
             "Access-Control-Allow-Origin": origin,
@@ -376,18 +387,48 @@ class Server:
         }
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"files": self._library.names()})
+        return web.json_response({"files": await self._in_thread(self._library.names)})
 
-    async def _file(self, request: web.Request) -> web.Response:
-        stream = await asyncio.to_thread(self._library.stream, request.match_info["name"])
-        return _content(request, stream, "no-cache")
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        return await self._send(request, stream, "no-cache")
 
-    async def _blob(self, request: web.Request) -> web.Response:
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
         if extension != "inr":
             raise KeyError(digest)
-        stream = await asyncio.to_thread(self._library.by_digest, digest)
-        return _content(request, stream, "public, max-age=31536000, immutable")
+        stream = await self._in_thread(self._library.by_digest, digest)
+        who = "public" if self.options.token is None else "private"
+        return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """What reads files, in one of two threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work, *arguments)
+
+    async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
+        """The file or a range of it, a piece at a time, to whoever goes on reading."""
+        address, limits = request.remote or "", self.options.limits
+        if self._downloads[address] >= limits.sessions_per_address:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": "5"})
+        status, headers, body = content(request, stream, caching)
+        response = web.StreamResponse(status=status, headers=headers | self._cors(request))
+        response.content_length = len(body)
+        self._downloads[address] += 1
+        try:
+            await response.prepare(request)
+            for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
+                piece = body[at : at + PIECE_BYTES]
+                await asyncio.wait_for(response.write(piece), limits.silence_s)
+            await response.write_eof()
+        except asyncio.TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._downloads[address] -= 1
+            if not self._downloads[address]:
+                del self._downloads[address]
+        return response
 
     async def _offer(self, request: web.Request) -> web.Response:
         limits = self.options.limits
@@ -397,29 +438,25 @@ class Server:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
         if (request.content_length or 0) > MAX_OFFER_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
+        address = request.remote or ""
+        self._check_room(address)
         name = request.match_info["name"]
-        stream = await asyncio.to_thread(self._library.stream, name)
+        stream = await self._in_thread(self._library.stream, name)
         try:
             body = await asyncio.wait_for(request.read(), limits.request_s)
         except asyncio.TimeoutError:
             raise web.HTTPRequestTimeout from None
         offer = checked_offer(body)
-        address = request.remote or ""
-        if len(self._sessions) >= limits.sessions:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
-        beside = sum(session.address == address for session, _ in self._sessions.values())
-        if beside >= limits.sessions_per_address:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "5"})
+        self._check_room(address)
         self._made += 1
-        session = Session(self, stream, address, self.options.seed + self._made - 1)
+        own = request.transport.get_extra_info("sockname") if request.transport else None
+        local = str(own[0]) if own else self.options.host
+        session = Session(self, stream, address, local, self.options.seed + self._made - 1)
         task = asyncio.create_task(self._run(session))
         self._sessions[session.id] = session, task
         self.count["inrcodec_sessions_total"] += 1
         try:
             first = request.headers.get(START_HEADER)
-            if not self.udp_address:
-                peer_name = request.transport and request.transport.get_extra_info("sockname")
-                self.udp_address = str(peer_name[0]) if peer_name else self.options.host
             answer = await asyncio.wait_for(session.answer(offer, first), limits.connect_s)
         except BaseException as error:
             session.stop()
@@ -432,6 +469,15 @@ class Server:
             content_type="application/sdp",
             headers={"Location": f"/sessions/{session.id}"},
         )
+
+    def _check_room(self, address: str) -> None:
+        """Raise what says that there are too many sessions."""
+        limits = self.options.limits
+        if len(self._sessions) >= limits.sessions:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
+        beside = sum(session.address == address for session, _ in self._sessions.values())
+        if beside >= limits.sessions_per_address:
+            raise web.HTTPTooManyRequests(headers={"Retry-After": "5"})
 
     async def _run(self, session: Session) -> None:
         try:
@@ -465,9 +511,11 @@ _PREFLIGHT = {
 }
 
 
-def _content(request: web.Request, stream: Stream, caching: str) -> web.Response:
-    """The file or the range of it that is asked for."""
-    data, digest = stream.data, stream.manifest.digest.hex()
+def content(
+    request: web.Request, stream: Stream, caching: str
+) -> tuple[int, dict[str, str], memoryview]:
+    """(status, headers, body) of the file or of the range of it that is asked for."""
+    data, digest = memoryview(stream.data), stream.manifest.digest.hex()
     tag = f'"{digest}"'
     starts, at = [], 0
     for layer in stream.manifest.layers:
@@ -477,26 +525,30 @@ def _content(request: web.Request, stream: Stream, caching: str) -> web.Response
         "ETag": tag,
         "Cache-Control": caching,
         "Accept-Ranges": "bytes",
+        "Content-Type": "application/octet-stream",
         LAYERS_HEADER: ", ".join(starts),
         "Content-Location": f"/blobs/{digest}.inr",
         "X-Content-Type-Options": "nosniff",
     }
-    known = request.headers.get("If-None-Match", "")
-    if known and (known == "*" or tag in [part.strip() for part in known.split(",")]):
-        return web.Response(status=304, headers=headers)
-    kind = "application/octet-stream"
-    condition = request.headers.get("If-Range")
-    if "Range" in request.headers and condition in (None, tag):
+    known = [
+        part.strip().removeprefix("W/")
+        for part in request.headers.get("If-None-Match", "").split(",")
+    ]
+    if "*" in known or tag in known:
+        return 304, headers, data[:0]
+    if "Range" in request.headers and request.headers.get("If-Range") in (None, tag):
         try:
             wanted = request.http_range
         except ValueError:
-            wanted = None  # not of our kind: the whole file, as RFC 9110 allows
-        if wanted is not None and (wanted.start is not None or wanted.stop is not None):
-            start, stop, _ = wanted.indices(len(data))
-            if start >= stop:
-                headers["Content-Range"] = f"bytes */{len(data)}"
-                return web.Response(status=416, headers=headers)
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
-            body = data[start:stop]
-            return web.Response(status=206, body=body, content_type=kind, headers=headers)
-    return web.Response(body=data, content_type=kind, headers=headers)
+            return 200, headers, data  # not of our kind: the whole file, as RFC 9110 allows
+        start, stop, _ = wanted.indices(len(data))
+        if start >= stop or (wanted.start == 0 and wanted.stop is None and _suffix(request)):
+            return 416, headers | {"Content-Range": f"bytes */{len(data)}"}, data[:0]
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
+        return 206, headers, data[start:stop]
+    return 200, headers, data
+
+
+def _suffix(request: web.Request) -> bool:
+    """Whether a range asks for the last so many bytes: "bytes=-0" asks for none."""
+    return "=-" in request.headers["Range"].replace(" ", "")

@@ -76,6 +76,7 @@ class Sender:
         self._order: deque[Place] = deque()
         self._again: list[Place] = []
         self._sent: dict[Place, int] = {}
+        self._left = [0] * len(stream.layers)
         self._final = 0
 
     def manifest(self) -> bytes:
@@ -92,6 +93,7 @@ class Sender:
             return []
         self._have[0].update(missing)
         self._order = deque(place for place in self._order if place[0] or place[1] == AFTER_ALL)
+        self._left[0] = 0
         return datagrams
 
     def push(self, datagram: bytes) -> bytes | None:
@@ -107,6 +109,8 @@ class Sender:
             self._start(message)
             return None
         if stream != self.stream.manifest.stream:
+            if type(message) is Have:
+                return None  # of a version that is no more; the manifest will say so
             raise PacketError("a message about another file, or another version of it")
         if isinstance(message, Want):
             self._resend(message)
@@ -124,22 +128,22 @@ class Sender:
         if number == AFTER_ALL:
             note = Sent(layer, layer == self._final)
             return Outgoing(pack(self.stream.manifest.stream, note), layer, True)
+        if (layer, number) not in self._sent:
+            self._left[layer] -= 1
         self._sent[layer, number] = self._sent.get((layer, number), 0) + 1
         return Outgoing(self.stream.datagram(layer, number), layer, False)
 
     @property
     def ahead(self) -> tuple[int, int]:
-        """The layer of the next datagram that nobody asked for again, and bytes of that layer to
-        come; (0, 0) if there is none."""
-        if not self._order:
-            return 0, 0
-        layer = self._order[0][0]
-        size = self.stream.manifest.layers[layer].symbol_bytes
-        return layer, size * sum(place[0] == layer for place in self._order)
+        """The coarsest layer that has symbols never sent yet, and their bytes; (0, 0) if none
+        has."""
+        layer = next((layer for layer, count in enumerate(self._left) if count), 0)
+        return layer, self._left[layer] * self.stream.manifest.layers[layer].symbol_bytes
 
     def drop(self, layer: int) -> None:
         """Send nothing more of this layer and finer ones, but what is asked for again."""
         self._order = deque(place for place in self._order if place[0] < layer)
+        self._left[layer:] = [0] * (len(self._left) - layer)
         self._final = layer - 1
         self._order.append((self._final, AFTER_ALL))
 
@@ -174,6 +178,8 @@ class Sender:
                 waiting.extend((layer, sources + i) for i in range(repairs[layer]))
             waiting.append((layer, AFTER_ALL))
         self._order.extend(waiting)
+        for layer, number in self._order:
+            self._left[layer] += number != AFTER_ALL
 
     def _resend(self, message: Want) -> None:
         layer = self._layer(message.layer)
@@ -209,6 +215,7 @@ class _Layer:
         self.data: bytes | None = None
         self.symbols: dict[int, bytes] = {}
         self.marks: dict[int, int] = {}
+        self.repairs = 0
 
     def add(self, symbol: Symbol) -> bool:
         """Take a symbol; whether the layer has become whole. Raises `PacketError` for one of a
@@ -221,9 +228,9 @@ class _Layer:
         if self.data is not None or number in self.symbols:
             return False
         if number >= info.sources:
-            spare = sum(known >= info.sources for known in self.symbols)
-            if spare >= info.sources + SPARE_SYMBOLS:
+            if self.repairs >= info.sources + SPARE_SYMBOLS:
                 return False
+            self.repairs += 1
         self.symbols[number] = symbol.payload
         if number < info.sources:
             self.marks[number] = symbol.section
@@ -239,13 +246,16 @@ class _Layer:
         if data is None:
             return False
         if len(data) != self.info.size_bytes or zlib.crc32(data) != self.info.checksum:
-            self.symbols.clear()  # valid datagrams of no such layer: begin anew
-            self.marks.clear()
+            self._clear()  # valid datagrams of no such layer: begin anew
             return False
         self.data = data
+        self._clear()
+        return True
+
+    def _clear(self) -> None:
         self.symbols.clear()
         self.marks.clear()
-        return True
+        self.repairs = 0
 
     @property
     def missing(self) -> list[int]:
@@ -277,15 +287,16 @@ class _Layer:
 class Receiver:
     """What one receiver has of a stream. `push` every datagram; the rest is state.
 
-    Memory is bounded by the manifest, which is bounded by the limits of packets.py: at most twice
-    the file and 32 symbols a layer. Keep the receiver over a cut: `resume` tells a new sender what
-    is there already.
+    Memory is bounded by the manifest, which is bounded by the limits of packets.py: at most symbols
+    of twice the file and 32 more a layer. Keep the receiver over a cut: `resume` tells a new sender
+    what is there already.
     """
 
     def __init__(self) -> None:
         self.manifest: Manifest | None = None
         self.received_bytes = 0
-        self.datagrams = 0
+        self.news = 0
+        """Symbols that were not there before."""
         self.rejected = 0
         self.pong: int | None = None
         """Token of the last ping that was answered."""
@@ -309,7 +320,6 @@ class Receiver:
         if isinstance(message, Manifest):
             if stream != message.stream:
                 raise PacketError("a manifest of another stream")
-            self.datagrams += 1
             self._begin(message)
             return []
         if isinstance(message, Ping):
@@ -320,8 +330,10 @@ class Receiver:
         if isinstance(message, Symbol):
             if message.layer >= len(self._layers):
                 raise PacketError(f"there is no layer {message.layer}")
-            whole = self._layers[message.layer].add(message)
-            self.datagrams += 1
+            layer = self._layers[message.layer]
+            before = len(layer.symbols)
+            whole = layer.add(message)
+            self.news += whole or len(layer.symbols) > before
             self.received_bytes += len(datagram)
             return [message.layer] if whole else []
         if isinstance(message, Sent):

@@ -24,6 +24,8 @@ MAX_LINES, MAX_LINE = 200, 1024
 LAYERS_HEADER = "Inr-Layers"
 """HTTP header of a file: where its layers begin, in bytes, with commas between."""
 
+SESSIONS, OPEN = "/sessions/", ("/healthz",)
+
 START_HEADER = "Inr-Start"
 """HTTP header of an offer: the receiver's first messages, each in base64, with commas between. What
 does not fit there is said over the control channel."""
@@ -122,6 +124,12 @@ def signed(path: str, secret: str, seconds: float, now: float | None = None) -> 
     return f"{quote(path)}?{query}"
 
 
+def check_token(token: str) -> None:
+    """Raise `OptionError` for a token that no HTTP header can carry, or that can be guessed."""
+    if len(token) < 8 or not token.isascii() or not token.isprintable() or token != token.strip():
+        raise OptionError("a token is at least 8 printable ASCII characters")
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may have files: everyone, or whoever shows the token or a link signed with it."""
@@ -129,15 +137,15 @@ class Access:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        if self.token is not None and len(self.token) < 8:
-            raise OptionError("a token has at least 8 characters")
+        if self.token is not None:
+            check_token(self.token)
 
     def allows(
         self, path: str, authorization: str | None, query: dict[str, str], now: float | None = None
     ) -> bool:
         """Whether a request for this (decoded) path may go on; takes the same time for all wrong
-        tokens."""
-        if self.token is None:
+        tokens. The name of a session is secret itself, so whoever has it may end it."""
+        if self.token is None or path in OPEN or path.startswith(SESSIONS):
             return True
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), self.token):

@@ -26,6 +26,9 @@ FRAMES = 24
 PATIENCE = 1.5
 """Round trips of silence after which a receiver asks for what is missing."""
 
+LEAST_WAIT_S = 0.001
+"""Before anything is sent again, however short the round trip."""
+
 MAX_ROUNDS = 200
 GIVE_UP_S = 600.0
 
@@ -39,6 +42,11 @@ class Conditions:
     rtt_s: float = 0.06
     bytes_per_s: float | None = None
     seed: int = 0
+
+    @property
+    def again_s(self) -> float:
+        """After which what was lost is sent again."""
+        return max(self.rtt_s, LEAST_WAIT_S)
 
     def link(self, *, back: bool = False) -> Link:
         """The way to the receiver, or the way back."""
@@ -57,7 +65,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Transmission:
     """What came of a session: frames in order of time, all bytes that were sent, the losses of the
     link (True: lost), and whether the receiver got the whole file."""
 
@@ -69,12 +77,14 @@ class Session:
 
 def simulate(
     stream: Stream, mode: Mode, conditions: Conditions, estimate: float | None = None
-) -> Session:
+) -> Transmission:
     """Stream a file once: the receiver asks at time 0, half a round trip before the sender knows.
     Repair symbols are planned for a loss of `estimate`, by default that of the link."""
     run = _Run(stream, mode, conditions, conditions.loss.mean if estimate is None else estimate)
     run.go()
-    return Session(tuple(run.frames), run.sent_bytes, tuple(run.down.mask), run.receiver.complete)
+    return Transmission(
+        tuple(run.frames), run.sent_bytes, tuple(run.down.mask), run.receiver.complete
+    )
 
 
 class _Run:
@@ -120,7 +130,7 @@ class _Run:
         """A datagram of the receiver, sent until it arrives."""
         free, arrival = self.up.send(now_s, len(datagram))
         if arrival is None:
-            self._at(free + self.conditions.rtt_s, lambda t: self._word(t, datagram))
+            self._at(free + self.conditions.again_s, lambda t: self._word(t, datagram))
         else:
             self._at(arrival, lambda t: self._said(t, datagram))
 
@@ -153,7 +163,7 @@ class _Run:
         if arrival is not None:
             self._at(arrival, lambda t: self._arrived(t, datagram, number))
         elif sure:
-            again = free + self.conditions.rtt_s
+            again = free + self.conditions.again_s
             self._at(again, lambda t: self._try(t, datagram, number, sure))
         return free
 
@@ -199,7 +209,7 @@ class _Run:
             self.frames.append(frame)
 
 
-def simulate_bytes(data: bytes, *, reliable: bool, conditions: Conditions) -> Session:
+def simulate_bytes(data: bytes, *, reliable: bool, conditions: Conditions) -> Transmission:
     """A file of any kind in datagrams of the same size over the same link, shown by its beginning:
     what came in order, or, without retransmission, what came before the first loss."""
     size = MAX_PACKET
@@ -216,10 +226,10 @@ def simulate_bytes(data: bytes, *, reliable: bool, conditions: Conditions) -> Se
         sent += len(pieces[number])
         arrivals[number] = arrival
         if arrival is None and reliable and free < GIVE_UP_S:
-            heapq.heappush(waiting, (free + conditions.rtt_s, number))
+            heapq.heappush(waiting, (free + conditions.again_s, number))
     frames = list(_in_order(pieces, arrivals))
     complete = bool(frames) and frames[-1].received_bytes == len(data)
-    return Session(tuple(frames), sent, tuple(link.mask), complete)
+    return Transmission(tuple(frames), sent, tuple(link.mask), complete)
 
 
 def _in_order(pieces: Sequence[bytes], arrivals: Sequence[float | None]) -> Iterator[Frame]:

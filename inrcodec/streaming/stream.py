@@ -16,6 +16,7 @@ from inrcodec.streaming.packets import (
     Manifest,
     Symbol,
     pack,
+    symbol_bytes,
 )
 
 
@@ -32,13 +33,18 @@ class Stream:
         self.data = data
         spans = list(pairwise([*starts, len(data)]))
         self.layers = tuple(data[a:b] for a, b in spans)
-        infos = (LayerInfo(len(x), zlib.crc32(x), fec.symbol_bytes(len(x))) for x in self.layers)
+        infos = (LayerInfo(len(x), zlib.crc32(x), symbol_bytes(len(x))) for x in self.layers)
         self.manifest = Manifest(hashlib.sha256(data).digest(), tuple(infos))
         self._sources = [
             self._source_datagrams(layer, [at - a for at in sections if a <= at < b])
             for layer, (a, b) in enumerate(spans)
         ]
         self._repairs: list[list[bytes]] = [[] for _ in self.layers]
+
+    @property
+    def held_bytes(self) -> int:
+        """About what it takes in memory: the file, its layers, their datagrams."""
+        return 3 * len(self.data)
 
     def datagram(self, layer: int, number: int) -> bytes:
         """That of a symbol."""
@@ -47,7 +53,8 @@ class Stream:
             return sources[number]
         at = number - len(sources)
         if at >= len(self._repairs[layer]):
-            self._repairs[layer] = self._repair_datagrams(layer, max(at + 1, 8))
+            count = max(at + 1, 2 * len(self._repairs[layer]), 8)
+            self._repairs[layer] = self._repair_datagrams(layer, count)
         return self._repairs[layer][at]
 
     def _source_datagrams(self, layer: int, sections: list[int]) -> list[bytes]:

@@ -66,8 +66,11 @@ def test_serve_and_receive(run, grids, tmp_path):
         assert "whole" in error
         assert inrcodec.decode((tmp_path / "copy.inr").read_bytes()).shape == (120, 160, 3)
         code, _, error = run("receive", url, "--until", "1", "-o", tmp_path / "part.inr")
+        assert code == 2
+        assert "whole" in error
+        code, _, error = run("receive", url, "--progressive", steps)
         assert code == 1
-        assert "not whole" in error
+        assert "--force" in error
         code, _, error = run("receive", url + "x", "-o", tmp_path / "no.png")
         assert code == 1
         assert "404" in error
@@ -83,6 +86,25 @@ def test_a_token_and_a_link(run, grids, tmp_path, monkeypatch):
         assert run("receive", bare, "--token", "a long secret")[0] == 0
         monkeypatch.setenv("INRCODEC_TOKEN", "a long secret")
         assert run("receive", bare)[0] == 0
+
+
+def test_odd_names_and_broken_files(run, grids, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "my photo ü #1%.inr").write_bytes(grids.read_bytes())
+    (folder / "broken.inr").write_bytes(b"broken")
+    with serving(folder) as (url, process):
+        assert url.endswith("/files/my%20photo%20%C3%BC%20%231%25.inr")
+        assert run("receive", url, "-o", tmp_path / "out.png")[0] == 0
+        assert process.stderr.readline().startswith("left out: broken.inr")
+
+
+def test_a_server_that_dies_leaves_what_had_arrived(run, grids, tmp_path):
+    with serving(grids, "--simulate-loss", "bernoulli:95%") as (url, _):
+        code, _, error = run(
+            "receive", url, "--patience", "0.1", "--mode", "once", "-o", tmp_path / "out.png"
+        )
+    assert (tmp_path / "out.png").exists(), (code, error)
 
 
 def test_losses_on_purpose(run, grids, tmp_path):
@@ -116,6 +138,11 @@ def test_a_psnr_is_enough(run, grids, tmp_path):
         (("receive", "http://127.0.0.1:9/x", "--mode", "hope"), 2),
         (("receive", "http://127.0.0.1:9/x", "-o", "out.xyz"), 2),
         (("receive", "http://127.0.0.1:9/x", "--budget", "-3"), 2),
+        (("receive", "http://127.0.0.1:9/x", "--until", "35.5"), 2),
+        (("receive", "http://127.0.0.1:9/x", "--until", "100"), 2),
+        (("receive", "http://127.0.0.1:9/x", "--token", "with\nnewline"), 2),
+        (("receive", "http://127.0.0.1:99999/x"), 2),
+        (("serve", "{grids}", "--sessions", "-3"), 2),
         (("simulate", "nothing.inr"), 1),
         (("simulate", "{grids}", "--loss", "ge:10%"), 2),
         (("simulate", "{grids}", "--modes", "hope"), 2),

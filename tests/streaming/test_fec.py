@@ -3,13 +3,13 @@ import random
 import pytest
 
 from inrcodec.streaming import fec
-from inrcodec.streaming.packets import LayerInfo
+from inrcodec.streaming.packets import LayerInfo, symbol_bytes
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 100, 1136, 1137, 20_000])
 def test_lost_symbols_come_back(size):
     layer = random.Random(size).randbytes(size)
-    symbol = fec.symbol_bytes(size)
+    symbol = symbol_bytes(size)
     info = LayerInfo(size, 0, symbol)
     pieces = [layer[n * symbol : (n + 1) * symbol] for n in range(info.sources)]
     repairs = fec.repair_symbols(layer, symbol, 6)
@@ -55,3 +55,13 @@ def test_protection_holds_what_it_promises(loss):
 
 def test_one_layer_is_the_base():
     assert fec.protection([10], 0.1)[0] >= 4
+
+
+def test_counts_for_large_layers_are_quick():
+    import time
+
+    begun = time.monotonic()
+    counts = [fec.repair_count(14769, loss, 1e-4) for loss in (0.05, 0.1, 0.3, 0.5)]
+    assert time.monotonic() - begun < 1
+    assert counts == sorted(counts)
+    assert counts[3] > 14769

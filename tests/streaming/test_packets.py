@@ -85,6 +85,7 @@ def sealed(kind: int, body: bytes) -> bytes:
         (1, bytes(32) + packets._LAYER.pack(8, 0, 2000)),
         (1, bytes(32) + packets._LAYER.pack(1 << 25, 0, 1136)),
         (1, bytes(32) + packets._LAYER.pack(1 << 24, 0, 8)),
+        (1, bytes(32) + packets._LAYER.pack(2000, 0, 8)),
         (1, bytes(32) + packets._LAYER.pack(1 << 24, 0, 1136) * 5),
         (1, bytes(32) + packets._LAYER.pack(8, 0, 8) * 33),
         (2, b"\x20\0\0\0\xff\xffx"),

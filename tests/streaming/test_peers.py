@@ -214,15 +214,19 @@ def test_layers_that_would_come_too_late_are_left_out(tmp_path):
 
 
 def test_the_seams_to_aiortc_hold(folder):
-    """Sockets use the address we say, with large buffers."""
+    """Sockets use the address we say, with large buffers; SCTP begins as we say."""
     import socket
 
     async def go():
         peer = seams.connection()
         peer.createDataChannel("control")
-        seams.bind(peer, "127.0.0.1")
+        seams.bind(peer, ["127.0.0.1"])
         await peer.setLocalDescription(await peer.createOffer())
         seams.widen(peer)
+        seams.quicken(peer)
+        assert peer.sctp._cwnd == seams.FIRST_WINDOW
+        peer.sctp._update_rto(0.01)
+        assert peer.sctp._rto == seams.LEAST_RTO_S
         protocols = peer.sctp.transport.transport.iceGatherer._connection._protocols
         sockets = [p.transport.get_extra_info("socket") for p in protocols]
         names = {s.getsockname()[0] for s in sockets}
@@ -235,3 +239,218 @@ def test_the_seams_to_aiortc_hold(folder):
     assert names == {"127.0.0.1"}
     assert min(sizes) >= 200_000
     assert sdp.count("a=candidate") == 1
+
+
+class Pieces:
+    """A TCP relay that passes a few bytes at a time."""
+
+    def __init__(self, port, size):
+        self.target, self.size = port, size
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        return self.server.sockets[0].getsockname()[1]
+
+    async def __aexit__(self, *_):
+        self.server.close()
+
+    async def serve(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
+
+    async def copy(self, reader, writer):
+        try:
+            while data := await reader.read(self.size):
+                writer.write(data)
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+def test_an_answer_in_many_pieces(folder, sliced_file):
+    async def go():
+        async with serving(folder) as (server, _), Pieces(server.port, 100) as port:
+            url = f"http://127.0.0.1:{port}/files/grids.inr"
+            return await frames(url, transport="webrtc")
+
+    got = asyncio.run(go())
+    assert got[-1].data == sliced_file
+    assert got[0].transport == "webrtc"
+
+
+def test_the_first_picture_comes_with_the_answer(folder):
+    """UDP that leads nowhere: there is a picture all the same, then HTTP."""
+
+    async def go():
+        async with serving(folder) as (_, base), Between(base, Loss(0.95)) as (_, front):
+            stream = receive(f"{front}/files/grids.inr", ReceiveOptions(connect_s=1, retries=0))
+            async for frame in stream:
+                await stream.aclose()
+                return frame
+
+    frame = asyncio.run(go())
+    assert frame.layers == 1
+    assert frame.transport == "webrtc"
+
+
+def test_another_version_in_the_middle(folder, sliced_file, small_file):
+    """The server goes away; the one that comes back has another file under that name."""
+    from inrcodec.streaming.library import Library
+    from inrcodec.streaming.server import Limits, Server, ServerOptions
+
+    async def go():
+        limits = Limits(drain_s=0.0)
+        first = Server(Library(str(folder)), ServerOptions(port=0, loss=Loss(0.9), limits=limits))
+        await first.start()
+        options = ReceiveOptions(mode="nack", transport="webrtc", retries=8, connect_s=2)
+        got, second = [], None
+        async for frame in receive(f"http://127.0.0.1:{first.port}/files/grids.inr", options):
+            got.append(frame)
+            if second is None:
+                await asyncio.sleep(0.3)
+                await first.close()
+                (folder / "grids.inr").write_bytes(small_file)
+                second = Server(Library(str(folder)), ServerOptions(port=first.port))
+                await second.start()
+        await second.close()
+        return got
+
+    assert asyncio.run(go())[-1].data == small_file
+
+
+def test_what_had_arrived_is_shown_before_the_failure(folder):
+    """The server dies for good."""
+    from inrcodec.streaming.library import Library
+    from inrcodec.streaming.server import Limits, Server, ServerOptions
+
+    async def go():
+        server = Server(
+            Library(str(folder)),
+            ServerOptions(port=0, loss=Loss(0.9), limits=Limits(drain_s=0.0)),
+        )
+        await server.start()
+        options = ReceiveOptions(transport="webrtc", retries=0, connect_s=1, silence_s=1)
+        got = []
+
+        async def through():
+            async for frame in receive(f"http://127.0.0.1:{server.port}/files/grids.inr", options):
+                got.append(frame)
+                await server.close()
+
+        with pytest.raises(StreamError):
+            await through()
+        return got
+
+    assert asyncio.run(go())
+
+
+def test_a_server_that_only_says_it_is_there(folder, monkeypatch):
+    """Answers to pings are no progress."""
+    from inrcodec.streaming.session import Sender
+
+    monkeypatch.setattr(Sender, "next", lambda self: None)
+
+    async def go():
+        async with serving(folder) as (_, base):
+            url = f"{base}/files/grids.inr"
+            return await frames(url, transport="webrtc", silence_s=0.5, retries=0)
+
+    with pytest.raises(StreamError, match="nothing new"):
+        asyncio.run(go())
+
+
+def test_sessions_are_hung_up_only_at_the_server_itself(folder):
+    from aiohttp import web
+
+    asked = []
+
+    async def anything(request):
+        asked.append((request.method, request.path, request.headers.get("Authorization")))
+        return web.Response()
+
+    async def go():
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", anything)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        other = f"http://127.0.0.1:{runner.addresses[0][1]}/reboot"
+
+        async def lie(request):
+            return web.Response(status=201, text="no sdp", headers={"Location": other})
+
+        liar = web.Application()
+        liar.router.add_post("/x", lie)
+        lying = web.AppRunner(liar, access_log=None)
+        await lying.setup()
+        await web.TCPSite(lying, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{lying.addresses[0][1]}/x"
+        with pytest.raises(StreamError):
+            await frames(url, transport="webrtc", retries=0, token="a long secret")
+        await runner.cleanup()
+        await lying.cleanup()
+
+    asyncio.run(go())
+    assert asked == []
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 405, 501])
+def test_servers_that_know_nothing_of_offers(folder, sliced_file, status):
+    from aiohttp import web
+
+    async def no(request):
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    async def photo(request):
+        return web.FileResponse(folder / "grids.inr")
+
+    async def go():
+        app = web.Application()
+        app.router.add_post("/photo.inr", no)
+        app.router.add_get("/photo.inr", photo)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/photo.inr"
+        whole, part = await frames(url), await frames(url, layers=2)
+        await runner.cleanup()
+        return whole, part
+
+    whole, part = asyncio.run(go())
+    assert whole[-1].data == sliced_file
+    assert part[-1].layers == 2
+    assert part[-1].total_layers > 2
+
+
+def test_http_asks_for_no_more_than_it_wants(folder, stream):
+    async def go():
+        async with serving(folder) as (_, base):
+            url, got = f"{base}/files/grids.inr", []
+            for wanted in ({"layers": 2}, {"budget_bytes": 10}, {"budget_bytes": 9000}):
+                got.append((await frames(url, transport="http", **wanted))[-1])
+            return got
+
+    two, base, budget = asyncio.run(go())
+    sizes = [len(layer) for layer in stream.layers]
+    assert (two.layers, two.total_layers) == (2, len(sizes))
+    assert two.received_bytes == sum(sizes[:2])
+    assert (base.layers, base.received_bytes) == (1, sizes[0])
+    assert budget.received_bytes == sum(sizes[: budget.layers]) <= max(9000, sizes[0])
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h:99999/x", "http://[::1/x", "http://h:abc/x", "http://h\n/x", "http:///x", ""]
+)
+def test_urls_that_are_none(url):
+    with pytest.raises(OptionError):
+        asyncio.run(frames(url))
+
+
+def test_a_host_nobody_knows():
+    begun = time.monotonic()
+    with pytest.raises(StreamError, match="not known"):
+        asyncio.run(frames("http://no-such-host.invalid/x.inr"))
+    assert time.monotonic() - begun < 5

@@ -84,15 +84,17 @@ def test_ranges_and_caching(folder, sliced_file):
                 assert reply.headers["Accept-Ranges"] == "bytes"
             async with http.get(base + blob) as reply:
                 assert await reply.read() == sliced_file
-                assert "immutable" in reply.headers["Cache-Control"]
-            async with http.get(url, headers={"If-None-Match": tag}) as reply:
-                assert reply.status == 304
+                assert reply.headers["Cache-Control"].startswith("public, ")
+            for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+                async with http.get(url, headers={"If-None-Match": known}) as reply:
+                    assert reply.status == 304
             for text, status, body in [
                 ("bytes=0-9", 206, sliced_file[:10]),
                 ("bytes=100-", 206, sliced_file[100:]),
                 ("bytes=-7", 206, sliced_file[-7:]),
                 (f"bytes={size}-", 416, None),
                 ("bytes=9-3", 200, sliced_file),
+                ("bytes=-0", 416, None),
                 ("lines=1-2", 200, sliced_file),
             ]:
                 async with http.get(url, headers={"Range": text}) as reply:
@@ -405,3 +407,154 @@ def test_an_address_in_use(folder):
             await other.close()
 
     asyncio.run(go())
+
+
+def test_a_slow_download_is_no_slow_loris(tmp_path, monkeypatch):
+    """It takes longer than a request may."""
+    from inrcodec.codec.header import Family
+    from tests.latent_files import random_file
+
+    data = random_file(Family.COOLCHIC, 1200, 900)
+    (tmp_path / "large.inr").write_bytes(data)
+
+    async def go():
+        async with serving(tmp_path, limits=Limits(request_s=0.3)) as (server, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
+            writer.write(b"GET /files/large.inr HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            got = b""
+            while piece := await reader.read(len(data) // 20):
+                got += piece
+                await asyncio.sleep(0.05)
+            writer.close()
+            return got
+
+    assert asyncio.run(go()).endswith(data)
+
+
+def test_those_who_ask_and_do_not_read_are_few(tmp_path):
+    """And cost pieces, not files."""
+    from inrcodec.codec.header import Family
+    from tests.latent_files import random_file
+
+    (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 3000, 2500))
+    limits = Limits(sessions_per_address=3, silence_s=0.5)
+
+    async def go():
+        async with serving(tmp_path, limits=limits) as (server, base):
+            writers = []
+            for _ in range(3):
+                _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+                writer.write(b"GET /files/large.inr HTTP/1.1\r\nHost: x\r\n\r\n")
+                writers.append(writer)
+            assert await until(lambda: server._downloads.total() == 3)
+            async with aiohttp.ClientSession() as http:
+                async with http.get(f"{base}/files/large.inr") as reply:
+                    assert reply.status == 429
+                assert await until(lambda: server._downloads.total() == 0)
+                async with http.get(f"{base}/files/large.inr") as reply:
+                    assert reply.status == 200
+                    await reply.read()
+            for writer in writers:
+                writer.close()
+
+    asyncio.run(go())
+
+
+def test_whoever_has_a_session_may_end_it(folder):
+    async def go():
+        offer, peer = await offer_of()
+        async with serving(folder, token="a long secret") as (server, base):
+            path = signed("/files/grids.inr", "a long secret", 60)
+            async with aiohttp.ClientSession() as http:
+                async with http.post(base + path, data=offer, headers=SDP) as reply:
+                    assert reply.status == 201
+                    location = reply.headers["Location"]
+                async with http.delete(base + location + "x") as reply:
+                    assert reply.status == 404
+                async with http.delete(base + location) as reply:
+                    assert reply.status == 204
+                async with http.get(base + path) as reply:
+                    blob = reply.headers["Content-Location"]
+                async with http.get(base + blob) as reply:
+                    assert reply.status == 401
+                known = {"Authorization": "Bearer a long secret"}
+                async with http.get(base + blob, headers=known) as reply:
+                    assert reply.headers["Cache-Control"].startswith("private, ")
+            assert await until(lambda: server.sessions == 0)
+        await peer.close()
+
+    asyncio.run(go())
+
+
+def test_every_receiver_is_told_an_address_it_can_reach(folder):
+    """A server on all addresses, asked at two of them."""
+    other = seams.local_addresses("192.0.2.1", 9)[0]
+
+    async def go():
+        offer, peer = await offer_of()
+        found = []
+        async with serving(folder, host="0.0.0.0") as (server, _):
+            async with aiohttp.ClientSession() as http:
+                for host in ("127.0.0.1", other):
+                    url = f"http://{host}:{server.port}/files/grids.inr"
+                    async with http.post(url, data=offer, headers=SDP) as reply:
+                        answer = await reply.text()
+                    found.append({line.split()[4] for line in answer.splitlines()
+                                  if line.startswith("a=candidate")})  # fmt: skip
+        await peer.close()
+        return found
+
+    assert asyncio.run(go()) == [{"127.0.0.1"}, {other}]
+
+
+def test_files_that_go_away_or_cannot_be_read(tmp_path, sliced_file, monkeypatch):
+    from pathlib import Path
+
+    one = tmp_path / "one.inr"
+    one.write_bytes(sliced_file)
+
+    async def go():
+        async with serving(one) as (_, base), aiohttp.ClientSession() as http:
+            one.unlink()
+            async with http.get(f"{base}/files/one.inr") as reply:
+                assert reply.status == 404
+            async with http.get(base) as reply:
+                assert reply.status == 200
+            one.write_bytes(sliced_file + b"")
+            monkeypatch.setattr(Path, "read_bytes", refuse)
+            async with http.get(f"{base}/files/one.inr") as reply:
+                assert reply.status == 422
+                assert "Permission" in await reply.text()
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    asyncio.run(go())
+
+
+def test_one_slow_file_keeps_no_other_waiting(tmp_path, sliced_file, monkeypatch):
+    import threading
+    import time
+
+    for name in ("a.inr", "b.inr"):
+        (tmp_path / name).write_bytes(sliced_file)
+    library = Library(str(tmp_path))
+    library.stream("b.inr")
+    begun, go_on = threading.Event(), threading.Event()
+    read = Library._read
+
+    def slow(self, key):
+        begun.set()
+        assert go_on.wait(10)
+        return read(self, key)
+
+    monkeypatch.setattr(Library, "_read", slow)
+    thread = threading.Thread(target=library.stream, args=("a.inr",))
+    thread.start()
+    assert begun.wait(5)
+    now = time.monotonic()
+    library.stream("b.inr")
+    assert time.monotonic() - now < 1
+    go_on.set()
+    thread.join()
+    assert not library._reading

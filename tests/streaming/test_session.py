@@ -166,8 +166,7 @@ def test_another_version_begins_anew(stream, small_file):
         receiver.push(outgoing.datagram)
     other = stream_of(small_file)
     sender = Sender(other)
-    with pytest.raises(PacketError):
-        sender.push(receiver.resume(Start(Mode.NACK))[0])  # what it has is of another file
+    assert sender.push(receiver.resume(Start(Mode.NACK))[0]) is None  # of a file that is no more
     sender, receiver = begun(other, receiver=receiver)
     for outgoing in all_of(sender):
         receiver.push(outgoing.datagram)
@@ -314,3 +313,32 @@ def test_manifests_that_lie_are_caught(stream):
     assert receiver.complete
     with pytest.raises(PacketError):
         receiver.file()
+
+
+def test_the_base_can_go_another_way(stream, sliced_file):
+    sender, receiver = begun(stream)
+    for datagram in sender.base(1 << 20):
+        receiver.push(datagram)
+    assert receiver.has(0)
+    assert sender.ahead[0] == 1
+    rest = all_of(sender)
+    assert not any(o.layer == 0 and not o.note for o in rest)
+    for outgoing in rest:
+        receiver.push(outgoing.datagram)
+    assert receiver.file() == sliced_file
+    again, _ = begun(stream)
+    assert again.base(100) == []
+    assert again.ahead[0] == 0
+
+
+def test_a_base_that_got_lost_on_another_way_is_sent_again(stream):
+    sender, receiver = begun(stream)
+    assert sender.base(1 << 20)
+    for outgoing in all_of(sender):
+        receiver.push(outgoing.datagram)
+    assert not receiver.has(0)
+    for datagram in receiver.wants_all():
+        sender.push(datagram)
+    for outgoing in all_of(sender):
+        receiver.push(outgoing.datagram)
+    assert receiver.complete
