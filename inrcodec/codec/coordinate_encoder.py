@@ -20,6 +20,7 @@ from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.models.registry import parameter_count
 from inrcodec.codec.models.sines import MOST_WEIGHTS
+from inrcodec.codec.multi_start import MultiStart, steps_of_start
 from inrcodec.codec.network_sizes import (
     BITS_PER_PARAMETER,
     PictureShape,
@@ -68,29 +69,37 @@ class CoordinateEncoding:
             steps = 1 << 40
         in_kernels = plan.model.in_kernels and parameter_count(plan.model) <= MOST_WEIGHTS
         self._computing = fit_threads if in_kernels else torch_threads
-        with self._computing(self._threads):
-            self._fitting = Fitting(
+
+        def fit(seed: int, budget: Budget) -> Fitting:
+            return Fitting(
                 picture.pixels,
                 plan.model,
-                Budget(steps, plan.payload_bytes, seconds),
+                budget,
                 loss=loss,
                 backward=backward_of(options, plan.model.units),
                 precision=torch.float32 if options.robust in IN_FLOAT32 else None,
-                seed=options.seed,
+                seed=seed,
                 device=str(device),
                 start=phase_start(plan.model),
                 trained=plan.trained,
             )
 
+        each = steps
+        if plan.trained is None:
+            each = steps_of_start(plan.payload_bytes, steps_of_effort(1, picture), steps)
+        budget = Budget(steps, plan.payload_bytes, seconds)
+        with self._computing(self._threads):
+            self._starts = MultiStart(fit, options.seed, budget, each)
+
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""
         with self._computing(self._threads):
-            yield from self._fitting
+            yield from self._starts
 
     def finish(self) -> bytes:
         """The file holding the best network found so far."""
         with self._computing(self._threads):
-            sections = network_sections.sections_of(self._plan.model, self._fitting.best())
+            sections = network_sections.sections_of(self._plan.model, self._starts.best())
         data = bitstream.write(self._plan.header, sections, self._metadata)
         asked = asked_bytes(self.picture, self.options)
         if asked is not None and len(data) < 0.95 * asked:

@@ -173,6 +173,16 @@ class Fitting:
             self._measure(steps or self._choose_steps(target))
         yield self._progress("finish", error)
 
+    @property
+    def measured(self) -> bool:
+        """Whether a rounded network has been."""
+        return self._best is not None
+
+    @property
+    def score(self) -> float:
+        """The loss of the best one; infinite before there is any."""
+        return math.inf if self._best is None else self._best.score
+
     def best(self) -> Quantized:
         """The best network measured so far, rounded and within the byte budget."""
         target = self.budget.target_bytes
