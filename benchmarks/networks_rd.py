@@ -9,6 +9,7 @@ results/networks_rd.jsonl as they are made; a run skips what is there.
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from benchmarks import coolchic_rd
 from benchmarks.coolchic_rd import REFERENCES, show
+from inrcodec.errors import RateError
 from inrcodec.metrics.bd import bd_rate
 from inrcodec.metrics.rd import Point, Row, read_rows, run
 
@@ -36,6 +38,7 @@ def label(row: Row) -> str:
 def points() -> list[Point]:
     """Everything to measure of a photograph."""
     found = [Point(c, {"quality": q}) for c, qualities in REFERENCES.items() for q in qualities]
+    found += [Point("avif", {"quality": quality}) for quality in (1, 4)]
     common: dict[str, Any] = {"time_limit": SECONDS, "threads": 1}
     for bpp in NIF_RATES:
         found.append(Point("inrcodec", {"model": "nif", "bpp": bpp, **common}))
@@ -59,8 +62,13 @@ def compared(rows: list[Row], name: str, anchor: str) -> str:
         pair = curve(rows, image, anchor), curve(rows, image, name)
         few = min(len(one[0]) for one in pair) < coolchic_rd.AKIMA_POINTS
         method = "pchip" if few else "akima"
-        values.append(bd_rate(*pair, method=method, least_overlap=0.2).value)
-    return f"{np.mean(values):+.1f} ({', '.join(f'{value:+.1f}' for value in values)})"
+        try:
+            values.append(bd_rate(*pair, method=method, least_overlap=0.2).value)
+        except RateError:
+            values.append(math.nan)
+    shown = ["no overlap" if math.isnan(value) else f"{value:+.1f}" for value in values]
+    mean = np.nanmean(values) if not all(map(math.isnan, values)) else math.nan
+    return f"{mean:+.1f} ({', '.join(shown)})"
 
 
 def table(rows: list[Row]) -> str:
