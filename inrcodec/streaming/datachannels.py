@@ -125,7 +125,12 @@ class Channels:
             return
         if whole:
             self._reception.look("webrtc", last=False)
-        for datagram in receiver.requests() if self._reception.options.asks_again else []:
+        if not self._reception.options.asks_again:
+            return
+        for layer in whole:
+            for datagram in receiver.thanks(layer):
+                self._send(datagram)
+        for datagram in receiver.requests():
             self._asked = now
             self._send(datagram)
 

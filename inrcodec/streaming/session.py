@@ -115,7 +115,7 @@ class Sender:
         if isinstance(message, Want):
             self._resend(message)
         elif isinstance(message, Have):
-            self._have[self._layer(message.layer)].update(self._sources(message))
+            self._note(message)
         else:
             raise PacketError(f"a receiver does not send {message.kind.name}")
         return None
@@ -180,6 +180,14 @@ class Sender:
         self._order.extend(waiting)
         for layer, number in self._order:
             self._left[layer] += number != AFTER_ALL
+
+    def _note(self, message: Have) -> None:
+        """Know what the receiver has; nothing more is sent of a layer that is whole there."""
+        layer = self._layer(message.layer)
+        self._have[layer].update(self._sources(message))
+        if self.started and len(self._have[layer]) == self.stream.manifest.layers[layer].sources:
+            self._order = deque(p for p in self._order if p[0] != layer or p[1] == AFTER_ALL)
+            self._left[layer] = 0
 
     def _resend(self, message: Want) -> None:
         layer = self._layer(message.layer)
@@ -369,6 +377,11 @@ class Receiver:
         through = dict.fromkeys(self._sent)
         self._sent.clear()
         return [datagram for layer in through for datagram in self.wants(layer)]
+
+    def thanks(self, layer: int) -> list[bytes]:
+        """The datagrams that say that a layer is whole."""
+        sources = range(self._layers[layer].info.sources)
+        return [pack(self.name, message) for message in bitmaps(Have, layer, list(sources))]
 
     def wants(self, layer: int) -> list[bytes]:
         """The datagrams that ask for what is missing of a layer."""

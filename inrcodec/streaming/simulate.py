@@ -187,7 +187,8 @@ class _Run:
         if whole or self._since >= self._every:
             self._look(now_s)
         if self.mode in (Mode.FEC, Mode.NACK):
-            for message in self.receiver.requests():
+            words = [word for layer in whole for word in self.receiver.thanks(layer)]
+            for message in words + self.receiver.requests():
                 self._word(now_s, message)
 
     def _watch(self, now_s: float) -> None:

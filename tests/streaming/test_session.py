@@ -342,3 +342,20 @@ def test_a_base_that_got_lost_on_another_way_is_sent_again(stream):
     for outgoing in all_of(sender):
         receiver.push(outgoing.datagram)
     assert receiver.complete
+
+
+def test_a_layer_that_is_whole_needs_no_repairs(stream):
+    """The receiver says so, and the sender believes it."""
+    totals = []
+    for thankful in (False, True):
+        sender, receiver = begun(stream, Mode.FEC, loss_permille=200)
+        count = 0
+        while (outgoing := sender.next()) is not None:
+            count += not outgoing.note
+            for layer in receiver.push(outgoing.datagram):
+                for datagram in receiver.thanks(layer) if thankful else []:
+                    sender.push(datagram)
+        assert receiver.complete
+        assert receiver.through
+        totals.append(count)
+    assert totals[1] == sum(info.sources for info in stream.manifest.layers) < totals[0]
