@@ -47,7 +47,8 @@ def encode(
         str,
         typer.Option(
             help="coolchic, coolchic-v1 or coolchic-v2; a coordinate network: pe-siren, siren, "
-            "nif, fourier, mfn-fourier, mfn-gabor, wire or diner; or auto, by the size asked for."
+            "nif, spinr, fourier, mfn-fourier, mfn-gabor, wire or diner; or auto, by the size "
+            "asked for."
         ),
     ] = "coolchic",
     loss: Annotated[
@@ -69,12 +70,12 @@ def encode(
         str | None,
         typer.Option(
             help="Fit weights that survive damage: jacobian, gradient-norm or noise; for "
-            "coordinate networks also gradient-norm-exact, l1 and lipschitz."
+            "coordinate networks also gradient-norm-exact, l1, lipschitz and neurons."
         ),
     ] = None,
     robust_strength: Annotated[
         float | None,
-        typer.Option(help="Weight of that penalty, or sigma of the noise to withstand."),
+        typer.Option(help="Weight of that penalty; sigma of noise, or share of neurons, to stand."),
     ] = None,
     complexity: Annotated[
         str | None,

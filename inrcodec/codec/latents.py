@@ -160,7 +160,8 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
             missing.append(latent_layout.arrived(model, side, plane_pieces, decoded))
         else:
             total = len(latent_layout.slice_shapes(model, side))
-            missing.append(f"{losses.count} of {total} slices" if losses.count else "")
+            there = total - losses.count
+            missing.append(f"{there} of {total} slices" if losses.count else "")
     if has_alpha:
         texts = (missing[0], missing[1] if len(planes) == 2 else "nothing")
         pairs = zip(("colour", "alpha"), texts, strict=True)

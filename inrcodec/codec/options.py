@@ -98,7 +98,7 @@ class EncodeOptions:
       coordinate networks also "gradient-norm-exact", "l1", "lipschitz" and "neurons" (robust.py);
       of a coolchic model, the networks behind the latents
     - `robust_strength`: the weight of a penalty; of "jacobian" and "noise" the standard deviation
-      of the noise to withstand, in weights as papers write them
+      of the noise to withstand, in weights as papers write them; of "neurons" the share lost
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)

@@ -104,6 +104,11 @@ class CoordinateModel(Protocol):
         return (self.render(parameters, ys, xs, precision) - target).square().mean()
 
 
+def check_layers(width: int, layers: int, *more: tuple[str, int, int, int]) -> None:
+    """`check_sizes` of `layers` layers of `width` neurons, and of more."""
+    check_sizes(("width", width, 1, MAX_WIDTH), ("layers", layers, 1, MAX_LAYERS), *more)
+
+
 def check_sizes(*sizes: tuple[str, int, int, int]) -> None:
     """Raise `LimitError` unless every (name, value, lowest, highest) holds."""
     for name, value, low, high in sizes:

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
-    MAX_LAYERS,
-    MAX_WIDTH,
     Arrays,
     Coordinates,
     LearningRate,
     Parameters,
     Precision,
     Shapes,
-    check_sizes,
+    check_layers,
 )
 from inrcodec.codec.models.layers import (
     SineNetwork,
@@ -58,7 +56,7 @@ class Diner(SineNetwork):
     channels: int
 
     def __post_init__(self) -> None:
-        check_sizes(("width", self.width, 1, MAX_WIDTH), ("layers", self.layers, 1, MAX_LAYERS))
+        check_layers(self.width, self.layers)
 
     @property
     def family(self) -> Family:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
-    MAX_LAYERS,
     MAX_WIDTH,
     Arrays,
     CoordinateModel,
@@ -27,7 +26,7 @@ from inrcodec.codec.models.coordinate import (
     Parameters,
     Precision,
     Shapes,
-    check_sizes,
+    check_layers,
 )
 from inrcodec.codec.models.layers import layer_shapes
 
@@ -55,11 +54,7 @@ class FourierNet(CoordinateModel):
     channels: int
 
     def __post_init__(self) -> None:
-        check_sizes(
-            ("width", self.width, 1, MAX_WIDTH),
-            ("layers", self.layers, 1, MAX_LAYERS),
-            ("frequencies", self.frequencies, 1, MAX_WIDTH),
-        )
+        check_layers(self.width, self.layers, ("frequencies", self.frequencies, 1, MAX_WIDTH))
 
     @property
     def family(self) -> Family:

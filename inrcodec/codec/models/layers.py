@@ -1,7 +1,8 @@
 """What families of coordinate networks share: dense layers, and how those of sines begin and learn.
 
 A network of layers has tensors weight.0, bias.0, weight.1, ..., weight.out, bias.out, in this
-order; those of a network within another have a prefix. Nothing here imports torch.
+order; those of a network within another have a prefix. head.0, head.1, ... are output matrices that
+read one layer each (spinr.py). Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -49,9 +50,14 @@ def layer_shapes(widths: Sequence[int], inputs: int, outputs: int, prefix: str =
     return shapes
 
 
+def is_output(name: str) -> bool:
+    """Whether a parameter makes colours of a layer, not a layer of the one before."""
+    return name.endswith("out") or name.startswith("head.")
+
+
 def _sine_rate(name: str, shape: tuple[int, ...]) -> LearningRate:
     """Of one parameter."""
-    if name.endswith("out"):
+    if is_output(name):
         return HEAD
     if "bias" in name:
         return BIAS
@@ -77,12 +83,12 @@ def _sine_bound(name: str, fan_in: int, encoded_input: bool) -> float:
         return BIAS_BOUND
     if name.endswith("weight.0"):
         return ENCODED_BOUND / math.sqrt(fan_in) if encoded_input else W0 / fan_in
-    return math.sqrt(6 / fan_in) / (W0 if name.endswith("out") else 1)
+    return math.sqrt(6 / fan_in) / (W0 if is_output(name) else 1)
 
 
 def sine_units(shapes: Shapes) -> dict[str, float]:
     """What a unit of each parameter of the papers is: w0 in layers of sines."""
-    return {name: 1.0 if name.endswith("out") else W0 for name in shapes}
+    return {name: 1.0 if is_output(name) else W0 for name in shapes}
 
 
 def sine_rates(shapes: Shapes) -> dict[str, LearningRate]:

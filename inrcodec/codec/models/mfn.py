@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
-    MAX_LAYERS,
-    MAX_WIDTH,
     Arrays,
     CoordinateModel,
     Coordinates,
@@ -28,7 +26,7 @@ from inrcodec.codec.models.coordinate import (
     Parameters,
     Precision,
     Shapes,
-    check_sizes,
+    check_layers,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class Mfn(CoordinateModel):
     channels: int
 
     def __post_init__(self) -> None:
-        check_sizes(("width", self.width, 1, MAX_WIDTH), ("layers", self.layers, 1, MAX_LAYERS))
+        check_layers(self.width, self.layers)
 
     @property
     def family(self) -> Family:

@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
-    MAX_LAYERS,
-    MAX_WIDTH,
     Arrays,
     Coordinates,
     Parameters,
     Precision,
     Shapes,
-    check_sizes,
+    check_layers,
 )
 from inrcodec.codec.models.encoding import MAX_FREQUENCIES, encoded, feature_count
 from inrcodec.codec.models.layers import SineGrid, first_layer, layer_shapes, sine_start
@@ -43,11 +41,7 @@ class Siren(SineGrid):
     channels: int
 
     def __post_init__(self) -> None:
-        check_sizes(
-            ("width", self.width, 1, MAX_WIDTH),
-            ("layers", self.layers, 1, MAX_LAYERS),
-            ("frequencies", self.frequencies, 0, MAX_FREQUENCIES),
-        )
+        check_layers(self.width, self.layers, ("frequencies", self.frequencies, 0, MAX_FREQUENCIES))
 
     @property
     def family(self) -> Family:

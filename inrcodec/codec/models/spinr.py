@@ -19,25 +19,15 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
-    MAX_LAYERS,
-    MAX_WIDTH,
     Arrays,
-    CoordinateModel,
     Coordinates,
-    LearningRate,
     Parameters,
     Precision,
     Shapes,
-    check_sizes,
+    check_layers,
 )
 from inrcodec.codec.models.encoding import MAX_FREQUENCIES, feature_count
-from inrcodec.codec.models.layers import (
-    HEAD,
-    first_layer,
-    sine_rates,
-    sine_start,
-    sine_units,
-)
+from inrcodec.codec.models.layers import SineNetwork, first_layer, sine_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +39,7 @@ PREFIX_WEIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Spinr(CoordinateModel):
+class Spinr(SineNetwork):
     """Sizes of one network: `layers` sine layers of `width` neurons, `channels` colours out."""
 
     width: int
@@ -58,11 +48,7 @@ class Spinr(CoordinateModel):
     channels: int
 
     def __post_init__(self) -> None:
-        check_sizes(
-            ("width", self.width, 1, MAX_WIDTH),
-            ("layers", self.layers, 1, MAX_LAYERS),
-            ("frequencies", self.frequencies, 0, MAX_FREQUENCIES),
-        )
+        check_layers(self.width, self.layers, ("frequencies", self.frequencies, 0, MAX_FREQUENCIES))
 
     @property
     def family(self) -> Family:
@@ -99,19 +85,9 @@ class Spinr(CoordinateModel):
         return replace(self, layers=layers)
 
     @property
-    def units(self) -> dict[str, float]:
-        """w0 in layers of sines."""
-        return sine_units(self.shapes) | {n: 1.0 for n in self.shapes if n.startswith("head")}
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """The biases of layers of sines."""
-        return tuple(n for n in self.shapes if "bias" in n and not n.endswith("out"))
-
-    @property
-    def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
-        return sine_rates(self.shapes) | {n: HEAD for n in self.shapes if n.startswith("head")}
+    def in_kernels(self) -> bool:
+        """They give the colours of the last layer alone; torch computes all of it."""
+        return False
 
     @property
     def macs_per_pixel(self) -> int:
@@ -120,12 +96,7 @@ class Spinr(CoordinateModel):
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Starting values as of a SIREN; `mean` (C,) is the output bias."""
-        named = {
-            n.replace("head.", "weight.") + ".out" if "head" in n else n: s
-            for n, s in self.shapes.items()
-        }
-        values = sine_start(named, random, self.frequencies > 0)
-        values = dict(zip(self.shapes, values.values(), strict=True))
+        values = sine_start(self.shapes, random, self.frequencies > 0)
         return values | {"bias.out": mean.astype(np.float32)}
 
     def pictures(
