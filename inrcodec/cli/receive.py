@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
@@ -14,6 +13,7 @@ import typer
 
 from inrcodec.cli import console
 from inrcodec.cli.encode import parse_size
+from inrcodec.cli.loop_signals import calling
 from inrcodec.cli.serve import TOKEN_VARIABLE
 from inrcodec.errors import InrCodecError, OptionError, OutputError, StreamError
 
@@ -219,18 +219,13 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
                     return
 
     task = asyncio.create_task(through())
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # where loops know no signals
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
-        await task
+        with calling(task.cancel, signal.SIGINT):
+            await task
     except asyncio.CancelledError:
         if watcher.best is None:
             raise KeyboardInterrupt from None
         console.note("stopped; this is what had arrived")
-    finally:
-        with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
 
 
 def _until(text: str | None) -> tuple[int | None, float | None]:

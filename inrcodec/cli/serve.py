@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.loop_signals import calling
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def serve(
     peers.require()
     from inrcodec.streaming.channel import Loss
     from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Limits, Server, ServerOptions
+    from inrcodec.streaming.server import Server, ServerOptions
+    from inrcodec.streaming.sessions import Limits
     from inrcodec.streaming.signaling import Access
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
@@ -124,15 +125,8 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
         console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
     console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
     over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    stops = (signal.SIGINT, signal.SIGTERM)
-    with contextlib.suppress(NotImplementedError):  # where loops know no signals
-        for number in stops:
-            loop.add_signal_handler(number, over.set)
-    await over.wait()
-    with contextlib.suppress(NotImplementedError):
-        for number in stops:
-            loop.remove_signal_handler(number)
+    with calling(over.set, signal.SIGINT, signal.SIGTERM):
+        await over.wait()
     console.note(f"draining {server.sessions} sessions")
     await server.close()
 

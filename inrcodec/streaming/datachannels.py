@@ -141,14 +141,11 @@ class Channels:
             return True
         if options.layers is not None and receiver.layers >= options.layers:
             return True
-        return (
-            receiver.through if self._reception.options.asks_again else receiver.final is not None
-        )
+        return receiver.through if options.asks_again else receiver.final is not None
 
     def _ask_all(self) -> None:
         """After a silence."""
         self._asked = time.monotonic()
-        if not self._reception.options.asks_again:
-            return
-        for datagram in self._reception.receiver.wants_all():
-            self._send(datagram)
+        if self._reception.options.asks_again:
+            for datagram in self._reception.receiver.wants_all():
+                self._send(datagram)

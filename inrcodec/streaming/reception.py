@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from inrcodec.errors import FormatError, OptionError, PacketError, StreamError
+from inrcodec.errors import OptionError, PacketError, StreamError
 from inrcodec.streaming import peers
 from inrcodec.streaming.datachannels import Channels, Unreachable
-from inrcodec.streaming.packets import MAX_LAYERS, MAX_STREAM_BYTES, pack
+from inrcodec.streaming.http_reception import HttpReception, Refused
 from inrcodec.streaming.receive_options import ReceiveOptions
-from inrcodec.streaming.session import Receiver
+from inrcodec.streaming.receiver import Receiver
 from inrcodec.streaming.signaling import (
-    LAYERS_HEADER,
     START_HEADER,
     start_header,
     without_inline,
@@ -31,10 +29,6 @@ PAUSE_S = 0.5
 
 NO_CHANNELS = (400, 403, 404, 405, 415, 501)
 """What a server that knows nothing of offers says to one; redirections, too."""
-
-
-class Refused(StreamError):
-    """The server answered, and with a no that asking again will not change."""
 
 
 class Unavailable(StreamError):
@@ -76,12 +70,12 @@ class Newest:
         """Wait for a state and take it; raises the error."""
         await self._there.wait()
         state, self._state = self._state, None
-        if state is None and self._error is not None:
-            raise self._error
         if self._error is None:
             self._there.clear()
+        elif state is None:
+            raise self._error
         if state is None:
-            return await self.get()
+            raise StreamError("there is nothing to see")
         return state
 
 
@@ -102,7 +96,7 @@ class Reception:
         self.states = Newest()
         self._begun = time.monotonic()
         self._losses: Iterator[bool] = options.loss.losses(options.seed)
-        self._http_data, self._tag = bytearray(), ""
+        self._http = HttpReception(self)
 
     async def run(self) -> None:
         """Receive until there is all that was asked for; failures go to `states`."""
@@ -129,7 +123,7 @@ class Reception:
                 before = self._progress
                 try:
                     if transport == "http":
-                        await self._by_http(http)
+                        await self._http.receive(http)
                     else:
                         await self._by_channels(http)
                     return
@@ -150,7 +144,7 @@ class Reception:
 
     @property
     def _progress(self) -> int:
-        return self.receiver.news + len(self._http_data)
+        return self.receiver.news + len(self._http.data)
 
     async def _by_channels(self, http: Any) -> None:
         """One WebRTC session."""
@@ -218,101 +212,14 @@ class Reception:
                 async with http.delete(url, allow_redirects=False):
                     pass
 
-    async def _by_http(self, http: Any) -> None:
-        """The rest of the file, or of what of it is wanted, by a range request. A prefix of a file
-        is a picture, too."""
-        data, manifest = self._http_data, self.receiver.manifest
-        if manifest is not None and len(self.receiver.prefix()) > len(data):
-            data[:] = self.receiver.prefix()
-        starts, total = await self._described(http)
-        wanted = self._wanted(starts, total)
-        headers = {}
-        if data or wanted:
-            headers["Range"] = f"bytes={len(data)}-{wanted - 1 if wanted else ''}"
-        async with http.get(self.url, headers=headers) as reply:
-            tag = reply.headers.get("ETag", "").strip('"')
-            known = self._tag or (manifest.digest.hex() if manifest is not None else tag)
-            if reply.status == 416 or (data and reply.status == 206 and tag != known):
-                data.clear()
-                self.receiver, self._tag = Receiver(), ""
-                raise StreamError("the file has changed")
-            if reply.status not in (200, 206):
-                raise Refused(f"refused with {reply.status} {reply.reason}")
-            if reply.status == 200:
-                data.clear()
-            self._tag = tag
-            enough = await self._read(reply, starts, wanted)
-        if not enough:
-            self._whole(bytes(data))
-
-    async def _described(self, http: Any) -> tuple[list[int], int]:
-        """(where layers begin, bytes of the file) if less than all is wanted and the server says;
-        else ([], 0)."""
-        async with http.head(self.url, allow_redirects=True) as reply:
-            if reply.status in (401, 404):
-                raise Refused(f"refused with {reply.status} {reply.reason}")
-            starts = _starts(reply.headers.get(LAYERS_HEADER, ""))
-            length = reply.headers.get("Content-Length", "")
-            total = int(length) if length.isdigit() and len(length) < 12 else 0
-            return (starts, total) if starts and total > starts[-1] else ([], 0)
-
-    def _wanted(self, starts: list[int], total: int) -> int:
-        """How many bytes to ask for: 0 for all."""
-        layers, budget = self.options.layers, self.options.budget_bytes
-        ends = [*starts[1:], total]
-        if not starts or (layers is None and budget is None):
-            return 0
-        chosen = ends[:layers]
-        if budget is not None:
-            chosen = [end for end in chosen if end <= budget] or chosen[:1]
-        return chosen[-1] if chosen[-1] < total else 0
-
-    async def _read(self, reply: Any, starts: list[int], wanted: int) -> bool:
-        """Take the body, with a look at every layer; whether that is all that is wanted, and less
-        than the file."""
-        data, options, parsed = self._http_data, self.options, 0
-        seen, told = 0, bool(starts)
-        async for piece in reply.content.iter_chunked(HTTP_PIECE):
-            data += piece
-            if len(data) > MAX_STREAM_BYTES:
-                raise Refused(f"more than {MAX_STREAM_BYTES} bytes")
-            if not told and len(data) > 1.3 * parsed:
-                parsed, starts = len(data), _found_starts(bytes(data))
-            layers = sum(0 < start <= len(data) for start in starts)
-            enough = not told and options.layers is not None and layers >= options.layers
-            enough |= not told and len(data) >= (options.budget_bytes or MAX_STREAM_BYTES)
-            enough = enough and layers > 0
-            enough |= wanted > 0 and len(data) >= wanted
-            layers = min(layers, options.layers or layers)
-            if enough or layers > seen:
-                seen = layers
-                cut = starts[layers] if layers < len(starts) else len(data)
-                total = len(starts) if told else len(starts) + 1
-                self._put((bytes(data[:cut]),), layers, total, len(data), "http", enough)
-            if enough:
-                return True
-        return False
-
-    def _whole(self, data: bytes) -> None:
-        """All of the file has come by HTTP."""
-        from inrcodec.streaming.layers import stream_of
-
-        stream = stream_of(data)
-        receiver = Receiver()
-        receiver.push(pack(stream.manifest.stream, stream.manifest))
-        for number, layer in enumerate(stream.layers):
-            receiver.fill(number, layer)
-        self.receiver = receiver
-        self._put((data,), receiver.layers, receiver.layers, len(data), "http", True)
-
     def look(self, transport: str, *, last: bool) -> None:
         """Show what there is."""
         receiver = self.receiver
         total = len(receiver.manifest.layers) if receiver.manifest is not None else 0
         runs = tuple(receiver.runs())
-        self._put(runs, receiver.layers, total, receiver.received_bytes, transport, last)
+        self.put(runs, receiver.layers, total, receiver.received_bytes, transport, last)
 
-    def _put(
+    def put(
         self,
         runs: tuple[bytes, ...],
         layers: int,
@@ -321,6 +228,7 @@ class Reception:
         transport: str,
         last: bool,
     ) -> None:
+        """Show a state; see `State`."""
         elapsed = time.monotonic() - self._begun
         self.states.put(State(runs, layers, total, size, elapsed, transport, last))
 
@@ -334,24 +242,3 @@ class Reception:
             if self.receiver.rejected > MOST_REJECTED:
                 raise StreamError("the server sends what is no part of the stream") from None
             return []
-
-
-def _starts(text: str) -> list[int]:
-    """Where layers begin, of the HTTP header; empty if it says nothing of use."""
-    try:
-        starts = [int(part) for part in text.split(",")][: MAX_LAYERS + 1]
-    except ValueError:
-        return []
-    rising = all(a < b for a, b in itertools.pairwise(starts))
-    return starts if rising and starts[0] == 0 and len(starts) <= MAX_LAYERS else []
-
-
-def _found_starts(data: bytes) -> list[int]:
-    """The same, found in the beginning of a file itself."""
-    from inrcodec.codec import bitstream
-    from inrcodec.streaming.layers import boundaries
-
-    try:
-        return boundaries(bitstream.read(data))
-    except FormatError:
-        return []

@@ -1,5 +1,5 @@
 """`inrcodec serve`: files over HTTP and over WebRTC data channels. A thin shell of asyncio around
-library.py (what there is), signaling.py (who may) and session.py (what to send).
+library.py (what there is), signaling.py (who may), ranges.py (HTTP) and sessions.py (channels).
 
     GET  /files/NAME          the file; Range, ETag, and its layers in a header
     GET  /blobs/SHA256.inr    the same by content, immutable
@@ -11,63 +11,34 @@ library.py (what there is), signaling.py (who may) and session.py (what to send)
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import math
-import secrets
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from inrcodec.errors import InrCodecError, PacketError, StreamError
+from inrcodec.errors import InrCodecError, StreamError
 from inrcodec.streaming import peers
 from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.library import Library
-from inrcodec.streaming.packets import Mode
-from inrcodec.streaming.session import Sender
+from inrcodec.streaming.ranges import content
+from inrcodec.streaming.sessions import Limits, Session
 from inrcodec.streaming.signaling import (
     LAYERS_HEADER,
-    MAX_INLINE_BYTES,
     MAX_OFFER_BYTES,
     START_HEADER,
     Access,
     OfferError,
     checked_offer,
-    started,
-    with_inline,
 )
 
 if TYPE_CHECKING:
     from inrcodec.streaming.stream import Stream
 
-HIGH_WATER, LOW_WATER = 1 << 16, 1 << 15
-"""Bytes a channel may hold back: more would only stand before what is asked for again."""
-
-MOST_BAD_MESSAGES = 100
 PIECE_BYTES = 1 << 16
-RATE_AFTER_BYTES = 1 << 15
-"""Sent before the rate of a link is believed."""
-
-log = logging.getLogger("inrcodec.streaming")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Of a server: how many, and how long in seconds."""
-
-    sessions: int = 256
-    sessions_per_address: int = 32
-    connections: int = 1024
-    request_s: float = 10.0
-    connect_s: float = 10.0
-    silence_s: float = 10.0
-    session_s: float = 600.0
-    drain_s: float = 10.0
+"""Of a download, written at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,165 +54,6 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
 
 
-class Session:
-    """One receiver: a peer connection, and the sender that says what it is sent."""
-
-    def __init__(self, server: Server, stream: Stream, address: str, local: str, seed: int) -> None:
-        self.id = secrets.token_urlsafe(16)
-        self.address, self._local = address, local
-        self.connected = False
-        self._server, self._sender = server, Sender(stream)
-        self._peer = peers.connection()
-        self._channels: dict[str, Any] = {}
-        self._begun = self._heard = time.monotonic()
-        self._started: float | None = None
-        self._sent_bytes = self._bad = 0
-        self._announced = False
-        self._losses: Iterator[bool] = server.options.loss.losses(seed)
-        self._over = asyncio.Event()
-        self._peer.on("datachannel", self._on_channel)
-        self._peer.on("connectionstatechange", self._on_state)
-
-    async def answer(self, offer: str, first: str | None) -> str:
-        """The SDP answer, with what can be sent along, to an offer and the messages that came with
-        it; raises `OfferError`."""
-        from aiortc import RTCSessionDescription
-
-        inline = self._inline(first)
-        try:
-            self._open(*peers.channels(self._peer))
-            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            peers.bind(self._peer, [self._local])
-            await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except Exception as error:  # aiortc raises whatever its parser meets
-            raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
-        peers.widen(self._peer)
-        peers.quicken(self._peer)
-        return with_inline(str(self._peer.localDescription.sdp), inline)
-
-    def _inline(self, first: str | None) -> list[bytes]:
-        """Manifest and base, for a receiver that has said what it has."""
-        if first is None:
-            return []
-        for datagram in started(first):
-            try:
-                self._sender.push(datagram)
-            except PacketError as error:
-                raise OfferError(f"{START_HEADER}: {error}") from None
-        self._announced = True
-        base = self._sender.base(MAX_INLINE_BYTES)
-        self._server.count["inrcodec_sent_bytes_total"] += sum(map(len, base))
-        return [self._sender.manifest(), *base]
-
-    async def run(self) -> None:
-        """Until the receiver is through, silent, or out of time; then let go of everything."""
-        limits = self._server.options.limits
-        try:
-            while not self._over.is_set():
-                now = time.monotonic()
-                until = self._begun + limits.session_s
-                if self.connected:
-                    until = min(until, self._heard + limits.silence_s)
-                else:
-                    until = min(until, self._begun + limits.connect_s)
-                if now >= until:
-                    break
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._over.wait(), until - now)
-        finally:
-            with contextlib.suppress(Exception):
-                await self._peer.close()
-            self._peer.remove_all_listeners()
-            self._channels.clear()
-
-    def stop(self) -> None:
-        """End it soon."""
-        self._over.set()
-
-    def _on_state(self) -> None:
-        if self._peer.connectionState in ("failed", "closed"):
-            self.stop()
-
-    def _open(self, control: Any, media: Any) -> None:
-        """Take the channels, which open when the receiver is there."""
-        self._channels = {peers.CONTROL: control, peers.MEDIA: media}
-        for channel in (control, media):
-            channel.bufferedAmountLowThreshold = LOW_WATER
-            channel.on("bufferedamountlow", self._pump)
-            channel.on("close", self.stop)
-            channel.on("open", self._on_open)
-        control.on("message", self._on_message)
-
-    def _on_open(self) -> None:
-        self.connected, self._heard = True, time.monotonic()
-        if not self._announced and self._channels[peers.CONTROL].readyState == "open":
-            self._announced = True
-            self._channels[peers.CONTROL].send(self._sender.manifest())
-        self._pump()
-
-    def _on_channel(self, channel: Any) -> None:
-        """A channel nobody asked for."""
-        self.stop()
-
-    def _count(self, size_bytes: int) -> None:
-        self._server.count["inrcodec_sent_bytes_total"] += size_bytes
-        self._sent_bytes += size_bytes
-
-    def _on_message(self, message: object) -> None:
-        try:
-            answer = self._sender.push(message)  # type: ignore[arg-type]
-        except PacketError:
-            self._bad += 1
-            self._server.count["inrcodec_bad_messages_total"] += 1
-            if self._bad > MOST_BAD_MESSAGES:
-                self.stop()
-            return
-        self._heard = time.monotonic()
-        if answer is not None and self._channels[peers.CONTROL].bufferedAmount < HIGH_WATER:
-            self._channels[peers.CONTROL].send(answer)
-        if self._sender.stopped:
-            self.stop()
-        self._pump()
-
-    def _pump(self) -> None:
-        """Send by priority for as long as little is held back: all channels share one queue."""
-        control = self._channels.get(peers.CONTROL)
-        reliable = self._sender.mode == Mode.RELIABLE
-        media = control if reliable else self._channels.get(peers.MEDIA)
-        if control is None or media is None or self._over.is_set():
-            return
-        if control.readyState != "open" or media.readyState != "open":
-            return
-        count = self._server.count
-        while control.bufferedAmount + media.bufferedAmount < HIGH_WATER:
-            self._adapt(control.bufferedAmount + media.bufferedAmount)
-            outgoing = self._sender.next()
-            if outgoing is None:
-                return
-            if self._started is None:
-                self._started = time.monotonic()
-            if outgoing.note:
-                control.send(outgoing.datagram)
-                continue
-            self._count(len(outgoing.datagram))
-            if not reliable and next(self._losses):
-                count["inrcodec_dropped_on_purpose_total"] += 1
-                continue
-            media.send(outgoing.datagram)
-
-    def _adapt(self, held_bytes: int) -> None:
-        """Leave out the layers that would come later than the receiver cares to wait for."""
-        if self._sender.patience_s == math.inf:
-            return
-        layer, size = self._sender.ahead
-        gone = self._sent_bytes - held_bytes
-        if not layer or self._started is None or gone < RATE_AFTER_BYTES:
-            return
-        took = time.monotonic() - self._started
-        if took + (held_bytes + size) * took / gone > self._sender.patience_s:
-            self._sender.drop(layer)
-
-
 class Server:
     """The application; `start` listens, `close` drains."""
 
@@ -254,7 +66,6 @@ class Server:
         self._draining = False
         self._made = 0
         self._waiting: dict[Any, asyncio.TimerHandle] = {}
-        self._connections = 0
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._downloads: Counter[str] = Counter()
@@ -451,7 +262,8 @@ class Server:
         self._made += 1
         own = request.transport.get_extra_info("sockname") if request.transport else None
         local = str(own[0]) if own else self.options.host
-        session = Session(self, stream, address, local, self.options.seed + self._made - 1)
+        losses = self.options.loss.losses(self.options.seed + self._made - 1)
+        session = Session(stream, address, local, limits, losses, self.count)
         task = asyncio.create_task(self._run(session))
         self._sessions[session.id] = session, task
         self.count["inrcodec_sessions_total"] += 1
@@ -509,46 +321,3 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
     "Access-Control-Max-Age": "600",
 }
-
-
-def content(
-    request: web.Request, stream: Stream, caching: str
-) -> tuple[int, dict[str, str], memoryview]:
-    """(status, headers, body) of the file or of the range of it that is asked for."""
-    data, digest = memoryview(stream.data), stream.manifest.digest.hex()
-    tag = f'"{digest}"'
-    starts, at = [], 0
-    for layer in stream.manifest.layers:
-        starts.append(str(at))
-        at += layer.size_bytes
-    headers = {
-        "ETag": tag,
-        "Cache-Control": caching,
-        "Accept-Ranges": "bytes",
-        "Content-Type": "application/octet-stream",
-        LAYERS_HEADER: ", ".join(starts),
-        "Content-Location": f"/blobs/{digest}.inr",
-        "X-Content-Type-Options": "nosniff",
-    }
-    known = [
-        part.strip().removeprefix("W/")
-        for part in request.headers.get("If-None-Match", "").split(",")
-    ]
-    if "*" in known or tag in known:
-        return 304, headers, data[:0]
-    if "Range" in request.headers and request.headers.get("If-Range") in (None, tag):
-        try:
-            wanted = request.http_range
-        except ValueError:
-            return 200, headers, data  # not of our kind: the whole file, as RFC 9110 allows
-        start, stop, _ = wanted.indices(len(data))
-        if start >= stop or (wanted.start == 0 and wanted.stop is None and _suffix(request)):
-            return 416, headers | {"Content-Range": f"bytes */{len(data)}"}, data[:0]
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
-        return 206, headers, data[start:stop]
-    return 200, headers, data
-
-
-def _suffix(request: web.Request) -> bool:
-    """Whether a range asks for the last so many bytes: "bytes=-0" asks for none."""
-    return "=-" in request.headers["Range"].replace(" ", "")

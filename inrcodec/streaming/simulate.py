@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from inrcodec.errors import PacketError
 from inrcodec.streaming.channel import Link, Loss
 from inrcodec.streaming.packets import MAX_PACKET, Mode, Start
-from inrcodec.streaming.session import Outgoing, Receiver, Sender
+from inrcodec.streaming.receiver import Receiver
+from inrcodec.streaming.sender import Outgoing, Sender
 from inrcodec.streaming.stream import Stream
 
 FRAMES = 24
@@ -116,8 +117,8 @@ class _Run:
             if time_s > GIVE_UP_S or (self.receiver.complete and not self._held):
                 break
             happen(time_s)
-        if self.frames and self._since:
-            self._look(self.frames[-1].time_s if not self._heard_s else self._heard_s)
+        if self._since:
+            self._look(self._heard_s)
 
     @property
     def _patience(self) -> float:

@@ -135,7 +135,8 @@ def test_one_network(folder, small_file):
 def test_killed_in_the_middle(folder, sliced_file, mode):
     """The server goes away after the first frame, and another comes up on its port."""
     from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Limits, Server, ServerOptions
+    from inrcodec.streaming.server import Server, ServerOptions
+    from inrcodec.streaming.sessions import Limits
 
     async def go():
         library = Library(str(folder))
@@ -299,7 +300,8 @@ def test_the_first_picture_comes_with_the_answer(folder):
 def test_another_version_in_the_middle(folder, sliced_file, small_file):
     """The server goes away; the one that comes back has another file under that name."""
     from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Limits, Server, ServerOptions
+    from inrcodec.streaming.server import Server, ServerOptions
+    from inrcodec.streaming.sessions import Limits
 
     async def go():
         limits = Limits(drain_s=0.0)
@@ -324,7 +326,8 @@ def test_another_version_in_the_middle(folder, sliced_file, small_file):
 def test_what_had_arrived_is_shown_before_the_failure(folder):
     """The server dies for good."""
     from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Limits, Server, ServerOptions
+    from inrcodec.streaming.server import Server, ServerOptions
+    from inrcodec.streaming.sessions import Limits
 
     async def go():
         server = Server(
@@ -349,7 +352,7 @@ def test_what_had_arrived_is_shown_before_the_failure(folder):
 
 def test_a_server_that_only_says_it_is_there(folder, monkeypatch):
     """Answers to pings are no progress."""
-    from inrcodec.streaming.session import Sender
+    from inrcodec.streaming.sender import Sender
 
     monkeypatch.setattr(Sender, "next", lambda self: None)
 

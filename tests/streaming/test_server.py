@@ -9,7 +9,7 @@ import pytest
 from inrcodec.errors import InputError, OptionError, StreamError
 from inrcodec.streaming import peers as seams
 from inrcodec.streaming.library import Library
-from inrcodec.streaming.server import Limits
+from inrcodec.streaming.sessions import Limits
 from inrcodec.streaming.signaling import Access, OfferError, checked_offer, signed
 from tests.streaming.peers import frames, serving, until
 
@@ -34,6 +34,15 @@ async def offer_of():
     seams.channels(peer)
     await peer.setLocalDescription(await peer.createOffer())
     return peer.localDescription.sdp, peer
+
+
+def resident_mb():
+    """Memory of this process, where the system says."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096 / 1e6
+    except OSError:
+        return 0.0
 
 
 async def lives(base, data):
@@ -255,6 +264,7 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
     async def go():
         offer, peer = await offer_of()
         async with serving(folder, limits=limits) as (server, base):
+            before = resident_mb()
             async with aiohttp.ClientSession() as http:
                 made = 0
                 while made < count:
@@ -270,6 +280,7 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
 
             left = sum(type(o) is RTCPeerConnection for o in gc.get_objects())
             assert left <= 5
+            assert resident_mb() - before < 30 + 0.02 * count
             assert await lives(base, sliced_file)
         await peer.close()
 

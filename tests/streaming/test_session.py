@@ -15,7 +15,8 @@ from inrcodec.errors import PacketError
 from inrcodec.streaming import packets
 from inrcodec.streaming.layers import stream_of
 from inrcodec.streaming.packets import LayerInfo, Manifest, Mode, Ping, Start, Symbol, pack, parse
-from inrcodec.streaming.session import MOST_AGAIN, SPARE_SYMBOLS, Receiver, Sender
+from inrcodec.streaming.receiver import SPARE_SYMBOLS, Receiver
+from inrcodec.streaming.sender import MOST_AGAIN, Sender
 
 
 def begun(stream, mode=Mode.NACK, receiver=None, **start):

@@ -1,0 +1,216 @@
+"""One receiver of a server: its peer connection, and the sender that says what it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inrcodec.errors import PacketError
+from inrcodec.streaming import peers
+from inrcodec.streaming.packets import Mode
+from inrcodec.streaming.sender import Sender
+from inrcodec.streaming.signaling import (
+    MAX_INLINE_BYTES,
+    START_HEADER,
+    OfferError,
+    started,
+    with_inline,
+)
+
+if TYPE_CHECKING:
+    from inrcodec.streaming.stream import Stream
+
+HIGH_WATER, LOW_WATER = 1 << 16, 1 << 15
+"""Bytes a channel may hold back: more would only stand before what is asked for again."""
+
+MOST_BAD_MESSAGES = 100
+RATE_AFTER_BYTES = 1 << 15
+"""Sent before the rate of a link is believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of a server: how many, and how long in seconds."""
+
+    sessions: int = 256
+    sessions_per_address: int = 32
+    connections: int = 1024
+    request_s: float = 10.0
+    connect_s: float = 10.0
+    silence_s: float = 10.0
+    session_s: float = 600.0
+    drain_s: float = 10.0
+
+
+class Session:
+    """One receiver at `address`, sent a stream from the address `local`; `losses` say which media
+    are dropped on purpose, and what is sent is added to `count`."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        address: str,
+        local: str,
+        limits: Limits,
+        losses: Iterator[bool],
+        count: Counter[str],
+    ) -> None:
+        self.id = secrets.token_urlsafe(16)
+        self.address, self._local = address, local
+        self.connected = False
+        self._limits, self._losses, self._total = limits, losses, count
+        self._sender = Sender(stream)
+        self._peer = peers.connection()
+        self._channels: dict[str, Any] = {}
+        self._begun = self._heard = time.monotonic()
+        self._started: float | None = None
+        self._sent_bytes = self._bad = 0
+        self._announced = False
+        self._over = asyncio.Event()
+        self._peer.on("datachannel", self._on_channel)
+        self._peer.on("connectionstatechange", self._on_state)
+
+    async def answer(self, offer: str, first: str | None) -> str:
+        """The SDP answer, with what can be sent along, to an offer and the messages that came with
+        it; raises `OfferError`."""
+        from aiortc import RTCSessionDescription
+
+        inline = self._inline(first)
+        try:
+            self._open(*peers.channels(self._peer))
+            await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            peers.bind(self._peer, [self._local])
+            await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except Exception as error:  # aiortc raises whatever its parser meets
+            raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
+        peers.widen(self._peer)
+        peers.quicken(self._peer)
+        return with_inline(str(self._peer.localDescription.sdp), inline)
+
+    def _inline(self, first: str | None) -> list[bytes]:
+        """Manifest and base, for a receiver that has said what it has."""
+        if first is None:
+            return []
+        for datagram in started(first):
+            try:
+                self._sender.push(datagram)
+            except PacketError as error:
+                raise OfferError(f"{START_HEADER}: {error}") from None
+        self._announced = True
+        base = self._sender.base(MAX_INLINE_BYTES)
+        self._total["inrcodec_sent_bytes_total"] += sum(map(len, base))
+        return [self._sender.manifest(), *base]
+
+    async def run(self) -> None:
+        """Until the receiver is through, silent, or out of time; then let go of everything."""
+        limits = self._limits
+        try:
+            while not self._over.is_set():
+                now = time.monotonic()
+                until = self._begun + limits.session_s
+                if self.connected:
+                    until = min(until, self._heard + limits.silence_s)
+                else:
+                    until = min(until, self._begun + limits.connect_s)
+                if now >= until:
+                    break
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), until - now)
+        finally:
+            with contextlib.suppress(Exception):
+                await self._peer.close()
+            self._peer.remove_all_listeners()
+            self._channels.clear()
+
+    def stop(self) -> None:
+        """End it soon."""
+        self._over.set()
+
+    def _on_state(self) -> None:
+        if self._peer.connectionState in ("failed", "closed"):
+            self.stop()
+
+    def _open(self, control: Any, media: Any) -> None:
+        """Take the channels, which open when the receiver is there."""
+        self._channels = {peers.CONTROL: control, peers.MEDIA: media}
+        for channel in (control, media):
+            channel.bufferedAmountLowThreshold = LOW_WATER
+            channel.on("bufferedamountlow", self._pump)
+            channel.on("close", self.stop)
+            channel.on("open", self._on_open)
+        control.on("message", self._on_message)
+
+    def _on_open(self) -> None:
+        self.connected, self._heard = True, time.monotonic()
+        if not self._announced and self._channels[peers.CONTROL].readyState == "open":
+            self._announced = True
+            self._channels[peers.CONTROL].send(self._sender.manifest())
+        self._pump()
+
+    def _on_channel(self, channel: Any) -> None:
+        """A channel nobody asked for."""
+        self.stop()
+
+    def _count(self, size_bytes: int) -> None:
+        self._total["inrcodec_sent_bytes_total"] += size_bytes
+        self._sent_bytes += size_bytes
+
+    def _on_message(self, message: object) -> None:
+        try:
+            answer = self._sender.push(message)  # type: ignore[arg-type]
+        except PacketError:
+            self._bad += 1
+            self._total["inrcodec_bad_messages_total"] += 1
+            if self._bad > MOST_BAD_MESSAGES:
+                self.stop()
+            return
+        self._heard = time.monotonic()
+        if answer is not None and self._channels[peers.CONTROL].bufferedAmount < HIGH_WATER:
+            self._channels[peers.CONTROL].send(answer)
+        if self._sender.stopped:
+            self.stop()
+        self._pump()
+
+    def _pump(self) -> None:
+        """Send by priority for as long as little is held back: all channels share one queue."""
+        control = self._channels.get(peers.CONTROL)
+        reliable = self._sender.mode == Mode.RELIABLE
+        media = control if reliable else self._channels.get(peers.MEDIA)
+        if control is None or media is None or self._over.is_set():
+            return
+        if control.readyState != "open" or media.readyState != "open":
+            return
+        while control.bufferedAmount + media.bufferedAmount < HIGH_WATER:
+            self._adapt(control.bufferedAmount + media.bufferedAmount)
+            outgoing = self._sender.next()
+            if outgoing is None:
+                return
+            if self._started is None:
+                self._started = time.monotonic()
+            if outgoing.note:
+                control.send(outgoing.datagram)
+                continue
+            self._count(len(outgoing.datagram))
+            if not reliable and next(self._losses):
+                self._total["inrcodec_dropped_on_purpose_total"] += 1
+                continue
+            media.send(outgoing.datagram)
+
+    def _adapt(self, held_bytes: int) -> None:
+        """Leave out the layers that would come later than the receiver cares to wait for."""
+        if self._sender.patience_s == math.inf:
+            return
+        layer, size = self._sender.ahead
+        gone = self._sent_bytes - held_bytes
+        if not layer or self._started is None or gone < RATE_AFTER_BYTES:
+            return
+        took = time.monotonic() - self._started
+        if took + (held_bytes + size) * took / gone > self._sender.patience_s:
+            self._sender.drop(layer)
