@@ -255,7 +255,7 @@ def test_many_connections_that_say_nothing(folder, sliced_file):
     asyncio.run(go())
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50, pytest.param(2000, marks=pytest.mark.slow)])
 def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
     import gc
 
@@ -264,7 +264,7 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
     async def go():
         offer, peer = await offer_of()
         async with serving(folder, limits=limits) as (server, base):
-            before = resident_mb()
+            half = 0.0
             async with aiohttp.ClientSession() as http:
                 made = 0
                 while made < count:
@@ -273,6 +273,8 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
                         made += reply.status == 201
                         if reply.status != 201:
                             await asyncio.sleep(0.05)
+                    if made == count // 2:
+                        half = resident_mb()
             assert await until(lambda: server.sessions == 0)
             await asyncio.sleep(0.1)
             gc.collect()
@@ -280,7 +282,7 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
 
             left = sum(type(o) is RTCPeerConnection for o in gc.get_objects())
             assert left <= 5
-            assert resident_mb() - before < 30 + 0.02 * count
+            assert resident_mb() - half < 30  # an allocator's caches fill up, and no more
             assert await lives(base, sliced_file)
         await peer.close()
 
