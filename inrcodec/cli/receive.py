@@ -40,7 +40,7 @@ def receive(
         ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option("-r", help="The original, to measure by.")
+        str | None, typer.Option("-r", "--reference", help="The original, to measure by.")
     ] = None,
     patience: Annotated[
         float | None, typer.Option(help="Seconds after which finer layers are not worth sending.")

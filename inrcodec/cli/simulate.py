@@ -58,8 +58,9 @@ def simulate(
 
     once: repair symbols and nothing else; what is lost is concealed
 
-    jpeg, jpeg-once: progressive JPEG of the same size, sent again in order, or cut at the first
-    loss
+    jpeg: progressive JPEG of the same size, sent again in order
+
+    jpeg-once: the same up to the first loss
 
     Examples:
 

@@ -137,6 +137,8 @@ class Reception:
                     final = isinstance(error, (Refused, Unavailable)) or nobody
                     if final or failures > self.options.retries:
                         said = str(error) or type(error).__name__
+                        if isinstance(error, aiohttp.ClientConnectorError):
+                            said = f"cannot connect: {error.os_error.strerror or error.os_error}"
                         raise StreamError(f"{self.url}: {said}") from None
                     if failures > 1 and transport == "auto":
                         transport = "http"

@@ -119,7 +119,7 @@ def test_a_psnr_is_enough(run, grids, tmp_path):
     whole = tmp_path / "whole.png"
     assert run("decode", grids, "-o", whole)[0] == 0
     with serving(grids) as (url, _):
-        code, out, _ = run("receive", url, "-r", whole, "--until", "5dB", "--json")
+        code, out, _ = run("receive", url, "--reference", whole, "--until", "5dB", "--json")
         assert code == 0
         assert json.loads(out)["frames"][-1]["psnr_db"] not in (None, 0)
 
