@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ class Reception:
                     if final or failures > self.options.retries:
                         said = str(error) or type(error).__name__
                         if isinstance(error, aiohttp.ClientConnectorError):
-                            said = f"cannot connect: {error.os_error.strerror or error.os_error}"
+                            said = f"cannot connect: {os.strerror(error.os_error.errno or 0)}"
                         raise StreamError(f"{self.url}: {said}") from None
                     if failures > 1 and transport == "auto":
                         transport = "http"

@@ -177,7 +177,7 @@ def test_refusals(folder):
             asyncio.run(go(path, transport="http"))
     with pytest.raises(OptionError):
         asyncio.run(go("/files/grids.inr", mode="hope"))
-    with pytest.raises(StreamError, match="9/files/x.inr: cannot connect"):
+    with pytest.raises(StreamError, match=r"9/files/x\.inr: cannot connect: Connection refused"):
         asyncio.run(frames("http://127.0.0.1:9/files/x.inr", retries=0))
     with pytest.raises(OptionError):
         asyncio.run(frames("ftp://127.0.0.1/x.inr"))
