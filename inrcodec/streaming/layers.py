@@ -83,5 +83,5 @@ def _step(model: Model, section: Section) -> int | None:
         grid, _, _ = latent_layout.head_of(model, None, section.payload)
         return model.levels - model.grid_levels[grid]
     if isinstance(model, Spinr) and section.kind in (Kind.PARAMETERS, Kind.LAYER):
-        return 1 if section.kind == Kind.PARAMETERS else 1 + section.payload[0]
+        return 1 + (section.payload[0] if section.kind == Kind.LAYER and section.payload else 0)
     return None

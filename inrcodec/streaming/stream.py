@@ -10,6 +10,7 @@ from itertools import pairwise
 from inrcodec.errors import LimitError
 from inrcodec.streaming import fec
 from inrcodec.streaming.packets import (
+    MAX_LAYERS,
     MAX_STREAM_BYTES,
     NO_SECTION,
     LayerInfo,
@@ -24,13 +25,15 @@ class Stream:
     """The layers of a file and their datagrams, which are made once for all receivers.
 
     `data` is the file, `starts` where its layers begin (0 first), `sections` where its sections do,
-    in bytes. Raises `LimitError` for a file too large to stream.
+    in bytes. Raises `LimitError` for a file too large to stream, or of too many layers.
     """
 
     def __init__(self, data: bytes, starts: Sequence[int], sections: Sequence[int]) -> None:
         if len(data) > MAX_STREAM_BYTES:
             raise LimitError(f"{len(data)} bytes; the most a stream can have is {MAX_STREAM_BYTES}")
         self.data = data
+        if len(starts) > MAX_LAYERS:
+            raise LimitError(f"{len(starts)} layers; the most a stream can have is {MAX_LAYERS}")
         spans = list(pairwise([*starts, len(data)]))
         self.layers = tuple(data[a:b] for a, b in spans)
         infos = (LayerInfo(len(x), zlib.crc32(x), symbol_bytes(len(x))) for x in self.layers)

@@ -123,3 +123,28 @@ def test_runs_of_no_file_are_refused(sliced_file):
             bitstream.read_runs([sliced_file[:cut], rest])
     with pytest.raises(FormatError):
         bitstream.read_runs([sliced_file, sliced_file[cut:]])
+
+
+def test_files_that_only_their_checksums_call_valid():
+    """Sections are whole, what is in them is nonsense: refused, or streamed as they are."""
+    from inrcodec.codec.bitstream import Kind
+    from inrcodec.codec.header import Header
+
+    spinr = Header(20, 16, 3, 8, Family.SPINR, (9, 16, 4))
+    grids = bitstream.read(random_file(Family.COOLCHIC, 90, 70)).header
+    swapped = [(Kind.LATENTS, bytes([i % 2]) + bytes(1200)) for i in range(60)]
+    cases = [
+        (spinr, [(Kind.LAYER, b""), (Kind.LAYER, b"\xff")]),
+        (spinr, [(Kind.LAYER, bytes([i % 250])) for i in range(60)]),
+        (grids, swapped),
+        (grids, [(Kind.LATENTS, b"")]),
+        (grids, [(Kind.LATENTS, b"\xff\xff")]),
+    ]
+    for header, sections in cases:
+        data = bitstream.write(header, [(Kind.PARAMETERS, bytes(40)), *sections])
+        try:
+            stream = stream_of(data)
+        except FormatError:
+            continue
+        assert b"".join(stream.layers) == data
+        assert len(stream.layers) <= 32
