@@ -32,7 +32,10 @@ from inrcodec.codec.models.coordinate import (
 if TYPE_CHECKING:
     import torch
 
-INPUT_SCALE = 256.0
+INPUT_SCALE = 400.0
+"""The paper has 256 for images. Gabor, 700 steps, 256 / 400 / 600: 28.0 / 28.6 / 25.9 dB (comic of
+Set14), 31.2 / 31.4 / 29.9 (lenna), 21.5 / 22.0 / 21.7 (baboon)."""
+
 GAMMA_SHAPE = 6.0
 
 RATES = {
@@ -135,11 +138,11 @@ class Mfn(CoordinateModel):
         hidden = self._filter(parameters, 0, ys, xs, precision)
         for layer in range(1, self.layers):
             gate = self._filter(parameters, layer, ys, xs, precision)
-            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
-            hidden = bias.to(gate.dtype).addmm(hidden, weight.to(gate.dtype).T) * gate
+            weight, bias = (parameters[f"{k}.{layer}"].to(gate.dtype) for k in ("weight", "bias"))
+            hidden = bias[:, None].addmm(weight, hidden) * gate
         weight = parameters["weight.out"]
-        colours = parameters["bias.out"].addmm(hidden.to(weight.dtype), weight.T)
-        return colours.view(len(ys), len(xs), self.channels)
+        colours = parameters["bias.out"][:, None].addmm(weight, hidden.to(weight.dtype))
+        return colours.T.reshape(len(ys), len(xs), self.channels)
 
     def _filter(
         self,
@@ -149,20 +152,22 @@ class Mfn(CoordinateModel):
         xs: Coordinates,
         precision: Precision,
     ) -> torch.Tensor:
-        """g over a grid, (pixels, width): sines of sums are products of sines of rows and of
-        columns, and a window is one of rows times one of columns."""
+        """g over a grid, (width, pixels): sines of sums are products of sines of rows and of
+        columns, and a window is one of rows times one of columns, so that every neuron's filter is
+        a matrix of rank two."""
         frequency = parameters[f"frequency.{layer}"]
-        waves = []
+        factors = []
         for axis, c in enumerate((ys, xs)):
-            at = frequency.new_tensor(c)[:, None]
-            phase = at * frequency[:, axis]
+            at = frequency.new_tensor(c)
+            phase = frequency[:, axis, None] * at
             if axis == 0:
-                phase = phase + parameters[f"phase.{layer}"]
-            pair = phase.sin(), phase.cos()
+                phase = phase + parameters[f"phase.{layer}"][:, None]
+            quarters = frequency.new_tensor([[axis], [1 - axis]]) * (math.pi / 2)
+            wave = (phase[:, None] + quarters).sin()
             if self.gabor:
-                from_centre = at - parameters[f"centre.{layer}"][:, axis]
-                window = (from_centre * parameters[f"sharpness.{layer}"]).square().neg().exp()
-                pair = pair[0] * window, pair[1] * window
-            waves.append([wave.to(precision or wave.dtype) for wave in pair])
-        (sin_y, cos_y), (sin_x, cos_x) = waves
-        return (sin_y[:, None] * cos_x + cos_y[:, None] * sin_x).flatten(0, 1)
+                from_centre = at - parameters[f"centre.{layer}"][:, axis, None]
+                scaled = from_centre * parameters[f"sharpness.{layer}"][:, None]
+                wave = wave * scaled.square().neg().exp()[:, None]
+            factors.append(wave.to(precision or wave.dtype))
+        down, across = factors
+        return down.mT.bmm(across).flatten(1)
