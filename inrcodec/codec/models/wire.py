@@ -112,21 +112,17 @@ class Wire(CoordinateModel):
         precision: Precision = None,
     ) -> torch.Tensor:
         """Colours (len(ys), len(xs), C); see `CoordinateModel.render`."""
+        from inrcodec.codec.models.wavelets import linear, wavelets
+
         weight = parameters["weight.0"]
-        dtype = precision or weight.dtype
-        down = weight.new_tensor(ys)[:, None] * weight[:, 0] + parameters["bias.0"]
-        across = weight.new_tensor(xs)[:, None] * weight[:, 1]
-        real = (down[:, None] + across).flatten(0, 1)
-        size = (real * SHARPNESS).square().neg().exp()
-        real, imaginary = (size * real.cos()).to(dtype), (size * real.sin()).to(dtype)
+        down, across = (weight[:, k, None] * weight.new_tensor(c) for k, c in enumerate((ys, xs)))
+        down = down + parameters["bias.0"][:, None]
+        real = (down[:, :, None] + across[:, None]).flatten(1)
+        hidden = wavelets((real * real.new_tensor([1, 0])[:, None, None]).flatten(0, 1), SHARPNESS)
         for layer in range(1, self.layers):
-            a, b = parameters[f"weight.{layer}"].to(dtype).mT.unbind()
-            c, d = parameters[f"bias.{layer}"].to(dtype).unbind()
-            u = c.addmm(real, a).addmm(imaginary, b, alpha=-1)
-            v = d.addmm(real, b).addmm(imaginary, a)
-            size = (-v - SHARPNESS**2 * (u.square() + v.square())).exp()
-            real, imaginary = size * u.cos(), size * u.sin()
-        a, b = parameters["weight.out"].mT.unbind()
-        colours = parameters["bias.out"].addmm(real.to(a.dtype), a)
-        colours = colours.addmm(imaginary.to(a.dtype), b, alpha=-1)
-        return colours.view(len(ys), len(xs), self.channels)
+            weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
+            hidden = wavelets(linear(weight, bias, hidden, precision), SHARPNESS)
+        a, b = parameters["weight.out"].unbind()
+        real, imaginary = hidden.chunk(2)
+        colours = parameters["bias.out"][:, None].addmm(a, real).addmm(b, imaginary, alpha=-1)
+        return colours.T.reshape(len(ys), len(xs), self.channels)

@@ -32,6 +32,8 @@ _SIGNATURES = {
     "pixel_network_back": (c_int32, [c_void_p] * 2 + [c_int64] * 3 + [c_void_p] * 4),
     "sine_layers": (c_int32, [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 4),
     "sine_layers_back": (c_int32, [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 9),
+    "wavelets": (None, [c_int64] * 2 + [c_float] + [c_void_p] * 4),
+    "wavelets_back": (None, [c_int64] * 2 + [c_float] + [c_void_p] * 8),
     "residual_convolution": (None, [c_int32] * 4 + [c_void_p] * 5),
     "residual_convolution_back": (None, [c_int32] * 4 + [c_void_p] * 7),
     "upsample": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 3),

@@ -1,4 +1,4 @@
-/* What fitting and rendering latent grids spend their time in, for one thread of a CPU.
+/* What fitting and rendering spend their time in, for one thread of a CPU.
 
    Portable C with the vector types of GCC and Clang; hatch_build.py compiles it once for every level
    of the instruction set worth having, and __init__.py loads the best one the machine runs. Where it
@@ -58,6 +58,17 @@ INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
 INLINE vec magnitude(vec v) { return (vec)((ivec)v & 0x7fffffff); }
 INLINE ivec counting(void) { ivec v; for (int i = 0; i < LANES; i++) v[i] = i; return v; }
 INLINE float total(vec v) { float s = 0; for (int i = 0; i < LANES; i++) s += v[i]; return s; }
+
+INLINE vec load_some(const float *p, int32_t n) {
+    vec v = {0};
+    if (n >= LANES) return load(p);
+    memcpy(&v, p, sizeof(float) * (size_t)n);
+    return v;
+}
+
+INLINE void store_some(float *p, vec v, int32_t n) {
+    memcpy(p, &v, n >= LANES ? sizeof v : sizeof(float) * (size_t)n);
+}
 
 /* ---- elementary functions, to single precision ------------------------------------------------ */
 
@@ -525,6 +536,55 @@ EXPORT int32_t sine_layers_back(const int32_t *shape, const float *parameters, i
     }
     free(net.memory);
     return 0;
+}
+
+/* ---- complex Gabor wavelets: models/wavelets.py ------------------------------------------------ */
+
+/* exp(j z - |s z|^2) of z = u + j v, `square` = s^2; as FLOOR says in models/wavelets.py. */
+INLINE void wavelet(vec u, vec v, float square, vec *real, vec *imaginary) {
+    vec sine, cosine, size = -v - (u * u + v * v) * square;
+    size = exp_of(larger(smaller(size, splat(87.f)), splat(-40.f)));
+    sine_and_cosine(u, &sine, &cosine);
+    *real = size * cosine;
+    *imaginary = size * sine;
+}
+
+INLINE void some_wavelets(int64_t p, int32_t n, float square, const float *u, const float *v,
+                          float *real, float *imaginary) {
+    vec re, im;
+    wavelet(load_some(u + p, n), load_some(v + p, n), square, &re, &im);
+    store_some(real + p, re, n);
+    store_some(imaginary + p, im, n);
+}
+
+/* At positions first .. last - 1. */
+EXPORT void wavelets(int64_t first, int64_t last, float square, const float *u, const float *v,
+                     float *real, float *imaginary) {
+    int64_t p = first;
+    for (; p + LANES <= last; p += LANES) some_wavelets(p, LANES, square, u, v, real, imaginary);
+    if (p < last) some_wavelets(p, (int32_t)(last - p), square, u, v, real, imaginary);
+}
+
+INLINE void some_wavelets_back(int64_t p, int32_t n, float square, const float *u, const float *v,
+                               const float *real, const float *imaginary, const float *by_real,
+                               const float *by_imaginary, float *by_u, float *by_v) {
+    vec re = load_some(real + p, n), im = load_some(imaginary + p, n);
+    vec by_re = load_some(by_real + p, n), by_im = load_some(by_imaginary + p, n);
+    vec along = by_re * re + by_im * im, steep = along * (-2.f * square);
+    store_some(by_u + p, by_im * re - by_re * im + steep * load_some(u + p, n), n);
+    store_some(by_v + p, steep * load_some(v + p, n) - along, n);
+}
+
+/* The gradient by u and v from that by `real` and `imaginary`, which is what `wavelets` made. */
+EXPORT void wavelets_back(int64_t first, int64_t last, float square, const float *u, const float *v,
+                          const float *real, const float *imaginary, const float *by_real,
+                          const float *by_imaginary, float *by_u, float *by_v) {
+    int64_t p = first;
+    for (; p + LANES <= last; p += LANES)
+        some_wavelets_back(p, LANES, square, u, v, real, imaginary, by_real, by_imaginary, by_u, by_v);
+    if (p < last)
+        some_wavelets_back(p, (int32_t)(last - p), square, u, v, real, imaginary, by_real, by_imaginary, by_u,
+                           by_v);
 }
 
 /* ---- bits of a grid under its context network ------------------------------------------------- */
@@ -1310,17 +1370,6 @@ EXPORT int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int
 /* ---- structural similarity -------------------------------------------------------------------- */
 
 #define SPAN 11 /* taps of the Gaussian window */
-
-INLINE vec load_some(const float *p, int32_t n) {
-    vec v = {0};
-    if (n >= LANES) return load(p);
-    memcpy(&v, p, sizeof(float) * (size_t)n);
-    return v;
-}
-
-INLINE void store_some(float *p, vec v, int32_t n) {
-    memcpy(p, &v, n >= LANES ? sizeof v : sizeof(float) * (size_t)n);
-}
 
 /* A vector of sums over the taps along a line. */
 INLINE vec along(const float *taps, const float *line) {
