@@ -15,7 +15,7 @@ Trained by training/train_start.py, which also trains the networks of meta.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -187,14 +187,18 @@ def trained() -> Analysis:
 
 
 @torch.no_grad()
-def initial_latents(model: CoolChic, picture: Tensor, slope: float) -> Sequence[Tensor]:
+def initial_latents(
+    model: CoolChic, picture: Tensor, slope: float, fineness: float = 1.0
+) -> list[Tensor]:
     """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from.
 
     `slope` is that of the networks that are to read them (`meta.start_slope`): latents for one 10 %
-    larger are 5 % too small for them.
+    larger are 5 % too small for them. Beyond the networks there are, all are `fineness` times as
+    large.
     """
     network = trained().to(picture.device)
-    latents: list[Tensor] = network(picture, slope)
+    made = network(picture, slope, lambda y: torch.round(y * fineness) / fineness)
+    latents = [y * fineness for y in made]
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")
     return latents

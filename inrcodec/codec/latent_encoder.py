@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import analysis, bitstream, goal_search, latent_layout, meta, native, rehearsal
+from inrcodec.codec import bitstream, goal_search, latent_layout, meta, native, rehearsal
 from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
 from inrcodec.codec.fit import Progress
 from inrcodec.codec.goal_search import Candidate
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step
+from inrcodec.codec.latent_starts import trained_start
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.losses import MSE, check_sides, loss_of
 from inrcodec.codec.models import grids, windows
@@ -208,12 +209,11 @@ class LatentEncoding:
             parameters = random_parameters(self.model, self.options.seed, mean)
             latents = [torch.zeros(shape) for shape in self.model.grids]
         else:
-            parameters = start = meta.start_parameters(*self._start, self.model)
-            slope = meta.start_slope(self._start[1])
-            latents = list(analysis.initial_latents(self.model, target, slope))
+            parameters, latents = trained_start(self.model, target, self._start[1], self.slope)
+            start = parameters
         seconds, rounds = self._budget()
         wide = self.model.complexity == WIDE
-        rates = FULL_RATES if start is None else rates_for(rounds, wide=wide)
+        rates = FULL_RATES if start is None else rates_for(rounds, self.slope, wide=wide)
         return LatentFitting(
             target,
             self.model,

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from inrcodec.codec import rehearsal
 from inrcodec.codec.effort import Rates, Softening, network_rates
+from inrcodec.codec.latent_starts import coarsen
 from inrcodec.codec.losses import MSE, Distortion, Loss
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
@@ -114,9 +115,8 @@ class LatentFitting:
         for grid in self._left_out:
             self.latents[grid].zero_()
         self._squares = [torch.zeros_like(y) for y in self.latents]
-        self._optimizer = MuonAdam(
-            self.parameters, *network_rates(model, rates.networks / windows_a_round(model))
-        )
+        slower = rates._replace(networks=rates.networks / windows_a_round(model))
+        self._optimizer = MuonAdam(self.parameters, *network_rates(model, slower))
         self._rates = rates
         self._steps, self._seconds = steps, seconds
         self._clock, self._begun = clock, clock()
@@ -173,19 +173,10 @@ class LatentFitting:
         which at the best trade move as its square root, and networks that make the same of them."""
         factor = math.sqrt(slope / self.slope)
         self.slope = slope
+        coarsen(self.model, self.parameters, factor)
         for y, squares in zip(self.latents, self._squares, strict=True):
             y.div_(factor)
             squares.mul_(factor**2)
-        p = self.parameters
-        for name in ("arm.weight.0", "synthesis.weight.0"):
-            same = self.model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
-            p[name].mul_(factor).add_(same, alpha=factor - 1)
-        p["arm.weight.out"][0].div_(factor)
-        p["arm.bias.out"][0].div_(factor)
-        p["arm.bias.out"][1].sub_(math.log2(factor))
-        if self.model.chroma:
-            p["arm.linear"][1].mul_(factor)
-            p["synthesis.linear"].mul_(factor)
 
     def share(self) -> float:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""

@@ -83,7 +83,8 @@ class NetworkSearch:
         return Quantized(chosen, codes)
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
-        """log2 of the step of a group at which the cost is lowest on the way from a first trial."""
+        """log2 of the step of a group at which the cost is lowest on the way from a first trial; on
+        that to finer ones two are tried at once, since by chance a finer one may round worse."""
         part = group.split(".")[0]
         tried = ARM_STEPS if part == "arm" else PIXEL_STEPS
         costs: dict[int, float] = {}
@@ -96,9 +97,12 @@ class NetworkSearch:
         best = COMMON_STEPS[part]
         if not residual(self.model, group, values, self.start, min(tried)).any():
             return best
-        for direction in (1, -1):
-            while best + direction in tried and cost(best + direction) < cost(best):
-                best += direction
+        for ahead in ((1,), (-1, -2)):
+            while near := [best + by for by in ahead if best + by in tried]:
+                lowest = min(near, key=cost)
+                if cost(lowest) >= cost(best):
+                    break
+                best = lowest
         return best
 
     def _read_back(self, group: str, symbols: Symbols, step: int) -> Values:

@@ -12,8 +12,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from inrcodec.codec import analysis, meta
+from inrcodec.codec import meta
 from inrcodec.codec.effort import WIDE_BYTES, WIDE_EFFORT
+from inrcodec.codec.latent_starts import trained_start
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import COMPLEXITIES, WIDE, CoolChic, coolchic
 from inrcodec.codec.options import EncodeOptions
@@ -37,7 +38,7 @@ def opening_slope(
     middle of a large picture."""
     slope = goal.slope
     for _ in range(GUESSES):
-        bits, error = _of_start(model, targets, meta.start_index(slope))
+        bits, error = _of_start(model, targets, meta.start_index(slope), slope)
         size = bits * gains[0] / 8 + overhead_bytes
         slope = corrected(slope, goal.miss(size, error * gains[1]), goal.exponent)
     return slope
@@ -52,26 +53,27 @@ def may_widen(options: EncodeOptions) -> bool:
 def widened(model: CoolChic, targets: Sequence[Tensor], index: int) -> CoolChic:
     """The model of the wide tier where the bare start of `model` takes bytes enough for it to pay,
     else `model`."""
-    bits, _ = _of_start(model, targets, index)
+    bits, _ = _of_start(model, targets, index, meta.start_slope(index))
     if bits / 8 < WIDE_BYTES * len(targets):
         return model
     return coolchic(model.width, model.height, **COMPLEXITIES[WIDE])
 
 
 @torch.no_grad()
-def _of_start(model: CoolChic, targets: Sequence[Tensor], index: int) -> tuple[float, float]:
-    """Bits of the latents of the bare start of an index, and the largest mean squared error of a
-    plane."""
+def _of_start(
+    model: CoolChic, targets: Sequence[Tensor], index: int, slope: float
+) -> tuple[float, float]:
+    """Bits of the latents of the bare start of an index for a slope, and the largest mean squared
+    error of a plane."""
     top, bottom, left, right = windows.middle(model)
     part_model = replace(model, width=right - left, height=bottom - top)
     share = part_model.width * part_model.height / (model.width * model.height)
     whole = windows.whole(part_model)
-    values = meta.start_parameters(meta.identity(str(model.complexity)), index, part_model)
     bits, error = 0.0, 0.0
     for target in targets:
         part = target[:, top:bottom, left:right].contiguous()
+        values, latents = trained_start(part_model, part, index, slope)
         networks = {name: part.new_tensor(value) for name, value in values.items()}
-        latents = analysis.initial_latents(part_model, part, meta.start_slope(index))
         rounded = [torch.round(y) for y in latents]
         empty = grids.empty(rounded)
         bits += float(grids.bits(part_model, networks, rounded, whole, empty)) / share

@@ -103,6 +103,17 @@ def test_a_better_quality_takes_more_bytes(photo: np.ndarray) -> None:
     assert sizes[0] < sizes[-1] / 4
 
 
+def test_slopes_below_that_of_the_finest_start_give_finer_pictures(photo: np.ndarray) -> None:
+    """And a fit does not lose what its start has."""
+    bare, fitted = (
+        [psnr(photo, inrcodec.decode(inrcodec.encode(photo, slope=s, effort=e))) for s in slopes]
+        for e, slopes in ((0, (3e-5, 6e-6)), (1, (3e-5, 6e-6)))
+    )
+    assert bare[1] > bare[0] + 1
+    assert fitted[1] > fitted[0] + 1
+    assert min(np.subtract(fitted, bare)) > -0.5
+
+
 def test_sizes_out_of_reach(photo: np.ndarray) -> None:
     with pytest.raises(RateError, match="too few"):
         inrcodec.encode(photo, target_size=40, effort=1)
@@ -245,6 +256,7 @@ def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
     assert psnr(photo, inrcodec.decode(data)) > 20
 
 
+@pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
 def test_planes_may_end_apart(photo: np.ndarray) -> None:
     """As under a time limit, or where one has nothing left to gain."""
     alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
