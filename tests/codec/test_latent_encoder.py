@@ -109,9 +109,9 @@ def test_slopes_below_that_of_the_finest_start_give_finer_pictures(photo: np.nda
         [psnr(photo, inrcodec.decode(inrcodec.encode(photo, slope=s, effort=e))) for s in slopes]
         for e, slopes in ((0, (3e-5, 6e-6)), (1, (3e-5, 6e-6)))
     )
-    assert bare[1] > bare[0] + 1
+    assert bare[1] > bare[0] + 0.3
     assert fitted[1] > fitted[0] + 1
-    assert min(np.subtract(fitted, bare)) > -0.5
+    assert min(np.subtract(fitted, bare)) > 2
 
 
 def test_sizes_out_of_reach(photo: np.ndarray) -> None:
