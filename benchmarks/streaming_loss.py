@@ -38,7 +38,7 @@ from inrcodec.metrics.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
 from inrcodec.streaming.channel import Loss
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.packets import Mode
+from inrcodec.streaming.messages import Mode
 from inrcodec.streaming.simulate import Conditions, simulate, simulate_bytes
 
 RESULTS = Path(__file__).parent / "results" / "streaming_loss.jsonl"

@@ -154,7 +154,7 @@ class Bench:
 
     def run(self, mode: str, link: Conditions) -> dict[str, Any]:
         """One session; times in seconds, PSNR in dB."""
-        from inrcodec.streaming.packets import Mode
+        from inrcodec.streaming.messages import Mode
         from inrcodec.streaming.simulate import simulate as stream
         from inrcodec.streaming.simulate import simulate_bytes
 

@@ -82,7 +82,7 @@ def steps_of(effort: int, model: CoolChic) -> int:
     )
 
 
-def rates_for(rounds: float, slope: float = FULL_RATE_SLOPE, *, wide: bool = False) -> Rates:
+def rates_for(rounds: float, slope: float, *, wide: bool = False) -> Rates:
     """Rates for a fit under a slope from a trained start that visits each latent so many times,
     which is once a step but in large pictures: in 25, the full ones undo much of what it knows (two
     Kodak crops, three slopes, mean cost: start 2.45, full rates 2.37, these 2.29)."""

@@ -22,14 +22,14 @@ from inrcodec.codec.fit import Progress
 from inrcodec.codec.goal_search import Candidate
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step
-from inrcodec.codec.latent_starts import trained_start
+from inrcodec.codec.latent_starts import starts_apart, trained_start
 from inrcodec.codec.latents import LatentPlane, file_sections
 from inrcodec.codec.losses import MSE, check_sides, loss_of
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES, WIDE, CoolChic
 from inrcodec.codec.models.registry import model_of
 from inrcodec.codec.network_steps import NetworkSearch
-from inrcodec.codec.opening import FIT_GAINS, may_widen, opening_slope, widened
+from inrcodec.codec.opening import may_widen, opening_slope, widened
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
 from inrcodec.codec.quantize import Quantized
@@ -60,7 +60,7 @@ REFIT_SHARE, LEAST_REFIT = 0.17, 4
 """Of the steps of a fit, those of a further one for a goal that was missed."""
 
 FAR_STARTS = 4
-"""Trained starts between that of a fit and that of a slope from which networks begin anew."""
+"""Trained starts between the slope a fit began under and another from which it begins anew."""
 
 FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
 """Usual bytes of header and section heads, most and usual share of the networks."""
@@ -144,15 +144,14 @@ class LatentEncoding:
         """Fit some more under another slope; where that is far from the trained start, or nothing
         was fitted, anew from its own."""
         self._set_slope(slope)
-        if self._start is not None and self._rehearsal is None:
-            identity, index = self._start[0], meta.start_index(slope)
-            if self._steps == 0 or abs(index - self._start[1]) > FAR_STARTS:
-                self._start = (identity, index)
-                self._fits = self._fittings()
-                for fit in self._fits:
-                    for _ in fit:
-                        pass
-                return
+        far = self._steps == 0 or starts_apart(slope, self._begun_at) > FAR_STARTS
+        if far and self._start is not None and self._rehearsal is None:
+            self._start = (self._start[0], meta.start_index(slope))
+            self._fits = self._fittings()
+            for fit in self._fits:
+                for _ in fit:
+                    pass
+            return
         steps = min(self._fits[0].step, self._steps)
         for fit in self._fits if steps else ():
             fit.refit(max(LEAST_REFIT, round(steps * REFIT_SHARE)))
@@ -163,10 +162,8 @@ class LatentEncoding:
         if tier is None:
             return None
         if not self.goal.fixed:
-            gains = FIT_GAINS if self._steps else (1.0, 1.0)
-            self.slope = opening_slope(
-                self.model, self._targets, self.goal, self._overhead(), gains
-            )
+            given = self.model, self._targets, self.goal, self._overhead()
+            self.slope = opening_slope(*given, fitted=self._steps > 0)
         return meta.identity(tier), meta.start_index(self.slope)
 
     def _budget(self) -> tuple[float | None, float]:
@@ -198,6 +195,7 @@ class LatentEncoding:
 
     def _fittings(self) -> list[LatentFitting]:
         """The fits of all planes; that of colours rehearses another loss than squared error."""
+        self._begun_at = self.slope
         rehearsing = [self._loss is not MSE, False]
         return [self._fitting(t, r) for t, r in zip(self._targets, rehearsing, strict=False)]
 

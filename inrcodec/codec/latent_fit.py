@@ -26,7 +26,6 @@ from torch import Tensor
 
 from inrcodec.codec import rehearsal
 from inrcodec.codec.effort import Rates, Softening, network_rates
-from inrcodec.codec.latent_starts import coarsen
 from inrcodec.codec.losses import MSE, Distortion, Loss
 from inrcodec.codec.models import grids, windows
 from inrcodec.codec.models.coolchic import CoolChic
@@ -173,7 +172,7 @@ class LatentFitting:
         which at the best trade move as its square root, and networks that make the same of them."""
         factor = math.sqrt(slope / self.slope)
         self.slope = slope
-        coarsen(self.model, self.parameters, factor)
+        grids.coarsen(self.model, self.parameters, factor)
         for y, squares in zip(self.latents, self._squares, strict=True):
             y.div_(factor)
             squares.mul_(factor**2)

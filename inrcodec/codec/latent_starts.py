@@ -8,7 +8,6 @@ bits a pixel in place of 39.3 in 3.15).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec import analysis, meta
+from inrcodec.codec.models import grids
 from inrcodec.codec.models.coolchic import CoolChic
 
 LAST_SLOPE = meta.start_slope(meta.STARTS - 1)
@@ -23,6 +23,13 @@ LAST_SLOPE = meta.start_slope(meta.STARTS - 1)
 FINEST = 8.0
 """Latents so many times as large take 7 bits a pixel of Kodak 23; fifty times as large, a fit of a
 flat picture of 16 x 16 pixels went astray (35 dB)."""
+
+
+def starts_apart(one: float, other: float) -> float:
+    """How many trained starts lie between two slopes, those with finer latents included."""
+    least, most = LAST_SLOPE / FINEST**2, meta.start_slope(0)
+    one, other = (min(max(slope, least), most) for slope in (one, other))
+    return meta.PER_DECADE * abs(math.log10(one / other))
 
 
 @torch.no_grad()
@@ -36,23 +43,7 @@ def trained_start(
     fineness = 1.0
     if slope < LAST_SLOPE and index == meta.STARTS - 1:
         fineness = min(FINEST, math.sqrt(LAST_SLOPE / slope))
-        coarsen(model, {name: torch.from_numpy(v) for name, v in values.items()}, 1 / fineness)
+        grids.coarsen(
+            model, {name: torch.from_numpy(v) for name, v in values.items()}, 1 / fineness
+        )
     return values, analysis.initial_latents(model, picture, meta.start_slope(index), fineness)
-
-
-@torch.no_grad()
-def coarsen(model: CoolChic, parameters: Mapping[str, Tensor], factor: float) -> None:
-    """Have the networks make the same, in place, of latents divided by a factor.
-
-    At the best trade of rate for distortion latents move as the square root of the slope.
-    """
-    p = parameters
-    for name in ("arm.weight.0", "synthesis.weight.0"):
-        same = model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
-        p[name].mul_(factor).add_(same, alpha=factor - 1)
-    p["arm.weight.out"][0].div_(factor)
-    p["arm.bias.out"][0].div_(factor)
-    p["arm.bias.out"][1].sub_(math.log2(factor))
-    if model.chroma:
-        p["arm.linear"][1].mul_(factor)
-        p["synthesis.linear"].mul_(factor)

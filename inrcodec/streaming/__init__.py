@@ -2,6 +2,7 @@
 
 layers.py     a file -> layers, each of which makes the picture better
 stream.py     layers cut into symbols, ready for any number of receivers
+messages.py   what sender and receiver tell each other
 packets.py    messages <-> datagrams of at most 1160 bytes
 fec.py        repair symbols, and how many a layer needs
 channel.py    loss, delay and rate of a simulated link

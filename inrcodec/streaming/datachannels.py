@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import StreamError
-from inrcodec.streaming.packets import STREAM_BYTES, Ping, Stop, pack
+from inrcodec.streaming.messages import STREAM_BYTES, Ping, Stop
+from inrcodec.streaming.packets import pack
 
 if TYPE_CHECKING:
     from inrcodec.streaming.reception import Reception

@@ -6,7 +6,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import FormatError, StreamError
-from inrcodec.streaming.packets import MAX_LAYERS, MAX_STREAM_BYTES, pack
+from inrcodec.streaming.messages import MAX_LAYERS, MAX_STREAM_BYTES
+from inrcodec.streaming.packets import pack
 from inrcodec.streaming.receiver import Receiver
 from inrcodec.streaming.signaling import LAYERS_HEADER
 

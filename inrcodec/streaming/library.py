@@ -12,7 +12,7 @@ from pathlib import Path
 from inrcodec.codec import bitstream
 from inrcodec.errors import InputError, InrCodecError, StreamError
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.packets import MAX_STREAM_BYTES
+from inrcodec.streaming.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.stream import Stream
 
 EXTENSIONS = (".inr", ".nif")

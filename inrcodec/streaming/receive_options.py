@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inrcodec.errors import OptionError
 from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.packets import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
+from inrcodec.streaming.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
 from inrcodec.streaming.signaling import check_token
 
 MODES = {mode.name.lower(): mode for mode in Mode}

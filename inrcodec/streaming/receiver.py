@@ -12,7 +12,7 @@ from collections import deque
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming import fec
-from inrcodec.streaming.packets import (
+from inrcodec.streaming.messages import (
     MAX_LAYERS,
     NO_SECTION,
     STREAM_BYTES,
@@ -24,10 +24,8 @@ from inrcodec.streaming.packets import (
     Start,
     Symbol,
     Want,
-    bitmaps,
-    pack,
-    parse,
 )
+from inrcodec.streaming.packets import bitmaps, pack, parse
 
 SPARE_SYMBOLS = 32
 """Most symbols of a layer a receiver holds beyond those it needs."""
@@ -110,8 +108,8 @@ class _Layer:
 class Receiver:
     """What one receiver has of a stream. `push` every datagram; the rest is state.
 
-    Memory is bounded by the manifest, which is bounded by the limits of packets.py: at most symbols
-    of twice the file and 32 more a layer. Keep the receiver over a cut: `resume` tells a new sender
+    Memory is bounded by the manifest, which messages.py bounds: at most symbols of twice the file
+    and 32 more a layer. Keep the receiver over a cut: `resume` tells a new sender
     what is there already.
     """
 

@@ -13,18 +13,8 @@ from dataclasses import dataclass
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming import fec
-from inrcodec.streaming.packets import (
-    MAX_SYMBOL_ID,
-    Have,
-    Mode,
-    Ping,
-    Sent,
-    Start,
-    Stop,
-    Want,
-    pack,
-    parse,
-)
+from inrcodec.streaming.messages import MAX_SYMBOL_ID, Have, Mode, Ping, Sent, Start, Stop, Want
+from inrcodec.streaming.packets import pack, parse
 from inrcodec.streaming.stream import Stream
 
 REPAIR_SPACING = 3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming import peers
-from inrcodec.streaming.packets import Mode
+from inrcodec.streaming.messages import Mode
 from inrcodec.streaming.sender import Sender
 from inrcodec.streaming.signaling import (
     MAX_INLINE_BYTES,

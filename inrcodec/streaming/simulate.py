@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming.channel import Link, Loss
-from inrcodec.streaming.packets import MAX_PACKET, Mode, Start
+from inrcodec.streaming.messages import Mode, Start
+from inrcodec.streaming.packets import MAX_PACKET
 from inrcodec.streaming.receiver import Receiver
 from inrcodec.streaming.sender import Outgoing, Sender
 from inrcodec.streaming.stream import Stream

@@ -9,16 +9,16 @@ from itertools import pairwise
 
 from inrcodec.errors import LimitError
 from inrcodec.streaming import fec
-from inrcodec.streaming.packets import (
+from inrcodec.streaming.messages import (
     MAX_LAYERS,
     MAX_STREAM_BYTES,
     NO_SECTION,
     LayerInfo,
     Manifest,
     Symbol,
-    pack,
     symbol_bytes,
 )
+from inrcodec.streaming.packets import pack
 
 
 class Stream:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inrcodec.codec import analysis, entropy, latent_fit, meta, visits
-from inrcodec.codec.effort import FULL_RATES, rates_for
+from inrcodec.codec.effort import FULL_RATE_SLOPE, FULL_RATES, rates_for
 from inrcodec.codec.latent_fit import LatentFitting
 from inrcodec.codec.latents import LatentPlane, group_values
 from inrcodec.codec.losses import MSE, Distortion
@@ -111,7 +111,7 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs(
     monkeypatch.setattr(visits, "WINDOW_PIXELS", 1000)
     monkeypatch.setattr(visits, "WINDOW_SIDE", 128)
     monkeypatch.setattr(visits, "LEAST_SIDE", 64)
-    still = rates_for(10)._replace(latents=0.0, networks=0.0)
+    still = rates_for(10, slope)._replace(latents=0.0, networks=0.0)
     fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
     seen = [next(fit._visits)]
     while fit._visits.round < 2:
@@ -145,12 +145,12 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
             latents,
             slope=slope,
             steps=steps,
-            rates=rates_for(30),
+            rates=rates_for(30, slope),
             start=start,
         )
         list(fit)
         costs.append(cost(fit, slope)[0])
-    assert costs[0] - costs[2] > 0.8 * (costs[0] - costs[1]) > 0, costs
+    assert costs[0] - costs[2] > 0.75 * (costs[0] - costs[1]) > 0, costs
 
 
 def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +331,7 @@ def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
     model = coolchic(64, 48)
     slope, start = meta.start_slope(0), meta.start_parameters(meta.identity("high"), 0, model)
     latents = analysis.initial_latents(model, gray, slope)
-    rates = rates_for(3)
+    rates = rates_for(3, slope)
     fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, rates=rates, start=start)
     list(fit)
     fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
@@ -349,7 +349,7 @@ def test_a_picture_without_content_ends_its_fit_early() -> None:
         torch.manual_seed(0)
         target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
         latents = analysis.initial_latents(model, target, slope)
-        budget = {"steps": 1000, "rates": rates_for(1000)}
+        budget = {"steps": 1000, "rates": rates_for(1000, FULL_RATE_SLOPE)}
         fit = LatentFitting(target, model, start, latents, slope=slope, start=start, **budget)
         list(fit)
         assert fit.step <= most

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from inrcodec.streaming import fec
-from inrcodec.streaming.packets import LayerInfo, symbol_bytes
+from inrcodec.streaming.messages import LayerInfo, symbol_bytes
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 100, 1136, 1137, 20_000])

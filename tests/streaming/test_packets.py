@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming import packets
-from inrcodec.streaming.packets import (
+from inrcodec.streaming import messages, packets
+from inrcodec.streaming.messages import (
     Have,
     LayerInfo,
     Manifest,
@@ -21,16 +21,14 @@ from inrcodec.streaming.packets import (
     Stop,
     Symbol,
     Want,
-    bitmaps,
-    pack,
-    parse,
 )
+from inrcodec.streaming.packets import bitmaps, pack, parse
 
 STREAM = b"12345678"
 MESSAGES = [
     Manifest(bytes(range(32)), (LayerInfo(5, 7, 8), LayerInfo(3000, 1 << 31, 1136))),
     Symbol(3, 70000, 17, bytes(100)),
-    Symbol(31, 0, packets.NO_SECTION, bytes(1136)),
+    Symbol(31, 0, messages.NO_SECTION, bytes(1136)),
     Sent(4),
     Sent(4, True),
     Start(Mode.FEC, 3, 20000, 100, 50),
@@ -81,20 +79,20 @@ def sealed(kind: int, body: bytes) -> bytes:
         (1, bytes(32)),
         (1, bytes(32 + 10)),
         (1, bytes(32) + LayerInfo(8, 0, 8).size_bytes.to_bytes(4, "big") * 3),
-        (1, bytes(32) + packets._LAYER.pack(8, 0, 7)),
-        (1, bytes(32) + packets._LAYER.pack(8, 0, 2000)),
-        (1, bytes(32) + packets._LAYER.pack(1 << 25, 0, 1136)),
-        (1, bytes(32) + packets._LAYER.pack(1 << 24, 0, 8)),
-        (1, bytes(32) + packets._LAYER.pack(2000, 0, 8)),
-        (1, bytes(32) + packets._LAYER.pack(1 << 24, 0, 1136) * 5),
-        (1, bytes(32) + packets._LAYER.pack(8, 0, 8) * 33),
+        (1, bytes(32) + messages._LAYER.pack(8, 0, 7)),
+        (1, bytes(32) + messages._LAYER.pack(8, 0, 2000)),
+        (1, bytes(32) + messages._LAYER.pack(1 << 25, 0, 1136)),
+        (1, bytes(32) + messages._LAYER.pack(1 << 24, 0, 8)),
+        (1, bytes(32) + messages._LAYER.pack(2000, 0, 8)),
+        (1, bytes(32) + messages._LAYER.pack(1 << 24, 0, 1136) * 5),
+        (1, bytes(32) + messages._LAYER.pack(8, 0, 8) * 33),
         (2, b"\x20\0\0\0\xff\xffx"),
         (2, b"\x00\0\0\0\x00\x01x"),
         (3, b"\x20\0"),
         (3, b"\x02\2"),
-        (16, packets._START.pack(9, 0, 0, 0, 0)),
-        (16, packets._START.pack(1, 33, 0, 0, 0)),
-        (16, packets._START.pack(1, 0, 0, 501, 0)),
+        (16, messages._START.pack(9, 0, 0, 0, 0)),
+        (16, messages._START.pack(1, 33, 0, 0, 0)),
+        (16, messages._START.pack(1, 0, 0, 501, 0)),
         (18, b"\0\0\0\0"),
         (19, b"\0"),
         (32, b"\0\0\0\0\2"),

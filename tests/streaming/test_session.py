@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 import inrcodec
 from inrcodec.codec.decoder import decode_picture
 from inrcodec.errors import PacketError
-from inrcodec.streaming import packets
+from inrcodec.streaming import messages
 from inrcodec.streaming.layers import stream_of
-from inrcodec.streaming.packets import LayerInfo, Manifest, Mode, Ping, Start, Symbol, pack, parse
+from inrcodec.streaming.messages import LayerInfo, Manifest, Mode, Ping, Start, Symbol
+from inrcodec.streaming.packets import pack, parse
 from inrcodec.streaming.receiver import SPARE_SYMBOLS, Receiver
 from inrcodec.streaming.sender import MOST_AGAIN, Sender
 
@@ -183,15 +184,15 @@ def test_strangers_are_refused(stream, small_file):
             receiver.push(outgoing.datagram)
     name = stream.manifest.stream
     for message in (
-        Symbol(len(stream.layers), 0, packets.NO_SECTION, b"x" * 8),
-        Symbol(0, 0, packets.NO_SECTION, b"x"),
+        Symbol(len(stream.layers), 0, messages.NO_SECTION, b"x" * 8),
+        Symbol(0, 0, messages.NO_SECTION, b"x"),
         Start(Mode.FEC),
     ):
         with pytest.raises(PacketError):
             receiver.push(pack(name, message))
     assert receiver.rejected > before
     assert receiver.runs() == []
-    for message in (stream.manifest, Symbol(0, 0, 0, b"12345678"), packets.Want(9, 0, b"\x80")):
+    for message in (stream.manifest, Symbol(0, 0, 0, b"12345678"), messages.Want(9, 0, b"\x80")):
         with pytest.raises(PacketError):
             sender.push(pack(name, message))
 
@@ -208,7 +209,7 @@ def test_forged_symbols_make_no_wrong_file(stream, sliced_file):
     sender, receiver = begun(stream)
     info = stream.manifest.layers[0]
     forged = pack(
-        stream.manifest.stream, Symbol(0, 0, packets.NO_SECTION, bytes(info.symbol_bytes))
+        stream.manifest.stream, Symbol(0, 0, messages.NO_SECTION, bytes(info.symbol_bytes))
     )
     receiver.push(forged)
     sent = all_of(sender)
@@ -229,14 +230,14 @@ def test_a_receiver_holds_no_more_than_it_must(stream):
     receiver = Receiver()
     receiver.push(pack(bytes(8), manifest))
     for number in range(40, 3000):
-        receiver.push(pack(bytes(8), Symbol(0, number, packets.NO_SECTION, bytes(1136))))
+        receiver.push(pack(bytes(8), Symbol(0, number, messages.NO_SECTION, bytes(1136))))
     assert len(receiver._layers[0].symbols) <= 2 * info.sources + SPARE_SYMBOLS
 
 
 def test_a_sender_repeats_itself_only_so_often(stream):
     sender, _ = begun(stream)
     all_of(sender)
-    want = pack(stream.manifest.stream, packets.Want(0, 0, b"\x80"))
+    want = pack(stream.manifest.stream, messages.Want(0, 0, b"\x80"))
     total = 0
     for _ in range(100):
         sender.push(want)

@@ -1,7 +1,7 @@
 import pytest
 
 from inrcodec.streaming.channel import Loss
-from inrcodec.streaming.packets import Mode
+from inrcodec.streaming.messages import Mode
 from inrcodec.streaming.simulate import Conditions, simulate, simulate_bytes
 
 

@@ -6,6 +6,7 @@ is read around it, so windows of a picture agree with the whole.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import torch
@@ -160,3 +161,21 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         picture = residual_convolution(picture, weight, bias)
     return picture + 0.5
+
+
+@torch.no_grad()
+def coarsen(model: CoolChic, parameters: Mapping[str, Tensor], factor: float) -> None:
+    """Have the networks make the same, in place, of latents divided by a factor.
+
+    At the best trade of rate for distortion latents move as the square root of the slope.
+    """
+    p = parameters
+    for name in ("arm.weight.0", "synthesis.weight.0"):
+        same = model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
+        p[name].mul_(factor).add_(same, alpha=factor - 1)
+    p["arm.weight.out"][0].div_(factor)
+    p["arm.bias.out"][0].div_(factor)
+    p["arm.bias.out"][1].sub_(math.log2(factor))
+    if model.chroma:
+        p["arm.linear"][1].mul_(factor)
+        p["synthesis.linear"].mul_(factor)

@@ -118,6 +118,7 @@ class Wire(CoordinateModel):
         down, across = (weight[:, k, None] * weight.new_tensor(c) for k, c in enumerate((ys, xs)))
         down = down + parameters["bias.0"][:, None]
         real = (down[:, :, None] + across[:, None]).flatten(1)
+        # a phase without an imaginary part
         hidden = wavelets((real * real.new_tensor([1, 0])[:, None, None]).flatten(0, 1), SHARPNESS)
         for layer in range(1, self.layers):
             weight, bias = parameters[f"weight.{layer}"], parameters[f"bias.{layer}"]
