@@ -61,10 +61,10 @@ def network(name: str, pixels: Samples) -> CoordinateModel:
     """The network of a name for a picture: 66 to 70 thousand parameters, but DINER's table."""
     height, width, channels = pixels.shape
     made: dict[str, CoordinateModel] = {
-        "fourier": FourierNet(128, 4, 64, channels),
+        "fourier": FourierNet(128, 4, 64, channels, max(height, width)),
         "siren": Siren(128, 5, 0, channels),
-        "mfn-gabor": Mfn(128, 5, True, channels),
-        "mfn-fourier": Mfn(128, 5, False, channels),
+        "mfn-gabor": Mfn(128, 5, True, channels, max(height, width)),
+        "mfn-fourier": Mfn(128, 5, False, channels, max(height, width)),
         "wire": Wire(90, 5, channels),
         "diner": Diner(64, 2, width, height, channels),
         "pe-siren": Siren(120, 5, 16, channels),

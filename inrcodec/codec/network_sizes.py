@@ -58,6 +58,11 @@ class PictureShape(NamedTuple):
         """That of a shape."""
         return cls(picture.width, picture.height, picture.channels)
 
+    @property
+    def side(self) -> int:
+        """The longer one."""
+        return max(self.width, self.height)
+
 
 Ladder = Callable[[int, int, int, PictureShape], CoordinateModel]
 """(width, layers, frequencies of the encoding, shape of the picture) -> network."""
@@ -79,9 +84,9 @@ LADDERS: dict[str, Ladder] = {
     "pe-siren": lambda w, n, f, p: Siren(w, n, f, p.channels),
     "nif": _nif,
     "spinr": lambda w, n, f, p: Spinr(w, n, f, p.channels),
-    "fourier": lambda w, n, f, p: FourierNet(w, n, max(1, w // 2), p.channels),
-    "mfn-fourier": lambda w, n, f, p: Mfn(w, n, False, p.channels),
-    "mfn-gabor": lambda w, n, f, p: Mfn(w, n, True, p.channels),
+    "fourier": lambda w, n, f, p: FourierNet(w, n, max(1, w // 2), p.channels, p.side),
+    "mfn-fourier": lambda w, n, f, p: Mfn(w, n, False, p.channels, p.side),
+    "mfn-gabor": lambda w, n, f, p: Mfn(w, n, True, p.channels, p.side),
     "wire": lambda w, n, f, p: Wire(w, n, p.channels),
     "diner": lambda w, n, f, p: Diner(DINER_WIDTH, DINER_LAYERS, p.width, p.height, p.channels),
 }
@@ -101,7 +106,7 @@ def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateMod
     """A network of about so many parameters, or of as many as rendering allows."""
     payload_bytes = wanted * BITS_PER_PARAMETER / 8
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
-    finest = max(shape.width, shape.height) / FINEST_PERIOD
+    finest = shape.side / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
     frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
     most_macs = MAX_PICTURE_MACS / (shape.width * shape.height)

@@ -22,6 +22,8 @@ Parameters: TypeAlias = "Mapping[str, torch.Tensor]"
 Precision: TypeAlias = "torch.dtype | None"
 Coordinates = NDArray[np.float64]
 MAX_WIDTH, MAX_LAYERS = 1024, 16
+LARGE_SIDE = 512
+"""Pixels of a side from which on networks begin with the frequencies they have at most."""
 
 Shapes = dict[str, tuple[int, ...]]
 Arrays = dict[str, NDArray[np.float32]]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coordinate import (
+    LARGE_SIDE,
     Arrays,
     CoordinateModel,
     Coordinates,
@@ -32,9 +33,12 @@ from inrcodec.codec.models.coordinate import (
 if TYPE_CHECKING:
     import torch
 
-INPUT_SCALE = 400.0
-"""The paper has 256 for images. Gabor, 700 steps, 256 / 400 / 600: 28.0 / 28.6 / 25.9 dB (comic of
-Set14), 31.2 / 31.4 / 29.9 (lenna), 21.5 / 22.0 / 21.7 (baboon)."""
+MOST_SCALE = 400.0
+"""The input scale is the longer side in pixels, or this: beyond what pixels show, frequencies only
+disturb. The paper has 256 for images. Gabor, 700 steps, 256 / 400 / 600: 28.0 / 28.6 / 25.9 dB
+(comic of Set14, 250 x 361), 31.2 / 31.4 / 29.9 (lenna, 512 x 512), 21.5 / 22.0 / 21.7 (baboon,
+500 x 480). Files of 2 bits a pixel, 128 / 256 / 400: 29.2 / 23.7 / 22.4 dB (128 x 96), 31.4 / 33.1
+/ 32.6 (256 x 256)."""
 
 GAMMA_SHAPE = 6.0
 
@@ -54,12 +58,14 @@ HEAD_RATE = LearningRate(0.005)
 
 @dataclass(frozen=True, slots=True)
 class Mfn(CoordinateModel):
-    """Sizes of one network: `layers` filters of `width`, with or without a Gaussian window."""
+    """Sizes of one network: `layers` filters of `width`, with or without a Gaussian window. `side`
+    is the longer one of the picture that `initial` is for, in pixels; a file does not have it."""
 
     width: int
     layers: int
     gabor: bool
     channels: int
+    side: int = LARGE_SIDE
 
     def __post_init__(self) -> None:
         check_layers(self.width, self.layers)
@@ -116,7 +122,7 @@ class Mfn(CoordinateModel):
             bounds = {
                 "phase": math.pi,
                 "centre": 1.0,
-                "frequency": INPUT_SCALE / math.sqrt(2 * self.layers),
+                "frequency": min(MOST_SCALE, self.side) / math.sqrt(2 * self.layers),
             }
             bound = bounds.get(kind, math.sqrt(1 / self.width))
             drawn = random.uniform(-bound, bound, shape)
