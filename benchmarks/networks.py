@@ -79,10 +79,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/set14"))
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=SEEDS)
     arguments = parser.parse_args()
     pictures = sorted(p.stem for p in arguments.data.glob("*.bmp"))
     done = {key(row) for row in read()}
-    jobs = [(p, n, s) for s in SEEDS for n in arguments.networks for p in pictures]
+    jobs = [(p, n, s) for s in arguments.seeds for n in arguments.networks for p in pictures]
     pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
     with pool, RESULTS.open("a") as file:
         waiting = [pool.submit(measure, job, arguments.data) for job in jobs if job not in done]
@@ -146,15 +147,17 @@ def table(rows: Iterable[dict[str, Any]]) -> str:
     ]
     pictures = {row["picture"] for row in rows}
     for name in NETWORKS:
-        those = [row for row in rows if row["network"] == name]
-        seeds = {row["seed"] for row in those}
-        if not those or len(those) < len(seeds) * len(pictures):
+        every = [row for row in rows if row["network"] == name]
+        seeds = [s for s in SEEDS if {r["picture"] for r in every if r["seed"] == s} == pictures]
+        those = [row for row in every if row["seed"] in seeds]
+        if not those:
             continue
         spread = fmean(pstdev(r["psnr"] for r in those if r["picture"] == p) for p in pictures)
         mean, structure = (fmean(r[k] for r in those) for k in ("psnr", "ssim"))
+        shown = f"{mean:.2f} ± {spread:.2f}" if len(seeds) > 1 else f"{mean:.2f}"
         text.append(
             f"| {name} | {fmean(r['parameters'] for r in those):.0f} | {len(seeds)} "
-            f"| {mean:.2f} ± {spread:.2f}, {structure:.3f} | {PUBLISHED.get(name, '')} "
+            f"| {shown}, {structure:.3f} | {PUBLISHED.get(name, '')} "
             f"| {min(r['psnr'] for r in those):.2f} | {fmean(r['cpu_s'] for r in those):.0f} |"
         )
     return "\n".join(text) + "\n"
