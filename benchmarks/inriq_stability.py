@@ -40,20 +40,24 @@ def main() -> None:
     header = [
         f"{name}: {kind}" for name in versions for kind in ("stable", "stable by KL", "paper")
     ]
-    lines = ["| steps | fit (dB) | " + " | ".join(header) + " |", "|---" * (len(header) + 2) + "|"]
+    lines = [
+        "| steps | fit (dB): stable | paper | " + " | ".join(header) + " |",
+        "|---" * (len(header) + 3) + "|",
+    ]
     RESULTS.write_text("")
     for steps in STEPS:
         options = {"steps": steps, "precision": torch.float32}
         stable = inriq.Inriq(reference, **options)
         paper = inriq.Inriq(reference, variant="paper", **options)
         row = {"steps": steps, "fit_psnr": stable.fit_psnr, "seed": 0, "threads": 1}
-        row["torch"] = torch.__version__
+        row |= {"paper_fit_psnr": paper.fit_psnr, "torch": torch.__version__}
         for name, version in versions.items():
             row[name] = [float(stable(version)), by_kl(stable, version), float(paper(version))]
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
         cells = [f"{value:.3f}" for name in versions for value in row[name]]
-        lines.append(f"| {steps} | {stable.fit_psnr:.1f} | " + " | ".join(cells) + " |")
+        fits = f"{stable.fit_psnr:.1f} | {paper.fit_psnr:.1f}"
+        lines.append(f"| {steps} | {fits} | " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     RESULTS.with_suffix(".md").write_text("\n".join(lines) + "\n")
 

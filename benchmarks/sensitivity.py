@@ -4,10 +4,11 @@
 
 Every metric scores every one of the 125 distorted versions of the middle of each photograph (every
 third of the 24 of Kodak), cut to the size of KADID's own pictures. Rows go to
-results/sensitivity.jsonl, one per picture and type, as each picture is done; a run skips what is
-there. The tables in results/sensitivity.md: relative sensitivity beside the paper's figures, and
-rank correlation with the mean opinion scores of KADID-10k for the same type and level. Those scores
-were given to other photographs, so they tell about types and levels, not about pictures.
+results/sensitivity.jsonl, one per picture and type, as each picture is done; a run measures only
+the metrics that are not there. The tables in results/sensitivity.md: relative sensitivity beside
+the paper's figures, and rank correlation with the mean opinion scores of KADID-10k for the same
+type and level. Those scores were given to other photographs, so they tell about types and levels,
+not about pictures.
 """
 
 import argparse
@@ -115,14 +116,15 @@ def main() -> None:
     metrics = tuple(arguments.metrics.split(","))
     pictures = sorted((arguments.shared / "kodak").glob("kodim*.png"))
     pictures = pictures[:: max(1, len(pictures) // arguments.images)][: arguments.images]
-    rows = read()
-    done = {(row["image"], row["type"]) for row in rows if set(metrics) <= set(row["values"])}
+    values = {(row["image"], row["type"]): set(row["values"]) for row in read()}
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         jobs = []
         for path in pictures:
-            missing = [name for name in DISTORTIONS if (path.stem, name) not in done]
-            if missing:
-                jobs.append(pool.submit(measure, path, metrics, missing))
+            wanted = {d: set(metrics) - values.get((path.stem, d), set()) for d in DISTORTIONS}
+            types = [name for name, those in wanted.items() if those]
+            judged = tuple(m for m in metrics if any(m in those for those in wanted.values()))
+            if types:
+                jobs.append(pool.submit(measure, path, judged, types))
         for job in as_completed(jobs):
             with RESULTS.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in job.result())
@@ -131,8 +133,14 @@ def main() -> None:
 
 
 def read() -> list[dict]:
-    """Every row so far."""
-    return [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    """A row for each picture and type so far, of all metrics measured."""
+    found: dict[tuple[str, str], dict] = {}
+    for line in RESULTS.open() if RESULTS.exists() else ():
+        row = json.loads(line)
+        known = found.setdefault((row["image"], row["type"]), row)
+        for part in ("values", "notes"):
+            known[part] |= row[part]
+    return list(found.values())
 
 
 def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> None:
@@ -147,7 +155,9 @@ def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> No
         for level in range(1, 6)
     ]
     images = sorted({row["image"] for row in rows})
-    fits = [row["notes"]["inriq"]["fit_psnr"] for row in rows if "inriq" in row["notes"]] or [0]
+    fits = [
+        note["fit_psnr"] for row in rows for note in row["notes"].values() if "fit_psnr" in note
+    ]
     lines = [
         f"{len(images)} Kodak photographs, central 512 x 384: {', '.join(images)}.",
         f"INRIQ's networks fit the references to {min(fits):.1f} - {max(fits):.1f} dB.\n",

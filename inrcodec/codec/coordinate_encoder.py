@@ -12,7 +12,7 @@ import torch
 
 from inrcodec.codec import bitstream, network_sections
 from inrcodec.codec.bitstream import Header
-from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped
+from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped_start
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.header import PHASES
@@ -174,14 +174,8 @@ def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> Tr
     if options.init == "random":
         return None
     if options.init == "meta":
-        known = [s for s in shipped() if s.family.label == options.model]
-        known = [s for s in known if s.channels == picture.channels]
-        if not known:
-            raise OptionError(
-                f"there is no trained start of {options.model} for {picture.channels} channels"
-            )
         most = payload * 8 / BITS_PER_PARAMETER
-        return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
+        return shipped_start(options.model, picture.channels, most)
     trained = TrainedStart.read(options.init)
     if trained.family.label != options.model:
         raise OptionError(f"{options.init} is a start of {trained.family.label}")

@@ -191,6 +191,15 @@ def shipped() -> tuple[TrainedStart, ...]:
     return tuple(sorted(starts, key=lambda start: len(start.numbers)))
 
 
+def shipped_start(model: str, channels: int, most: float) -> TrainedStart:
+    """The largest one of at most so many parameters, or else the smallest, of the `model` of the
+    options; raises `OptionError` where there is none."""
+    known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
+    if not known:
+        raise OptionError(f"there is no trained start of {model} for {channels} channels")
+    return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
+
+
 def start_of(
     named: tuple[int, int] | None, model: CoordinateModel, given: Sequence[TrainedStart] = ()
 ) -> Arrays | None:

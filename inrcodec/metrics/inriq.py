@@ -19,8 +19,9 @@ the Jacobian of the network f at one pixel:
 
 Identical pictures score exactly 0 by both.
 
-The network is the encoder's own PE-SIREN, fitted by the encoder's own code from a fixed seed. The
-paper starts from meta-learned weights; none exist here yet, so both variants start at random.
+The network is a PE-SIREN, fitted by the encoder's own code from a fixed seed. The paper begins with
+meta-learned weights (section 3.3), and so does the paper variant: with the trained start of about
+its size that comes with the package, and that start's network. The stable variant begins at random.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inrcodec.codec.coordinate_starts import shipped_start
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates, picture_error
@@ -42,22 +44,28 @@ from inrcodec.pixels import from_unit
 
 Fisher = Mapping[str, Tensor]
 
-VARIANTS = ("stable", "paper")
+INIT_OF_VARIANT = {"stable": "random", "paper": "meta"}
+VARIANTS = tuple(INIT_OF_VARIANT)
 NOISE_FLOOR = 4 / 255
 BLOCK = 8
 """Side in pixels of the blocks within which the stable variant takes the variance."""
 
 SMALLEST_SIDE = 16
 WIDTH, LAYERS, FREQUENCIES = 64, 4, 16
+START_PARAMETERS = 17_000
+"""About as many as the random network has."""
+
 DEFAULT_STEPS = 2000
 
 
 class Inriq:
     """INRIQ against one reference: fitted once, then asked for any number of pictures.
 
-    `reference` is one picture, as in `inputs.batch`. `steps` of fitting from `seed`; `precision` is
-    that of the hidden layers while fitting (default: the fastest of the machine, so that scores of
-    different processors differ as those of different seeds do). The Fisher information is float32.
+    `reference` is one picture, as in `inputs.batch`. `steps` of fitting from `seed`; `init` is
+    "random", a network of `width` (default 64), or "meta" (default: that of the variant);
+    `precision` is that of the hidden layers while fitting (default: the fastest of the machine, so
+    that scores of different processors differ as those of different seeds do). The Fisher
+    information is float32. Raises `OptionError`, and `ImageError` for a bad reference.
     """
 
     def __init__(
@@ -66,12 +74,19 @@ class Inriq:
         *,
         variant: str = "stable",
         steps: int = DEFAULT_STEPS,
-        width: int = WIDTH,
+        init: str | None = None,
+        width: int | None = None,
         seed: int = 0,
         precision: torch.dtype | None = None,
     ) -> None:
         if variant not in VARIANTS:
             raise OptionError(f"unknown variant {variant!r}; expected one of {VARIANTS}")
+        init = INIT_OF_VARIANT[variant] if init is None else init
+        if init not in ("random", "meta"):
+            raise OptionError(f"init must be random or meta, got {init!r}")
+        if init == "meta" and width is not None:
+            raise OptionError("a trained start has a width of its own; give width with init=random")
+        width = WIDTH if width is None else width
         for name, value, least in (("steps", steps, 1), ("width", width, 1), ("seed", seed, 0)):
             if type(value) is not int or not least <= value < 1 << 31:
                 raise OptionError(f"{name} must be a whole number from {least}, got {value!r}")
@@ -81,8 +96,14 @@ class Inriq:
             raise OptionError("INRIQ fits one reference at a time, not a batch")
         self._unit = _on_unit_scale(self._reference[0])
         pixels = from_unit(self._unit.cpu().numpy(), 16)
-        self._model = Siren(width, LAYERS, FREQUENCIES, pixels.shape[2])
-        fitting = Fitting(pixels, self._model, Budget(steps, None), seed=seed, precision=precision)
+        channels, trained = pixels.shape[2], None
+        self._model = Siren(width, LAYERS, FREQUENCIES, channels)
+        if init == "meta":
+            trained = shipped_start("pe-siren", channels, START_PARAMETERS)
+            width, layers, frequencies = trained.dimensions
+            self._model = Siren(width, layers, frequencies, channels)
+        how: dict[str, Any] = {"seed": seed, "precision": precision, "trained": trained}
+        fitting = Fitting(pixels, self._model, Budget(steps, None), **how)
         for _ in fitting:
             pass
         self._parameters = {n: torch.from_numpy(v) for n, v in fitting.values().items()}

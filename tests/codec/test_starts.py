@@ -111,7 +111,6 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
     small: np.ndarray, trained: TrainedStart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coordinate_starts, "shipped", lambda: (trained,))
-    monkeypatch.setattr("inrcodec.codec.coordinate_encoder.shipped", lambda: (trained,))
     data = inrcodec.encode(small, model="pe-siren", init="meta", quality=80, effort=1, threads=1)
     assert inrcodec.info(data).dimensions == MODEL.dimensions
     assert psnr(small, inrcodec.decode(data)) > 12

@@ -149,6 +149,15 @@ def test_it_computes_with_the_threads_it_is_given(picture, monkeypatch):
     Inriq(picture, steps=2)(picture)
 
 
+def test_the_paper_variant_begins_with_the_trained_start(picture):
+    """Which is ahead of a random network in the first steps."""
+    few = {"steps": 8, "precision": torch.float32}
+    trained, random = Inriq(picture, variant="paper", **few), Inriq(picture, **few)
+    assert trained.fit_psnr > random.fit_psnr + 1
+    assert Inriq(picture, init="meta", **few).fit_psnr == trained.fit_psnr
+    assert Inriq(picture, variant="paper", init="random", **few).fit_psnr == random.fit_psnr
+
+
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 1.5}, {"seed": -1}, {"width": True}])
 def test_bad_options_are_refused(picture, options):
     with pytest.raises(OptionError, match=next(iter(options))):
@@ -158,6 +167,10 @@ def test_bad_options_are_refused(picture, options):
 def test_bad_input_is_refused(picture):
     with pytest.raises(OptionError, match="variant"):
         Inriq(picture, variant="best")
+    with pytest.raises(OptionError, match="init"):
+        Inriq(picture, init="best")
+    with pytest.raises(OptionError, match="width"):
+        Inriq(picture, variant="paper", width=32)
     with pytest.raises(OptionError, match="batch"):
         Inriq(np.stack([picture, picture]))
     with pytest.raises(ImageError, match="16"):
