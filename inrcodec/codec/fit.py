@@ -7,12 +7,12 @@ One cosine schedule, over steps or, under a time limit, over seconds, in two par
    through the rounding (straight-through). Every so often the rounded network is measured on the
    whole picture; the best one measured is the answer, and is what the file holds.
 
-A step sees a product grid of rows and columns, one drawn from each stratum: unbiased, and the first
-layer costs a row and a column. A loss of neighbouring pixels (losses.py) takes it for a picture:
-its windows are wider then, but all of the picture counts in every step. Blocks of adjacent pixels
-instead left SSIM itself lower than squared error does (two Kodak crops). Hidden layers compute in
-bfloat16 where the processor has it (2.5 times faster on such a core); parameters, updates and every
-measurement stay float32.
+A step sees a product grid of rows and columns, one from each stratum, other ones than the steps
+before: unbiased, and the first layer costs a row and a column. A loss of neighbouring pixels
+(losses.py) takes it for a picture: its windows are wider then, but all of the picture counts in
+every step. Blocks of adjacent pixels instead left SSIM itself lower than squared error does (two
+Kodak crops). Hidden layers compute in bfloat16 where the processor has it (2.5 times faster on such
+a core); parameters, updates and every measurement stay float32.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -32,7 +33,13 @@ from inrcodec.codec.coordinate_starts import TrainedStart
 from inrcodec.codec.losses import MSE, Loss, of_channels
 from inrcodec.codec.models.coordinate import CoordinateModel
 from inrcodec.codec.optimizer import MuonAdam
-from inrcodec.codec.pixel_grids import BATCH_PIXELS, batch, coordinates, picture_error, picture_loss
+from inrcodec.codec.pixel_grids import (
+    BATCH_PIXELS,
+    batches,
+    coordinates,
+    picture_error,
+    picture_loss,
+)
 from inrcodec.codec.quantize import Quantized, Tensors
 from inrcodec.codec.robust import Backward, Objective, plain
 from inrcodec.errors import RateError
@@ -122,14 +129,16 @@ class Fitting:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
-        self._backward, self._batch_pixels = backward, batch_pixels
+        self._backward = backward
         self._pixels, self._start = pixels, start
-        self._random = np.random.default_rng(seed)
+        random = np.random.default_rng(seed)
         self._device = torch.device(device)
         self._precision = precision or hidden_precision(self._device)
         self._clock, self._begun = clock, clock()
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
-        initial = model.initial(self._random, mean.astype(np.float64))
+        initial = model.initial(random, mean.astype(np.float64))
+        height, width = pixels.shape[:2]
+        self._grids = batches(height, width, random, least=loss.smallest_side, pixels=batch_pixels)
         self._trained = trained
         if trained is not None:
             initial = trained.values(model)
@@ -238,8 +247,7 @@ class Fitting:
     def _gradients(self, parameters: dict[str, Tensor]) -> float:
         """Leave the gradients of one batch; its mean squared error, full range 1."""
         height, width = self._pixels.shape[:2]
-        least = self.loss.smallest_side
-        rows, columns = batch(height, width, self._random, least, self._batch_pixels)
+        rows, columns = next(self._grids)
         target = torch.from_numpy(to_unit(self._pixels[rows[:, None], columns])).to(self._device)
         ys, xs = coordinates(height)[rows], coordinates(width)[columns]
         errors: list[Tensor] = []
@@ -288,8 +296,7 @@ class Fitting:
         height, width = self._pixels.shape[:2]
         random = np.random.default_rng(0)
         total = dict.fromkeys(self._parameters, 0.0)
-        for _ in range(SENSITIVITY_PROBES):
-            rows, columns = batch(height, width, random)
+        for rows, columns in islice(batches(height, width, random), SENSITIVITY_PROBES):
             colours = self.model.render(
                 self._parameters, coordinates(height)[rows], coordinates(width)[columns]
             )

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from inrcodec.codec.coordinate_starts import TrainedStart, phase_start
 from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.pixel_grids import batch, coordinates
+from inrcodec.codec.pixel_grids import batches, coordinates
 from inrcodec.errors import OptionError
 from inrcodec.pixels import Samples, to_unit
 
@@ -141,7 +141,7 @@ class StartTraining:
     def _error(self, parameters: dict[str, Tensor], picture: Samples) -> Tensor:
         """Mean squared error on a batch of pixels, full range 1."""
         height, width = picture.shape[:2]
-        rows, columns = batch(height, width, self._random, 1, BATCH_PIXELS)
+        rows, columns = next(batches(height, width, self._random, pixels=BATCH_PIXELS))
         wanted = torch.from_numpy(to_unit(picture[rows[:, None], columns])).to(self._device)
         made = self.model.render(parameters, coordinates(height)[rows], coordinates(width)[columns])
         return (made - wanted).square().mean() / 4

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -59,10 +61,9 @@ def test_a_time_limit_ends_the_fit_by_the_clock(small: np.ndarray) -> None:
 
 
 def test_batches_cover_every_row_and_column_evenly() -> None:
-    random = np.random.default_rng(0)
+    grids = pixel_grids.batches(300, 700, np.random.default_rng(0))
     counts_y, counts_x = np.zeros(300), np.zeros(700)
-    for _ in range(400):
-        rows, columns = pixel_grids.batch(300, 700, random)
+    for rows, columns in islice(grids, 4000):
         assert 0.5 < len(rows) * len(columns) / pixel_grids.BATCH_PIXELS < 2
         assert (np.diff(rows) >= 0).all()
         assert (np.diff(columns) >= 0).all()
@@ -72,9 +73,22 @@ def test_batches_cover_every_row_and_column_evenly() -> None:
     assert counts_x.min() > 0.5 * counts_x.mean()
 
 
+@pytest.mark.parametrize("shape", [(128, 192), (96, 256), (32, 32)])
+def test_no_pixel_comes_again_before_all_have_come(shape: tuple[int, int]) -> None:
+    grids = pixel_grids.batches(*shape, np.random.default_rng(0), pixels=1536)
+    for _ in range(2):
+        seen, lately = np.zeros(shape, int), np.zeros(shape[0], int)
+        while seen.min() == 0:
+            rows, columns = next(grids)
+            seen[np.ix_(rows, columns)] += 1
+            lately[rows] += 1
+            assert lately.max() - lately.min() <= 1
+        assert seen.max() == 1
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 999), (999, 1), (5, 20000)])
 def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
-    rows, columns = pixel_grids.batch(*shape, np.random.default_rng(0))
+    rows, columns = next(pixel_grids.batches(*shape, np.random.default_rng(0)))
     assert 1 <= len(rows) <= shape[0]
     assert 1 <= len(columns) <= shape[1]
     assert len(rows) * len(columns) <= 2 * pixel_grids.BATCH_PIXELS
