@@ -49,8 +49,8 @@ def list_(
 @app.command()
 def train(
     folder: Annotated[Path, typer.Argument(help="Photographs to train on.", metavar="DIR")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The start file to write.")],
-    model: Annotated[str, typer.Option(help="pe-siren, nif or siren.")] = "pe-siren",
+    output: Annotated[str, typer.Option("-o", "--output", help="The start file to write.")],
+    model: Annotated[str, typer.Option(help="pe-siren or nif.")] = "pe-siren",
     parameters: Annotated[int, typer.Option(help="Of the network, about.")] = 17000,
     minutes: Annotated[float, typer.Option(help="How long.")] = 20.0,
     steps: Annotated[int | None, typer.Option(help="Or so many outer steps.")] = None,
@@ -73,16 +73,19 @@ def train(
     A file encoded with a start needs it to decode: `inrcodec decode --start my.start`. Ctrl-C ends
     the training early and writes the start as it is.
     """
-    if model not in ("pe-siren", "nif", "siren"):
-        raise OptionError(f"starts are for pe-siren, nif and siren, not {model}")
+    if model not in ("pe-siren", "nif"):
+        raise OptionError(f"starts are for pe-siren and nif, not {model}")
     if not 50 <= parameters <= 1 << 20:
         raise OptionError(f"parameters must be in [50, {1 << 20}], got {parameters}")
     if not 0 < minutes <= 1e5 or not 1 <= inner_steps <= 100 or (steps is not None and steps < 1):
         raise OptionError(
             "minutes, steps and inner-steps must be positive, inner-steps at most 100"
         )
-    if output.exists() and not force:
-        raise OptionError(f"{output} exists; -f replaces it")
+    if not 0 <= seed < 1 << 31:
+        raise OptionError(f"seed must be in [0, {(1 << 31) - 1}], got {seed}")
+    from inrcodec.codec.coordinate_starts import SUFFIX
+
+    (target,) = console.outputs_for([str(folder)], output, SUFFIX, force, as_json)
     pictures = _pictures(folder)
     from inrcodec.codec.network_sizes import PictureShape, network_of
     from inrcodec.codec.runtime import torch_device, torch_threads
@@ -98,11 +101,11 @@ def train(
         device=str(torch_device(device)),
     )
     with interruptible() as pressed, torch_threads(None):
-        last = follow(training, str(output), pressed)
+        last = follow(training, target, pressed)
     start = training.result()
-    console.write_output(str(output), start.to_bytes())
+    console.write_output(target, start.to_bytes())
     report = {
-        "output": str(output),
+        "output": target,
         **_facts(start),
         "pictures": len(pictures),
         "steps": 0 if last is None else last.step,
@@ -113,7 +116,7 @@ def train(
         console.print_json(report)
     elif last is not None:
         console.note(
-            f"{output}: start {report['start']}, {last.step} steps, "
+            f"{target}: start {report['start']}, {last.step} steps, "
             f"{last.psnr:.2f} dB after {inner_steps} steps of a fit"
         )
     if pressed:

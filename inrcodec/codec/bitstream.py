@@ -146,12 +146,17 @@ def write(
     for kind, payload in sections:
         file += section_bytes(kind, payload)
     end = zlib.crc32(file).to_bytes(4, "little")
-    compressor = zstandard.ZstdCompressor(level=19)
-    for name, kind in METADATA.items():
-        block = (metadata or {}).get(name)
-        if block:
-            file += section_bytes(kind, compressor.compress(block))
+    file += metadata_sections(metadata or {})
     return bytes(file + section_bytes(Kind.END, end))
+
+
+def metadata_sections(metadata: dict[str, bytes | None]) -> bytes:
+    """The sections of ICC, EXIF and XMP blocks, compressed."""
+    compressor, sections = zstandard.ZstdCompressor(level=19), bytearray()
+    for name, kind in METADATA.items():
+        if block := metadata.get(name):
+            sections += section_bytes(kind, compressor.compress(block))
+    return bytes(sections)
 
 
 def overhead_bytes(header: Header, metadata: dict[str, bytes | None], parameters_bytes: int) -> int:

@@ -12,13 +12,13 @@ import torch
 
 from inrcodec.codec import bitstream, network_sections
 from inrcodec.codec.bitstream import Header
-from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped_start
+from inrcodec.codec.coordinate_starts import TrainedStart, colours, phase_start, shipped_start
 from inrcodec.codec.entropy import PRIOR_BYTES
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.header import PHASES
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.registry import parameter_count
+from inrcodec.codec.models.registry import model_of, parameter_count
 from inrcodec.codec.models.sines import MOST_WEIGHTS
 from inrcodec.codec.multi_start import MultiStart, steps_of_start
 from inrcodec.codec.network_sizes import (
@@ -101,7 +101,7 @@ class CoordinateEncoding:
         with self._computing(self._threads):
             sections = network_sections.sections_of(self._plan.model, self._starts.best())
         data = bitstream.write(self._plan.header, sections, self._metadata)
-        asked = asked_bytes(self.picture, self.options)
+        asked = self.options.asked_bytes(self.picture.width * self.picture.height)
         if asked is not None and len(data) < 0.95 * asked:
             warnings.warn(
                 f"{len(data)} bytes of the {asked} asked for: the network can use no more",
@@ -109,13 +109,6 @@ class CoordinateEncoding:
                 stacklevel=2,
             )
         return data
-
-
-def asked_bytes(picture: Picture, options: EncodeOptions) -> int | None:
-    """The file size asked for, in bytes; None if the options name a quality."""
-    if options.bpp is not None:
-        return int(options.bpp * picture.width * picture.height / 8)
-    return options.target_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +125,52 @@ class Plan:
     def of(
         cls, picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
     ) -> Plan:
-        """The plan for the rate asked for. Raises `RateError` if a size was asked for that no
-        network can meet, and `OptionError` without a start such as the options name."""
-        total = asked_bytes(picture, options)
+        """The plan for the rate asked for. Raises `RateError` for a size that the network cannot
+        meet, `LimitError` for a picture too large for it, and `OptionError` without a start such as
+        the options name."""
+        shape, pixels = PictureShape.of(picture), picture.width * picture.height
+        total = options.asked_bytes(pixels)
         if total is None:
-            pixels = picture.width * picture.height
             quality = DEFAULT_QUALITY if options.quality is None else options.quality
             rough = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
         else:
-            smallest = smallest_network(PictureShape.of(picture), options.model)
-            table = PRIOR_BYTES * len(smallest.shapes)
-            header = _header(picture, smallest, PHASES)
-            least = table + bitstream.overhead_bytes(header, metadata, table)
-            if total < least:
-                kept = " (metadata included)" if any(metadata.values()) else ""
-                raise RateError(
-                    f"{total} bytes are too few for this picture: the smallest file has "
-                    f"{least}{kept}"
-                )
-            rough = total - least + table
+            smallest = smallest_network(shape, options.model)
+            rough = total - _overhead(picture, smallest, metadata, total)
         trained = _trained_start(picture, options, rough)
-        model = network_for(PictureShape.of(picture), options.model, rough)
+        model = network_for(shape, options.model, max(rough, 0))
         if trained is not None:
             model = trained.model_for(picture.width, picture.height)
         header = _header(picture, model, PHASES if trained is None else trained.identity)
+        model_of(header)  # a decoder's limits
+        least = _least_payload(model)
+        overhead = _overhead(picture, model, metadata, least if total is None else total)
         if total is None:
             payload = min(rough, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
         else:
-            payload = total - bitstream.overhead_bytes(header, metadata, rough)
-            payload -= network_sections.overhead_bytes(model)
-        if payload < (least := least_payload(parameter_count(model))):
+            payload = total - overhead
+        if payload < least:
+            kept = ", metadata included" if any(metadata.values()) else ""
+            start = "" if trained is None else f" from the trained start {trained.identity:08x}"
+            less = "that quality" if total is None else f"{total} bytes"
+            size = least + _overhead(picture, model, metadata, least)
             raise RateError(
-                f"{options.model} takes at least {least} bytes for this picture, not {payload}"
+                f"{less} is too little: the smallest {options.model} file of this picture{start} "
+                f"has {size} bytes{kept}"
             )
         return cls(model, trained, payload, header)
+
+
+def _least_payload(model: CoordinateModel) -> int:
+    """The fewest bytes of parameters, nearly all of them 0: whole words up to what readers take."""
+    return max(PRIOR_BYTES * len(model.shapes), least_payload(parameter_count(model)) + 3)
+
+
+def _overhead(
+    picture: Picture, model: CoordinateModel, metadata: dict[str, bytes | None], most: int
+) -> int:
+    """At most what a file of a network has beside `most` bytes of parameters."""
+    header = _header(picture, model, PHASES)
+    return bitstream.overhead_bytes(header, metadata, most) + network_sections.overhead_bytes(model)
 
 
 def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> TrainedStart | None:
@@ -180,7 +185,8 @@ def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> Tr
     if trained.family.label != options.model:
         raise OptionError(f"{options.init} is a start of {trained.family.label}")
     if trained.channels != picture.channels:
-        raise OptionError(f"{options.init} is for {trained.channels} channels, not this picture")
+        theirs, ours = (colours(n) for n in (trained.channels, picture.channels))
+        raise OptionError(f"{options.init} is for {theirs}, not for the {ours} of this picture")
     return trained
 
 

@@ -74,13 +74,13 @@ class TrainedStart:
         numbers = np.rint(flat.astype(np.float64) * 2.0**FRACTION)
         if not np.abs(numbers).max() <= np.iinfo(np.int16).max:
             raise FitError("a parameter of the start does not fit 16 bits")
-        log_rates = np.concatenate([np.ravel(rates[name]) for name in model.shapes])
+        flat_rates = np.concatenate([np.ravel(rates[name]) for name in model.shapes])
         return cls(
             model.family,
             model.dimensions,
             model.channels,
             numbers.astype(np.int16),
-            log_rates.astype(np.float16),
+            flat_rates.astype(np.float16),
             inner_steps,
         )
 
@@ -196,8 +196,15 @@ def shipped_start(model: str, channels: int, most: float) -> TrainedStart:
     options; raises `OptionError` where there is none."""
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
     if not known:
-        raise OptionError(f"there is no trained start of {model} for {channels} channels")
+        raise OptionError(
+            f"there is no trained start of {model} for pictures of {colours(channels)}"
+        )
     return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
+
+
+def colours(channels: int) -> str:
+    """A number of channels for a message."""
+    return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 def start_of(
@@ -215,9 +222,11 @@ def start_of(
     for start in (*given, *shipped()):
         if start.identity == identity and start.suits(model):
             return start.values(model)
+    others = ", ".join(f"{start.identity:08x}" for start in given)
+    instead = f"the one given is {others}" if given else "`inrcodec decode --start FILE` takes it"
     raise FormatError(
         f"the file needs the trained start {identity:08x}, which this installation does not have; "
-        "give its file"
+        + instead
     )
 
 

@@ -62,6 +62,8 @@ def decode_picture(
 
         torch_device(device)  # raises OptionError also where it will not be used
     if isinstance(model, CoolChic):
+        if start is not None:
+            TrainedStart.read(start)  # raises also where it is not needed
         with kernel_threads(threads):
             latents = read_latents(container, model)
             missing = latents.missing
@@ -83,8 +85,8 @@ def read_network(
 ) -> tuple[CoordinateModel, Quantized]:
     """The network of a parsed file without latents, as much of it as is there, and its parameters,
     still as integers; raises `FormatError` also for a start that this version does not have."""
-    found, stored = read_sections(container, model)
     given = [] if start is None else [TrainedStart.read(start)]
+    found, stored = read_sections(container, model)
     return found, replace(stored, start=start_of(container.header.start, found, given))
 
 

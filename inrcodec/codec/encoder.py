@@ -32,7 +32,7 @@ class Encoding(Protocol):
 
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     """Start encoding a picture. Raises `OptionError`, or `RateError` for a size out of reach."""
-    options = chosen(options, picture.width, picture.height)
+    options = chosen(options, picture)
     options = tuned(options, picture.width, picture.height)
     if options.model in COORDINATE_MODELS:
         from inrcodec.codec.coordinate_encoder import CoordinateEncoding

@@ -228,6 +228,8 @@ class Fitting:
         """The steps of gradient descent that a trained start was trained for."""
         rates = trained.learned_rates(self.model)
         for _ in range(trained.inner_steps):
+            if self._share() >= 1:
+                break
             self._gradients(self._parameters)
             with torch.no_grad():
                 for name, tensor in self._parameters.items():

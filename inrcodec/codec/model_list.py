@@ -7,7 +7,7 @@ from typing import Any
 
 from inrcodec.codec.header import Family
 from inrcodec.codec.models.coolchic import BUILDERS, COMPLEXITIES
-from inrcodec.codec.models.registry import Model, parameter_count
+from inrcodec.codec.models.registry import MAX_PARAMETERS, Model, parameter_count
 from inrcodec.codec.network_sizes import LADDERS, PictureShape, network_for
 
 ABOUT = {
@@ -61,9 +61,12 @@ def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelI
         for tier, sizes in reversed(COMPLEXITIES.items())
     ]
     networks = [(name, name, network_for(shape, name, payload)) for name in LADDERS]
-    return [
-        ModelInfo(
-            shown, model.dimensions, parameter_count(model), model.macs_per_pixel, *ABOUT[name]
-        )
-        for shown, name, model in [*tiers, *reversed(rows), *networks]
-    ]
+    return [_info(*row) for row in [*tiers, *reversed(rows), *networks]]
+
+
+def _info(shown: str, name: str, model: Model) -> ModelInfo:
+    """One row; a table of a number pair a pixel may be too large to be a file."""
+    count, (about, rates) = parameter_count(model), ABOUT[name]
+    if count > MAX_PARAMETERS:
+        rates = "not this picture: too large"
+    return ModelInfo(shown, model.dimensions, count, model.macs_per_pixel, about, rates)

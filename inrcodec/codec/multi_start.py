@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from inrcodec.codec.fit import Budget, Fitting, Progress
 from inrcodec.codec.quantize import Quantized
 
@@ -78,7 +80,7 @@ class MultiStart:
         steps = self._each if self._starts > 1 else self._budget.steps
         seconds = None if self._budget.seconds is None else max(0.05, self._left())
         budget = replace(self._budget, steps=steps, seconds=seconds)
-        return self._fit(self._seed + number, budget)
+        return self._fit(_seed_of_start(self._seed, number), budget)
 
     def _left(self) -> float:
         """Seconds."""
@@ -96,3 +98,10 @@ class MultiStart:
         step = number * self._each + progress.step
         elapsed = self._clock() - self._begun
         return replace(progress, share=min(1.0, share), step=step, elapsed_s=elapsed)
+
+
+def _seed_of_start(seed: int, number: int) -> int:
+    """The seed itself, then seeds that no other one leads to."""
+    if not number:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

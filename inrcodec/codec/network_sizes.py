@@ -17,7 +17,7 @@ from inrcodec.codec.models.encoding import ENCODING_BASE, MAX_FREQUENCIES
 from inrcodec.codec.models.fourier import FourierNet
 from inrcodec.codec.models.mfn import Mfn
 from inrcodec.codec.models.nif import Nif
-from inrcodec.codec.models.registry import MAX_PICTURE_MACS, parameter_count
+from inrcodec.codec.models.registry import MAX_PICTURE_WORK, parameter_count, work_per_pixel
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
@@ -109,7 +109,7 @@ def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateMod
     finest = shape.side / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
     frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
-    most_macs = MAX_PICTURE_MACS / (shape.width * shape.height)
+    most_work = MAX_PICTURE_WORK / (shape.width * shape.height)
 
     def rung(width: int) -> CoordinateModel:
         return LADDERS[family](width, layers, frequencies, shape)
@@ -119,8 +119,8 @@ def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateMod
     width, model = 1, rung(1)
     while width < LARGEST_WIDTH:
         wider = rung(width + 1)
-        if parameter_count(wider) > wanted or wider.macs_per_pixel > most_macs:
+        if parameter_count(wider) > wanted or work_per_pixel(wider) > most_work:
             break
         width, model = width + 1, wider
     even = rung((width + 3) // 8 * 8) if width >= 32 else model
-    return even if even.macs_per_pixel <= most_macs else model
+    return even if work_per_pixel(even) <= most_work else model

@@ -199,8 +199,16 @@ class EncodeOptions:
             raise OptionError(
                 f"robust {self.robust!r} is for coordinate networks, not {self.model}"
             )
+        if self.robust == "neurons":
+            _check(
+                "robust_strength, the share of neurons lost,", self.robust_strength, 0.0, 0.9, float
+            )
         if self.effort == 0:
             raise OptionError("effort 0 does not fit, so it has no weights to make robust")
+
+    def asked_bytes(self, pixels: int) -> int | None:
+        """The file size asked for of a picture of so many pixels; None where a quality is."""
+        return self.target_size if self.bpp is None else int(self.bpp * pixels / 8)
 
     @classmethod
     def of(cls, **options: object) -> EncodeOptions:

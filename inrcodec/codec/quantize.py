@@ -90,13 +90,19 @@ def quantize(
     """
     symbols = {}
     most = entropy.MAX_MAGNITUDE
+    check_finite(parameters)
     for name, tensor in parameters.items():
-        if not np.isfinite(tensor).all():
-            raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
         rest = tensor if start is None else tensor - start[name]
         rounded = np.rint(rest / entropy.step_size(steps[name]))
         symbols[name] = np.clip(rounded, -most, most).astype(np.int32)
     return Quantized(symbols, dict(steps), start)
+
+
+def check_finite(parameters: Tensors) -> None:
+    """Raise `FitError` for a fit that diverged."""
+    for name, tensor in parameters.items():
+        if not np.isfinite(tensor).all():
+            raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
 
 
 def step_codes(
@@ -117,7 +123,9 @@ def steps_for_size(
     target_bytes: int,
     start: Tensors | None = None,
 ) -> dict[str, int]:
-    """The finest steps whose payload has at most `target_bytes`, by bisection on the scale."""
+    """The finest steps whose payload has at most `target_bytes`, by bisection on the scale; raises
+    `FitError` for parameters that are not finite."""
+    check_finite(parameters)
     if start is not None:
         parameters = {name: tensor - start[name] for name, tensor in parameters.items()}
     low, high = -34.0, 2.0  # log2 of the scale

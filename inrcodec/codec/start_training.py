@@ -152,7 +152,7 @@ class StartTraining:
             picture = picture[:, ::-1]
         if self._random.random() < 0.6:
             height = picture.shape[0]
-            kept = int(height * self._random.uniform(0.6, 1))
+            kept = max(1, int(height * self._random.uniform(0.6, 1)))
             top = self._random.integers(height - kept + 1)
             picture = picture[top : top + kept]
         return picture.swapaxes(0, 1) if self._random.random() < 0.25 else picture

@@ -38,6 +38,15 @@ def test_the_best_start_counts(small: np.ndarray) -> None:
     assert len({one.score for one in made}) == 4
 
 
+def test_seeds_beside_each_other_share_no_start(small: np.ndarray) -> None:
+    scores = set()
+    for seed in (1, 2):
+        fit, made = fits(small)
+        list(MultiStart(fit, seed, Budget(80, 150), 20))
+        scores |= {one.score for one in made}
+    assert len(scores) == 8
+
+
 def test_time_ends_it(small: np.ndarray) -> None:
     fit, made = fits(small)
     now = [0.0]

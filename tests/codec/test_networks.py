@@ -1,11 +1,15 @@
 """What every coordinate network keeps, and their files."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import inrcodec
 from inrcodec.codec.fit import Budget, Fitting
+from inrcodec.codec.header import Family, Header
 from inrcodec.codec.model_choice import chosen
 from inrcodec.codec.model_list import models
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -21,7 +25,7 @@ from inrcodec.codec.network_sizes import PictureShape, network_for, network_of, 
 from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
 from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import LimitError, RateError
-from inrcodec.pixels import psnr
+from inrcodec.pixels import Picture, psnr
 
 NETWORKS: dict[str, CoordinateModel] = {
     "siren": Siren(9, 3, 0, 3),
@@ -153,8 +157,38 @@ def test_the_list_of_models_is_whole() -> None:
 
 
 def test_a_rate_no_table_takes_is_refused(small: np.ndarray) -> None:
-    with pytest.raises(RateError, match="diner takes at least"):
+    with pytest.raises(RateError, match=r"smallest diner file of this picture has \d+ bytes"):
         inrcodec.encode(small, model="diner", bpp=2.0, effort=1)
+
+
+@pytest.mark.parametrize("model", ["diner", "siren", "pe-siren", "spinr"])
+def test_the_smallest_file_named_is_one(small: np.ndarray, model: str) -> None:
+    with pytest.raises(RateError) as refused:
+        inrcodec.encode(small, model=model, target_size=20, effort=1, threads=1)
+    least = int(re.search(r"has (\d+) bytes", str(refused.value))[1])
+    data = inrcodec.encode(small, model=model, target_size=least, effort=1, threads=1)
+    assert len(data) <= least
+    assert inrcodec.decode(data).shape == small.shape
+    with pytest.raises(RateError):
+        inrcodec.encode(small, model=model, target_size=least - 1, effort=1, threads=1)
+
+
+def test_a_picture_too_large_for_a_table_is_refused_before_the_fit() -> None:
+    large = np.zeros((1450, 1450, 3), np.uint8)
+    with pytest.raises(LimitError, match="parameters of diner"):
+        inrcodec.encode(large, model="diner", target_size=300_000)
+    (row,) = [m for m in models(4000, 3000) if m.name == "diner"]
+    assert "too large" in row.rates
+
+
+@pytest.mark.parametrize(
+    ("family", "dimensions"),
+    [(Family.FOURIER, (1, 1, 1024)), (Family.WIRE, (1024, 1)), (Family.SPINR, (1024, 1, 32))],
+)
+def test_neurons_count_as_work(family: Family, dimensions: tuple[int, ...]) -> None:
+    """Few multiply-accumulates, but sines for an hour."""
+    with pytest.raises(LimitError, match="too much work"):
+        model_of(Header(11585, 11585, 3, 8, family, dimensions))
 
 
 def test_a_flat_picture_in_a_large_network_decodes() -> None:
@@ -164,13 +198,23 @@ def test_a_flat_picture_in_a_large_network_decodes() -> None:
 
 
 def test_auto_is_by_the_size_asked_for() -> None:
+    picture = Picture(np.zeros((128, 128, 3), np.uint8))
+
     def of(**options: object) -> str:
-        return chosen(EncodeOptions.of(model="auto", **options), 128, 128).model
+        return chosen(EncodeOptions.of(model="auto", **options), picture).model
 
     assert of(target_size=200) == of(bpp=0.1) == "pe-siren"
     assert of(target_size=600) == of(bpp=1.0) == of(quality=1) == of(psnr=30.0) == "coolchic"
     assert of(target_size=200, complexity="low") == of(target_size=200, effort=0) == "coolchic"
-    assert chosen(EncodeOptions(model="nif", bpp=9.0), 128, 128).model == "nif"
+    assert chosen(EncodeOptions(model="nif", bpp=9.0), picture).model == "nif"
+
+
+def test_auto_is_by_what_metadata_leaves() -> None:
+    random = np.random.default_rng(0).bytes(300)
+    picture = Picture(np.zeros((128, 128, 3), np.uint8), exif=random)
+    options = EncodeOptions(model="auto", target_size=600)
+    assert chosen(options, picture).model == "pe-siren"
+    assert chosen(replace(options, metadata=False), picture).model == "coolchic"
 
 
 def test_auto_makes_small_files_of_networks(small: np.ndarray) -> None:

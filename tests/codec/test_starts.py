@@ -1,6 +1,7 @@
 """Starts of coordinate networks: phases and trained ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,42 @@ def test_training_needs_pictures_and_an_end() -> None:
         StartTraining([], MODEL, steps=3)
     with pytest.raises(OptionError, match="time or a number"):
         StartTraining([np.zeros((8, 8, 3), np.uint8)], MODEL)
+
+
+def test_training_sees_lines_of_pixels() -> None:
+    line = np.zeros((1, 40, 3), np.uint8)
+    training = StartTraining([line], MODEL, steps=8)
+    assert len(list(training)) == 8
+
+
+def test_a_start_takes_no_more_steps_than_asked(small: np.ndarray, trained: TrainedStart) -> None:
+    fitting = Fitting(small, MODEL, Budget(2, None), trained=trained)
+    assert list(fitting)[-1].step == 2
+
+
+def test_a_start_that_makes_fits_diverge_is_a_fit_error(
+    small: np.ndarray, trained: TrainedStart, tmp_path: Path
+) -> None:
+    path = tmp_path / "wild.start"
+    wild = replace(trained, rates=np.full_like(trained.rates, 6e4))
+    path.write_bytes(wild.to_bytes())
+    with pytest.raises(FitError, match="diverged"):
+        inrcodec.encode(small, model="pe-siren", init=str(path), target_size=700, effort=1)
+
+
+def test_the_start_given_is_named_beside_the_one_needed(
+    small: np.ndarray, path: Path, trained: TrainedStart, tmp_path: Path
+) -> None:
+    other = replace(trained, numbers=trained.numbers + 1)
+    (tmp_path / "other.start").write_bytes(other.to_bytes())
+    data = inrcodec.encode(
+        small, model="pe-siren", init=str(path), target_size=700, effort=1, threads=1
+    )
+    with pytest.raises(FormatError, match=f"{trained.identity:08x}.*given is {other.identity:08x}"):
+        inrcodec.decode(data, start=tmp_path / "other.start")
+
+
+def test_a_missing_start_is_an_error_of_every_model(small: np.ndarray) -> None:
+    data = inrcodec.encode(small, effort=0)
+    with pytest.raises(OptionError, match="start missing"):
+        inrcodec.decode(data, start="missing")

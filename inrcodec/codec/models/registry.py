@@ -19,8 +19,11 @@ from inrcodec.errors import FormatError, LimitError
 MAX_PARAMETERS = 1 << 22
 """Largest number of parameters of one network."""
 
-MAX_PICTURE_MACS = 1 << 44
-"""Most multiply-accumulates a whole picture may take at its own size: minutes on one core."""
+MAX_PICTURE_WORK = 1 << 44
+"""Most `work_per_pixel` of a whole picture at its own size: minutes on one core."""
+
+NEURON_MACS = 256
+"""What the sine, exponential or memory of one neuron costs beside a multiply-accumulate."""
 
 MAX_LATENT_PIXELS = 1 << 25
 """Most pixels of a picture of latent grids, which are decoded as a whole: a minute on one core."""
@@ -71,11 +74,24 @@ def model_of(header: Header) -> Model:
         )
     else:
         model = _coordinate_model(header)
-    if parameter_count(model) > MAX_PARAMETERS:
-        raise LimitError(f"more than {MAX_PARAMETERS} parameters")
-    if model.macs_per_pixel * pixels > MAX_PICTURE_MACS:
-        raise LimitError(f"rendering takes more than {MAX_PICTURE_MACS} multiply-accumulates")
+    if (count := parameter_count(model)) > MAX_PARAMETERS:
+        raise LimitError(
+            f"{count} parameters of {header.family.label}; the limit is {MAX_PARAMETERS}"
+        )
+    if not isinstance(model, CoolChic) and work_per_pixel(model) * pixels > MAX_PICTURE_WORK:
+        raise LimitError(
+            f"a network of {count} parameters is too much work for {pixels} pixels: "
+            f"{work_per_pixel(model)} multiply-accumulates each"
+        )
     return model
+
+
+def work_per_pixel(model: CoordinateModel) -> int:
+    """Multiply-accumulates a pixel, and what its neurons cost in such: a neuron is a number in a
+    tensor of one dimension, a feature of `fourier` is two."""
+    neurons = sum(shape[0] for shape in model.shapes.values() if len(shape) == 1)
+    neurons += 2 * model.shapes.get("features", (0,))[0]
+    return model.macs_per_pixel + NEURON_MACS * neurons
 
 
 def _coordinate_model(header: Header) -> CoordinateModel:
