@@ -86,7 +86,8 @@ class CoordinateEncoding:
 
         each = steps
         if plan.trained is None:
-            each = steps_of_start(plan.payload_bytes, steps_of_effort(1, picture), steps)
+            shortest = steps_of_effort(1, picture)
+            each = steps_of_start(plan.model.family, plan.payload_bytes, shortest, steps)
         budget = Budget(steps, plan.payload_bytes, seconds)
         with self._computing(self._threads):
             self._starts = MultiStart(fit, options.seed, budget, each)

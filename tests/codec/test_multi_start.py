@@ -7,6 +7,7 @@ import inrcodec
 from inrcodec.codec.coordinate_encoder import CoordinateEncoding
 from inrcodec.codec.coordinate_starts import phase_start
 from inrcodec.codec.fit import Budget, Fitting
+from inrcodec.codec.header import Family
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.multi_start import MultiStart, steps_of_start
 from inrcodec.codec.options import EncodeOptions
@@ -82,8 +83,11 @@ def test_stopped_at_once_there_is_a_network(small: np.ndarray) -> None:
     ("payload", "each"), [(100, 600), (399, 600), (400, 1200), (999, 1200), (1000, 9600)]
 )
 def test_only_small_payloads_take_several(payload: int, each: int) -> None:
-    assert steps_of_start(payload, 300, 9600) == each
-    assert steps_of_start(payload, 300, 300) == 300
+    assert steps_of_start(Family.PE_SIREN, payload, 300, 9600) == each
+    assert steps_of_start(Family.PE_SIREN, payload, 300, 300) == 300
+    assert steps_of_start(Family.NIF, payload, 300, 9600) == {100: 600, 1000: 9600}.get(
+        payload, 2400
+    )
 
 
 def test_more_effort_is_no_worse(photo: np.ndarray) -> None:
