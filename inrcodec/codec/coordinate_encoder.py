@@ -43,6 +43,9 @@ from inrcodec.pixels import Picture
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""
 
+MOST_PARAMETERS = 1.1
+"""Of a trained start, as a multiple of those of a network of the right size."""
+
 RESERVE_S = 0.3
 """Kept back from a time limit for the last measurement and writing, in seconds."""
 
@@ -180,7 +183,7 @@ def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> Tr
     if options.init == "random":
         return None
     if options.init == "meta":
-        most = payload * 8 / BITS_PER_PARAMETER
+        most = MOST_PARAMETERS * payload * 8 / BITS_PER_PARAMETER
         return shipped_start(options.model, picture.channels, most)
     trained = TrainedStart.read(options.init)
     if trained.family.label != options.model:
