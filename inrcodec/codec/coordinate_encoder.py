@@ -43,9 +43,6 @@ from inrcodec.pixels import Picture
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""
 
-MOST_PARAMETERS = 1.1
-"""Of a trained start, as a multiple of those of a network of the right size."""
-
 RESERVE_S = 0.3
 """Kept back from a time limit for the last measurement and writing, in seconds."""
 
@@ -134,8 +131,8 @@ class Plan:
         the options name."""
         shape, pixels = PictureShape.of(picture), picture.width * picture.height
         total = options.asked_bytes(pixels)
+        quality = DEFAULT_QUALITY if options.quality is None else options.quality
         if total is None:
-            quality = DEFAULT_QUALITY if options.quality is None else options.quality
             rough = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
         else:
             smallest = smallest_network(shape, options.model)
@@ -155,7 +152,7 @@ class Plan:
         if payload < least:
             kept = ", metadata included" if any(metadata.values()) else ""
             start = "" if trained is None else f" from the trained start {trained.identity:08x}"
-            less = "that quality" if total is None else f"{total} bytes"
+            less = f"quality {quality}" if total is None else f"{total} bytes"
             size = least + _overhead(picture, model, metadata, least)
             raise RateError(
                 f"{less} is too little: the smallest {options.model} file of this picture{start} "
@@ -178,13 +175,13 @@ def _overhead(
 
 
 def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> TrainedStart | None:
-    """The start the options name: of those shipped, the largest whose network a payload suits, or
-    else the smallest; raises `OptionError`."""
+    """The start the options name, of those shipped the one that suits a payload best; raises
+    `OptionError`."""
     if options.init == "random":
         return None
     if options.init == "meta":
-        most = MOST_PARAMETERS * payload * 8 / BITS_PER_PARAMETER
-        return shipped_start(options.model, picture.channels, most)
+        suited = max(1.0, payload * 8 / BITS_PER_PARAMETER)
+        return shipped_start(options.model, picture.channels, suited)
     trained = TrainedStart.read(options.init)
     if trained.family.label != options.model:
         raise OptionError(f"{options.init} is a start of {trained.family.label}")

@@ -191,15 +191,21 @@ def shipped() -> tuple[TrainedStart, ...]:
     return tuple(sorted(starts, key=lambda start: len(start.numbers)))
 
 
-def shipped_start(model: str, channels: int, most: float) -> TrainedStart:
-    """The largest one of at most so many parameters, or else the smallest, of the `model` of the
-    options; raises `OptionError` where there is none."""
+def shipped_start(model: str, channels: int, parameters: float) -> TrainedStart:
+    """That of a size nearest by ratio, one too large counted twice, of the `model` of the options;
+    raises `OptionError` where there is none."""
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
     if not known:
         raise OptionError(
             f"there is no trained start of {model} for pictures of {colours(channels)}"
         )
-    return [s for s in known if len(s.numbers) <= most or s is known[0]][-1]
+    return min(known, key=lambda start: _misfit(len(start.numbers) / parameters))
+
+
+def _misfit(ratio: float) -> float:
+    """How bad a network of `ratio` times the right size is: too few bits for each parameter cost
+    about twice what too few parameters do."""
+    return 2 * math.log(ratio) if ratio > 1 else -math.log(ratio)
 
 
 def colours(channels: int) -> str:

@@ -148,6 +148,13 @@ def test_what_is_shipped_is_whole() -> None:
         assert len(start.to_bytes()) < 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("parameters", "chosen"), [(1, 1947), (2400, 1947), (8137, 9363), (12000, 9363), (1e6, 15123)]
+)
+def test_the_start_nearest_in_size_is_taken(parameters: float, chosen: int) -> None:
+    assert len(coordinate_starts.shipped_start("pe-siren", 3, parameters).numbers) == chosen
+
+
 def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> None:
     start = coordinate_starts.shipped()[0]
     model = start.model_for(150, 100)
