@@ -3,8 +3,8 @@
     python -m benchmarks.networks_rd --processes 2
 
 Four Kodak photographs, whole files, decoded again; PSNR over RGB. `nif` at four rates, 60 s each on
-one thread; `pe-siren` at three rates around that of the start that comes with the package, from a
-random and from that start. Reference codecs and BD-rates as in coolchic_rd.py. Rows go to
+one thread; `pe-siren` and `nif` at three rates around that of a start that comes with the package,
+from a random and from that start. Reference codecs and BD-rates as in coolchic_rd.py. Rows go to
 results/networks_rd.jsonl as they are made; a run skips what is there.
 """
 
@@ -26,13 +26,16 @@ TABLE = RESULTS.with_suffix(".md")
 
 IMAGES = ("kodim05", "kodim08", "kodim15", "kodim23")
 NIF_RATES, START_RATES, SECONDS = (0.1, 0.2, 0.318, 0.5), (0.18, 0.25, 0.32), 60
+LOW_RATES = (0.05, 0.07, 0.09)
+"""Around that of the small start of `nif`."""
 
 
 def label(row: Row) -> str:
     """What a row belongs to."""
     if row["codec"] != "inrcodec":
         return str(row["codec"])
-    return f"{row['settings']['model']}, {row['settings'].get('init', 'random')}"
+    low = ", low rates" if row["asked"].get("bpp") in LOW_RATES else ""
+    return f"{row['settings']['model']}, {row['settings'].get('init', 'random')}{low}"
 
 
 def points() -> list[Point]:
@@ -42,10 +45,11 @@ def points() -> list[Point]:
     common: dict[str, Any] = {"time_limit": SECONDS, "threads": 1}
     for bpp in NIF_RATES:
         found.append(Point("inrcodec", {"model": "nif", "bpp": bpp, **common}))
-    for bpp in START_RATES:
-        for init in ("random", "meta"):
-            options = {"model": "pe-siren", "bpp": bpp, "init": init, **common}
-            found.append(Point("inrcodec", options))
+    for model, rates in (("pe-siren", START_RATES), ("nif", LOW_RATES)):
+        for bpp in rates:
+            for init in ("random", "meta"):
+                options = {"model": model, "bpp": bpp, "init": init, **common}
+                found.append(Point("inrcodec", options))
     return found
 
 
@@ -77,6 +81,7 @@ def table(rows: list[Row]) -> str:
     lines += ["| | vs | |", "|---|---|---|"]
     pairs = [("nif, random", anchor) for anchor in REFERENCES]
     pairs.append(("pe-siren, meta", "pe-siren, random"))
+    pairs.append(("nif, meta, low rates", "nif, random, low rates"))
     lines += [f"| {name} | {anchor} | {compared(rows, name, anchor)} |" for name, anchor in pairs]
     lines += ["", "| image | | bpp | PSNR (dB) | encode (s) |", "|---|---|---|---|---|"]
     for row in sorted(rows, key=lambda r: (r["image"], label(r), r["bits_per_pixel"])):
