@@ -98,14 +98,16 @@ class EncodeOptions:
       coordinate networks also "gradient-norm-exact", "l1", "lipschitz" and "neurons" (robust.py);
       of a coolchic model, the networks behind the latents
     - `robust_strength`: the weight of a penalty; of "jacobian" and "noise" the standard deviation
-      of the noise to withstand, in weights as papers write them; of "neurons" the share lost
+      of the noise to withstand, in weights as papers write them; of "neurons" the share lost,
+      at most 0.9
     - `effort`: 0..9, training steps about double with each; 0 (coolchic only) does not fit at all
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of independently decodable latent blocks, in symbols (coolchic models)
     - `init`: what a coordinate network begins with: "random" (default), "meta", the trained start
       of about the right size that comes with the package, or the path of another one, which a
       decoder then needs too; the file stores what differs from it
-    - `seed`: any non-negative integer; the same seed and steps give the same file on one machine
+    - `seed`: any non-negative integer; the same seed, steps and number of threads give
+      the same file on one machine
     - `threads`: how many compute; by default one a core, at most 4, for the coolchic models with
       compiled kernels, else 1
     - `device`: a torch device name
