@@ -26,7 +26,7 @@ TABLE = RESULTS.with_suffix(".md")
 
 IMAGES = ("kodim05", "kodim08", "kodim15", "kodim23")
 NIF_RATES, START_RATES, SECONDS = (0.1, 0.2, 0.318, 0.5), (0.18, 0.25, 0.32), 60
-LOW_RATES = (0.05, 0.07, 0.09)
+LOW_RATES = (0.06, 0.07, 0.085)
 """Around that of the small start of `nif`."""
 
 
