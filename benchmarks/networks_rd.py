@@ -3,8 +3,8 @@
     python -m benchmarks.networks_rd --processes 2
 
 Four Kodak photographs, whole files, decoded again; PSNR over RGB. `nif` at four rates, 60 s each on
-one thread; `pe-siren` and `nif` at three rates around that of a start that comes with the package,
-from a random and from that start. Reference codecs and BD-rates as in coolchic_rd.py. Rows go to
+one thread; `pe-siren` at three rates around that of its largest start that comes with the package and
+`nif` at those of its three small ones, from a random start and from these. Reference codecs and BD-rates as in coolchic_rd.py. Rows go to
 results/networks_rd.jsonl as they are made; a run skips what is there.
 """
 
@@ -26,8 +26,8 @@ TABLE = RESULTS.with_suffix(".md")
 
 IMAGES = ("kodim05", "kodim08", "kodim15", "kodim23")
 NIF_RATES, START_RATES, SECONDS = (0.1, 0.2, 0.318, 0.5), (0.18, 0.25, 0.32), 60
-LOW_RATES = (0.06, 0.07, 0.085)
-"""Around that of the small start of `nif`."""
+LOW_RATES = (0.032, 0.048, 0.07)
+"""Those of the three small starts of `nif`."""
 
 
 def label(row: Row) -> str:
