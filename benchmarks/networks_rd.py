@@ -3,9 +3,9 @@
     python -m benchmarks.networks_rd --processes 2
 
 Four Kodak photographs, whole files, decoded again; PSNR over RGB. `nif` at four rates, 60 s each on
-one thread; `pe-siren` at three rates around that of its largest start that comes with the package and
-`nif` at those of its three small ones, from a random start and from these. Reference codecs and BD-rates as in coolchic_rd.py. Rows go to
-results/networks_rd.jsonl as they are made; a run skips what is there.
+one thread; from a random start and from those that come with the package, `pe-siren` at three rates
+around that of its largest, `nif` at those of its three small ones. Reference codecs and BD-rates as
+in coolchic_rd.py. Rows go to results/networks_rd.jsonl as they are made; a run skips what is there.
 """
 
 import argparse
