@@ -22,6 +22,7 @@ import torch
 import inrcodec
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import Kind
+from inrcodec.codec.sections import ANCILLARY
 from inrcodec.errors import InrCodecError
 
 VECTORS = Path(__file__).parent / "vectors" / "valid"
@@ -63,7 +64,7 @@ def repaired(data: bytes, other: bytes, pick: random.Random) -> bytes:
     for kind, payload in sections:
         section = bitstream.section_bytes(kind, payload)
         out += section
-        critical += b"" if kind & bitstream.ANCILLARY else section
+        critical += b"" if kind & ANCILLARY else section
     return out + bitstream.section_bytes(Kind.END, zlib.crc32(critical).to_bytes(4, "little"))
 
 

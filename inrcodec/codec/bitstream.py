@@ -1,4 +1,6 @@
-"""The container: signature, header, sections, checksums. docs/format.md is its specification.
+"""The container: signature, header, sections in order, checksum of the whole.
+
+docs/format.md is its specification; sections.py frames one section.
 
 This file knows bytes, not pictures: it never imports torch or PIL and never decodes a symbol.
 Reading checks a length before every read and a limit before every allocation.
@@ -9,12 +11,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 import zstandard
 
 from inrcodec.codec import leb128
 from inrcodec.codec.header import LATENT_FAMILIES, Family, Header, Key
+from inrcodec.codec.sections import Kind, Section, partial_section, section_at, section_bytes
 from inrcodec.errors import FormatError, LimitError, TruncatedError
 from inrcodec.pixels import MAX_METADATA_BYTES
 
@@ -35,24 +37,6 @@ SIGNATURE = b"\x89NIF"
 VERSION = 1
 
 MAX_SECTIONS = 1 << 16
-MAX_SECTION_BYTES = 1 << 28
-ANCILLARY = 0x80
-
-
-class Kind(IntEnum):
-    """Section kinds. Never renumbered; bit 7 marks the ancillary ones, which a reader may skip."""
-
-    HEADER = 1
-    PARAMETERS = 2
-    LATENTS = 3
-    ALPHA_PARAMETERS = 4
-    ALPHA_LATENTS = 5
-    LAYER = 6
-    END = 15
-    ICC = 0x80
-    EXIF = 0x81
-    XMP = 0x82
-
 
 METADATA = {"icc": Kind.ICC, "exif": Kind.EXIF, "xmp": Kind.XMP}
 
@@ -72,24 +56,6 @@ LEAST_CUT = 16
 """Bytes of a payload cut short by a gap that hold its head for sure, and some symbols."""
 
 ALPHA_KINDS = frozenset({Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
-
-_KINDS = frozenset(int(kind) for kind in Kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section as it lies in the file. `size` counts kind, length, payload and checksum."""
-
-    kind: int
-    payload: bytes
-    offset: int
-    size: int
-    intact: bool = True
-
-    @property
-    def ancillary(self) -> bool:
-        """Whether a reader that does not know this kind may skip it."""
-        return bool(self.kind & ANCILLARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +131,6 @@ def overhead_bytes(header: Header, metadata: dict[str, bytes | None], parameters
     return len(empty) + len(leb128.to_bytes(parameters_bytes)) - 1
 
 
-def section_bytes(kind: int, payload: bytes) -> bytes:
-    """kind (1 byte), length (LEB128), payload, CRC-32 of all three (little endian)."""
-    framed = bytes([kind]) + leb128.to_bytes(len(payload)) + payload
-    return framed + zlib.crc32(framed).to_bytes(4, "little")
-
-
 def read(data: bytes) -> Container:
     """Parse a file or a prefix of one that reaches past the header.
 
@@ -189,7 +149,7 @@ def read(data: bytes) -> Container:
     except TruncatedError:
         if not sections:
             raise
-        partial = _partial(data, sections[-1].offset + sections[-1].size)
+        partial = partial_section(data, sections[-1].offset + sections[-1].size)
     if sections[0].kind != Kind.HEADER:
         raise FormatError(f"the first section must be the header, got kind {sections[0].kind}")
     header = Header.from_bytes(sections[0].payload)
@@ -218,9 +178,9 @@ def read_runs(runs: Sequence[bytes]) -> Container:
         at, found = 0, len(sections)
         while at < len(run):
             try:
-                section = _section(run, at)
+                section = section_at(run, at)
             except TruncatedError:
-                sections += _worth_it(_partial(run, at))
+                sections += _worth_it(partial_section(run, at))
                 break
             if complete or section.kind == Kind.HEADER or len(sections) >= MAX_SECTIONS:
                 raise FormatError("sections of no file: one out of place", at=at)
@@ -276,7 +236,7 @@ def _sections(data: bytes) -> Iterator[Section]:
     checksum = zlib.crc32(data[:start])
     at = start
     for _ in range(MAX_SECTIONS):
-        section = _section(data, at)
+        section = section_at(data, at)
         at += section.size
         if section.kind == Kind.END:
             if section.payload != checksum.to_bytes(4, "little"):
@@ -291,42 +251,6 @@ def _sections(data: bytes) -> Iterator[Section]:
             checksum = zlib.crc32(data[section.offset : at], checksum)
         yield section
     raise LimitError(f"more than {MAX_SECTIONS} sections", at=at)
-
-
-def _section(data: bytes, at: int) -> Section:
-    """The section that starts at byte `at`."""
-    if at >= len(data):
-        raise TruncatedError("a section is missing: the file is cut short", at=at)
-    kind = data[at]
-    if not kind & ANCILLARY and kind not in _KINDS:
-        raise FormatError(f"unknown critical section of kind {kind}", at=at)
-    length, body = _read_length(data, at + 1)
-    end = body + length + 4
-    if end > len(data):
-        raise TruncatedError(
-            f"section {kind} needs {length + 4} more bytes, {len(data) - body} are there", at=body
-        )
-    intact = zlib.crc32(data[at : end - 4]) == int.from_bytes(data[end - 4 : end], "little")
-    if not intact and not kind & ANCILLARY:
-        raise FormatError(f"section {kind} is damaged: its checksum is wrong", at=at)
-    return Section(kind, data[body : body + length], at, end - at, intact)
-
-
-def _partial(data: bytes, at: int) -> Section | None:
-    """The section that starts at byte `at` and does not end within the data."""
-    try:
-        length, body = _read_length(data, at + 1)
-    except FormatError:
-        return None
-    return Section(data[at], data[body : body + length], at, len(data) - at, intact=False)
-
-
-def _read_length(data: bytes, at: int) -> tuple[int, int]:
-    """(length of a payload, offset behind it)."""
-    value, behind = leb128.read(data, at)
-    if value > MAX_SECTION_BYTES:
-        raise LimitError(f"a section claims {value} bytes", at=at)
-    return value, behind
 
 
 def _metadata(sections: list[Section]) -> tuple[dict[str, bytes], tuple[str, ...]]:

@@ -14,7 +14,7 @@ from inrcodec.codec import bitstream, network_sections
 from inrcodec.codec.bitstream import Header
 from inrcodec.codec.coordinate_starts import TrainedStart, colours, phase_start, shipped_start
 from inrcodec.codec.entropy import PRIOR_BYTES
-from inrcodec.codec.fit import Budget, Fitting, Progress
+from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.header import PHASES
 from inrcodec.codec.losses import check_sides, loss_of
 from inrcodec.codec.models.coordinate import CoordinateModel
@@ -34,6 +34,7 @@ from inrcodec.codec.options import (
     bpp_of_quality,
 )
 from inrcodec.codec.pixel_grids import BATCH_PIXELS
+from inrcodec.codec.progress import Progress
 from inrcodec.codec.quantize import least_payload
 from inrcodec.codec.robust import IN_FLOAT32, backward_of
 from inrcodec.codec.runtime import fit_threads, torch_device, torch_threads

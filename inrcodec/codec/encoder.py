@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from inrcodec.codec.fit import Progress
 from inrcodec.codec.losses import tuned
 from inrcodec.codec.model_choice import chosen
 from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
+from inrcodec.codec.progress import Progress
 from inrcodec.pixels import Picture
 
 

@@ -21,7 +21,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -40,8 +39,10 @@ from inrcodec.codec.pixel_grids import (
     picture_error,
     picture_loss,
 )
+from inrcodec.codec.progress import Progress
 from inrcodec.codec.quantize import Quantized, Tensors
 from inrcodec.codec.robust import Backward, Objective, plain
+from inrcodec.codec.sensitivity import sensitivities
 from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, to_unit
 
@@ -54,7 +55,6 @@ FINISH_BUDGET = 0.992
 EVALUATIONS = 12
 EVALUATE_EVERY = 100
 REPORT_EVERY = 25
-SENSITIVITY_PROBES = 8
 
 TRAINED_RATE = 0.5
 """Learning rates from a trained start beside those from a random one."""
@@ -74,23 +74,6 @@ class Budget:
     steps: int
     target_bytes: int | None
     seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One look at a running fit: share done in [0, 1], PSNR in dB (of a batch until the finish)."""
-
-    stage: str
-    share: float
-    step: int
-    psnr: float
-    elapsed_s: float
-    rounded_psnr: float | None = None
-
-    @property
-    def shown_psnr(self) -> float:
-        """What a bar shows: that of the best rounded network, once there is one."""
-        return self.psnr if self.rounded_psnr is None else self.rounded_psnr
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,27 +270,9 @@ class Fitting:
 
     def _choose_steps(self, target_bytes: int) -> dict[str, int]:
         """The finest steps within `target_bytes` for the network as it is now."""
-        sensitivities = self._sensitivities()
-        return quantize.steps_for_size(self.values(), sensitivities, target_bytes, self._start)
-
-    def _sensitivities(self) -> dict[str, float]:
-        """Mean over pixels of trace(J^T J) per tensor, by random signs on the outputs.
-
-        E[(J^T v)^2] over signs v is the diagonal of J^T J (Hutchinson's estimator).
-        """
         height, width = self._pixels.shape[:2]
-        random = np.random.default_rng(0)
-        total = dict.fromkeys(self._parameters, 0.0)
-        for rows, columns in islice(batches(height, width, random), SENSITIVITY_PROBES):
-            colours = self.model.render(
-                self._parameters, coordinates(height)[rows], coordinates(width)[columns]
-            )
-            signs = random.integers(0, 2, tuple(colours.shape)) * 2.0 - 1.0
-            probe = (colours * colours.new_tensor(signs)).sum()
-            gradients = torch.autograd.grad(probe, list(self._parameters.values()))
-            for name, gradient in zip(self._parameters, gradients, strict=True):
-                total[name] += float(gradient.square().sum()) / colours.numel()
-        return {name: value / SENSITIVITY_PROBES for name, value in total.items()}
+        sensitive = sensitivities(self.model, self._parameters, height, width)
+        return quantize.steps_for_size(self.values(), sensitive, target_bytes, self._start)
 
     def _measure(self, steps: dict[str, int]) -> None:
         """Round, render, and keep the result if it is the best measured so far.

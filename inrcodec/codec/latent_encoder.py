@@ -18,7 +18,6 @@ from torch import Tensor
 
 from inrcodec.codec import bitstream, goal_search, latent_layout, meta, native, rehearsal
 from inrcodec.codec.effort import FULL_RATES, rates_for, steps_of
-from inrcodec.codec.fit import Progress
 from inrcodec.codec.goal_search import Candidate
 from inrcodec.codec.header import LATENT_FAMILIES, Header
 from inrcodec.codec.latent_fit import LatentFitting, Step
@@ -32,6 +31,7 @@ from inrcodec.codec.network_steps import NetworkSearch
 from inrcodec.codec.opening import may_widen, opening_slope, widened
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.planes import plane_channels, plane_error, planes_of
+from inrcodec.codec.progress import Progress
 from inrcodec.codec.quantize import Quantized
 from inrcodec.codec.rate_control import (
     Goal,

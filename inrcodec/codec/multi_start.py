@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from inrcodec.codec.fit import Budget, Fitting, Progress
+from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.header import Family
+from inrcodec.codec.progress import Progress
 from inrcodec.codec.quantize import Quantized
 
 LONGEST = ((400, 2), (1000, 4))

@@ -8,6 +8,7 @@ from inrcodec.codec import pixel_grids
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.optimizer import MuonAdam, _orthogonal
+from inrcodec.codec.sensitivity import sensitivities
 from inrcodec.pixels import to_unit
 
 MODEL = Siren(16, 3, 4, 3)
@@ -97,7 +98,7 @@ def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
 def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> None:
     fitting = run(small, 200)
     values = fitting.values()
-    sensitivity = fitting._sensitivities()["weight.1"]
+    sensitivity = sensitivities(fitting.model, fitting._parameters, *small.shape[:2])["weight.1"]
     random = np.random.default_rng(0)
     places = pixel_grids.coordinates(24), pixel_grids.coordinates(32)
     clean = MODEL.render(dict(fitting._parameters), *places)
