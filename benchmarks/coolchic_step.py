@@ -26,8 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.models import grids, windows
-from inrcodec.codec.models.coolchic import (
+from inrcodec.codec.coolchic import windows
+from inrcodec.codec.coolchic.model import (
     BICUBIC,
     CHROMA_LEVEL,
     CoolChic,
@@ -36,7 +36,8 @@ from inrcodec.codec.models.coolchic import (
     coolchic_v2,
     grain,
 )
-from inrcodec.codec.models.kernels import soft_round
+from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic.synthesis import soft_round
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_step.jsonl"
 WIDTH, HEIGHT, SEED, LAMBDA = 768, 512, 0, 1e-3
@@ -138,8 +139,8 @@ def ours(model: CoolChic) -> tuple[Part, Part]:
     """The package's rate and colours of a whole picture."""
     window = windows.whole(model)
     return (
-        lambda model, parameters, latents: grids.bits(model, parameters, latents, window),
-        lambda model, parameters, latents: grids.colours(model, parameters, latents, window),
+        lambda model, parameters, latents: forward.bits(model, parameters, latents, window),
+        lambda model, parameters, latents: forward.colours(model, parameters, latents, window),
     )
 
 

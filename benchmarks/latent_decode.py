@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from inrcodec.codec.arm import IntegerArm, parent_maps
-from inrcodec.codec.wavefront import Grid, cost_bits, decode_grid, encode_grid
+from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
+from inrcodec.codec.entropy.waves import Grid, cost_bits, decode_grid, encode_grid
 
 NEIGHBOURS = (
     *((0, column) for column in (-1, -2, -3)),

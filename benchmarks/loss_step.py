@@ -24,17 +24,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.codec.effort import FULL_RATES
-from inrcodec.codec.fit import Budget, Fitting, learning_rates
-from inrcodec.codec.latent_fit import LatentFitting
-from inrcodec.codec.losses import MSE, Loss, loss_of
-from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
-from inrcodec.codec.network_sizes import PictureShape, network_for
-from inrcodec.codec.optimizer import MuonAdam
+from inrcodec.codec.coolchic.model import coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.fitting.coolchic.fit import LatentFitting
+from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES
+from inrcodec.codec.fitting.coolchic.targets import planes_of
+from inrcodec.codec.fitting.coolchic.untrained import random_parameters
+from inrcodec.codec.fitting.losses import MSE, Loss, loss_of
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting, learning_rates
+from inrcodec.codec.fitting.optimizer import MuonAdam
+from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.networks.sizes import PictureShape, network_for
 from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
-from inrcodec.codec.planes import planes_of
-from inrcodec.codec.robust import backward_of
-from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
 from inrcodec.image_input import as_picture
 from inrcodec.metrics.losses import with_loss

@@ -26,17 +26,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.coordinate_starts import phase_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.diner import Diner
-from inrcodec.codec.models.fourier import FourierNet
-from inrcodec.codec.models.mfn import Mfn
-from inrcodec.codec.models.nif import Nif
-from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.models.wire import Wire
+from inrcodec.codec.families import parameter_count
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.diner import Diner
+from inrcodec.codec.networks.fourier import FourierNet
+from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.mfn import Mfn
+from inrcodec.codec.networks.nif import Nif
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import read_image
 from inrcodec.metrics.ssim import ssim
@@ -120,7 +120,7 @@ def measure(job: Job, data: Path) -> dict[str, Any]:
         pass
     cpu_s = time.process_time() - begun
     view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
-    made = coordinate_render.render(model, fitting.values(), view, 8, 1, "cpu")
+    made = render.render(model, fitting.values(), view, 8, 1, "cpu")
     return {
         "picture": picture,
         "network": name,

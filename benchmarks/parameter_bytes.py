@@ -25,14 +25,14 @@ import zstandard
 
 import inrcodec
 from benchmarks.crops import middle
-from inrcodec.codec.coordinate_starts import phase_start
-from inrcodec.codec.entropy import step_code
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.network_sizes import PictureShape, network_of
-from inrcodec.codec.pixel_grids import picture_error
-from inrcodec.codec.quantize import Tensors, quantize
+from inrcodec.codec.entropy.prior import step_code
+from inrcodec.codec.entropy.quantized import Tensors, quantize
+from inrcodec.codec.families import parameter_count
+from inrcodec.codec.fitting.networks.batches import picture_error
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.sizes import PictureShape, network_of
 from inrcodec.image_input import read_image
 from inrcodec.pixels import Samples
 

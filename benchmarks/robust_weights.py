@@ -33,12 +33,12 @@ import torch
 
 import inrcodec
 from benchmarks.crops import middle
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.fitting.networks.batches import picture_error
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import EncodeOptions
-from inrcodec.codec.pixel_grids import picture_error
-from inrcodec.codec.robust import backward_of
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import as_picture
 from inrcodec.metrics.damage import NETWORK_DAMAGE, Tensors
@@ -199,7 +199,7 @@ def draw(data: Path, path: Path) -> None:
                 random = np.random.default_rng(0)
                 seen = NETWORK_DAMAGE[damage](values, MODEL.units, 1e-3, random)
             view = view_of(SIDE, SIDE, None, None, None)
-            samples = coordinate_render.render(MODEL, seen, view, 8, 1, "cpu")
+            samples = render.render(MODEL, seen, view, 8, 1, "cpu")
             axes[row, column].imshow(samples, interpolation="nearest")
             axes[row, column].set_title(f"{title}: {psnr(seen, pixels):.1f} dB", fontsize=11)
             axes[row, column].set_xticks([])

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec import native
-from inrcodec.codec.models import sines
+from inrcodec.codec.networks import sines
 
 RESULTS = Path(__file__).parent / "results" / "sine_step.json"
 TABLE = RESULTS.with_suffix(".md")

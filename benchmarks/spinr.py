@@ -37,16 +37,16 @@ import numpy as np
 import torch
 
 import inrcodec
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.coordinate_starts import phase_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.coordinate import CoordinateModel, LearningRate
-from inrcodec.codec.models.layers import sine_start
-from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.models.spinr import Spinr
-from inrcodec.codec.quantize import Tensors
-from inrcodec.codec.robust import Tolerance, neuron_loss
+from inrcodec.codec.entropy.quantized import Tensors
+from inrcodec.codec.families import parameter_count
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel, LearningRate
+from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.layers import sine_start
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import read_image
 from inrcodec.metrics.damage import lost_neurons
@@ -151,7 +151,7 @@ def measure(data: Path, picture: str, way: str, seed: int) -> dict[str, Any]:
     view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
 
     def decibels(network: CoordinateModel, tensors: Tensors) -> float:
-        return psnr(pixels, coordinate_render.render(network, tensors, view, 8, 1, "cpu"))
+        return psnr(pixels, render.render(network, tensors, view, 8, 1, "cpu"))
 
     row = {"picture": picture, "way": way, "seed": seed, "parameters": parameter_count(model)}
     row |= {"steps": STEPS, "cpu_s": cpu_s, "psnr": decibels(model, values)}

@@ -22,10 +22,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.network_sizes import BITS_PER_PARAMETER
-from inrcodec.codec.pixel_grids import picture_error
+from inrcodec.codec.fitting.networks.batches import picture_error
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.networks.init_tables import TrainedStart, phase_start, shipped
+from inrcodec.codec.networks.sizes import BITS_PER_PARAMETER
 from inrcodec.image_input import read_image
 from inrcodec.pixels import Samples
 

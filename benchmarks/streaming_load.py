@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inrcodec.codec.header import Family
+from inrcodec.codec.format.header import Family
 from inrcodec.streaming.client import ReceiveOptions, fetch
 from inrcodec.streaming.library import Library
 from inrcodec.streaming.server import Server, ServerOptions

@@ -32,7 +32,7 @@ import torch
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.decoder import decode_picture
+from inrcodec.codec.decode import decode_picture
 from inrcodec.image_input import read_image
 from inrcodec.metrics.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr

@@ -14,8 +14,8 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from inrcodec import image_input, image_output
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import SIGNATURE
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import InrCodecError
 
 FORMAT = "INR"
@@ -47,7 +47,7 @@ class InrImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         """Decode the pixels; 16-bit colour arrives at 8 bit, which is all Pillow holds."""
         if self._data is not None:
-            from inrcodec.codec.decoder import decode_picture
+            from inrcodec.codec.decode import decode_picture
 
             try:
                 picture = decode_picture(self._data)

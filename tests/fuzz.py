@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 import inrcodec
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Kind
-from inrcodec.codec.sections import ANCILLARY
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.format.sections import ANCILLARY
 from inrcodec.errors import InrCodecError
 
 VECTORS = Path(__file__).parent / "vectors" / "valid"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Family, Header
-from inrcodec.codec.entropy import step_code
-from inrcodec.codec.latents import LatentPlane, file_sections
-from inrcodec.codec.models.coolchic import BUILDERS, CoolChic
-from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.coolchic.model import BUILDERS, CoolChic
+from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
+from inrcodec.codec.entropy.prior import step_code
+from inrcodec.codec.entropy.quantized import Quantized
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Family, Header
 
 LATENT_FAMILIES = (Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC)
 

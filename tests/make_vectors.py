@@ -14,22 +14,22 @@ import numpy as np
 import torch
 
 import inrcodec
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Family, Header, Kind
-from inrcodec.codec.decoder import read_network
-from inrcodec.codec.latents import file_sections, read_latents
-from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.diner import Diner
-from inrcodec.codec.models.fourier import FourierNet
-from inrcodec.codec.models.mfn import Mfn
-from inrcodec.codec.models.nif import Nif
-from inrcodec.codec.models.registry import model_of
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.models.spinr import Spinr
-from inrcodec.codec.models.wire import Wire
-from inrcodec.codec.network_sections import sections_of
-from inrcodec.codec.quantize import quantize, step_codes
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.planes import file_sections, read_latents
+from inrcodec.codec.decode import read_network
+from inrcodec.codec.entropy.quantized import quantize, step_codes
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Family, Header, Kind
+from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.diner import Diner
+from inrcodec.codec.networks.fourier import FourierNet
+from inrcodec.codec.networks.mfn import Mfn
+from inrcodec.codec.networks.nif import Nif
+from inrcodec.codec.networks.sections import sections_of
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.codec.networks.wire import Wire
 from inrcodec.image_output import image_bytes
 from inrcodec.pixels import Picture
 from tests import latent_files

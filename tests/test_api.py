@@ -41,13 +41,13 @@ def test_odd_shapes_round_trip(shape: tuple[int, int]) -> None:
 def test_the_example_of_the_readme_runs(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inrcodec.codec import effort
+    from inrcodec.codec.fitting.coolchic import schedule
 
     readme = Path(__file__).parents[1] / "README.md"
     example = readme.read_text().split("```python")[1].split("```")[0]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(effort, "EFFORT_STEPS", [12] * 10)
+    monkeypatch.setattr(schedule, "EFFORT_STEPS", [12] * 10)
     (tmp_path / "photo.inr").write_bytes(inrcodec.encode("photo.png"))
     names: dict = {}
     exec(example, names)
@@ -134,8 +134,8 @@ def test_a_size_beyond_use_gives_a_smaller_file_and_a_warning() -> None:
 @pytest.mark.parametrize("target", [90, 127, 160, 5000, 16400, 240000, 5000000])
 @pytest.mark.parametrize("size", [(40, 30), (4000, 3000)])
 def test_a_full_payload_never_exceeds_the_target(target: int, size: tuple[int, int]) -> None:
-    from inrcodec.codec import bitstream
-    from inrcodec.codec.coordinate_encoder import Plan
+    from inrcodec.codec.fitting.networks.encoder import Plan
+    from inrcodec.codec.format import bitstream
     from inrcodec.codec.options import EncodeOptions
 
     picture = Picture(np.zeros((size[1], size[0], 3), np.uint8))

@@ -31,12 +31,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from inrcodec.codec import meta
-from inrcodec.codec.analysis import GAIN, WEIGHTS, Analysis, position
-from inrcodec.codec.effort import Softening
-from inrcodec.codec.latent_fit import softly_rounded
-from inrcodec.codec.models import grids, windows
-from inrcodec.codec.models.coolchic import (
+from inrcodec.codec.coolchic import init_tables, windows
+from inrcodec.codec.coolchic.model import (
     BICUBIC,
     CHROMA_COLOURS,
     COMPLEXITIES,
@@ -44,6 +40,10 @@ from inrcodec.codec.models.coolchic import (
     CoolChic,
     coolchic,
 )
+from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
+from inrcodec.codec.fitting.coolchic.fit import softly_rounded
+from inrcodec.codec.fitting.coolchic.schedule import Softening
 from training.widen_start import NARROW, wide_table
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
@@ -54,7 +54,7 @@ ARM_STEPS, WARM_UP = 600, 200
 SOFTENING = Softening((0.3, 0.1), (0.22, 0.15))
 CHECKPOINT_EVERY = 500
 TRAINED = (NARROW, "medium", "low")
-DATA = Path(meta.__file__).parent / "data"
+DATA = Path(init_tables.__file__).parents[1] / "data"
 
 
 def main() -> None:
@@ -178,10 +178,10 @@ class Training:
             )
         networks = mixed(self.knots, slope)
         window = windows.whole(self.model)
-        bits = grids.bits(self.model, networks, seen, window) / (CROP * CROP)
+        bits = forward.bits(self.model, networks, seen, window) / (CROP * CROP)
         if self.done < ARM_STEPS:
             return slope * bits
-        error = (grids.colours(self.model, networks, seen, window) - picture).square().mean()
+        error = (forward.colours(self.model, networks, seen, window) - picture).square().mean()
         return error + slope * bits
 
     def save(self, path: Path) -> None:
@@ -214,16 +214,16 @@ class Training:
     def table(self) -> NDArray[np.int16]:
         """(STARTS, parameters): networks of every start, as `meta.py` keeps them."""
         rows = []
-        for index in range(meta.STARTS):
-            networks = mixed(self.knots, max(KNOTS[-1], meta.start_slope(index)))
+        for index in range(init_tables.STARTS):
+            networks = mixed(self.knots, max(KNOTS[-1], init_tables.start_slope(index)))
             values = {name: tensor.numpy() for name, tensor in networks.items()}
-            rows.append(meta.pack(self.model, values))
+            rows.append(init_tables.pack(self.model, values))
         return np.stack(rows)
 
 
 def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysis) -> None:
     """Write the files that `meta.py` and `analysis.py` read."""
-    np.savez_compressed(folder / meta.TABLE, **tables)
+    np.savez_compressed(folder / init_tables.TABLE, **tables)
     state = {n: t.numpy().astype(np.float16) for n, t in analysis.state_dict().items()}
     np.savez_compressed(folder / WEIGHTS, **state)
 

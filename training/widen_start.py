@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec import meta
-from inrcodec.codec.models.coolchic import COMPLEXITIES, WIDE, CoolChic, coolchic
+from inrcodec.codec.coolchic import init_tables
+from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, coolchic
 
 NARROW = "high"
 
@@ -27,18 +27,18 @@ def main() -> None:
     """Write the shipped table again, with the wide tier made anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(meta.__file__).parent / "data")
+    parser.add_argument("--output", type=Path, default=Path(init_tables.__file__).parents[1] / "data")
     arguments = parser.parse_args()
-    tables = dict(meta.tables())
+    tables = dict(init_tables.tables())
     tables[WIDE] = wide_table(tables[NARROW], arguments.seed)
-    np.savez_compressed(arguments.output / meta.TABLE, **tables)
+    np.savez_compressed(arguments.output / init_tables.TABLE, **tables)
 
 
 def wide_table(numbers: NDArray[np.int16], seed: int) -> NDArray[np.int16]:
     """The table of the wide tier from that of the narrow one."""
     narrow, wide = (coolchic(64, 64, **COMPLEXITIES[tier]) for tier in (NARROW, WIDE))
-    rows = [widened(narrow, wide, meta.unpack(narrow, row), seed) for row in numbers]
-    return np.stack([meta.pack(wide, row) for row in rows])
+    rows = [widened(narrow, wide, init_tables.unpack(narrow, row), seed) for row in numbers]
+    return np.stack([init_tables.pack(wide, row) for row in rows])
 
 
 def widened(

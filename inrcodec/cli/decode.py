@@ -87,7 +87,7 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
     """Decode one file and write it; the report."""
     started = time.monotonic()
     data = console.read_input(name)
-    from inrcodec.codec import bitstream
+    from inrcodec.codec.format import bitstream
     from inrcodec.pixels import CHANNEL_NAMES
 
     try:
@@ -95,7 +95,7 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
         from inrcodec import image_output
 
         kind = "PNG" if path == "-" else image_output.image_format(path)
-        from inrcodec.codec.decoder import decode_picture
+        from inrcodec.codec.decode import decode_picture
 
         picture = decode_picture(data, **view)
         console.write_output(path, image_output.image_bytes(picture, kind))

@@ -177,8 +177,8 @@ def _encode_one(
     started = time.monotonic()
     with interruptible() as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
-        from inrcodec.codec.decoder import decode_picture
-        from inrcodec.codec.encoder import encoding
+        from inrcodec.codec.decode import decode_picture
+        from inrcodec.codec.encode import encoding
         from inrcodec.codec.runtime import keep_freed_memory
 
         keep_freed_memory()
@@ -196,7 +196,7 @@ def _encode_one(
         elapsed = time.monotonic() - started
         given = options.init if options.init not in ("random", "meta") else None
         decoded = decode_picture(data, threads=options.threads, device=options.device, start=given)
-    from inrcodec.codec.info import info
+    from inrcodec.codec.describe import info
     from inrcodec.pixels import psnr
 
     about = info(data)

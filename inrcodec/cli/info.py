@@ -10,7 +10,7 @@ from inrcodec.cli import console
 from inrcodec.errors import FormatError, InrCodecError
 
 if TYPE_CHECKING:
-    from inrcodec.codec.info import FileInfo
+    from inrcodec.codec.describe import FileInfo
 
 
 def info(
@@ -25,7 +25,7 @@ def info(
 
       inrcodec info *.inr --json
     """
-    from inrcodec.codec.info import info as describe
+    from inrcodec.codec.describe import info as describe
 
     reports = []
     with console.exit_codes() as codes:
@@ -59,7 +59,7 @@ def _described(name: str, about: FileInfo) -> str:
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
     if about.start is not None:
-        from inrcodec.codec.header import PHASES
+        from inrcodec.codec.format.header import PHASES
 
         identity, index = about.start
         trained = f"trained networks {identity:08x}, number {index}"

@@ -12,7 +12,7 @@ from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InputError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.codec.coordinate_starts import TrainedStart
+    from inrcodec.codec.networks.init_tables import TrainedStart
     from inrcodec.pixels import Samples
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def list_(
 
       inrcodec meta list --json
     """
-    from inrcodec.codec.coordinate_starts import shipped
+    from inrcodec.codec.networks.init_tables import shipped
 
     if as_json:
         console.print_json([_facts(start) for start in shipped()])
@@ -83,13 +83,13 @@ def train(
         )
     if not 0 <= seed < 1 << 31:
         raise OptionError(f"seed must be in [0, {(1 << 31) - 1}], got {seed}")
-    from inrcodec.codec.coordinate_starts import SUFFIX
+    from inrcodec.codec.networks.init_tables import SUFFIX
 
     (target,) = console.outputs_for([str(folder)], output, SUFFIX, force, as_json)
     pictures = _pictures(folder)
-    from inrcodec.codec.network_sizes import PictureShape, network_of
+    from inrcodec.codec.fitting.networks.init_training import StartTraining
+    from inrcodec.codec.networks.sizes import PictureShape, network_of
     from inrcodec.codec.runtime import torch_device, torch_threads
-    from inrcodec.codec.start_training import StartTraining
 
     training = StartTraining(
         pictures,

@@ -26,7 +26,7 @@ def models(
 
       inrcodec models --json
     """
-    from inrcodec.codec.model_list import models as listed
+    from inrcodec.codec.catalogue import models as listed
     from inrcodec.pixels import MAX_PIXELS
 
     match = re.fullmatch(r"(\d{1,7})x(\d{1,7})", size.strip())

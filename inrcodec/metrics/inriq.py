@@ -33,10 +33,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inrcodec.codec.coordinate_starts import shipped_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates, picture_error
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates, picture_error
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.networks.init_tables import shipped_start
+from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import OptionError
 from inrcodec.metrics.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.inputs import pair

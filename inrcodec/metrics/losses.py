@@ -11,8 +11,8 @@ from functools import partial
 
 from torch import Tensor
 
-from inrcodec.codec import losses
-from inrcodec.codec.losses import Loss
+from inrcodec.codec.fitting import losses
+from inrcodec.codec.fitting.losses import Loss
 from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import iem as information
 from inrcodec.metrics import registry

@@ -209,8 +209,8 @@ def _run_baseline(work: Task, pixels: Samples) -> tuple[Samples, Row]:
 
 def _run_inrcodec(work: Task, pixels: Samples) -> tuple[Samples, Row]:
     """This package, through the functions every user calls."""
-    import inrcodec.codec.decoder
-    import inrcodec.codec.encoder  # loads torch, which is no part of the time to encode
+    import inrcodec.codec.decode
+    import inrcodec.codec.encode  # loads torch, which is no part of the time to encode
 
     start = time.perf_counter()
     data = inrcodec.encode(pixels, **work.asked, **work.settings)

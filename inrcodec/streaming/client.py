@@ -114,7 +114,7 @@ def _decoded(threads: int | None, runs: list[bytes]) -> Picture:
     """A picture without the warnings that it is coarse: the frame says so."""
     import warnings
 
-    from inrcodec.codec.decoder import decode_picture
+    from inrcodec.codec.decode import decode_picture
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

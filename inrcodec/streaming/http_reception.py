@@ -124,7 +124,7 @@ def _starts(text: str) -> list[int]:
 
 def _found_starts(data: bytes) -> list[int]:
     """The same, found in the beginning of a file itself."""
-    from inrcodec.codec import bitstream
+    from inrcodec.codec.format import bitstream
     from inrcodec.streaming.layers import boundaries
 
     try:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from inrcodec.codec import bitstream
+from inrcodec.codec.format import bitstream
 from inrcodec.errors import InputError, InrCodecError, StreamError
 from inrcodec.streaming.layers import slice_side, stream_of
 from inrcodec.streaming.messages import MAX_STREAM_BYTES

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.header import Family
+from inrcodec.codec.format.header import Family
 from tests.latent_files import random_file
 
 

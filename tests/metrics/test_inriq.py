@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import coordinates
+from inrcodec.codec.fitting.networks.batches import coordinates
+from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import ImageError, OptionError
 from inrcodec.metrics.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.inriq import Inriq, fisher_rao, inriq, symmetric_kl

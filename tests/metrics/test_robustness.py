@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec.models.siren import Siren
+from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import FormatError, OptionError, TruncatedError
 from inrcodec.metrics import damage, registry
 from inrcodec.metrics.robustness import LADDER, DamageBench

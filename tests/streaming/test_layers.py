@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec import bitstream
-from inrcodec.codec.header import Family
-from inrcodec.codec.latents import read_latents
-from inrcodec.codec.models.registry import model_of
-from inrcodec.codec.reslice import resliced
+from inrcodec.codec.coolchic.planes import read_latents
+from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.header import Family
 from inrcodec.errors import FormatError, OptionError
 from inrcodec.streaming.layers import boundaries, slice_side, stream_of
 from tests.latent_files import random_file
@@ -127,8 +127,8 @@ def test_runs_of_no_file_are_refused(sliced_file):
 
 def test_files_that_only_their_checksums_call_valid():
     """Sections are whole, what is in them is nonsense: refused, or streamed as they are."""
-    from inrcodec.codec.bitstream import Kind
-    from inrcodec.codec.header import Header
+    from inrcodec.codec.format.bitstream import Kind
+    from inrcodec.codec.format.header import Header
 
     spinr = Header(20, 16, 3, 8, Family.SPINR, (9, 16, 4))
     grids = bitstream.read(random_file(Family.COOLCHIC, 90, 70)).header

@@ -424,7 +424,7 @@ def test_an_address_in_use(folder):
 
 def test_a_slow_download_is_no_slow_loris(tmp_path, monkeypatch):
     """It takes longer than a request may."""
-    from inrcodec.codec.header import Family
+    from inrcodec.codec.format.header import Family
     from tests.latent_files import random_file
 
     data = random_file(Family.COOLCHIC, 1200, 900)
@@ -446,7 +446,7 @@ def test_a_slow_download_is_no_slow_loris(tmp_path, monkeypatch):
 
 def test_those_who_ask_and_do_not_read_are_few(tmp_path):
     """And cost pieces, not files."""
-    from inrcodec.codec.header import Family
+    from inrcodec.codec.format.header import Family
     from tests.latent_files import random_file
 
     (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 3000, 2500))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inrcodec
-from inrcodec.codec.decoder import decode_picture
+from inrcodec.codec.decode import decode_picture
 from inrcodec.errors import PacketError
 from inrcodec.streaming import messages
 from inrcodec.streaming.layers import stream_of

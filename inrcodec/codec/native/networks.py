@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.models.neighbours import MARGIN
+from inrcodec.codec.coolchic.neighbours import MARGIN
 from inrcodec.codec.native import at, integers, kernel
 from inrcodec.codec.native.pool import bands_of, run
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec import native
-from inrcodec.codec.arm import IntegerArm
-from inrcodec.codec.laplace import ENTRIES, frequencies
+from inrcodec.codec.entropy.arm import IntegerArm
+from inrcodec.codec.entropy.laplace import ENTRIES, frequencies
 from inrcodec.codec.native import at, kernel
 
 if TYPE_CHECKING:
-    from inrcodec.codec.wavefront import Grid
+    from inrcodec.codec.entropy.waves import Grid
 
 Integers = NDArray[np.int32]
 

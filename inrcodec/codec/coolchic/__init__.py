@@ -1,0 +1,1 @@
+"""All that a decoder of latent grids needs. Nothing here imports torch."""

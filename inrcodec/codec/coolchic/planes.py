@@ -1,0 +1,260 @@
+"""Planes of latent grids <-> the sections of a file, exactly and without torch.
+
+A plane is three colours of one picture: integer grids, and small networks stored as integers that
+add to a trained start. Its grids are coded coarse to fine by the context network the plane itself
+brings (arm.py, wavefront.py). A picture with alpha has a second plane.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.coolchic import layout
+from inrcodec.codec.coolchic.layout import Area, Piece
+from inrcodec.codec.coolchic.lost_slices import Losses
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.entropy import waves
+from inrcodec.codec.entropy.arm import MAX_BIAS, PARENTS, WEIGHT_FRACTION, IntegerArm, parent_maps
+from inrcodec.codec.entropy.prior import Symbols, step_size
+from inrcodec.codec.entropy.quantized import Quantized
+from inrcodec.codec.format.bitstream import Container, Kind
+from inrcodec.codec.format.header import Header
+from inrcodec.errors import FormatError, LimitError
+
+Grid = NDArray[np.int32]
+Start = Mapping[str, NDArray[np.float32]]
+
+ARM_STEPS = frozenset((k + 40) * 1024 for k in range(-WEIGHT_FRACTION, 5))
+"""Step codes an ARM may have: 2^-8 .. 2^4, so that its parameters are multiples of 2^-8."""
+
+MAX_ARM = MAX_BIAS / 2**WEIGHT_FRACTION
+"""Largest absolute value of an ARM parameter."""
+
+STRIPE = 256
+"""Rows of side inputs made at once: a large grid needs no second copy of them."""
+
+
+def group_values(
+    model: CoolChic, group: str, symbols: Symbols, start: Start | None, step: float
+) -> dict[str, NDArray[np.float64]]:
+    """The tensors of a group of networks: start, if there is one, + symbol x step."""
+    values: dict[str, NDArray[np.float64]] = {}
+    at = 0
+    for name in model.groups[group]:
+        shape = model.shapes[name]
+        size = math.prod(shape)
+        value = symbols.ravel()[at : at + size].reshape(shape).astype(np.float64) * step
+        values[name] = value if start is None else value + start[name]
+        at += size
+    return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LatentPlane:
+    """Three colours of a picture as a file stores them.
+
+    `networks` holds one flat vector of symbols per group of `model.groups`, tensors in order;
+    `start` the values the parameters add to, by tensor name, or None for zeros; `grids` the symbols
+    of every grid (rows, columns) in grid numbering.
+    """
+
+    model: CoolChic
+    networks: Quantized
+    start: Start | None
+    grids: Sequence[Grid]
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Tensors by name: start + symbol x step. Raises `FormatError` for steps or values of the
+        ARM that integers in units of 2^-8 cannot express."""
+        values: dict[str, NDArray[np.float32]] = {}
+        for group in self.model.groups:
+            code = self.networks.steps[group]
+            exact = group.startswith("arm")
+            if exact and code not in ARM_STEPS:
+                raise FormatError(f"step code {code} of {group} is not one of 2^-8 .. 2^4")
+            symbols = self.networks.symbols[group]
+            tensors = group_values(self.model, group, symbols, self.start, step_size(code))
+            for name, value in tensors.items():
+                if exact:
+                    _check_exact(name, value)
+                values[name] = value.astype(np.float32)
+        return {name: values[name] for name in self.model.shapes}
+
+    def arm(self) -> IntegerArm:
+        """The context network as integers; raises `FormatError` as `parameters`."""
+        return self.model.integer_arm(self.parameters())
+
+    def sections(
+        self, slice_side: int | None = None, *, alpha: bool = False
+    ) -> list[tuple[int, Kind, bytes]]:
+        """(level, kind, payload) of every section of the plane, in coding order.
+
+        The networks come first, as a level above the coarsest; grids and slices of zeros have no
+        section. `slice_side` cuts grids into squares of so many symbols a side.
+        """
+        networks = Kind.ALPHA_PARAMETERS if alpha else Kind.PARAMETERS
+        latents = Kind.ALPHA_LATENTS if alpha else Kind.LATENTS
+        arm = self.arm()
+        sections = [(self.model.levels, networks, self.networks.to_bytes())]
+        for grid in self.model.coding_order:
+            shape, level = self.model.grids[grid], self.model.grid_levels[grid]
+            for number in range(layout.slice_count(shape, slice_side)):
+                area = layout.slice_area(shape, slice_side, number)
+                symbols = self.grids[grid][area[0] : area[1], area[2] : area[3]]
+                if not symbols.any():
+                    continue
+                sides = side_inputs(self.model, self.grids, grid, area)
+                stream = waves.encode_grid(symbols, sides, arm, grid)
+                head = layout.head(grid, None if slice_side is None else number)
+                sections.append((level, latents, head + stream))
+        return sections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latents:
+    """The planes of a file: colour, then alpha if there is one. `missing` says what a prefix lacks
+    of them, "" if nothing."""
+
+    planes: tuple[LatentPlane, ...]
+    missing: str
+
+
+def file_sections(
+    planes: Sequence[LatentPlane], slice_side: int | None = None
+) -> list[tuple[Kind, bytes]]:
+    """The critical sections of a file of one plane, or of two: colour and alpha, coarse to fine."""
+    sections = [s for i, p in enumerate(planes) for s in p.sections(slice_side, alpha=i > 0)]
+    sections.sort(key=lambda section: -section[0])
+    return [(kind, payload) for _, kind, payload in sections]
+
+
+def read_latents(container: Container, model: CoolChic) -> Latents:
+    """Decode the planes of a file, or as much of them as a prefix or what is left of a file that
+    lost sections holds, the rest as zeros.
+
+    Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
+    """
+    header, side = container.header, container.header.slice_side
+    start = _start(header, model)
+    kinds = [(Kind.PARAMETERS, Kind.LATENTS)]
+    has_alpha = header.channels % 2 == 0
+    if has_alpha and (container.complete or container.payloads(Kind.ALPHA_PARAMETERS)):
+        kinds.append((Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS))
+    networks = [read_networks(model, container.payload(kind)) for kind, _ in kinds]
+    cut = container.partial
+    found = [layout.pieces(model, side, container.parts(kind)) for _, kind in kinds]
+    layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
+    planes, missing = [], []
+    for quantized, plane_pieces, (_, kind) in zip(networks, found, kinds, strict=True):
+        losses = None
+        if container.gaps:
+            losses = Losses(model, side, container, kind, plane_pieces)
+        plane, decoded = _decoded(model, quantized, start, plane_pieces, losses)
+        planes.append(plane)
+        if losses is None:
+            missing.append(layout.arrived(model, side, plane_pieces, decoded))
+        else:
+            total = len(layout.slice_shapes(model, side))
+            there = total - losses.count
+            missing.append(f"{there} of {total} slices" if losses.count else "")
+    if has_alpha:
+        texts = (missing[0], missing[1] if len(planes) == 2 else "nothing")
+        pairs = zip(("colour", "alpha"), texts, strict=True)
+        missing = [f"{name}: {text}" for name, text in pairs if text]
+    whole = container.complete or (cut is not None and cut.kind == Kind.END)
+    return Latents(tuple(planes), "" if whole else "; ".join(filter(None, missing)))
+
+
+def read_networks(model: CoolChic, payload: bytes) -> Quantized:
+    """Parse a PARAMETERS payload of this family; raises `FormatError`."""
+    sizes = {
+        group: (sum(math.prod(model.shapes[name]) for name in names),)
+        for group, names in model.groups.items()
+    }
+    return Quantized.from_bytes(payload, sizes, math.inf)
+
+
+def _start(header: Header, model: CoolChic) -> Start | None:
+    """The trained start a header names; raises `FormatError` if this version does not have it."""
+    if header.start is None:
+        return None
+    from inrcodec.codec.coolchic import init_tables
+
+    return init_tables.start_parameters(*header.start, model)
+
+
+def _decoded(
+    model: CoolChic,
+    networks: Quantized,
+    start: Start | None,
+    pieces: Sequence[Piece],
+    losses: Losses | None,
+) -> tuple[LatentPlane, int]:
+    """The plane, and how many symbols of a last piece that is cut short are decoded."""
+    grids = tuple(np.zeros(shape, np.int32) for shape in model.grids)
+    plane = LatentPlane(model, networks, start, grids)
+    arm = plane.arm()
+    decoded = 0
+    for piece in pieces:
+        if losses is not None and losses.hide(piece):
+            continue
+        top, bottom, left, right = piece.area
+        sides = side_inputs(model, grids, piece.grid, piece.area)
+        if piece.whole:
+            symbols = waves.decode_grid(piece.stream, piece.shape, sides, arm, piece.grid)
+        else:
+            symbols, decoded = waves.decode_prefix(
+                piece.stream, piece.shape, sides, arm, piece.grid
+            )
+            if losses is not None:
+                losses.lose(piece)  # nothing may rely on it
+        grids[piece.grid][top:bottom, left:right] = symbols
+    return plane, decoded
+
+
+def side_inputs(
+    model: CoolChic, grids: Sequence[Grid], grid: int, area: Area
+) -> NDArray[np.int16] | None:
+    """Symbols of grids before for every symbol of an area, (model.sides, rows, columns).
+
+    The four of the next coarser grid first, then one of each companion; zeros for a grid that
+    does not exist. None if the model has no side inputs.
+    """
+    if not model.sides:
+        return None
+    top, bottom, left, right = area
+    sides = np.zeros((model.sides, bottom - top, right - left), np.int16)
+    parent = model.parent(grid)
+    if parent is not None:
+        for start in range(top, bottom, STRIPE):
+            stop = min(bottom, start + STRIPE)
+            rows = slice(start - top, stop - top)
+            sides[:PARENTS, rows] = _parents(grids[parent], (start, stop, left, right))
+    for i, companion in enumerate(model.companions(grid)):
+        if companion is not None:
+            sides[PARENTS + i] = grids[companion][top:bottom, left:right]
+    return sides
+
+
+def _parents(coarser: Grid, area: Area) -> Grid:
+    """`arm.parent_maps` of an area, from the symbols of the coarser grid around it."""
+    top, bottom, left, right = area
+    row, column = max(0, top // 2 - 1), max(0, left // 2 - 1)
+    near = coarser[row : bottom // 2 + 2, column : right // 2 + 2]
+    maps = parent_maps(near, bottom - 2 * row, right - 2 * column)
+    return maps[:, top - 2 * row :, left - 2 * column :]
+
+
+def _check_exact(name: str, value: NDArray[np.floating[Any]]) -> None:
+    """Refuse ARM values beyond `MAX_ARM` or between multiples of 2^-8."""
+    if np.abs(value).max(initial=0) > MAX_ARM:
+        raise LimitError(f"{name} has a value beyond {MAX_ARM:.0f}")
+    scaled = value * 2**WEIGHT_FRACTION
+    if (scaled != np.rint(scaled)).any():
+        raise FormatError(f"{name} has a value that is not a multiple of 2^-{WEIGHT_FRACTION}")

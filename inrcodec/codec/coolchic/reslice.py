@@ -1,0 +1,29 @@
+"""A file of latent grids cut into slices anew: the same symbols and pixels, other sections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.planes import file_sections, read_latents
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format import bitstream
+from inrcodec.errors import OptionError, TruncatedError
+
+
+def resliced(data: bytes, side: int | None) -> bytes:
+    """The file with grids cut into slices of `side` x `side` symbols, or into none.
+
+    Raises `FormatError` for a file that is not whole, `OptionError` for one without latent grids.
+    """
+    container = bitstream.read(data)
+    model = model_of(container.header)
+    if not isinstance(model, CoolChic):
+        raise OptionError(f"files of {container.header.family.label} have no grids to slice")
+    if not container.complete:
+        raise TruncatedError("only a whole file can be sliced", at=len(data))
+    if container.header.slice_side == side:
+        return data
+    header = replace(container.header, slice_side=side)
+    planes = read_latents(container, model).planes
+    return bitstream.write(header, file_sections(planes, side), dict(container.metadata))

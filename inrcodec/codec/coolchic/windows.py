@@ -1,0 +1,103 @@
+"""Windows of a picture, and what of its latent grids belongs to them.
+
+A window is (top, bottom, left, right) in pixels, an area the same in symbols of a grid. A window's
+grid l owns the symbols of rows top / 2^l .. bottom / 2^l and the columns likewise, so windows that
+start at multiples of 2^(levels - 1) tile every grid. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from inrcodec.codec.coolchic.model import CoolChic
+
+Window = tuple[int, int, int, int]
+
+CONVOLUTION_REACH = 1
+UPSAMPLING_REACH = 2
+
+
+def whole(model: CoolChic) -> Window:
+    """The window that is the picture."""
+    return (0, model.height, 0, model.width)
+
+
+def owned(model: CoolChic, window: Window, grid: int) -> Window:
+    """Rows and columns of a grid that belong to a window of the picture."""
+    level, (rows, columns) = model.grid_levels[grid], model.grids[grid]
+    top, bottom, left, right = window
+    step = 1 << level
+    return (
+        top >> level,
+        min(rows, -(-bottom // step)),
+        left >> level,
+        min(columns, -(-right // step)),
+    )
+
+
+def surrounded(model: CoolChic, window: Window) -> tuple[Window, Window]:
+    """A window of the picture with two symbols of the coarsest grid around it, as far as there are
+    any, and where the window lies within that."""
+    top, bottom, left, right = window
+    reach = UPSAMPLING_REACH << (model.levels - 1)
+    outer = (
+        max(0, top - reach),
+        min(model.height, bottom + reach),
+        max(0, left - reach),
+        min(model.width, right + reach),
+    )
+    return outer, (top - outer[0], bottom - outer[0], left - outer[2], right - outer[2])
+
+
+def needed(model: CoolChic, window: Window) -> list[Window]:
+    """The area of the main grid of every level that the colours of a window depend on."""
+    top, bottom, left, right = window
+    reach = CONVOLUTION_REACH * model.convolutions
+    areas = [_inside((top - reach, bottom + reach, left - reach, right + reach), model, 0)]
+    for level in range(1, model.levels):
+        first_row, last_row, first_column, last_column = areas[-1]
+        coarser = (
+            first_row // 2 - UPSAMPLING_REACH,
+            -(-last_row // 2) + UPSAMPLING_REACH,
+            first_column // 2 - UPSAMPLING_REACH,
+            -(-last_column // 2) + UPSAMPLING_REACH,
+        )
+        areas.append(_inside(coarser, model, level))
+    return areas
+
+
+def _inside(area: Window, model: CoolChic, level: int) -> Window:
+    """The area without what lies beyond the grid."""
+    rows, columns = model.grids[level]
+    top, bottom, left, right = area
+    return (max(0, top), min(rows, bottom), max(0, left), min(columns, right))
+
+
+def windows(model: CoolChic, side: int) -> list[Window]:
+    """Windows of at most `side` pixels a side that tile the picture, row by row.
+
+    `side` must be a multiple of 2^(levels - 1).
+    """
+    rows = [*range(0, model.height, side), model.height]
+    columns = [*range(0, model.width, side), model.width]
+    return [
+        (top, bottom, left, right)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
+    ]
+
+
+MIDDLE_PIXELS = 1 << 20
+
+
+def middle(model: CoolChic) -> Window:
+    """The picture, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
+    measure by."""
+    if model.width * model.height <= 2 * MIDDLE_PIXELS:
+        return whole(model)
+    unit = 1 << (model.levels - 1)
+    width = min(model.width, max(unit, MIDDLE_PIXELS // model.height, 1024))
+    height = min(model.height, max(unit, MIDDLE_PIXELS // width))
+    top = (model.height - height) // 2 // unit * unit
+    left = (model.width - width) // 2 // unit * unit
+    return (top, min(model.height, top + height), left, min(model.width, left + width))

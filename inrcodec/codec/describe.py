@@ -1,0 +1,112 @@
+"""What a file says about itself, without decoding a symbol and without torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from inrcodec.codec.coolchic import layout
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.families import Model, model_of, parameter_count
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import ALPHA_KINDS, REPEATED, Container, Kind, Section
+from inrcodec.pixels import CHANNEL_NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class SectionInfo:
+    """One section: its kind by name or number, where it starts, and its bytes, framing included.
+
+    A section of latents is named with its grid: "latents level 0 main".
+    """
+
+    kind: str
+    offset: int
+    size_bytes: int
+    intact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """Everything the container says. `complete` is False for a prefix of a file.
+
+    `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
+    alpha. `start` is the (identity, index) of what a file's parameters add to, `slice_side`
+    the side of the slices its grids are cut into, in symbols; None without.
+    """
+
+    width: int
+    height: int
+    channels: str
+    bit_depth: int
+    model: str
+    dimensions: tuple[int, ...]
+    parameters: int
+    macs_per_pixel: int
+    size_bytes: int
+    bits_per_pixel: float
+    bits_per_parameter: float | None
+    format_version: int
+    complete: bool
+    metadata: tuple[str, ...]
+    damaged: tuple[str, ...]
+    sections: tuple[SectionInfo, ...]
+    start: tuple[int, int] | None = None
+    slice_side: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and dicts, ready for JSON."""
+        return asdict(self)
+
+
+def info(data: bytes) -> FileInfo:
+    """Describe a file or a prefix that holds the header; raises `FormatError`."""
+    container = bitstream.read(data)
+    header = container.header
+    model = model_of(header)
+    planes = 2 if isinstance(model, CoolChic) and header.channels % 2 == 0 else 1
+    return FileInfo(
+        width=header.width,
+        height=header.height,
+        channels=CHANNEL_NAMES[header.channels],
+        bit_depth=header.bit_depth,
+        model=header.family.label,
+        dimensions=header.dimensions,
+        parameters=parameter_count(model) * planes,
+        macs_per_pixel=model.macs_per_pixel * planes,
+        size_bytes=len(data),
+        bits_per_pixel=len(data) * 8 / (header.width * header.height),
+        bits_per_parameter=_bits_per_parameter(container, model),
+        format_version=bitstream.VERSION,
+        complete=container.complete,
+        metadata=tuple(container.metadata),
+        damaged=container.damaged,
+        sections=tuple(
+            SectionInfo(_section_name(s, model, header.slice_side), s.offset, s.size, s.intact)
+            for s in container.sections
+        ),
+        start=header.start,
+        slice_side=header.slice_side,
+    )
+
+
+def _bits_per_parameter(container: Container, model: Model) -> float | None:
+    """Size of the networks' payloads by number of parameters; None if there is none yet."""
+    planes = [p for k in (Kind.PARAMETERS, Kind.ALPHA_PARAMETERS) for p in container.payloads(k)]
+    if not planes:
+        return None
+    payloads = planes + container.payloads(Kind.LAYER)
+    return sum(map(len, payloads)) * 8 / (parameter_count(model) * len(planes))
+
+
+def _section_name(section: Section, model: Model, slice_side: int | None) -> str:
+    """The name of a section's kind and grid, or its number if this version does not know it."""
+    if section.kind not in set(Kind):
+        return f"unknown-{section.kind}"
+    kind = Kind(section.kind)
+    if kind == Kind.LAYER and section.payload:
+        return f"layer {section.payload[0]}"
+    if kind not in REPEATED or not isinstance(model, CoolChic):
+        return kind.name.lower().replace("_", " ")
+    grid = layout.section_name(model, slice_side, section.payload)
+    return f"{'alpha latents' if kind in ALPHA_KINDS else 'latents'} {grid}"

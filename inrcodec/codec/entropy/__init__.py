@@ -1,0 +1,1 @@
+"""Integers <-> bits, exactly on every machine: priors of parameters, the context model."""

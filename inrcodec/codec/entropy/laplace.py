@@ -1,0 +1,120 @@
+"""Integer tables of the Laplace distributions that latent symbols follow.
+
+A scale index i stands for b = 2^(-4 + i / 8). A symbol y with a mean of m sixteenths is coded as
+its distance k = y - ((m + 8) >> 4) from the rounded mean. Narrow distributions (b <= 4) code k in
+one piece; wider ones code k >> e by a table and the e low bits as they are, where e is the
+smallest with b <= 4 x 2^e. Every table comes from correctly rounded decimal constants by integer
+arithmetic alone, so it is the same on every machine. docs/format.md states the arithmetic.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.entropy.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
+
+PRECISION = 24
+"""Probabilities are multiples of 2^-24."""
+
+FRACTIONS = 1 << MEAN_FRACTION
+"""Tables per scale: one for each sixteenth of the mean."""
+
+MIN_ENTRY = -32
+"""The entries of a table are k >> e = -32 .. 31, then the escape."""
+
+ESCAPE = 64
+"""Index of the escape entry: the symbol itself follows as 16 bits."""
+
+ENTRIES = ESCAPE + 1
+
+ESCAPE_BITS = 16
+
+MAX_SYMBOL = 32767
+"""Largest absolute value of a symbol."""
+
+LAST_UNSHIFTED = SCALE_OFFSET + 2 * SCALES_PER_OCTAVE
+"""Largest scale index without low bits (b = 4)."""
+
+SHIFTS = np.maximum(0, -((LAST_UNSHIFTED - np.arange(SCALES)) // SCALES_PER_OCTAVE)).astype(
+    np.int32
+)
+"""Low bits e of each scale index, shape (128,): 0 .. 10."""
+
+Integers = NDArray[np.int64]
+
+_BITS = 31
+_CONTEXT = Context(prec=30, rounding=ROUND_HALF_EVEN)
+
+
+@cache
+def frequencies() -> NDArray[np.int32]:
+    """Probabilities in units of 2^-24, shape (2048, 65): row 16 i + g for scale index i.
+
+    g = (m + 8) & 15 says where in its bin the mean lies. Entry j < 64 holds the Laplace mass of
+    [q 2^e - g/16, (q + 1) 2^e - g/16) around 0, q = j - 32; the escape holds the rest. Every entry
+    is at least 1 and every row sums to 2^24. The array is read-only.
+    """
+    sixteenth, whole, first = _constants()
+    near = _powers(sixteenth, FRACTIONS)
+    far = _powers(whole, -MIN_ENTRY)[:, None, :]
+    below = near[:, :FRACTIONS, None]
+    above = first[:, None, None] * near[:, FRACTIONS:0:-1, None] >> _BITS
+    tails = np.concatenate([below * far[..., ::-1], above * far[..., :-1]], axis=2) >> _BITS + 1
+    # tails[..., j] is now the mass beyond the boundary q = j - 32: left of it up to 0, then right.
+    tails[..., 1 - MIN_ENTRY :] = (1 << _BITS) - tails[..., 1 - MIN_ENTRY :]
+    free = (1 << PRECISION) - ENTRIES
+    cumulated = (tails * free >> _BITS).reshape(SCALES * FRACTIONS, ENTRIES)
+    table = np.empty(cumulated.shape, np.int32)
+    table[:, :ESCAPE] = np.diff(cumulated) + 1
+    table[:, ESCAPE] = free - cumulated[:, ESCAPE] + cumulated[:, 0] + 1
+    table.flags.writeable = False
+    return table
+
+
+@cache
+def weights() -> NDArray[np.float32]:
+    """`frequencies` as constriction's categorical model wants them, shape (2048, 65), read-only.
+
+    Its quantiser turns weights p into floor(cumulated p * s) + index with s = (2^24 - n) / sum p.
+    With p = frequency - 1 every partial sum is an integer below 2^24, which 32-bit floats hold
+    exactly, and s = 1.
+    """
+    table = (frequencies() - 1).astype(np.float32)
+    table.flags.writeable = False
+    return table
+
+
+def _constants() -> tuple[Integers, Integers, Integers]:
+    """exp(-1 / 16 b), exp(-2^e / b) and exp((1 - 2^e) / b) of every scale, units of 2^-31."""
+    root = Decimal(2)
+    for _ in range(3):
+        root = root.sqrt(_CONTEXT)
+    constants = []
+    sixteen_b = Decimal(1)
+    for i in range(SCALES):
+        # 16 b = 2^(i / 8); every octave starts from an exact power of two.
+        octave, step = divmod(i, SCALES_PER_OCTAVE)
+        sixteen_b = _CONTEXT.multiply(sixteen_b, root) if step else Decimal(1 << octave)
+        size = 1 << int(SHIFTS[i])
+        constants.append([_exp(n, sixteen_b) for n in (1, 16 * size, 16 * size - 16)])
+    sixteenth, whole, first = np.array(constants, np.int64).T
+    return sixteenth, whole, first
+
+
+def _exp(numerator: int, denominator: Decimal) -> int:
+    """exp(-numerator / denominator) in units of 2^-31, to the nearest."""
+    power = _CONTEXT.exp(-_CONTEXT.divide(Decimal(numerator), denominator))
+    return int(_CONTEXT.to_integral_value(_CONTEXT.multiply(power, Decimal(1 << _BITS))))
+
+
+def _powers(base: Integers, count: int) -> Integers:
+    """base^0 .. base^count, each the floor of the last times base; shape (scales, count + 1)."""
+    powers = np.empty((len(base), count + 1), np.int64)
+    powers[:, 0] = 1 << _BITS
+    for n in range(count):
+        powers[:, n + 1] = powers[:, n] * base >> _BITS
+    return powers

@@ -1,0 +1,1 @@
+"""What an encoder adds to a decoder. Nothing below imports it but `encode`."""

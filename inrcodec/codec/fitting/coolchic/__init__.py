@@ -1,0 +1,1 @@
+"""Fitting latent grids and their networks to an image."""

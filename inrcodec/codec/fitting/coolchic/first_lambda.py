@@ -1,0 +1,96 @@
+"""What a fit begins with, by what the bare start makes of the picture: the slope for a goal of size
+or PSNR, and whether wide networks pay.
+
+No fitting: the trained start of a slope is rounded and measured, the slope corrected, a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from inrcodec.codec.coolchic import init_tables, windows
+from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, coolchic
+from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic.initialisation import trained_start
+from inrcodec.codec.fitting.coolchic.schedule import WIDE_BYTES, WIDE_EFFORT
+from inrcodec.codec.fitting.rate_control import Goal, corrected
+from inrcodec.codec.options import EncodeOptions
+
+GUESSES = 4
+FIT_GAINS, FINE_GAINS, FINE_SLOPE = (0.78, 0.85), (1.0, 0.5), 1e-4
+"""Bits and squared error after a fit over those of its start: three Kodak photographs, efforts 1 to
+3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bits; below `FINE_SLOPE` ever nearer to the
+second pair (Kodak 5 and 23: 0.79 to 0.87 and 0.83 to 0.99 under 1e-4, 0.91 to 0.94 and 0.64 to 0.81
+under 1e-5, 0.96 to 1.00 and 0.51 to 0.66 under 2e-6)."""
+
+
+def opening_slope(
+    model: CoolChic,
+    targets: Sequence[Tensor],
+    goal: Goal,
+    overhead_bytes: float,
+    *,
+    fitted: bool,
+) -> float:
+    """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
+    beside the latents; `fitted` says whether a fit follows. Measured on the middle of a large
+    picture."""
+    slope = goal.slope
+    for _ in range(GUESSES):
+        bits, error = _of_start(model, targets, init_tables.start_index(slope), slope)
+        bits_gain, error_gain = _fit_gains(slope) if fitted else (1.0, 1.0)
+        size = bits * bits_gain / 8 + overhead_bytes
+        slope = corrected(slope, goal.miss(size, error * error_gain), goal.exponent)
+    return slope
+
+
+def _fit_gains(slope: float) -> tuple[float, float]:
+    """What a fit under a slope makes of bits and of squared error."""
+    share = min(1.0, slope / FINE_SLOPE)
+    bits, error = (
+        fine + (usual - fine) * share**power
+        for usual, fine, power in zip(FIT_GAINS, FINE_GAINS, (0.5, 0.25), strict=True)
+    )
+    return bits, error
+
+
+def may_widen(options: EncodeOptions) -> bool:
+    """Whether a fit is long enough for wide networks, and its tier not chosen."""
+    long = options.effort >= WIDE_EFFORT and options.time_limit is None
+    return long and options.complexity is None
+
+
+def widened(model: CoolChic, targets: Sequence[Tensor], index: int) -> CoolChic:
+    """The model of the wide tier where the bare start of `model` takes bytes enough for it to pay,
+    else `model`."""
+    bits, _ = _of_start(model, targets, index, init_tables.start_slope(index))
+    if bits / 8 < WIDE_BYTES * len(targets):
+        return model
+    return coolchic(model.width, model.height, **COMPLEXITIES[WIDE])
+
+
+@torch.no_grad()
+def _of_start(
+    model: CoolChic, targets: Sequence[Tensor], index: int, slope: float
+) -> tuple[float, float]:
+    """Bits of the latents of the bare start of an index for a slope, and the largest mean squared
+    error of a plane."""
+    top, bottom, left, right = windows.middle(model)
+    part_model = replace(model, width=right - left, height=bottom - top)
+    share = part_model.width * part_model.height / (model.width * model.height)
+    whole = windows.whole(part_model)
+    bits, error = 0.0, 0.0
+    for target in targets:
+        part = target[:, top:bottom, left:right].contiguous()
+        values, latents = trained_start(part_model, part, index, slope)
+        networks = {name: part.new_tensor(value) for name, value in values.items()}
+        rounded = [torch.round(y) for y in latents]
+        empty = forward.empty(rounded)
+        bits += float(forward.bits(part_model, networks, rounded, whole, empty)) / share
+        made = forward.colours(part_model, networks, rounded, whole)
+        error = max(error, float((made - part).square().mean()))
+    return bits, error

@@ -1,0 +1,314 @@
+"""Fitting latent grids and their networks to one plane of a picture: an iterator.
+
+Minimises  distortion + slope * bits per pixel  over the latents and the networks at once; the
+distortion is mean squared error, or another loss in units of it (losses.py).
+Latents pass a soft rounding that hardens while Gaussian noise stands for what it still leaves open
+(Agustsson and Theis 2020; annealed as in C3, Kim et al. 2024); in the last share of
+the fit they are rounded for good, and the networks alone adapt to that: latents that went on moving
+by gradients let through the rounding would creep towards the half, and long fits end far worse than
+they were. Latents take RMSprop steps, matrices Muon steps.
+
+A step sees the whole picture, or a window of a large one (visits.py). What lies around a window
+counts as it is: taken for a picture of its own, it would be fitted to a border that is not there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inrcodec.codec.coolchic import windows
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.fitting.coolchic import forward, rehearsal
+from inrcodec.codec.fitting.coolchic.schedule import Rates, Softening, network_rates
+from inrcodec.codec.fitting.coolchic.step_windows import Visits, in_windows, windows_a_round
+from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
+from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
+from inrcodec.codec.fitting.optimizer import SQUARES, MuonAdam, rms_step
+from inrcodec.codec.fitting.robust import Backward, Objective, hand_on, plain
+from inrcodec.errors import FitError
+
+SMALLEST_PIXELS = 4096
+MAX_SYMBOL = 32767
+
+COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
+"""log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
+
+HARD_SHARE = 0.05
+WARM_UP_STEPS = 3
+WORTH_LITTLE, WORTH_NOTHING = 0.05, 0.002
+"""Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
+latents is looked at; once it is worth less than the second, a fit goes on to its last share: more
+steps could gain no more than that."""
+
+FINE_CHROMA = 2
+"""Up to this level chroma grids without a symbol are left out of a fit."""
+
+REPORT_EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One look at a running fit: `share` done in [0, 1], loss terms of the last step."""
+
+    share: float
+    step: int
+    mse: float
+    bits_per_pixel: float
+
+
+class LatentFitting:
+    """One plane, one model. Iterate for `Step`; `latents` and `parameters` are there at any time.
+
+    `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
+    (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
+    `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none. Every
+    window of a large picture moves the networks, which learn slower by `windows_a_round`. `seconds`
+    limits the time if given. With `rehearse`, the first share (rehearsal.py) of the budget is a fit
+    of its own, until `change_loss`. `start` are the networks that a file stores the residual to, by
+    name: what moves away from them costs bits too, and is pulled back as hard as it costs.
+    """
+
+    def __init__(
+        self,
+        target: Tensor,
+        model: CoolChic,
+        parameters: Mapping[str, NDArray[np.float32]],
+        latents: Sequence[NDArray[np.float32] | Tensor],
+        *,
+        slope: float,
+        steps: int,
+        rates: Rates,
+        start: Mapping[str, NDArray[np.float32]] | None = None,
+        seconds: float | None = None,
+        rehearse: bool = False,
+        backward: Backward = plain,
+        seed: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model, self.target, self.slope = model, target, slope
+        self.distortion, self._backward = Distortion(MSE, target), backward
+        self._device = target.device
+        self.parameters = {
+            name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
+            for name, value in parameters.items()
+        }
+        self._start = {
+            name: torch.zeros(tensor.shape, device=self._device)
+            if start is None
+            else torch.tensor(start[name], device=self._device)
+            for name, tensor in self.parameters.items()
+        }
+        self.latents = [
+            torch.as_tensor(y, dtype=torch.float32).to(self._device).clone() for y in latents
+        ]
+        self._left_out = _left_out(model, self.latents) if start else frozenset()
+        for grid in self._left_out:
+            self.latents[grid].zero_()
+        self._squares = [torch.zeros_like(y) for y in self.latents]
+        slower = rates._replace(networks=rates.networks / windows_a_round(model))
+        self._optimizer = MuonAdam(self.parameters, *network_rates(model, slower))
+        self._rates = rates
+        self._steps, self._seconds = steps, seconds
+        self._clock, self._begun = clock, clock()
+        self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
+        self._visits = Visits(model, np.random.default_rng(seed))
+        self._ahead, self._rehearsing = 0.0, rehearse
+        self.step = 0
+
+    def __iter__(self) -> Iterator[Step]:
+        """Run to the end of the budget."""
+        while (share := self.share()) < 1:
+            mse, distortion, bits = self._train(self.position(share))
+            cost = self._worth(distortion, bits)
+            looking = self.step % REPORT_EVERY == 0 and cost < WORTH_LITTLE
+            if looking and self._worth(*self._rounded_cost()) < WORTH_NOTHING:
+                self._ahead = max(self._ahead, 1 - HARD_SHARE - share)
+            if self.step % REPORT_EVERY == 0 or self.step == self._steps:
+                yield Step(self.share(), self.step, mse, bits)
+
+    def _worth(self, distortion: float, bits: float) -> float:
+        """A cost as bits a pixel."""
+        return distortion / self.slope + bits
+
+    @torch.no_grad()
+    def _rounded_cost(self) -> tuple[float, float]:
+        """Distortion and bits per pixel of the whole with latents rounded as in a file;
+        infinite for a picture too large to look at as a whole."""
+        if in_windows(self.model):
+            return math.inf, math.inf
+        rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
+        made = forward.colours(self.model, self.parameters, rounded, window)
+        bits = forward.bits(self.model, self.parameters, rounded, window, forward.empty(rounded))
+        return float(self.distortion(made, window)), float(bits) / rate_pixels(self.model)
+
+    @torch.no_grad()
+    def change_loss(self, loss: Loss) -> None:
+        """Go on under another loss, so weighed that it asks for about as many bits."""
+        window = windows.middle(self.model)
+        rounded = [torch.round(y) for y in self.latents]
+        made = forward.colours(self.model, self.parameters, rounded, window)
+        self._rehearsing = False
+        self.distortion = Distortion(loss, self.target)
+        with torch.enable_grad():
+            self.distortion.weigh(made, window)
+
+    def refit(self, steps: int) -> None:
+        """The second half of the schedule again in so many steps, after a change of `slope`."""
+        for step in range(steps):
+            self._train(0.5 + 0.5 * step / steps)
+
+    @torch.no_grad()
+    def change_slope(self, slope: float) -> None:
+        """Go on under another slope without a trained start: at once with coarser or finer latents,
+        which at the best trade move as its square root, and networks that make the same of them."""
+        factor = math.sqrt(slope / self.slope)
+        self.slope = slope
+        forward.coarsen(self.model, self.parameters, factor)
+        for y, squares in zip(self.latents, self._squares, strict=True):
+            y.div_(factor)
+            squares.mul_(factor**2)
+
+    def share(self) -> float:
+        """How much of the budget is spent, in [0, 1], by steps or by the clock."""
+        share = self.step / self._steps if self._steps else 1.0
+        if self._seconds is not None:
+            share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
+        return min(share + self._ahead, 1.0)
+
+    def position(self, share: float) -> float:
+        """Where in its schedule a fit is that has spent a share of its budget."""
+        if self._rehearsing:
+            return min(share / rehearsal.SHARE, 1.0) * (1 - HARD_SHARE)
+        return share
+
+    def rounded(self, offset: float = 0.0) -> list[Tensor]:
+        """The latents as integers; those within `offset` above a half go to the smaller one."""
+        return [
+            torch.copysign(torch.floor(y.abs() + (0.5 - offset)), y).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
+            for y in self.latents
+        ]
+
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        """The parameters as arrays."""
+        return {n: t.detach().cpu().numpy().copy() for n, t in self.parameters.items()}
+
+    def _train(self, share: float) -> tuple[float, float, float]:
+        """One step on one window; returns its mean squared error, distortion and bits per pixel."""
+        window = top, bottom, left, right = next(self._visits)
+        outer, inner = windows.surrounded(self.model, window)
+        model = replace(self.model, width=outer[3] - outer[2], height=outer[1] - outer[0])
+        areas = [windows.owned(self.model, window, grid) for grid in range(len(self.latents))]
+        own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
+        hard = share >= 1 - HARD_SHARE
+        rounded = [
+            torch.round(y)
+            if hard or grid in self._left_out
+            else softly_rounded(y.requires_grad_(), share, self._noise, self._rates.softening)
+            for grid, y in enumerate(own)
+        ]
+        if outer != window:
+            rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
+        given = [y.detach().requires_grad_(y.requires_grad) for y in rounded]
+        root = math.sqrt(self.slope)
+        pictures: list[Tensor] = []
+
+        def render(parameters: Mapping[str, Tensor]) -> Tensor:
+            picture = forward.colours(model, parameters, given, inner)
+            pictures.append(picture.detach())
+            return picture
+
+        # all over sqrt(slope): mean squares of gradients then outlive a change of slope
+        objective = Objective(render, lambda made: self.distortion(made, window), 1 / root)
+        leaves = [*self.parameters.values(), *given]
+        error = root * self._backward(objective, self.parameters, leaves)
+        bits = forward.bits(model, self.parameters, given, inner, self._left_out)
+        bits = bits / rate_pixels(replace(model, width=right - left, height=bottom - top))
+        torch.autograd.backward(root * bits)
+        for y, leaf in zip(rounded, given, strict=True):
+            if leaf.grad is not None:
+                hand_on(y, leaf.grad)
+        self._pull(1 / rate_pixels(self.model))
+        factor = 0.5 * (1 + math.cos(math.pi * share)) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        if not hard:
+            self._move(own, areas, self._rates.latents * factor)
+        self._optimizer.step(factor)
+        self.step += 1
+        distortion = mse = float(error)
+        if not math.isfinite(distortion):
+            raise FitError("the fit diverged: the error is not finite; try another seed")
+        if self.distortion.loss is not MSE:
+            wanted = self.target[:, top:bottom, left:right]
+            mse = float((pictures[0] - wanted).square().mean())
+        return mse, distortion, float(bits.detach())
+
+    def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:
+        """Symbols of a window among those around it, which are rounded and stay as they are."""
+        top, bottom, left, right = windows.owned(self.model, outer, grid)
+        symbols = torch.round(self.latents[grid][top:bottom, left:right])
+        row, column = (start >> self.model.grid_levels[grid] for start in (inner[0], inner[2]))
+        symbols[row : row + own.shape[0], column : column + own.shape[1]] = own
+        return symbols
+
+    @torch.no_grad()
+    def _pull(self, bits: float) -> None:
+        """Add the gradient of what the networks cost, in loss units of `bits` a bit.
+
+        n residuals of mean size m take about n log2(2 e m / step) bits as Laplace variables, so
+        each is worth 1.44 / m bits a unit.
+        """
+        for group, names in self.model.groups.items():
+            residuals = [self.parameters[name] - self._start[name] for name in names]
+            total = sum(float(r.abs().sum()) for r in residuals)
+            least = 2.0 ** COMMON_STEPS[group.split(".")[0]]
+            mean = max(total / sum(r.numel() for r in residuals), least)
+            for name, residual in zip(names, residuals, strict=True):
+                gradient = self.parameters[name].grad
+                if gradient is not None:
+                    pull = math.sqrt(self.slope) * bits / (math.log(2) * mean)
+                    gradient.add_(residual.sign_(), alpha=pull)
+
+    @torch.no_grad()
+    def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
+        """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
+        correction = math.sqrt(1 - SQUARES**self._visits.round)
+        for leaf, area, latents, squares in zip(
+            own, areas, self.latents, self._squares, strict=True
+        ):
+            if leaf.grad is not None:
+                top, bottom, left, right = area
+                here = slice(top, bottom), slice(left, right)
+                given = leaf.grad, squares[here], latents[here]
+                rms_step(*given, rate=rate * correction, damping=self._rates.damping)
+
+
+def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
+    """Fine chroma grids in which a trained start has no symbol: at low rates they stay empty, and
+    the fit is a fifth faster, and better, without their noise."""
+    return frozenset(
+        grid
+        for grid in range(model.levels, len(latents))
+        if model.grid_levels[grid] <= FINE_CHROMA and not bool(torch.round(latents[grid]).any())
+    )
+
+
+def softly_rounded(
+    latent: Tensor, share: float, generator: torch.Generator, softening: Softening
+) -> Tensor:
+    """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
+    temperature, noise = (begin + (end - begin) * share for begin, end in softening)
+    return noisy_soft_round(latent, temperature, noise, generator)
+
+
+def rate_pixels(model: CoolChic) -> int:
+    """Pixels that bits are counted by. A tiny picture counts as 64 x 64: its few bytes are worth
+    its colours."""
+    return max(SMALLEST_PIXELS, model.width * model.height)

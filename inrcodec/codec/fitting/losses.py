@@ -1,0 +1,198 @@
+"""What an encoder may minimise of the picture, by name.
+
+A loss is a function of two batches (N, C, H, W) with full range 1, reference and decoded, to one
+number: 0 for identical pictures, more is worse. `Distortion` makes one part of a fit.
+
+The losses `mse`, `l1`, `logcosh`, `lcssim` and `l1ssim` are those of "Redefining visual quality:
+the impact of loss functions on INR-based image compression" (Catania and Allegra 2024), eq. 4 to
+9. Two of its formulas need reading: eq. 5 prints a root over the mean square, which would not be
+the MSE it is called; eq. 6 prints (y - y') + softplus(2 (y - y')) - ln 2, which is log cosh only
+with softplus(-2 (y - y')). N counts samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.fitting import similarity
+from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, TUNES, EncodeOptions
+from inrcodec.errors import OptionError
+
+Function = Callable[[Tensor, Tensor], Tensor]
+
+BLOCK = 16
+"""Side of the blocks, in pixels, whose gradients are compared when a loss is weighed."""
+
+LEAST_GRADIENT = 1e-3
+"""Of a block, times the root mean square of all: blocks with less count as having so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A function of (reference, decoded), (N, C, H, W) in [0, 1] each, to a scalar.
+
+    `smallest_side`: the least height and width it takes.
+    """
+
+    name: str
+    function: Function
+    smallest_side: int = 1
+
+    def __call__(self, reference: Tensor, decoded: Tensor) -> Tensor:
+        """The loss, (); raises `OptionError` if the function returns anything but a number."""
+        value = self.function(reference, decoded)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise OptionError(f"loss {self.name!r} must return a tensor of one number")
+        return value.reshape(())
+
+
+def mse(reference: Tensor, decoded: Tensor) -> Tensor:
+    """Mean squared error (eq. 5 without its root)."""
+    return (decoded - reference).square().mean()
+
+
+def l1(reference: Tensor, decoded: Tensor) -> Tensor:
+    """Mean absolute error (eq. 4)."""
+    return (decoded - reference).abs().mean()
+
+
+def logcosh(reference: Tensor, decoded: Tensor) -> Tensor:
+    """Mean of ln cosh of the error (eq. 6 with its sign), half the squared error near 0."""
+    error = (decoded - reference).abs()
+    return (error + F.softplus(-2 * error) - math.log(2)).mean()
+
+
+def one_less_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
+    """1 - SSIM, mean over pictures; sides of at least 11 pixels."""
+    return 1 - similarity.ssim(reference, decoded).mean()
+
+
+def one_less_ms_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
+    """1 - MS-SSIM, mean over pictures; sides of at least 161 pixels."""
+    return 1 - similarity.ms_ssim(reference, decoded).mean()
+
+
+def lcssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
+    """log cosh + alpha (1 - SSIM) (eq. 8)."""
+    return logcosh(reference, decoded) + alpha * one_less_ssim(reference, decoded)
+
+
+def l1ssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
+    """(1 - alpha) L1 + alpha (1 - SSIM) (eq. 9)."""
+    return (1 - alpha) * l1(reference, decoded) + alpha * one_less_ssim(reference, decoded)
+
+
+def l1msssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
+    """(1 - alpha) L1 + alpha (1 - MS-SSIM), as Zhao et al. 2017 (eq. 13) without their Gaussian
+    weighting of L1."""
+    return (1 - alpha) * l1(reference, decoded) + alpha * one_less_ms_ssim(reference, decoded)
+
+
+MSE = Loss("mse", mse)
+
+_PLAIN = (
+    MSE,
+    Loss("l1", l1),
+    Loss("logcosh", logcosh),
+    Loss("ms-ssim", one_less_ms_ssim, similarity.SMALLEST_SIDE_MULTISCALE),
+)
+LOSSES: Mapping[str, Loss] = {loss.name: loss for loss in _PLAIN}
+
+MIXED: Mapping[str, tuple[Callable[..., Tensor], int]] = {
+    "lcssim": (lcssim, similarity.SMALLEST_SIDE),
+    "l1ssim": (l1ssim, similarity.SMALLEST_SIDE),
+    "l1msssim": (l1msssim, similarity.SMALLEST_SIDE_MULTISCALE),
+}
+"""Losses with an alpha."""
+
+
+def loss_of(options: EncodeOptions) -> Loss:
+    """The loss that options name or hold; raises `OptionError` for one that is not of this room."""
+    loss = options.loss
+    if isinstance(loss, Loss):
+        return loss
+    if not isinstance(loss, str):
+        return Loss(getattr(loss, "__name__", "a function"), loss)
+    if loss in METRIC_LOSSES:
+        raise OptionError(f"loss {loss!r} is a metric: metrics.losses.with_loss gives its function")
+    if loss in LOSSES:
+        return LOSSES[loss]
+    function, smallest = MIXED[loss]
+    alpha = LOSS_ALPHAS[loss] if options.alpha is None else options.alpha
+    return Loss(loss, partial(function, alpha=alpha), smallest)
+
+
+def tuned(options: EncodeOptions, width: int, height: int) -> EncodeOptions:
+    """The options with the loss that `tune` picks for a picture of so many pixels in its place."""
+    if options.tune is None:
+        return options
+    choices = (replace(options, tune=None, loss=name) for name in TUNES[options.tune])
+    return next(c for c in choices if loss_of(c).smallest_side <= min(width, height))
+
+
+def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:
+    """A loss of (N, C, H, W) with gray or three colours and perhaps alpha: gray and alpha count as
+    three equal colours, and as much as the channels they are."""
+    channels = decoded.shape[1]
+    parts = [(0, 3)] if channels >= 3 else [(0, 1)]
+    if channels in (2, 4):
+        parts.append((channels - 1, channels))
+    total = decoded.new_zeros(())
+    for first, last in parts:
+        x, y = (t[:, first:last].expand(-1, 3, -1, -1) for t in (reference, decoded))
+        total = total + loss(x, y) * ((last - first) / channels)
+    return total
+
+
+def check_sides(loss: Loss, width: int, height: int) -> None:
+    """Raise `OptionError` for a picture too small for a loss."""
+    if min(width, height) < loss.smallest_side:
+        raise OptionError(
+            f"loss {loss.name!r} needs sides of at least {loss.smallest_side} pixels; "
+            f"this picture has {width} x {height}"
+        )
+
+
+class Distortion:
+    """What a fit minimises of one plane: a loss in units of squared error (full range 1).
+
+    `target` (3, H, W) in [0, 1]. `worth` is the squared error that a unit of the loss is worth;
+    begin with that of `weigh`.
+    """
+
+    def __init__(self, loss: Loss, target: Tensor) -> None:
+        self.loss, self.target = loss, target
+        self.worth = 1.0
+
+    def __call__(self, made: Tensor, window: Window) -> Tensor:
+        """Of the colours (3, h, w) of a window."""
+        top, bottom, left, right = window
+        return self.worth * self.loss(self.target[None, :, top:bottom, left:right], made[None])
+
+    def weigh(self, made: Tensor, window: Window) -> None:
+        """Set `worth` so that the loss asks for about as many bits as squared error would.
+
+        To second order a loss weighs the squared error of each component of a picture; at rates
+        where all components are coded, two losses take the same bits when the geometric means of
+        their weights are equal (reverse water-filling). Weights are compared by the gradients of
+        blocks of the colours `made` of a window.
+        """
+        top, bottom, left, right = window
+        wanted = self.target[:, top:bottom, left:right]
+        logs = []
+        for loss in (MSE, self.loss):
+            leaf = made.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(loss(wanted[None], leaf[None]), leaf)
+            power = gradient.square().mean(0, keepdim=True)[None]
+            root = F.avg_pool2d(power, BLOCK, ceil_mode=True, count_include_pad=False).sqrt()
+            floor = LEAST_GRADIENT * root.square().mean().sqrt()
+            logs.append(root.clamp_min(max(float(floor), 1e-30)).log().mean())
+        self.worth = math.exp(float(logs[0] - logs[1]))

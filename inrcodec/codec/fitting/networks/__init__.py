@@ -1,0 +1,1 @@
+"""Fitting coordinate networks to an image."""

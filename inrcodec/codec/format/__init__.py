@@ -1,0 +1,1 @@
+"""Bytes <-> records: framing, header and container of a file. Nothing here knows pixels."""

@@ -1,1 +1,0 @@
-"""Model families, one short file each: parameters in, colours out."""

@@ -1,0 +1,1 @@
+"""All that a decoder of coordinate networks needs."""

@@ -1,0 +1,118 @@
+"""What every coordinate network is: parameters and coordinates in, colours out.
+
+One file beside this holds each family. Nothing here imports torch: tensors come in, tensors go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.format.header import Family
+from inrcodec.errors import LimitError
+
+if TYPE_CHECKING:
+    import torch
+
+Parameters: TypeAlias = "Mapping[str, torch.Tensor]"
+Precision: TypeAlias = "torch.dtype | None"
+Coordinates = NDArray[np.float64]
+MAX_WIDTH, MAX_LAYERS = 1024, 16
+LARGE_SIDE = 512
+"""Pixels of a side from which on networks begin with the frequencies they have at most."""
+
+Shapes = dict[str, tuple[int, ...]]
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRate:
+    """How fast a parameter learns at the peak: by Adam or, a matrix, by Muon (`optimizer.py`), for
+    which it is the spectral norm of one update."""
+
+    rate: float
+    muon: bool = False
+
+
+class CoordinateModel(Protocol):
+    """Sizes of one network. The picture spans [-1, 1] along both axes, colours nominally too."""
+
+    @property
+    def channels(self) -> int:
+        """Colours out."""
+
+    @property
+    def family(self) -> Family:
+        """The wire number."""
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """What the header stores of it."""
+
+    @property
+    def shapes(self) -> Shapes:
+        """Parameter shapes in file order."""
+
+    @property
+    def units(self) -> dict[str, float]:
+        """What a unit of each parameter of the papers is here."""
+        return dict.fromkeys(self.shapes, 1.0)
+
+    @property
+    def in_kernels(self) -> bool:
+        """Whether its layers are those of `sines.py`, which compiled kernels compute."""
+        return False
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Parameters that are angles, which begin evenly spread (coordinate_starts.py)."""
+        return ()
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """Of every parameter, at the peak."""
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates a pixel, what a row or a column shares not counted."""
+
+    def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
+        """Starting values; `mean` (C,) is the picture's mean colour in [-1, 1]."""
+
+    def render(
+        self,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        precision: Precision = None,
+    ) -> torch.Tensor:
+        """Colours (len(ys), len(xs), C), float32, on the grid ys x xs of any coordinates; hidden
+        layers that torch computes are in `precision` (default: that of the parameters)."""
+
+    def squared_error(
+        self,
+        parameters: Parameters,
+        ys: Coordinates,
+        xs: Coordinates,
+        target: torch.Tensor,
+        precision: Precision = None,
+    ) -> torch.Tensor:
+        """Mean squared distance of those colours from a target of their shape, (); its gradient may
+        not be differentiable."""
+        return (self.render(parameters, ys, xs, precision) - target).square().mean()
+
+
+def check_layers(width: int, layers: int, *more: tuple[str, int, int, int]) -> None:
+    """`check_sizes` of `layers` layers of `width` neurons, and of more."""
+    check_sizes(("width", width, 1, MAX_WIDTH), ("layers", layers, 1, MAX_LAYERS), *more)
+
+
+def check_sizes(*sizes: tuple[str, int, int, int]) -> None:
+    """Raise `LimitError` unless every (name, value, lowest, highest) holds."""
+    for name, value, low, high in sizes:
+        if not low <= value <= high:
+            raise LimitError(f"network {name} {value} is outside [{low}, {high}]")

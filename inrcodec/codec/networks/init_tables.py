@@ -1,0 +1,244 @@
+"""What the parameters of a coordinate network add to, so that a file stores only the rest.
+
+A header names a start by its identity. `PHASES` is one without a table: sine layers begin with
+biases spread evenly over the circle, which a fit moves little, and all else is 0. Trained starts
+are meta-learned networks (start_training.py), each a file.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.entropy.quantized import Tensors
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format.header import PHASES, Family, Header
+from inrcodec.codec.networks.base import Arrays, CoordinateModel
+from inrcodec.errors import FitError, FormatError, OptionError
+
+SUFFIX = ".start"
+"""Of the names of start files."""
+
+SIGNATURE = "inrcodec start 1"
+MAX_BYTES = 1 << 25
+"""Of a start file, and of what it unpacks to."""
+
+MOST_STEPS = 100
+
+FRACTION = 12
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def phases(count: int) -> NDArray[np.float32]:
+    """(count,) angles in [-pi, pi): multiples of the golden ratio, as even as any so many."""
+    turns = (np.arange(count) + 0.5) * GOLDEN % 1.0
+    return ((2 * turns - 1) * math.pi).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedStart:
+    """A meta-learned start of one network: `numbers` are its parameters in units of 2^-12, in file
+    order; `rates` the learned rate of each, for the first `inner_steps` steps of a fit."""
+
+    family: Family
+    dimensions: tuple[int, ...]
+    channels: int
+    numbers: NDArray[np.int16]
+    rates: NDArray[np.float16]
+    inner_steps: int
+
+    @property
+    def identity(self) -> int:
+        """CRC-32 of the numbers as little-endian 16-bit integers, what a header names."""
+        return zlib.crc32(self.numbers.astype("<i2").tobytes())
+
+    @classmethod
+    def of(
+        cls, model: CoordinateModel, values: Tensors, rates: Tensors, inner_steps: int
+    ) -> TrainedStart:
+        """From arrays by name; raises `FitError` for values out of range."""
+        flat = np.concatenate([np.ravel(values[name]) for name in model.shapes])
+        numbers = np.rint(flat.astype(np.float64) * 2.0**FRACTION)
+        if not np.abs(numbers).max() <= np.iinfo(np.int16).max:
+            raise FitError("a parameter of the start does not fit 16 bits")
+        flat_rates = np.concatenate([np.ravel(rates[name]) for name in model.shapes])
+        return cls(
+            model.family,
+            model.dimensions,
+            model.channels,
+            numbers.astype(np.int16),
+            flat_rates.astype(np.float16),
+            inner_steps,
+        )
+
+    def model_for(self, width: int, height: int) -> CoordinateModel:
+        """Its network for a picture of this size; raises `FormatError`."""
+        header = Header(width, height, self.channels, 8, self.family, self.dimensions)
+        model = model_of(header)
+        if isinstance(model, CoolChic):
+            raise FormatError(f"{self.family.name} has no starts of this kind")
+        return model
+
+    def suits(self, model: CoordinateModel) -> bool:
+        """Whether it is a start of this network."""
+        mine = (self.family, self.dimensions, self.channels)
+        return mine == (model.family, model.dimensions, model.channels)
+
+    def values(self, model: CoordinateModel) -> Arrays:
+        """The parameters by name."""
+        return split(model, self.numbers.astype(np.float32) * np.float32(2.0**-FRACTION))
+
+    def learned_rates(self, model: CoordinateModel) -> Arrays:
+        """The rates by name."""
+        return split(model, self.rates.astype(np.float32))
+
+    def to_bytes(self) -> bytes:
+        """A start file: a zstandard frame of a msgpack array."""
+        fields = [
+            SIGNATURE,
+            int(self.family),
+            self.channels,
+            self.inner_steps,
+            list(self.dimensions),
+            self.numbers.astype("<i2").tobytes(),
+            self.rates.astype("<f2").tobytes(),
+        ]
+        packed: bytes = zstandard.ZstdCompressor(level=19).compress(msgpack.packb(fields))
+        return packed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TrainedStart:
+        """Parse a start file; raises `FormatError`. The network is checked where it is used."""
+        fields = _fields(data)
+        kinds = (str, int, int, int, list, bytes, bytes)
+        if tuple(map(type, fields)) != kinds or fields[0] != SIGNATURE:
+            raise _not_a_start()
+        _, family, channels, inner_steps, dimensions, numbers, rates = fields
+        sound = family in set(Family) and 1 <= channels <= 4 and 0 <= inner_steps <= MOST_STEPS
+        sound = sound and len(dimensions) <= 16 and all(type(n) is int for n in dimensions)
+        if not sound or len(numbers) % 2 or len(numbers) != len(rates):
+            raise _not_a_start()
+        learned = np.frombuffer(rates, "<f2")
+        if not np.isfinite(learned).all():
+            raise _not_a_start()
+        whole = np.frombuffer(numbers, "<i2")
+        return cls(Family(family), tuple(dimensions), channels, whole, learned, inner_steps)
+
+    @classmethod
+    def read(cls, path: str | Path) -> TrainedStart:
+        """From a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise OptionError(f"start {path}: {error.strerror}") from None
+        try:
+            return cls.from_bytes(data)
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from None
+
+
+def _not_a_start() -> FormatError:
+    """For whatever is wrong with a file."""
+    return FormatError("this is not a file of a trained start")
+
+
+def _fields(data: bytes) -> list[Any]:
+    """What is in the frame of a start file; raises `FormatError`."""
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+        if (
+            len(data) > MAX_BYTES or not 0 < size <= MAX_BYTES
+        ):  # also what one without a size claims
+            raise _not_a_start()
+        unpacked = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        fields = msgpack.unpackb(unpacked)
+    except FormatError:
+        raise
+    except Exception:  # msgpack raises a dozen unrelated types on garbage
+        raise _not_a_start() from None
+    return fields if isinstance(fields, list) else []
+
+
+def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
+    """Tensors by name of all parameters in file order; raises `FormatError` for a wrong number."""
+    sizes = [math.prod(shape) for shape in model.shapes.values()]
+    if len(flat) != sum(sizes):
+        raise FormatError(f"a start of {len(flat)} parameters for a network of {sum(sizes)}")
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return {n: p.reshape(s) for (n, s), p in zip(model.shapes.items(), parts, strict=True)}
+
+
+@cache
+def shipped() -> tuple[TrainedStart, ...]:
+    """The starts that come with the package, small networks first."""
+    folder = resources.files("inrcodec.codec") / "data"
+    found = [file for file in folder.iterdir() if file.name.endswith(SUFFIX)]
+    starts = [TrainedStart.from_bytes(file.read_bytes()) for file in found]
+    return tuple(sorted(starts, key=lambda start: len(start.numbers)))
+
+
+def shipped_start(model: str, channels: int, parameters: float) -> TrainedStart:
+    """That of a size nearest by ratio, one too large counted twice, of the `model` of the options;
+    raises `OptionError` where there is none."""
+    known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
+    if not known:
+        raise OptionError(
+            f"there is no trained start of {model} for pictures of {colours(channels)}"
+        )
+    return min(known, key=lambda start: _misfit(len(start.numbers) / parameters))
+
+
+def _misfit(ratio: float) -> float:
+    """How bad a network of `ratio` times the right size is: too few bits for each parameter cost
+    about twice what too few parameters do."""
+    return 2 * math.log(ratio) if ratio > 1 else -math.log(ratio)
+
+
+def colours(channels: int) -> str:
+    """A number of channels for a message."""
+    return "1 channel" if channels == 1 else f"{channels} channels"
+
+
+def start_of(
+    named: tuple[int, int] | None, model: CoordinateModel, given: Sequence[TrainedStart] = ()
+) -> Arrays | None:
+    """The start that a header names, by tensor, of those shipped and those given; raises
+    `FormatError` for one that is not among them."""
+    if named is None:
+        return None
+    identity, index = named
+    if index:
+        raise FormatError(f"the start {identity:08x} has no networks {index}")
+    if identity == PHASES:
+        return phase_start(model)
+    for start in (*given, *shipped()):
+        if start.identity == identity and start.suits(model):
+            return start.values(model)
+    others = ", ".join(f"{start.identity:08x}" for start in given)
+    instead = f"the one given is {others}" if given else "`inrcodec decode --start FILE` takes it"
+    raise FormatError(
+        f"the file needs the trained start {identity:08x}, which this installation does not have; "
+        + instead
+    )
+
+
+def phase_start(model: CoordinateModel) -> Arrays:
+    """Evenly spread biases of sine layers, zeros else."""
+    return {
+        name: phases(shape[0]) if name in model.phases else np.zeros(shape, np.float32)
+        for name, shape in model.shapes.items()
+    }

@@ -1,0 +1,126 @@
+"""Which network of a coordinate family a size in bytes calls for.
+
+Every family is a ladder: one width fixes a network, and the widest whose parameters fit is taken.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from inrcodec.codec.entropy.prior import PRIOR_BYTES
+from inrcodec.codec.families import MAX_PICTURE_WORK, parameter_count, work_per_pixel
+from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.diner import Diner
+from inrcodec.codec.networks.encoding import ENCODING_BASE, MAX_FREQUENCIES
+from inrcodec.codec.networks.fourier import FourierNet
+from inrcodec.codec.networks.mfn import Mfn
+from inrcodec.codec.networks.nif import Nif
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.codec.networks.wire import Wire
+from inrcodec.pixels import Picture
+
+BITS_PER_PARAMETER = 4.8
+"""Where a network of the right size ends up after quantisation; measured on Kodak."""
+
+LARGEST_WIDTH = 256
+"""Widest network chosen on its own: 400k parameters; beyond it a step takes seconds on a laptop."""
+
+FINEST_PERIOD = 5.0
+"""Pixels in half a period of the finest encoding frequency (16 frequencies at 768 pixels)."""
+
+LAYERS_OF_PARAMETERS = ((300, 2), (2000, 3), (6000, 4), (12000, 5), (math.inf, 6))
+"""Sine layers of a network with at most so many parameters; measured on Kodak."""
+
+NIF_SHAPE = (1.0, 0.38, 0.22, 0.13)
+"""Widths of its layers beside that of the first, about those of the paper."""
+
+NIF_MODULATORS = ((2000, ()), (20000, (16, 8)), (math.inf, (64, 16, 8)))
+"""Widths of the modulator of a NIF of at most so many parameters, as in the paper."""
+
+MODULATOR_FREQUENCIES = 4
+
+DINER_WIDTH, DINER_LAYERS = 64, 2
+
+
+class PictureShape(NamedTuple):
+    """What of a picture a network's sizes go by, in pixels and colours."""
+
+    width: int
+    height: int
+    channels: int
+
+    @classmethod
+    def of(cls, picture: Picture) -> PictureShape:
+        """That of a shape."""
+        return cls(picture.width, picture.height, picture.channels)
+
+    @property
+    def side(self) -> int:
+        """The longer one."""
+        return max(self.width, self.height)
+
+
+Ladder = Callable[[int, int, int, PictureShape], CoordinateModel]
+"""(width, layers, frequencies of the encoding, shape of the picture) -> network."""
+
+
+def _nif(width: int, layers: int, frequencies: int, shape: PictureShape) -> Nif:
+    """The shape of the paper, `layers` at most."""
+    widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
+    rough = 2 * (1 + 2 * frequencies) * width + sum(
+        math.prod(p) for p in itertools.pairwise(widths)
+    )
+    modulator = next(chosen for most, chosen in NIF_MODULATORS if rough <= most)
+    few = min(frequencies, MODULATOR_FREQUENCIES)
+    return Nif(widths, modulator, frequencies, few, shape.channels)
+
+
+LADDERS: dict[str, Ladder] = {
+    "siren": lambda w, n, f, p: Siren(w, n, 0, p.channels),
+    "pe-siren": lambda w, n, f, p: Siren(w, n, f, p.channels),
+    "nif": _nif,
+    "spinr": lambda w, n, f, p: Spinr(w, n, f, p.channels),
+    "fourier": lambda w, n, f, p: FourierNet(w, n, max(1, w // 2), p.channels, p.side),
+    "mfn-fourier": lambda w, n, f, p: Mfn(w, n, False, p.channels, p.side),
+    "mfn-gabor": lambda w, n, f, p: Mfn(w, n, True, p.channels, p.side),
+    "wire": lambda w, n, f, p: Wire(w, n, p.channels),
+    "diner": lambda w, n, f, p: Diner(DINER_WIDTH, DINER_LAYERS, p.width, p.height, p.channels),
+}
+
+
+def smallest_network(shape: PictureShape, family: str) -> CoordinateModel:
+    """The least of a family."""
+    return LADDERS[family](1, 1, 1, shape)
+
+
+def network_for(shape: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
+    """A network whose quantised parameters take about `payload_bytes`."""
+    return network_of(shape, family, payload_bytes * 8 / BITS_PER_PARAMETER)
+
+
+def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateModel:
+    """A network of about so many parameters, or of as many as rendering allows."""
+    payload_bytes = wanted * BITS_PER_PARAMETER / 8
+    layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
+    finest = shape.side / FINEST_PERIOD
+    wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
+    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
+    most_work = MAX_PICTURE_WORK / (shape.width * shape.height)
+
+    def rung(width: int) -> CoordinateModel:
+        return LADDERS[family](width, layers, frequencies, shape)
+
+    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / 3:
+        layers -= 1
+    width, model = 1, rung(1)
+    while width < LARGEST_WIDTH:
+        wider = rung(width + 1)
+        if parameter_count(wider) > wanted or work_per_pixel(wider) > most_work:
+            break
+        width, model = width + 1, wider
+    even = rung((width + 3) // 8 * 8) if width >= 32 else model
+    return even if work_per_pixel(even) <= most_work else model

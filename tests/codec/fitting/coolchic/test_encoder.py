@@ -1,0 +1,281 @@
+"""Encoding with latent grids: goals, channels, efforts, files."""
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from skimage import data
+
+import inrcodec
+from inrcodec.codec import families
+from inrcodec.codec.encode import encoding
+from inrcodec.codec.fitting.coolchic.encoder import LatentEncoding
+from inrcodec.codec.fitting.rate_control import Goal, corrected, goal_of, measured_exponent
+from inrcodec.codec.options import EncodeOptions, slope_of_quality
+from inrcodec.errors import LimitError, OptionError, RateError, RateWarning
+from inrcodec.pixels import Picture, psnr
+
+
+@pytest.mark.parametrize("model", ["coolchic", "coolchic-v1", "coolchic-v2"])
+def test_every_model_makes_a_picture_of_its_file(photo: np.ndarray, model: str) -> None:
+    effort = 1 if model == "coolchic" else 3
+    data = inrcodec.encode(photo, model=model, effort=effort)
+    assert psnr(photo, inrcodec.decode(data)) > 20
+    assert inrcodec.info(data).model == model
+
+
+def test_the_bare_start_is_a_picture_and_fitting_improves_it(photo: np.ndarray) -> None:
+    slope = 1e-3
+    costs = []
+    for effort in (0, 1, 3):
+        data = inrcodec.encode(photo, slope=slope, effort=effort)
+        error = 10 ** (-psnr(photo, inrcodec.decode(data)) / 10)
+        costs.append(error + slope * inrcodec.info(data).bits_per_pixel)
+    assert costs[0] > costs[1] > costs[2]
+
+
+def test_tiers_cost_less_work_for_more_bits(photo: np.ndarray) -> None:
+    slope, macs, costs = 1e-3, [], []
+    for complexity in ("low", "medium", "high"):
+        data = inrcodec.encode(photo, slope=slope, effort=1, complexity=complexity)
+        about = inrcodec.info(data)
+        error = 10 ** (-psnr(photo, inrcodec.decode(data)) / 10)
+        macs.append(about.macs_per_pixel)
+        costs.append(error + slope * about.bits_per_pixel)
+    assert 450 < macs[0] < 650 < macs[1] < 1200 < 1700 < macs[2] < 2300
+    assert costs[0] > costs[1] > costs[2]
+
+
+def test_the_wide_start_computes_what_the_high_one_does(photo: np.ndarray) -> None:
+    high, wide = (
+        inrcodec.encode(photo, slope=1e-3, effort=0, complexity=complexity)
+        for complexity in ("high", "highest")
+    )
+    assert abs(len(wide) - len(high)) <= 8
+    difference = np.abs(inrcodec.decode(wide).astype(int) - inrcodec.decode(high))
+    assert difference.max() <= 1
+    assert 3000 < inrcodec.info(wide).macs_per_pixel < 4000
+
+
+def test_long_fits_of_large_files_take_the_wide_tier_unless_told_otherwise() -> None:
+    def tier(**options) -> str | None:
+        options = {"effort": 6, "slope": 1e-4} | options
+        return LatentEncoding(picture, EncodeOptions(**options)).model.complexity
+
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    picture = Picture(noise)
+    assert tier() == "highest"
+    for options in ({"effort": 5}, {"slope": 3e-2}, {"time_limit": 9.0}, {"complexity": "high"}):
+        assert tier(**options) == "high"
+    assert tier(complexity="low") == "low"
+    assert tier(slope=None, target_size=60_000) == "highest"
+
+
+@pytest.mark.parametrize("bpp", [0.5, 2.0])
+def test_a_size_is_used_and_never_exceeded(photo: np.ndarray, bpp: float) -> None:
+    size = int(bpp * photo[..., 0].size / 8)
+    data = inrcodec.encode(photo, target_size=size, effort=2)
+    assert 0.97 * size <= len(data) <= size
+
+
+@pytest.mark.parametrize("picture", [data.chelsea, data.astronaut])
+def test_a_size_asked_for_costs_little_beside_the_slope_that_gives_it(
+    picture: Callable[[], np.ndarray],
+) -> None:
+    pixels = picture()[100:228, 150:278]
+    at_a_slope = inrcodec.encode(pixels, slope=1.5e-3, effort=3)
+    of_its_size = inrcodec.encode(pixels, target_size=len(at_a_slope), effort=3)
+    quality = [psnr(pixels, inrcodec.decode(file)) for file in (at_a_slope, of_its_size)]
+    assert quality[1] > quality[0] - 0.5
+
+
+def test_a_psnr_is_reached_but_hardly_exceeded(photo: np.ndarray) -> None:
+    data = inrcodec.encode(photo, psnr=28.0, effort=2)
+    assert 27.99 <= psnr(photo, inrcodec.decode(data)) <= 28.3
+
+
+def test_a_better_quality_takes_more_bytes(photo: np.ndarray) -> None:
+    sizes = [len(inrcodec.encode(photo, quality=q, effort=0)) for q in (1, 30, 60, 100)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1] / 4
+
+
+def test_slopes_below_that_of_the_finest_start_give_finer_pictures(photo: np.ndarray) -> None:
+    """And a fit does not lose what its start has."""
+    bare, fitted = (
+        [psnr(photo, inrcodec.decode(inrcodec.encode(photo, slope=s, effort=e))) for s in slopes]
+        for e, slopes in ((0, (3e-5, 6e-6)), (1, (3e-5, 6e-6)))
+    )
+    assert bare[1] > bare[0] + 0.3
+    assert fitted[1] > fitted[0] + 1
+    assert min(np.subtract(fitted, bare)) > 2
+
+
+def test_sizes_out_of_reach(photo: np.ndarray) -> None:
+    with pytest.raises(RateError, match="too few"):
+        inrcodec.encode(photo, target_size=40, effort=1)
+    flat = np.full((16, 16, 3), 90, np.uint8)
+    with pytest.warns(RateWarning, match=r"dB of the 60 asked for: the model can do no better"):
+        inrcodec.encode(photo, psnr=60.0, effort=1)
+    with pytest.warns(RateWarning, match="can use no more"):
+        data = inrcodec.encode(flat, target_size=50_000, effort=1)
+    assert psnr(flat, inrcodec.decode(data)) > 40
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_channels_and_depths(photo: np.ndarray, channels: int, dtype: type) -> None:
+    pixels = photo[:50, :61].astype(dtype) * (257 if dtype == np.uint16 else 1)
+    alpha = np.zeros((50, 61, 1), dtype)
+    alpha[10:40, 20:50] = np.iinfo(dtype).max
+    colours = pixels if channels > 2 else pixels[..., 1:2]
+    picture = np.concatenate([colours, alpha], 2) if channels in (2, 4) else colours
+    data = inrcodec.encode(picture, quality=70, effort=2)
+    decoded = inrcodec.decode(data)
+    assert decoded.shape == picture.shape
+    assert decoded.dtype == dtype
+    for channel in range(channels):
+        one = slice(channel, channel + 1)
+        assert psnr(picture[..., one], decoded[..., one]) > 22
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 99), (99, 1), (17, 13), (65, 64)])
+def test_odd_sizes(shape: tuple[int, int]) -> None:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    pixels = np.stack([x * 2, y * 3, 200 - x - y], 2).astype(np.uint8)
+    decoded = inrcodec.decode(inrcodec.encode(pixels, quality=100, effort=1))
+    assert decoded.shape == pixels.shape
+    assert psnr(pixels, decoded) > 25
+
+
+def test_a_strip_too_long_to_decode_is_refused_at_once() -> None:
+    strip = np.zeros((1 << 19, 4, 3), np.uint8)
+    with pytest.raises(LimitError, match="too long and thin"):
+        inrcodec.encode(strip, effort=0)
+
+
+def test_a_picture_too_large_to_decode_is_refused_at_once(
+    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "MAX_LATENT_PIXELS", photo[..., 0].size - 1)
+    with pytest.raises(LimitError, match="15000 pixels; the limit"):
+        encoding(Picture(photo), EncodeOptions(effort=9))
+
+
+def test_black_is_small_and_exact() -> None:
+    black = np.zeros((128, 96, 3), np.uint8)
+    data = inrcodec.encode(black, effort=1)
+    assert len(data) < 800
+    assert psnr(black, inrcodec.decode(data)) > 45
+
+
+def test_slices_decode_to_the_same_kind_of_picture(photo: np.ndarray) -> None:
+    whole = inrcodec.encode(photo, effort=1)
+    sliced = inrcodec.encode(photo, effort=1, slices=32)
+    assert (inrcodec.decode(whole) == inrcodec.decode(sliced)).all()
+    assert len(whole) < len(sliced) < 1.6 * len(whole)
+
+
+def test_an_encode_can_end_at_any_time(photo: np.ndarray) -> None:
+    job = encoding(Picture(photo), EncodeOptions(effort=9, quality=30))
+    for progress in job:
+        assert 0 <= progress.share < 1
+        break
+    assert psnr(photo, inrcodec.decode(job.finish())) > 20
+
+
+def test_a_seed_repeats_a_file(photo: np.ndarray) -> None:
+    part = photo[:48, :48]
+    first = [inrcodec.encode(part, effort=1, seed=s) for s in (0, 0, 1)]
+    assert first[0] == first[1] != first[2]
+
+
+def test_goals_are_told_apart(photo: np.ndarray) -> None:
+    picture = Picture(photo)
+    assert goal_of(EncodeOptions(), picture) == Goal(slope_of_quality(50))
+    assert goal_of(EncodeOptions(slope=0.01), picture) == Goal(0.01)
+    assert goal_of(EncodeOptions(bpp=0.8), picture).size_bytes == 1500
+    assert goal_of(EncodeOptions(psnr=30.0), picture).psnr_db == 30
+    size = Goal(1e-3, size_bytes=1000)
+    assert size.met(1000, 0)
+    assert size.met(971, 0)
+    assert not size.met(1001, 0)
+    assert not size.met(900, 0)
+    assert size.better((990, 0), (1010, 0))
+    assert size.better((990, 0), (980, 0))
+    assert size.better((1010, 0), (1020, 0))
+    assert not size.better((1010, 0), (10, 0))
+    for goal in (size, Goal(1e-3, psnr_db=30)):
+        over = corrected(1e-3, goal.miss(2000, 1e-4), goal.exponent)
+        under = corrected(1e-3, goal.miss(500, 1e-2), goal.exponent)
+        assert over > 1e-3 > under
+    assert measured_exponent((1e-3, 0.2), (2e-3, 0.2 + np.log(2)), -0.65) == pytest.approx(-1)
+    assert measured_exponent((1e-3, 0.2), (2e-3, -5.0), -0.65) == pytest.approx(-0.1625)
+    quality = Goal(1e-3, psnr_db=30)
+    assert quality.met(9, 30.05)
+    assert not quality.met(9, 29.9)
+    assert not quality.met(9, 31)
+    assert quality.better((9, 30.5), (9, 29.9))
+    assert quality.better((8, 30.5), (9, 30.6))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"psnr": 30.0, "bpp": 1.0}, "give one of"),
+        ({"slope": 0.0}, "slope .lambda. must be in"),
+        ({"slope": -1.0}, "slope .lambda. must be in"),
+        ({"psnr": float("nan")}, "psnr must be a number"),
+        ({"effort": 10}, "effort must be in"),
+        ({"effort": 0, "model": "siren"}, "effort 0 needs"),
+        ({"effort": 0, "model": "coolchic-v1"}, "effort 0 needs"),
+        ({"psnr": 30.0, "model": "siren"}, "psnr needs a coolchic model"),
+        ({"slices": 32, "model": "pe-siren"}, "slices needs a coolchic model"),
+        ({"slices": 4}, "slices must be in"),
+        ({"model": "coolchic-v9"}, "unknown model"),
+        ({"complexity": "lowest"}, "unknown complexity"),
+        ({"complexity": "low", "model": "coolchic-v2"}, "complexity needs"),
+    ],
+)
+def test_bad_options(options: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        EncodeOptions.of(**options)
+
+
+def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
+    import time
+
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RateWarning)
+        data = inrcodec.encode(photo, time_limit=3.0, bpp=0.8)
+    assert time.monotonic() - started < 5.0
+    assert psnr(photo, inrcodec.decode(data)) > 20
+
+
+@pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
+def test_planes_may_end_apart(photo: np.ndarray) -> None:
+    """As under a time limit, or where one has nothing left to gain."""
+    alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
+    picture = Picture(np.concatenate((photo, alpha), axis=2))
+    for steps in ((20, 5), (5, 20)):
+        job = encoding(picture, EncodeOptions(effort=1, bpp=0.5))
+        for fit, count in zip(job._fits, steps, strict=True):
+            fit._steps = count
+        shares = [progress.share for progress in job]
+        assert shares[-1] == 1
+        assert shares == sorted(shares)
+        assert inrcodec.decode(job.finish()).shape == picture.pixels.shape
+
+
+def test_encoding_does_not_load_the_compiler_of_torch() -> None:
+    """It takes longer to load than a bare start takes to write."""
+    code = (
+        "import sys, numpy, inrcodec; inrcodec.encode(numpy.zeros((8, 8, 3), 'u1'), effort=1);"
+        "sys.exit(str({'torch._dynamo', 'sympy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "set()"

@@ -1,0 +1,361 @@
+"""The fit of latents and networks, the choice of network steps, the trained start."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.codec.coolchic import init_tables, windows
+from inrcodec.codec.coolchic.model import COMPLEXITIES, CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.coolchic.planes import LatentPlane, group_values
+from inrcodec.codec.entropy import prior
+from inrcodec.codec.fitting.coolchic import analysis, forward, step_windows
+from inrcodec.codec.fitting.coolchic import fit as fit_module
+from inrcodec.codec.fitting.coolchic.fit import LatentFitting
+from inrcodec.codec.fitting.coolchic.network_steps import (
+    ARM_STEPS,
+    NetworkSearch,
+    balanced,
+    residual,
+    within_limits,
+)
+from inrcodec.codec.fitting.coolchic.schedule import FULL_RATE_SLOPE, FULL_RATES, rates_for
+from inrcodec.codec.fitting.coolchic.untrained import random_parameters
+from inrcodec.codec.fitting.losses import MSE, Distortion
+from inrcodec.errors import FitError, FormatError
+
+SLOPE = 1e-3
+
+
+def a_target(height: int = 64, width: int = 80) -> torch.Tensor:
+    """A smooth picture with an edge and a little texture, (3, H, W) in [0, 1]."""
+    y, x = np.mgrid[:height, :width] / 64.0
+    waves = [np.sin(3 * x + k) * np.cos(5 * y - k) + 0.5 * (x > 0.6) for k in range(3)]
+    noise = np.random.default_rng(0).normal(0, 0.05, (3, height, width))
+    return torch.tensor(np.clip(0.5 + 0.25 * np.array(waves) + noise, 0, 1), dtype=torch.float32)
+
+
+def a_fit(target: torch.Tensor, model: CoolChic, slope: float = SLOPE, **options) -> LatentFitting:
+    mean = target.mean((1, 2)).numpy()
+    latents = [np.zeros(shape, np.float32) for shape in model.grids]
+    parameters = random_parameters(model, 0, mean)
+    options = {"steps": 40, "rates": FULL_RATES} | options
+    return LatentFitting(target, model, parameters, latents, slope=slope, **options)
+
+
+@torch.no_grad()
+def cost(fit: LatentFitting, slope: float = SLOPE) -> tuple[float, float]:
+    """(cost, bits) of the rounded latents."""
+    rounded = [torch.round(y) for y in fit.latents]
+    window = windows.whole(fit.model)
+    bits = float(forward.bits(fit.model, fit.parameters, rounded, window))
+    made = forward.colours(fit.model, fit.parameters, rounded, window)
+    error = float((made - fit.target).square().mean())
+    return error + slope * bits / (fit.model.width * fit.model.height), bits
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_a_fit_lowers_the_cost_and_repeats(build) -> None:
+    target = a_target()
+    fit = a_fit(target, build(80, 64))
+    before, _ = cost(fit)
+    steps = list(fit)
+    assert cost(fit)[0] < 0.5 * before
+    assert steps[-1].share == 1
+    assert steps[-1].step == 40
+    again = a_fit(target, build(80, 64))
+    for _ in again:
+        pass
+    pairs = zip(fit.rounded(), again.rounded(), strict=True)
+    assert all((a == b).all() for a, b in pairs)
+
+
+def test_a_larger_slope_spends_fewer_bits() -> None:
+    target, spent = a_target(), []
+    for slope in (1e-4, 1e-2):
+        fit = a_fit(target, coolchic(80, 64), slope)
+        for _ in fit:
+            pass
+        spent.append(cost(fit)[1])
+    assert spent[1] < 0.5 * spent[0]
+
+
+def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
+    target = a_target(200, 300)
+    fit = a_fit(target, coolchic(300, 200), steps=60)
+    before, _ = cost(fit)
+    for _ in fit:
+        pass
+    assert cost(fit)[0] < 0.6 * before
+    corners = [grid[-1, -1] for grid in fit.latents[:2]]
+    assert all(float(corner) != 0 for corner in corners)
+
+
+def test_windows_of_a_round_cost_what_the_whole_picture_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What lies around a window counts, so there is no border between two; and only then does a
+    round of them pull a latent where the whole picture does."""
+    target = a_target(320, 256)
+    model = coolchic(256, 320)
+    slope, start = (
+        init_tables.start_slope(20),
+        init_tables.start_parameters(init_tables.identity("high"), 20, model),
+    )
+    latents = analysis.initial_latents(model, target, slope)
+    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
+    still = rates_for(10, slope)._replace(latents=0.0, networks=0.0)
+    fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
+    seen = [next(fit._visits)]
+    while fit._visits.round < 2:
+        seen.append(next(fit._visits))
+    seen = seen[:-1]
+    assert len(seen) > 5
+    fit._visits = iter(seen)
+    total = 0.0
+    for top, bottom, left, right in seen:
+        _, error, bits = fit._train(0.99)  # so late that latents are rounded
+        total += (error + slope * bits) * (bottom - top) * (right - left)
+    assert total == pytest.approx(cost(fit, slope)[0] * 320 * 256, rel=1e-4)
+
+
+def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = a_target(320, 256)
+    model = coolchic(256, 320)
+    slope, start = (
+        init_tables.start_slope(20),
+        init_tables.start_parameters(init_tables.identity("high"), 20, model),
+    )
+    costs = []
+    for pixels, steps in ((1 << 21, 0), (1 << 21, 30), (1000, 150)):
+        monkeypatch.setattr(step_windows, "WINDOW_PIXELS", pixels)
+        monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
+        monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
+        latents = analysis.initial_latents(model, target, slope)
+        fit = LatentFitting(
+            target,
+            model,
+            start,
+            latents,
+            slope=slope,
+            steps=steps,
+            rates=rates_for(30, slope),
+            start=start,
+        )
+        list(fit)
+        costs.append(cost(fit, slope)[0])
+    assert costs[0] - costs[2] > 0.75 * (costs[0] - costs[1]) > 0, costs
+
+
+def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
+    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
+    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
+    fit = a_fit(a_target(200, 300), coolchic(300, 200))
+    seen, area = np.zeros((200, 300), int), 0
+    while area < 200 * 300:
+        top, bottom, left, right = next(fit._visits)
+        assert top % 64 == 0
+        assert left % 64 == 0
+        seen[top:bottom, left:right] += 1
+        area += (bottom - top) * (right - left)
+    assert (seen == 1).all()
+
+
+def test_a_fit_of_no_steps_changes_nothing() -> None:
+    fit = a_fit(a_target(), coolchic(80, 64), steps=0)
+    before = fit.values()
+    assert list(fit) == []
+    assert all((fit.values()[name] == value).all() for name, value in before.items())
+
+
+def test_in_the_last_share_latents_stay_and_networks_adapt(monkeypatch) -> None:
+    monkeypatch.setattr(fit_module, "HARD_SHARE", 0.5)
+    fit = a_fit(a_target(), coolchic(80, 64), steps=40)
+    steps = iter(fit)
+    while next(steps).step < 20:
+        pass
+    latents, networks = [y.clone() for y in fit.latents], fit.values()
+    before, _ = cost(fit)
+    list(steps)
+    assert all(torch.equal(y, kept) for y, kept in zip(fit.latents, latents, strict=True))
+    assert not np.array_equal(fit.values()["arm.weight.0"], networks["arm.weight.0"])
+    assert cost(fit)[0] < before
+
+
+def test_a_fit_that_diverges_says_so() -> None:
+    target = a_target()
+    target[0, 0, 0] = math.nan
+    with pytest.raises(FitError, match="diverged"):
+        list(a_fit(target, coolchic(80, 64)))
+
+
+def test_time_ends_a_fit() -> None:
+    now = iter(np.arange(0, 1000, 0.1))
+    fit = a_fit(a_target(), coolchic(80, 64), steps=1 << 40, seconds=2.0, clock=lambda: next(now))
+    list(fit)
+    assert 5 <= fit.step <= 20
+
+
+def test_residuals_restore_to_within_half_a_step() -> None:
+    model = coolchic(80, 64)
+    values = random_parameters(model, 1, np.full(3, 0.5, np.float32))
+    start = random_parameters(model, 2, np.full(3, 0.5, np.float32))
+    for group in model.groups:
+        symbols = residual(model, group, values, start, -6)
+        for name, value in group_values(model, group, symbols, start, 2.0**-6).items():
+            assert np.abs(value - values[name]).max() <= 2**-7 + 1e-6
+
+
+def test_the_search_costs_little_quality_and_few_bytes() -> None:
+    target, model = a_target(), coolchic(80, 64)
+    fit = a_fit(target, model, steps=80)
+    for _ in fit:
+        pass
+    rounded = [torch.round(y) for y in fit.latents]
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
+    search = NetworkSearch(model, zeros, rounded, Distortion(MSE, target), SLOPE)
+    networks = search.run(fit.values())
+    for group in ("arm.weight", "arm.bias"):
+        assert math.log2(prior.step_size(networks.steps[group])) in ARM_STEPS
+    assert len(networks.to_bytes()) < sum(map(np.prod, model.shapes.values()))
+    before, _ = cost(fit)
+    for name, value in LatentPlane(model, networks, None, ()).parameters().items():
+        fit.parameters[name] = torch.tensor(value)
+    rate = 8 * len(networks.to_bytes()) * SLOPE / target[0].numel()
+    assert cost(fit)[0] + rate < before + 2.5 * rate
+
+
+def test_a_search_refuses_numbers_that_are_not_finite() -> None:
+    target, model = a_target(), coolchic(80, 64)
+    fit = a_fit(target, model)
+    values = fit.values()
+    values["conv.bias.0"][0] = math.nan
+    with pytest.raises(FitError, match=r"conv\.bias\.0"):
+        NetworkSearch(model, values, fit.latents, fit.distortion, SLOPE).run(values)
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_balanced_networks_compute_the_same_with_weights_of_like_size(build) -> None:
+    target, model = a_target(), build(80, 64)
+    fit = a_fit(target, model)
+    list(fit)
+    values = fit.values()
+    for name in ("arm", "synthesis"):  # features of hundreds, read by weights of thousandths
+        into, out = (
+            f"{name}.weight.0",
+            f"{name}.weight.{'1' if f'{name}.weight.1' in values else 'out'}",
+        )
+        one = model.effective(into, np.zeros_like(values[into]))
+        values[into] = (values[into] + one) * 100 - one
+        values[f"{name}.bias.0"] *= 100
+        one = model.effective(out, np.zeros_like(values[out]))
+        values[out] = (values[out] + one) / 100 - one
+    if "arm.level" in values:
+        values["arm.level"] *= 100
+    values["arm.weight.out"][:, 0] = 0  # a feature that nothing reads
+    fit.parameters = {name: torch.tensor(value) for name, value in values.items()}
+    expected, _ = cost(fit)
+    even = balanced(model, values)
+    unread = f"arm.bias.{len(model.arm_widths) - 1}"
+    assert even[unread][0] == pytest.approx(values[unread][0], rel=1e-4)
+    for kept in (values, even):
+        fit.parameters = {name: torch.tensor(value) for name, value in kept.items()}
+        assert cost(fit)[0] == pytest.approx(expected, rel=1e-3)
+    for name in ("arm.weight.0", "synthesis.weight.0"):
+        assert np.abs(even[name]).max() < 0.2 * np.abs(values[name]).max()
+
+
+def test_starts_are_known_by_identity_and_index() -> None:
+    model = coolchic(80, 64)
+    identity = init_tables.identity("high")
+    for index in (0, init_tables.STARTS - 1):
+        values = init_tables.start_parameters(identity, index, model)
+        assert {name: v.shape for name, v in values.items()} == model.shapes
+        assert (init_tables.pack(model, values) == init_tables.tables()["high"][index]).all()
+        model.integer_arm(values)
+    assert init_tables.start_index(3e-2) == 0
+    assert init_tables.start_index(1e-9) == init_tables.STARTS - 1
+    assert init_tables.start_index(init_tables.start_slope(7)) == 7
+    with pytest.raises(FormatError, match="needs the trained start"):
+        init_tables.start_parameters(identity ^ 1, 0, model)
+    with pytest.raises(FormatError, match="no networks 200"):
+        init_tables.start_parameters(identity, 200, model)
+    with pytest.raises(FormatError, match="needs the trained start"):
+        init_tables.start_parameters(identity, 0, coolchic(80, 64, **COMPLEXITIES["low"]))
+    with pytest.raises(FormatError, match="no trained start"):
+        init_tables.start_parameters(identity, 0, coolchic(80, 64, arm_width=8))
+    assert not init_tables.has_start(coolchic(80, 64, arm_width=8))
+    assert not init_tables.has_start(coolchic_v1(80, 64))
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
+    fit = a_fit(a_target(), build(80, 64))
+    for _ in fit:
+        pass
+    window = windows.whole(fit.model)
+    with torch.no_grad():
+        before = forward.colours(fit.model, fit.parameters, fit.latents, window)
+        fine = cost(fit)[1]
+        fit.change_slope(16 * SLOPE)
+        after = forward.colours(fit.model, fit.parameters, fit.latents, window)
+        coarse = cost(fit)[1]
+    assert (before - after).abs().max() < 1e-4
+    assert coarse < 0.75 * fine
+
+
+@pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
+def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
+    model = build(64, 48)
+    values = random_parameters(model, 0, np.full(3, 0.5, np.float32))
+    for name, value in within_limits(model, values).items():
+        np.testing.assert_allclose(value, values[name], atol=1e-6)
+    wild = {name: value * 1e4 + 300 for name, value in values.items()}
+    start = {name: np.zeros_like(value) for name, value in values.items()}
+    latents = [torch.zeros(shape) for shape in model.grids]
+    noise = Distortion(MSE, torch.rand(3, 48, 64))
+    chosen = NetworkSearch(model, start, latents, noise, 1e-3).run(wild)
+    plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
+    assert plane.arm().weights[0].any()
+
+
+def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
+    gray = torch.linspace(0, 1, 64 * 48).view(1, 48, 64).expand(3, -1, -1).contiguous()
+    model = coolchic(64, 48)
+    slope, start = (
+        init_tables.start_slope(0),
+        init_tables.start_parameters(init_tables.identity("high"), 0, model),
+    )
+    latents = analysis.initial_latents(model, gray, slope)
+    rates = rates_for(3, slope)
+    fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, rates=rates, start=start)
+    list(fit)
+    fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
+    assert len(fine) == 2
+    for grid in fine:
+        assert not fit.latents[grid].any()
+    assert any(bool(y.any()) for y in fit.latents)
+
+
+def test_a_picture_without_content_ends_its_fit_early() -> None:
+    model = coolchic(64, 64)
+    slope = init_tables.start_slope(20)
+    start = init_tables.start_parameters(init_tables.identity("high"), 20, model)
+    for value, most in ((0.5, 600), (None, 1000)):
+        torch.manual_seed(0)
+        target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
+        latents = analysis.initial_latents(model, target, slope)
+        budget = {"steps": 1000, "rates": rates_for(1000, FULL_RATE_SLOPE)}
+        fit = LatentFitting(target, model, start, latents, slope=slope, start=start, **budget)
+        list(fit)
+        assert fit.step <= most
+        assert value is not None or fit.step == most

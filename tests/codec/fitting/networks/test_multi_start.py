@@ -1,0 +1,112 @@
+"""Tiny files: more work is more starts, and the best of them counts."""
+
+import numpy as np
+import pytest
+
+import inrcodec
+from inrcodec.codec.fitting.networks.encoder import CoordinateEncoding
+from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.multi_start import MultiStart, steps_of_start
+from inrcodec.codec.format.header import Family
+from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.image_input import as_picture
+from inrcodec.pixels import psnr
+
+
+def fits(pixels: np.ndarray):
+    """A maker of fits, and those it made."""
+    made = []
+
+    def fit(seed: int, budget: Budget) -> Fitting:
+        model = Siren(6, 2, 2, 3)
+        made.append(Fitting(pixels, model, budget, seed=seed, start=phase_start(model)))
+        return made[-1]
+
+    return fit, made
+
+
+def test_the_best_start_counts(small: np.ndarray) -> None:
+    fit, made = fits(small)
+    starts = MultiStart(fit, 3, Budget(400, 150), 100)
+    shares = [progress.share for progress in starts]
+    assert len(made) == 4
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    best = min(made, key=lambda one: one.score)
+    assert starts.best() is best.best()
+    assert len({one.score for one in made}) == 4
+
+
+def test_seeds_beside_each_other_share_no_start(small: np.ndarray) -> None:
+    scores = set()
+    for seed in (1, 2):
+        fit, made = fits(small)
+        list(MultiStart(fit, seed, Budget(80, 150), 20))
+        scores |= {one.score for one in made}
+    assert len(scores) == 8
+
+
+def test_time_ends_it(small: np.ndarray) -> None:
+    fit, made = fits(small)
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.01
+        return now[0]
+
+    starts = MultiStart(fit, 0, Budget(1 << 40, 150, 20.0), 50, clock)
+    for _ in starts:
+        pass
+    assert 1 < len(made) <= 64
+    assert now[0] < 25
+
+
+def test_stopped_in_a_later_start_the_earlier_ones_count(small: np.ndarray) -> None:
+    fit, made = fits(small)
+    starts = MultiStart(fit, 0, Budget(300, 150), 100)
+    for _ in starts:
+        if len(made) == 3:
+            break
+    assert any(starts.best() is one.best() for one in made[:2])
+
+
+def test_stopped_at_once_there_is_a_network(small: np.ndarray) -> None:
+    fit, _ = fits(small)
+    starts = MultiStart(fit, 0, Budget(300, 150), 100)
+    next(iter(starts))
+    assert len(starts.best().to_bytes()) <= 150
+
+
+@pytest.mark.parametrize(
+    ("payload", "each"), [(100, 600), (399, 600), (400, 1200), (999, 1200), (1000, 9600)]
+)
+def test_only_small_payloads_take_several(payload: int, each: int) -> None:
+    assert steps_of_start(Family.PE_SIREN, payload, 300, 9600) == each
+    assert steps_of_start(Family.PE_SIREN, payload, 300, 300) == 300
+    assert steps_of_start(Family.NIF, payload, 300, 9600) == {100: 600, 1000: 9600}.get(
+        payload, 2400
+    )
+
+
+def test_more_effort_is_no_worse(photo: np.ndarray) -> None:
+    part = np.ascontiguousarray(photo[20:68, 40:88])
+    values = []
+    for effort in (1, 2, 4):
+        file = inrcodec.encode(part, model="pe-siren", target_size=260, effort=effort, threads=1)
+        assert len(file) <= 260
+        values.append(psnr(part, inrcodec.decode(file)))
+    assert values[2] >= values[1] >= values[0] - 0.3
+    assert values[2] > values[0]
+
+
+def test_the_same_seed_is_the_same_file(small: np.ndarray) -> None:
+    options = EncodeOptions.of(model="pe-siren", target_size=200, effort=3, threads=1)
+    files = set()
+    for _ in range(2):
+        job = CoordinateEncoding(as_picture(small), options)
+        for _ in job:
+            pass
+        files.add(job.finish())
+    assert len(files) == 1

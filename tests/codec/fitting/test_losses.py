@@ -1,0 +1,310 @@
+"""Losses: their gradients, what they are of equal pictures, and what an encoder does by them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import inrcodec
+from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
+from inrcodec.codec.fitting.coolchic.step_windows import LEAST_SIDE
+from inrcodec.codec.fitting.losses import (
+    MSE,
+    Distortion,
+    Loss,
+    l1,
+    logcosh,
+    loss_of,
+    mse,
+    of_channels,
+    tuned,
+)
+from inrcodec.codec.fitting.networks import batches
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
+from inrcodec.errors import OptionError, WeightsError
+from inrcodec.metrics import ssim as metric
+from inrcodec.metrics.iem import iem
+from inrcodec.metrics.losses import with_loss
+
+NAMES = [name for name in LOSSES if name != "lpips"]
+
+
+def named(name: str, **options: float) -> Loss:
+    return loss_of(with_loss(EncodeOptions(loss=name, **options)))
+
+
+def a_pair(side: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """Two smooth pictures that differ a little everywhere, (1, 3, side, side + 5)."""
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side + 5), indexing="ij")
+    waves = [torch.sin(rows / (5.0 + k) + columns / (9.0 - k)) for k in range(3)]
+    x = (0.5 + 0.3 * torch.stack(waves))[None].to(dtype)
+    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(dtype)
+    return x, (x + 0.01 * noise.sign() + 0.03 * noise).clamp(0, 1)
+
+
+def side_of(loss: Loss) -> int:
+    return max(12, loss.smallest_side)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_those_of_finite_differences(name: str) -> None:
+    loss = named(name)
+    x, y = a_pair(side_of(loss))
+    y.requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(x, y), y)
+    random = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        direction = torch.randn(y.shape, generator=random, dtype=torch.float64)
+        step = 1e-6
+        with torch.no_grad():
+            high, low = (loss(x, y + s * step * direction) for s in (1, -1))
+        measured = float(high - low) / (2 * step)
+        assert measured == pytest.approx(float((gradient * direction).sum()), rel=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_are_zero_and_flat_at_identity_and_positive_elsewhere(
+    name: str, dtype: torch.dtype
+) -> None:
+    loss = named(name)
+    x, y = a_pair(side_of(loss), dtype)
+    assert float(loss(x, y)) > 1e-5
+    leaf = x.clone().requires_grad_()
+    value = loss(x, leaf)
+    assert abs(float(value.detach())) < 1e-6
+    (there,) = torch.autograd.grad(value, leaf)
+    away = y.clone().requires_grad_()
+    (elsewhere,) = torch.autograd.grad(loss(x, away), away)
+    assert float(there.abs().max()) < 2e-3 * float(elsewhere.abs().max())
+
+
+def test_pointwise_losses_are_what_the_paper_defines() -> None:
+    x, y = a_pair(12)
+    error = (y - x).numpy()
+    assert float(mse(x, y)) == pytest.approx(np.square(error).mean())
+    assert float(l1(x, y)) == pytest.approx(np.abs(error).mean())
+    assert float(logcosh(x, y)) == pytest.approx(np.log(np.cosh(error)).mean())
+    assert float(logcosh(1000 * x, 1000 * y)) == pytest.approx(
+        (np.abs(1000 * error) - math.log(2)).mean(), rel=1e-2
+    )
+
+
+def test_structural_losses_are_one_less_the_metric() -> None:
+    x, y = a_pair(170)
+    assert float(named("ms-ssim")(x, y)) == pytest.approx(
+        1 - float(metric.ms_ssim(x, y)), abs=1e-12
+    )
+    for name, pointwise in (("lcssim", logcosh), ("l1ssim", l1), ("l1msssim", l1)):
+        similarity = metric.ms_ssim if name == "l1msssim" else metric.ssim
+        whole = named(name, alpha=1.0)(x, y)
+        structural = 1 - float(similarity(x, y))
+        extra = float(pointwise(x, y)) if name == "lcssim" else 0.0
+        assert float(whole) == pytest.approx(structural + extra, abs=1e-12)
+        assert float(named(name, alpha=0.0)(x, y)) == pytest.approx(float(pointwise(x, y)))
+        alpha = LOSS_ALPHAS[name]
+        share = 1.0 if name == "lcssim" else 1 - alpha
+        usual = share * float(pointwise(x, y)) + alpha * structural
+        assert float(named(name)(x, y)) == pytest.approx(usual, abs=1e-12)
+
+
+def test_iem_is_the_squared_metric_a_sample() -> None:
+    x, y = a_pair(24)
+    expected = float(iem(x, y, denoiser="gaussian")) ** 2 / x.numel()
+    assert float(named("iem", alpha=1.0)(x, y)) == pytest.approx(expected)
+
+
+def test_lpips_needs_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path, shared) -> None:
+    from inrcodec.metrics.lpips import lpips_squeeze
+
+    monkeypatch.setenv("INRCODEC_WEIGHTS", str(shared / "weights"))
+    loss = named("lpips", alpha=0.25)
+    x, y = a_pair(40)
+    expected = 0.75 * float(mse(x, y)) + 0.25 * float(lpips_squeeze(x, y))
+    assert float(loss(x, y)) == pytest.approx(expected, rel=1e-6)
+    assert float(loss(x, x)) == 0
+
+
+def test_lpips_without_weights_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, small: np.ndarray
+) -> None:
+    monkeypatch.setenv("INRCODEC_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="lpips-squeeze is not available"):
+        inrcodec.encode(small, loss="lpips")
+    with pytest.raises(OptionError, match=r"metrics\.losses"):
+        loss_of(EncodeOptions(loss="lpips"))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"loss": "msse"}, "unknown loss 'msse'; did you mean mse"),
+        ({"loss": "entropy of roses"}, "known: mse, l1"),
+        ({"loss": 3}, "must be a name or a function"),
+        ({"loss": "l1ssim", "alpha": 1.5}, r"alpha must be in \[0, 1\]"),
+        ({"loss": "l1ssim", "alpha": -0.1}, r"alpha must be in \[0, 1\]"),
+        ({"loss": "l1ssim", "alpha": "much"}, "alpha must be a number"),
+        ({"loss": "l1", "alpha": 0.5}, "alpha needs one of the losses lcssim"),
+        ({"alpha": 0.5}, "alpha needs one of"),
+        ({"loss": "l1", "effort": 0}, "effort 0 does not fit"),
+        ({"slope": -1e-3}, "slope .lambda. must be in"),
+        ({"tune": "eye"}, "unknown tune"),
+        ({"tune": "psnr", "loss": "l1"}, "give one of tune and loss"),
+        ({"tune": "perceptual", "effort": 0}, "effort 0 does not fit"),
+    ],
+)
+def test_bad_options_are_refused(small: np.ndarray, options: dict, text: str) -> None:
+    with pytest.raises(OptionError, match=text):
+        inrcodec.encode(small, **options)
+
+
+@pytest.mark.parametrize("model", ["coolchic", "pe-siren"])
+def test_pictures_too_small_and_functions_without_a_number_are_refused(
+    small: np.ndarray, model: str
+) -> None:
+    with pytest.raises(
+        OptionError, match="needs sides of at least 161 pixels; this picture has 32"
+    ):
+        inrcodec.encode(small, loss="ms-ssim", model=model)
+    with pytest.raises(OptionError, match="must return a tensor of one number"):
+        inrcodec.encode(small, loss=lambda x, y: (x - y).square(), model=model, effort=1)
+
+
+def test_windows_of_large_pictures_take_every_loss() -> None:
+    assert max(named(name).smallest_side for name in NAMES) <= LEAST_SIDE
+
+
+def test_a_weighed_loss_that_is_a_multiple_of_squared_error_is_squared_error() -> None:
+    x, y = a_pair(40, torch.float32)
+    distortion = Distortion(Loss("seventh", lambda a, b: mse(a, b) / 7), x[0])
+    distortion.weigh(y[0], (0, 40, 0, 45))
+    assert float(distortion(y[0], (0, 40, 0, 45))) == pytest.approx(float(mse(x, y)), rel=1e-4)
+    distortion = Distortion(named("logcosh"), x[0])
+    distortion.weigh(y[0], (0, 40, 0, 45))
+    assert distortion.worth == pytest.approx(2, rel=0.02)  # log cosh is half the square near 0
+
+
+def test_gray_and_alpha_count_as_the_channels_they_are() -> None:
+    x, y = (t[:, :1] for t in a_pair(12))
+    for name in ("mse", "l1ssim"):
+        loss = named(name)
+        gray = of_channels(loss, x, y)
+        assert float(gray) == pytest.approx(float(loss(*(t.expand(-1, 3, -1, -1) for t in (x, y)))))
+        colours, wrong = (t.expand(-1, 3, -1, -1) for t in (x, y))
+        both = of_channels(loss, torch.cat([colours, x], 1), torch.cat([wrong, x], 1))
+        assert float(both) == pytest.approx(0.75 * float(gray))
+
+
+@pytest.mark.parametrize("name", ["l1", "lcssim", "iem"])
+def test_a_quality_means_the_same_size_for_every_loss(photo: np.ndarray, name: str) -> None:
+    sizes = [
+        len(inrcodec.encode(photo, loss=loss, effort=2, threads=1, quality=60))
+        for loss in ("mse", name)
+    ]
+    assert 0.85 < sizes[1] / sizes[0] < 1.15  # short fits of a small picture
+
+
+def test_a_loss_is_what_gets_better(photo: np.ndarray) -> None:
+    for model, effort in (("coolchic", 2), ("pe-siren", 1)):
+        options = {"model": model, "effort": effort, "threads": 1, "bpp": 0.8}
+        plain, structural = (
+            float(metric.ssim(photo, inrcodec.decode(inrcodec.encode(photo, loss=loss, **options))))
+            for loss in ("mse", "lcssim")
+        )
+        assert structural > plain + 0.002
+
+
+def test_any_function_of_two_pictures_will_do(photo: np.ndarray) -> None:
+    def green(reference: Tensor, decoded: Tensor) -> Tensor:
+        assert reference.shape == decoded.shape == (1, 3, *photo.shape[:2])
+        return (decoded - reference)[:, 1].square().mean()
+
+    data = inrcodec.encode(photo, loss=green, effort=2, threads=1, quality=60)
+    error = np.square(inrcodec.decode(data) - photo.astype(float)).mean((0, 1))
+    assert error[1] < 0.8 * error[0]
+    assert error[1] < 0.8 * error[2]
+
+
+def test_alpha_and_gray_pictures_take_a_loss(photo: np.ndarray) -> None:
+    shape = np.full_like(photo[..., :1], 255)
+    shape[:, :40] = 0
+    pixels = np.concatenate([photo[..., :1], shape], 2)
+    for model in ("coolchic", "pe-siren"):
+        data = inrcodec.encode(pixels, loss="l1ssim", model=model, effort=1, threads=1)
+        assert inrcodec.decode(data).shape == pixels.shape
+
+
+def test_a_loss_leaves_alpha_as_squared_error_does(photo: np.ndarray) -> None:
+    rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    shape = (np.hypot(rows - 50, columns - 75) < 40)[..., None] * np.uint8(255)
+    pixels = np.concatenate([photo, shape], 2)
+    by_error, by_loss = (
+        inrcodec.decode(inrcodec.encode(pixels, loss=loss, effort=2, threads=1))
+        for loss in ("mse", "l1ssim")
+    )
+    assert np.array_equal(by_error[..., 3], by_loss[..., 3])
+    assert not np.array_equal(by_error[..., :3], by_loss[..., :3])
+
+
+def test_a_rehearsal_says_what_to_aim_at() -> None:
+    of = Rehearsal(800, trained=True)
+    assert [of.wants(p) for p in (0.2, 0.5)] == [False, True]
+    of.note(0.5, 1250)
+    assert not of.wants(0.6)
+    assert not of.over
+    of.end(1000)
+    assert of.over
+    assert of.wanted(1.0) == pytest.approx(930)  # the factor of 800 steps
+    assert of.wanted(0.5) / of.wanted(1.0) == pytest.approx(1.25)
+    nothing = Rehearsal(800, trained=False)
+    nothing.end(0)
+    assert nothing.wanted(0.3) == 1
+
+
+def test_black_and_tiny_pictures_take_a_loss() -> None:
+    for shape in ((40, 50, 3), (1, 1, 3)):
+        black = np.zeros(shape, np.uint8)
+        data = inrcodec.encode(black, loss="l1", effort=1, threads=1)
+        assert inrcodec.decode(data).max() <= 3
+
+
+def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
+    model = Siren(8, 2, 4, 3)
+    parameters = {
+        n: torch.from_numpy(v)
+        for n, v in model.initial(np.random.default_rng(0), np.zeros(3)).items()
+    }
+    squared = batches.picture_error(model, parameters, photo)
+    assert batches.picture_loss(model, parameters, photo, MSE) == pytest.approx(squared, rel=1e-4)
+
+
+def test_equal_options_give_equal_files(photo: np.ndarray) -> None:
+    options = {"loss": "l1ssim", "effort": 1, "threads": 1, "seed": 3}
+    assert inrcodec.encode(photo, **options) == inrcodec.encode(photo, **options)
+
+
+def test_other_losses_take_sizes_and_time_limits(photo: np.ndarray) -> None:
+    data = inrcodec.encode(photo, loss="l1ssim", target_size=1500, effort=2, threads=1)
+    assert 0.95 * 1500 <= len(data) <= 1500
+    assert inrcodec.encode(photo, loss="l1ssim", time_limit=1.5, threads=1)
+
+
+def test_a_tune_picks_a_loss_that_the_picture_is_large_enough_for(small: np.ndarray) -> None:
+    def picked(tune: str | None, side: int) -> object:
+        return tuned(EncodeOptions(tune=tune), side, 2 * side).loss
+
+    assert picked(None, 500) == picked("psnr", 500) == "mse"
+    assert picked("ms-ssim", 161) == "l1msssim"
+    assert picked("ms-ssim", 160) == picked("perceptual", 11) == "lcssim"
+    assert picked("ms-ssim", 10) == picked("perceptual", 10) == "mse"
+    for model in ("coolchic", "pe-siren"):
+        files = [
+            inrcodec.encode(small, model=model, effort=1, **options)
+            for options in ({"tune": "perceptual"}, {"loss": "lcssim"})
+        ]
+        assert files[0] == files[1]

@@ -1,0 +1,213 @@
+"""The compiled kernels, every level of them that this machine runs, against torch in float64."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from inrcodec.codec import bridge, native
+from inrcodec.codec.coolchic.neighbours import MARGIN, NEIGHBOURS
+from inrcodec.codec.fitting.coolchic import synthesis
+from inrcodec.codec.fitting.coolchic.rate import context_bits
+from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
+from inrcodec.codec.fitting.optimizer import rms_step
+from inrcodec.codec.native import latents as latent_kernels
+from inrcodec.codec.native import pool
+from inrcodec.errors import StaleKernelsWarning
+
+LEVELS = [level for level in native.LEVELS if native.load(level)]
+SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 51), (130, 150)]
+
+pytestmark = pytest.mark.skipif(not LEVELS, reason="installed without compiled kernels")
+
+
+@pytest.fixture(autouse=True, params=[(level, n) for level in LEVELS for n in (1, 2)])
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    level, count = request.param
+    monkeypatch.setattr(native, "library", lambda: native.load(level))
+    monkeypatch.setattr(pool, "SMALLEST_BAND", 500)
+    monkeypatch.setattr(pool.THREADS, "count", count)
+    torch.manual_seed(0)
+
+
+def random(*shape: int, scale: float = 1.0) -> Tensor:
+    return torch.randn(*shape) * scale
+
+
+def network(widths: Sequence[int], linear: bool) -> list[Tensor]:
+    result = []
+    for inputs, outputs in pairwise(widths):
+        result += [random(outputs, inputs, scale=0.5 * inputs**-0.5), random(outputs)]
+    return [*result, random(widths[-1], widths[0], scale=0.1)] if linear else result
+
+
+def agree(function: Callable[..., Tensor], arguments: Sequence[Tensor | None]) -> None:
+    """Values and all gradients in float32, where the kernels serve, and in float64, where not."""
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        inputs = [None if a is None else a.to(dtype).requires_grad_() for a in arguments]
+        value = function(*inputs)
+        torch.manual_seed(1)
+        weights = torch.randn(value.shape).to(dtype)
+        leaves = [a for a in inputs if a is not None]
+        gradients = torch.autograd.grad((value * weights).sum(), leaves)
+        results.append([value, *gradients])
+    for fast, exact in zip(*results, strict=True):
+        error = (fast.double() - exact).norm() / exact.norm().clamp_min(1e-6)
+        assert error < 2e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("sides", ["none", "zero", "parents", "all"])
+@pytest.mark.parametrize("widths", [(24, 24), (8,), (6, 7, 5)])
+def test_context_bits(shape: tuple[int, int], sides: str, widths: tuple[int, ...]) -> None:
+    rows, columns = shape
+    offsets = NEIGHBOURS[16]
+    count = 0 if sides == "none" else 2
+    inputs = len(offsets) + (0 if sides == "none" else 6)
+    padded = random(rows + MARGIN, columns + 2 * MARGIN, scale=3)
+    coarser = random((rows + 1) // 2 + 2, (columns + 1) // 2 + 2)
+    beside = [random(rows, columns) if sides == "all" else None for _ in range(count)]
+    tensors = network((inputs, *widths, 2), linear=True)
+
+    def bits(padded: Tensor, coarser: Tensor | None, *rest: Tensor) -> Tensor:
+        return context_bits(padded, offsets, rest[count:], coarser, rest[:count])
+
+    agree(bits, [padded, coarser if sides in ("parents", "all") else None, *beside, *tensors])
+
+
+@pytest.mark.parametrize("widths", [(9, 32, 3), (7, 40, 3), (5, 12, 13, 3), (1, 1, 1), (64, 64, 3)])
+@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize("count", [1, 127, 128, 2000])
+def test_pixel_network(widths: tuple[int, ...], linear: bool, count: int) -> None:
+    def run(x: Tensor, *tensors: Tensor) -> Tensor:
+        return synthesis.pixel_network(x, tensors)
+
+    agree(run, [random(widths[0], count), *network(widths, linear)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_residual_convolution(shape: tuple[int, int]) -> None:
+    agree(synthesis.residual_convolution, [random(3, *shape), random(3, 3, 3, 3), random(3)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_upsample_below(shape: tuple[int, int], cut: int) -> None:
+    rows, columns = (max(1, 2 * side - cut) for side in shape)
+    corner = (min(cut, 2 * shape[0] - rows), min(cut, 2 * shape[1] - columns))
+
+    def run(finest: Tensor, coarser: Tensor, taps: Tensor) -> Tensor:
+        return upsample_below(finest, coarser, taps, corner)
+
+    agree(run, [random(rows, columns), random(3, *shape), random(4)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_upsample_shared(shape: tuple[int, int]) -> None:
+    agree(synthesis.upsample_shared, [random(3, *shape), random(8, 8)])
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.1])
+@pytest.mark.parametrize("count", [1, 15, 5000])
+def test_soft_rounding(temperature: float, count: int) -> None:
+    def run(x: Tensor) -> Tensor:
+        return synthesis.noisy_soft_round(x, temperature, 0.0, torch.Generator())
+
+    agree(run, [random(count, scale=20) // 0.07 * 0.07 + 0.01])
+
+
+def test_noise_is_white_and_nearly_normal_whatever_the_threads() -> None:
+    def noise(seed: int) -> np.ndarray:
+        return latent_kernels.soften(np.zeros(200_000, np.float32), 1e4, 1.0, seed)[0]
+
+    one, other = noise(1), noise(2)
+    for values in (one, other):
+        assert abs(values.mean()) < 0.01
+        assert abs(values.std() - 1) < 0.01
+        assert abs((values**4).mean() - 2.7) < 0.05  # 3 - 6/5 / 4; normal is 3
+        assert abs((values[1:] * values[:-1]).mean()) < 0.01
+        assert abs((values[768:] * values[:-768]).mean()) < 0.01
+    assert abs((one * other).mean()) < 0.01
+    pool.THREADS.count = 3
+    assert (noise(1) == one).all()
+
+
+@pytest.mark.parametrize("damping", [0.0, 2.0])
+@pytest.mark.parametrize("area", [(slice(0, 40), slice(0, 51)), (slice(3, 9), slice(2, 50))])
+def test_rms_step(damping: float, area: tuple[slice, slice]) -> None:
+    results = []
+    squares, latents = random(40, 51).square(), random(40, 51)
+    gradient = random(*latents[area].shape)
+    for dtype in (torch.float32, torch.float64):
+        state = [squares.to(dtype), latents.to(dtype)]
+        state = [t.clone() for t in state]
+        parts = [t[area] for t in state]
+        rms_step(gradient.to(dtype), *parts, rate=0.1, damping=damping)
+        results.append(state)
+    for fast, exact in zip(*results, strict=True):
+        assert (fast.double() - exact).abs().max() < 1e-5
+
+
+def test_a_wide_and_a_far_distribution_keep_their_precision() -> None:
+    def bits(padded: Tensor, *tensors: Tensor) -> Tensor:
+        return context_bits(padded, NEIGHBOURS[8], tensors)
+
+    for value, log_scale in [(0.0, 11.8), (3000.0, 11.8), (0.4, -4.0), (9.0, -3.0), (2.0, 15.0)]:
+        tensors = [torch.zeros(4, 8), torch.ones(4), torch.zeros(2, 4)]
+        padded = torch.zeros(1 + MARGIN, 1 + 2 * MARGIN)
+        padded[MARGIN, MARGIN] = value
+        agree(bits, [padded, *tensors, torch.tensor([0.0, log_scale])])
+
+
+def test_networks_beyond_the_limits_are_left_to_torch() -> None:
+    assert bridge.takes_network(network((9, 32, 3), True))
+    assert not bridge.takes_network(network((9, 65, 3), True))
+    assert not bridge.takes_network(network((9, 8, 8, 8, 8, 8, 3), True))
+    assert not bridge.takes_network([t.double() for t in network((9, 32, 3), True)])
+
+
+def test_kernels_of_another_source_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in native.FOLDER.glob("*.so"):
+        shutil.copy(path, tmp_path)
+    source = (native.FOLDER / "kernels.c").read_bytes()
+    (tmp_path / "kernels.c").write_bytes(source)
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    assert native.load(LEVELS[0]) is not None
+    (tmp_path / "kernels.c").write_bytes(source + b"\n")
+    with pytest.warns(StaleKernelsWarning, match="install the package again"):
+        assert native.load(LEVELS[0]) is None
+    silent = tmp_path / "silent"  # one that does not tell its source
+    silent.mkdir()
+    for path in native.FOLDER.glob("*.*"):
+        shutil.copy(path, silent)
+    shutil.copy(tmp_path / "probe.so", silent / f"kernels_{LEVELS[0]}.so")
+    monkeypatch.setattr(native, "FOLDER", silent)
+    with pytest.warns(StaleKernelsWarning, match="install the package again"):
+        assert native.load(LEVELS[0]) is None
+    broken = tmp_path / "broken"  # another path: a library stays loaded under its name
+    broken.mkdir()
+    for path in tmp_path.glob("*.*"):
+        shutil.copy(path, broken)
+    (broken / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
+    monkeypatch.setattr(native, "FOLDER", broken)
+    assert native.load(LEVELS[0]) is None
+
+
+@pytest.mark.parametrize("luminance", [True, False])
+@pytest.mark.parametrize("shape", [(11, 11), (11, 40), (33, 12), (70, 95)])
+def test_mean_similarity(shape: tuple[int, int], luminance: bool) -> None:
+    x = torch.rand(2, 1, *shape)
+    y = (x + 0.1 * random(2, 1, *shape)).clamp(0, 1)
+
+    def similarity(y: Tensor) -> Tensor:
+        return similarity.mean_similarity(x.to(y.dtype), y, luminance=luminance)
+
+    agree(similarity, [y])
