@@ -30,11 +30,10 @@ from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import (
     BICUBIC,
     CHROMA_LEVEL,
+    FEATURES,
     CoolChic,
-    coolchic,
-    coolchic_v1,
-    coolchic_v2,
     grain,
+    grids_model,
 )
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.synthesis import soft_round
@@ -55,7 +54,11 @@ def naive_network(
         hidden = F.linear(hidden, weight, parameters[f"{part}.bias.{layer}"])
         hidden = hidden + bias if layer == 0 else hidden
         hidden = hidden if layer == "out" else torch.relu(hidden)
-    return hidden + F.linear(x, parameters[f"{part}.linear"]) if model.chroma else hidden
+    return (
+        hidden + F.linear(x, parameters[f"{part}.linear"])
+        if model.features.linear_branches
+        else hidden
+    )
 
 
 def naive_bits(model: CoolChic, parameters: Parameters, latents: list[Tensor]) -> Tensor:
@@ -66,7 +69,7 @@ def naive_bits(model: CoolChic, parameters: Parameters, latents: list[Tensor]) -
         unfolded = F.unfold(F.pad(symbols, (3, 3, 3, 3))[None, None], 7)[0]
         x = unfolded.index_select(0, kept).t()
         bias = torch.zeros(())
-        if model.chroma:
+        if model.features.chroma:
             sides = naive_sides(model, latents, grid)
             x = torch.cat((x, sides.flatten(1).t()), 1)
             bias = parameters["arm.level"][grid]
@@ -98,11 +101,11 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
     def up(x: Tensor, level: int) -> Tensor:
         rows, columns = model.grids[level]
         full = F.pad(x[:, None], (2, 2, 2, 2), mode="replicate")
-        if model.upsampling == "shared":
+        if model.features.upsampling == "shared":
             kernel = parameters["up.kernel"][None, None]
             full = F.conv_transpose2d(full, kernel, stride=2, padding=7)
         else:
-            separable = model.upsampling == "separable"
+            separable = model.features.upsampling == "separable"
             taps = parameters["up.kernel"][level] if separable else torch.tensor(BICUBIC)
             axis = torch.stack((taps, taps.flip(0)), 1).flatten().flip(0)
             full = F.conv_transpose2d(full, axis.view(1, 1, 8, 1), stride=(2, 1), padding=(7, 0))
@@ -115,10 +118,10 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
         first = latents[model.levels + index], latents[model.levels + half + index]
         return torch.stack(first) * parameters["up.gain"][:, index, None, None]
 
-    if model.chroma:
+    if model.features.chroma:
         latents = [y * grain(level) for y, level in zip(latents, model.grid_levels, strict=True)]
     stack = latents[model.levels - 1][None]
-    beside = chroma(model.levels - 1) if model.chroma else None
+    beside = chroma(model.levels - 1) if model.features.chroma else None
     for level in reversed(range(model.levels - 1)):
         stack = torch.cat((latents[level][None], up(stack, level)))
         if beside is not None:
@@ -128,7 +131,7 @@ def naive_colours(model: CoolChic, parameters: Parameters, latents: list[Tensor]
     flat = stack.flatten(1).t()
     picture = naive_network(model, "synthesis", parameters, flat, torch.zeros(()))
     picture = picture.t().reshape(1, 3, model.height, model.width)
-    for i in range(model.convolutions):
+    for i in range(model.features.convolutions):
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
         picture = picture + F.conv2d(padded, weight, bias)
@@ -155,9 +158,9 @@ class Step:
             for name, shape in model.shapes.items()
         }
         self.parameters["arm.bias.out"] = torch.tensor([0.0, 2.0])
-        if model.upsampling == "separable":
+        if model.features.upsampling == "separable":
             self.parameters["up.kernel"] = torch.tensor(BICUBIC).repeat(model.levels - 1, 1)
-        if model.upsampling == "shared":
+        if model.features.upsampling == "shared":
             self.parameters["up.kernel"] /= 4
         self.latents = [torch.randn(grid) * 2 for grid in model.grids]
         self.noise = [torch.rand(grid) - 0.5 for grid in model.grids]
@@ -243,8 +246,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows = []
-    for build in (coolchic, coolchic_v2, coolchic_v1):
-        row = measure(build(WIDTH, HEIGHT), arguments.repeats)
+    for family in reversed(FEATURES):
+        row = measure(grids_model(family, WIDTH, HEIGHT), arguments.repeats)
         row |= {"seed": SEED, "threads": arguments.threads, "beside": arguments.beside}
         rows.append(row | {"torch": torch.__version__, "python": platform.python_version()})
         print(f"{row['model']}, {row['macs_per_pixel']} MAC a pixel: {row['ratio']} times faster")

@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.codec.coolchic.model import coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.coolchic.model import FEATURES, grids_model
 from inrcodec.codec.fitting.coolchic.fit import LatentFitting
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES
 from inrcodec.codec.fitting.coolchic.targets import planes_of
@@ -42,10 +42,10 @@ from inrcodec.pixels import Picture
 
 RESULTS = Path(__file__).parent / "results" / "loss_step.json"
 TABLE = RESULTS.with_suffix(".md")
-BUILDERS = {"coolchic": coolchic, "coolchic-v1": coolchic_v1, "coolchic-v2": coolchic_v2}
+GRIDS = {family.label: family for family in FEATURES}
 SLOPE = 1e-3
 
-MODELS = (*BUILDERS, "pe-siren")
+MODELS = (*GRIDS, "pe-siren")
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def step_of(
         optimizer = MuonAdam(fit._parameters, *learning_rates(network))
         return lambda: fit._train(optimizer, fit._parameters, 0.1)
     target = planes_of(picture)[0]
-    built = BUILDERS[model](picture.width, picture.height)
+    built = grids_model(GRIDS[model], picture.width, picture.height)
     parameters = random_parameters(built, 0, target.mean((1, 2)).numpy())
     random = np.random.default_rng(0)
     grids = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]

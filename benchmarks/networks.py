@@ -26,7 +26,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from inrcodec.codec.families import parameter_count
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel
@@ -125,7 +124,7 @@ def measure(job: Job, data: Path) -> dict[str, Any]:
         "picture": picture,
         "network": name,
         "seed": seed,
-        "parameters": parameter_count(model),
+        "parameters": model.parameter_count,
         "psnr": psnr(pixels, made),
         "ssim": float(ssim(pixels, made)),
         "cpu_s": cpu_s,

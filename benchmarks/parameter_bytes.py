@@ -27,7 +27,6 @@ import inrcodec
 from benchmarks.crops import middle
 from inrcodec.codec.entropy.prior import step_code
 from inrcodec.codec.entropy.quantized import Tensors, quantize
-from inrcodec.codec.families import parameter_count
 from inrcodec.codec.fitting.networks.batches import picture_error
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
 from inrcodec.codec.networks.base import CoordinateModel
@@ -56,7 +55,7 @@ def main() -> None:
         for name in MODELS:
             model = network_of(PictureShape(SIDE, SIDE, 3), name, PARAMETERS)
             for way, size, decibels in stored(pixels, model):
-                count = parameter_count(model)
+                count = model.parameter_count
                 row = {"picture": picture, "model": name, "parameters": count, "way": way}
                 row |= {"bytes": size, "bits": size * 8 / count, "psnr": decibels}
                 rows.append(row | {"inrcodec": inrcodec.__version__, "torch": torch.__version__})
@@ -85,7 +84,7 @@ def stored(pixels: Samples, model: CoordinateModel) -> list[tuple[str, int, floa
         ("8 bit, our entropy coder", len(eight.to_bytes()), coarse),
     ]
     for bits in BITS:
-        target = int(parameter_count(model) * bits / 8)
+        target = int(model.parameter_count * bits / 8)
         best = fitted(pixels, model, target).best()
         rows.append(
             (f"ours, {bits:g} bits", len(best.to_bytes()), psnr(best.values(), model, pixels))

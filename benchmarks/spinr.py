@@ -38,7 +38,6 @@ import torch
 
 import inrcodec
 from inrcodec.codec.entropy.quantized import Tensors
-from inrcodec.codec.families import parameter_count
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
 from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
 from inrcodec.codec.networks import render
@@ -153,7 +152,7 @@ def measure(data: Path, picture: str, way: str, seed: int) -> dict[str, Any]:
     def decibels(network: CoordinateModel, tensors: Tensors) -> float:
         return psnr(pixels, render.render(network, tensors, view, 8, 1, "cpu"))
 
-    row = {"picture": picture, "way": way, "seed": seed, "parameters": parameter_count(model)}
+    row = {"picture": picture, "way": way, "seed": seed, "parameters": model.parameter_count}
     row |= {"steps": STEPS, "cpu_s": cpu_s, "psnr": decibels(model, values)}
     for count in LOST:
         draws = (np.random.default_rng(draw) for draw in range(DRAWS))

@@ -1,8 +1,10 @@
 """Files of latent grids nobody fitted: random networks of small weights, random sparse symbols."""
 
+from functools import partial
+
 import numpy as np
 
-from inrcodec.codec.coolchic.model import BUILDERS, CoolChic
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.entropy.prior import step_code
 from inrcodec.codec.entropy.quantized import Quantized
@@ -10,6 +12,11 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header
 
 LATENT_FAMILIES = (Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC)
+
+
+coolchic = partial(grids_model, Family.COOLCHIC)
+coolchic_v1 = partial(grids_model, Family.COOLCHIC_V1)
+coolchic_v2 = partial(grids_model, Family.COOLCHIC_V2)
 
 
 def random_plane(model: CoolChic, seed: int = 0, spread: float = 0.7) -> LatentPlane:
@@ -39,7 +46,7 @@ def random_plane(model: CoolChic, seed: int = 0, spread: float = 0.7) -> LatentP
 
 
 def model_for(family: Family, width: int, height: int, **dimensions: int) -> CoolChic:
-    return BUILDERS[family](width, height, **dimensions)
+    return grids_model(family, width, height, **dimensions)
 
 
 def file_of(

@@ -18,7 +18,7 @@ from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import file_sections, read_latents
 from inrcodec.codec.decode import read_network
 from inrcodec.codec.entropy.quantized import quantize, step_codes
-from inrcodec.codec.families import model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header, Kind
 from inrcodec.codec.networks.base import CoordinateModel
@@ -225,7 +225,7 @@ def symbols_sha256(data: bytes) -> str:
     Latent families: groups, then grids by number, of colour and then of alpha.
     """
     container = bitstream.read(data)
-    model = model_of(container.header)
+    model = decoder_of(container.header).model
     if isinstance(model, CoolChic):
         symbols = []
         for plane in read_latents(container, model).planes:

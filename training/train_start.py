@@ -38,12 +38,13 @@ from inrcodec.codec.coolchic.model import (
     COMPLEXITIES,
     WIDE,
     CoolChic,
-    coolchic,
+    grids_model,
 )
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
 from inrcodec.codec.fitting.coolchic.fit import softly_rounded
 from inrcodec.codec.fitting.coolchic.schedule import Softening
+from inrcodec.codec.format.header import Family
 from training.widen_start import NARROW, wide_table
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
@@ -112,7 +113,7 @@ class Training:
         self.random = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed)
         self.photographs, self.steps, self.done = photographs, steps, 0
-        self.model = coolchic(CROP, CROP, **COMPLEXITIES[tier])
+        self.model = grids_model(Family.COOLCHIC, CROP, CROP, **COMPLEXITIES[tier])
         self.fixed = analysis is not None
         self.analysis = analysis or Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.knots = first_knots(self.model, seed)

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic import init_tables
-from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, coolchic
+from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, grids_model
+from inrcodec.codec.format.header import Family
 
 NARROW = "high"
 
@@ -27,7 +28,9 @@ def main() -> None:
     """Write the shipped table again, with the wide tier made anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(init_tables.__file__).parents[1] / "data")
+    parser.add_argument(
+        "--output", type=Path, default=Path(init_tables.__file__).parents[1] / "data"
+    )
     arguments = parser.parse_args()
     tables = dict(init_tables.tables())
     tables[WIDE] = wide_table(tables[NARROW], arguments.seed)
@@ -36,7 +39,9 @@ def main() -> None:
 
 def wide_table(numbers: NDArray[np.int16], seed: int) -> NDArray[np.int16]:
     """The table of the wide tier from that of the narrow one."""
-    narrow, wide = (coolchic(64, 64, **COMPLEXITIES[tier]) for tier in (NARROW, WIDE))
+    narrow, wide = (
+        grids_model(Family.COOLCHIC, 64, 64, **COMPLEXITIES[tier]) for tier in (NARROW, WIDE)
+    )
     rows = [widened(narrow, wide, init_tables.unpack(narrow, row), seed) for row in numbers]
     return np.stack([init_tables.pack(wide, row) for row in rows])
 

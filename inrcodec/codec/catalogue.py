@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inrcodec.codec.coolchic.model import BUILDERS, COMPLEXITIES
-from inrcodec.codec.families import MAX_PARAMETERS, Model, parameter_count
+from inrcodec.codec.coolchic.model import COMPLEXITIES, grids_model
+from inrcodec.codec.entropy.quantized import MAX_PARAMETERS
+from inrcodec.codec.families import Model
 from inrcodec.codec.format.header import Family
 from inrcodec.codec.networks.sizes import LADDERS, PictureShape, network_for
 
@@ -55,9 +56,9 @@ def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelI
     payload = max(1, int(bpp * width * height / 8))
     rows: list[tuple[str, str, Model]] = []
     for name, family in (("coolchic-v1", Family.COOLCHIC_V1), ("coolchic-v2", Family.COOLCHIC_V2)):
-        rows.append((name, name, BUILDERS[family](width, height)))
+        rows.append((name, name, grids_model(family, width, height)))
     tiers = [
-        (f"coolchic, {tier}", "coolchic", BUILDERS[Family.COOLCHIC](width, height, **sizes))
+        (f"coolchic, {tier}", "coolchic", grids_model(Family.COOLCHIC, width, height, **sizes))
         for tier, sizes in reversed(COMPLEXITIES.items())
     ]
     networks = [(name, name, network_for(shape, name, payload)) for name in LADDERS]
@@ -66,7 +67,7 @@ def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelI
 
 def _info(shown: str, name: str, model: Model) -> ModelInfo:
     """One row; a table of a number pair a pixel may be too large to be a file."""
-    count, (about, rates) = parameter_count(model), ABOUT[name]
+    count, (about, rates) = model.parameter_count, ABOUT[name]
     if count > MAX_PARAMETERS:
         rates = "not this picture: too large"
     return ModelInfo(shown, model.dimensions, count, model.macs_per_pixel, about, rates)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
-from inrcodec.codec.coolchic import render as grid_render
-from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.coolchic.planes import read_latents
-from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.families import model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
-from inrcodec.codec.native.pool import kernel_threads
-from inrcodec.codec.networks.base import CoordinateModel
-from inrcodec.codec.networks.init_tables import TrainedStart, start_of
-from inrcodec.codec.networks.sections import read_sections
-from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.codec.networks.init_tables import TrainedStart
 from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning
 from inrcodec.pixels import Picture
@@ -52,51 +43,20 @@ def decode_picture(
     """
     container = bitstream.read_runs(data if isinstance(data, (list, tuple)) else [data])
     header = container.header
-    model = model_of(header)
+    decoder = decoder_of(header)
     view = view_of(header.width, header.height, size, scale, crop)
     if bit_depth not in (None, 8, 16):
         raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
     depth = bit_depth or header.bit_depth
-    missing = ""
     if device != "cpu":
         from inrcodec.codec.runtime import torch_device
 
         torch_device(device)  # raises OptionError also where it will not be used
-    if isinstance(model, CoolChic):
-        if start is not None:
-            TrainedStart.read(start)  # raises also where it is not needed
-        with kernel_threads(threads):
-            latents = read_latents(container, model)
-            missing = latents.missing
-            planes = [grid_render.Plane.of(plane) for plane in latents.planes]
-            pixels = grid_render.render(planes, header.channels, view, depth)
-    else:
-        from inrcodec.codec.networks import render
-
-        model, network = read_network(container, model, start)
-        values = network.values()
-        missing = missing_layers(container, model)
-        pixels = render.render(model, values, view, depth, threads, device)
-    _warn_of_losses(container, missing)
+    given = None if start is None else TrainedStart.read(start)
+    stored = decoder.read(container, given, threads)
+    pixels = stored.render(view, depth, threads=threads, device=device)
+    _warn_of_losses(container, stored.missing)
     return Picture(pixels, **container.metadata)
-
-
-def read_network(
-    container: Container, model: CoordinateModel, start: str | Path | None = None
-) -> tuple[CoordinateModel, Quantized]:
-    """The network of a parsed file without latents, as much of it as is there, and its parameters,
-    still as integers; raises `FormatError` also for a start that this version does not have."""
-    given = [] if start is None else [TrainedStart.read(start)]
-    found, stored = read_sections(container, model)
-    return found, replace(stored, start=start_of(container.header.start, found, given))
-
-
-def missing_layers(container: Container, found: CoordinateModel) -> str:
-    """What of a network that decodes layer by layer is not there, as a text; "" if nothing."""
-    whole = container.header.dimensions
-    if not isinstance(found, Spinr) or found.layers == whole[1]:
-        return ""
-    return f"layers {found.layers} of {whole[1]}"
 
 
 def _warn_of_losses(container: Container, missing: str) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inrcodec.codec.coolchic import layout
-from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.families import Model, model_of, parameter_count
+from inrcodec.codec.families import Decoder, Model, decoder_of
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.bitstream import ALPHA_KINDS, REPEATED, Container, Kind, Section
+from inrcodec.codec.format.bitstream import Container, Kind, Section
 from inrcodec.pixels import CHANNEL_NAMES
 
 
@@ -63,8 +61,8 @@ def info(data: bytes) -> FileInfo:
     """Describe a file or a prefix that holds the header; raises `FormatError`."""
     container = bitstream.read(data)
     header = container.header
-    model = model_of(header)
-    planes = 2 if isinstance(model, CoolChic) and header.channels % 2 == 0 else 1
+    decoder = decoder_of(header)
+    model = decoder.model
     return FileInfo(
         width=header.width,
         height=header.height,
@@ -72,8 +70,8 @@ def info(data: bytes) -> FileInfo:
         bit_depth=header.bit_depth,
         model=header.family.label,
         dimensions=header.dimensions,
-        parameters=parameter_count(model) * planes,
-        macs_per_pixel=model.macs_per_pixel * planes,
+        parameters=model.parameter_count * decoder.planes,
+        macs_per_pixel=model.macs_per_pixel * decoder.planes,
         size_bytes=len(data),
         bits_per_pixel=len(data) * 8 / (header.width * header.height),
         bits_per_parameter=_bits_per_parameter(container, model),
@@ -82,7 +80,7 @@ def info(data: bytes) -> FileInfo:
         metadata=tuple(container.metadata),
         damaged=container.damaged,
         sections=tuple(
-            SectionInfo(_section_name(s, model, header.slice_side), s.offset, s.size, s.intact)
+            SectionInfo(_section_name(s, decoder), s.offset, s.size, s.intact)
             for s in container.sections
         ),
         start=header.start,
@@ -96,17 +94,11 @@ def _bits_per_parameter(container: Container, model: Model) -> float | None:
     if not planes:
         return None
     payloads = planes + container.payloads(Kind.LAYER)
-    return sum(map(len, payloads)) * 8 / (parameter_count(model) * len(planes))
+    return sum(map(len, payloads)) * 8 / (model.parameter_count * len(planes))
 
 
-def _section_name(section: Section, model: Model, slice_side: int | None) -> str:
-    """The name of a section's kind and grid, or its number if this version does not know it."""
+def _section_name(section: Section, decoder: Decoder) -> str:
+    """What a section is called, or its number if this version does not know its kind."""
     if section.kind not in set(Kind):
         return f"unknown-{section.kind}"
-    kind = Kind(section.kind)
-    if kind == Kind.LAYER and section.payload:
-        return f"layer {section.payload[0]}"
-    if kind not in REPEATED or not isinstance(model, CoolChic):
-        return kind.name.lower().replace("_", " ")
-    grid = layout.section_name(model, slice_side, section.payload)
-    return f"{'alpha latents' if kind in ALPHA_KINDS else 'latents'} {grid}"
+    return decoder.section_name(section) or Kind(section.kind).name.lower().replace("_", " ")

@@ -1,120 +1,116 @@
-"""From a header to its network: the one place that knows every family."""
+"""The families behind one interface: the only file that knows both rooms of models.
+
+A file's header names its family. `decoder_of` gives what decodes such a file, and everything else
+that reads files (decode, describe, streaming, robustness) asks that object and no family.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from inrcodec.codec.coolchic.model import BUILDERS, CoolChic
-from inrcodec.codec.format.header import LATENT_FAMILIES, Family, Header
-from inrcodec.codec.networks.base import CoordinateModel
-from inrcodec.codec.networks.diner import Diner
-from inrcodec.codec.networks.fourier import FourierNet
-from inrcodec.codec.networks.mfn import Mfn
-from inrcodec.codec.networks.nif import Nif
-from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.networks.spinr import Spinr
-from inrcodec.codec.networks.wire import Wire
-from inrcodec.errors import FormatError, LimitError
-
-MAX_PARAMETERS = 1 << 22
-"""Largest number of parameters of one network."""
-
-MAX_PICTURE_WORK = 1 << 44
-"""Most `work_per_pixel` of a whole picture at its own size: minutes on one core."""
-
-NEURON_MACS = 256
-"""What the sine, exponential or memory of one neuron costs beside a multiply-accumulate."""
-
-MAX_LATENT_PIXELS = 1 << 25
-"""Most pixels of a picture of latent grids, which are decoded as a whole: a minute on one core."""
-
-DIMENSIONS = {
-    Family.SIREN: 2,
-    Family.PE_SIREN: 3,
-    Family.COOLCHIC_V1: 4,
-    Family.COOLCHIC_V2: 4,
-    Family.COOLCHIC: 4,
-    Family.FOURIER: 3,
-    Family.MFN_FOURIER: 2,
-    Family.MFN_GABOR: 2,
-    Family.WIRE: 2,
-    Family.DINER: 2,
-    Family.SPINR: 3,
-}
-"""How many integers describe a model of each family; of NIF, as many as it has layers and more."""
-
-FEWEST_NIF_DIMENSIONS = 4
-
-Model = CoordinateModel | CoolChic
+from inrcodec.codec.coolchic.decoder import GridDecoder
+from inrcodec.codec.entropy.prior import Symbols
+from inrcodec.codec.entropy.quantized import Change
+from inrcodec.codec.format.bitstream import Container
+from inrcodec.codec.format.header import Family, Header, may_hold
+from inrcodec.codec.format.sections import Kind, Section
+from inrcodec.codec.networks.decoder import NetworkDecoder
+from inrcodec.codec.networks.init_tables import TrainedStart
+from inrcodec.codec.view import View
+from inrcodec.pixels import Samples
 
 
-def model_of(header: Header) -> Model:
-    """The model a header describes; raises `FormatError` or `LimitError`."""
-    dimensions = header.dimensions
-    expected = DIMENSIONS.get(header.family, max(FEWEST_NIF_DIMENSIONS, len(dimensions)))
-    if len(dimensions) != expected:
-        raise FormatError(
-            f"{header.family.name} has {expected} dimensions, the header gives {len(dimensions)}"
-        )
-    pixels = header.width * header.height
-    model: Model
-    if header.family in LATENT_FAMILIES:
-        if pixels > MAX_LATENT_PIXELS:
-            raise LimitError(
-                f"{pixels} pixels; the limit of {header.family.name} is {MAX_LATENT_PIXELS}"
-            )
-        levels, neighbours, arm_width, synthesis_width = dimensions
-        model = BUILDERS[header.family](
-            header.width,
-            header.height,
-            levels=levels,
-            neighbours=neighbours,
-            arm_width=arm_width,
-            synthesis_width=synthesis_width,
-        )
+class Model(Protocol):
+    """Sizes of the networks of a file."""
+
+    @property
+    def family(self) -> Family:
+        """The family, whose number the header stores."""
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The integers that the header stores of it."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, in file order."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters of one set of networks."""
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates a pixel to decode."""
+
+
+class Stored(Protocol):
+    """What a file stores of its image, as integers, nothing of it rendered yet."""
+
+    @property
+    def missing(self) -> str:
+        """What the image lacks where bytes are missing, as a text for people; "" for nothing."""
+
+    def changed(self, change: Callable[[Symbols], Symbols]) -> Stored:
+        """The same with other integers: `change` maps each array to one of its shape. The context
+        model stays, since nothing could be decoded without it."""
+
+    def render(
+        self,
+        view: View,
+        bit_depth: int,
+        *,
+        threads: int | None = None,
+        device: str = "cpu",
+        change: Change | None = None,
+    ) -> Samples:
+        """Samples (rows, columns, channels) of a view, uint8 or uint16. `change` may replace the
+        parameters that pixels depend on before they are rendered."""
+
+
+class Decoder(Protocol):
+    """What decodes files with one header."""
+
+    @property
+    def model(self) -> Model:
+        """The sizes of its networks. Raises `FormatError` or `LimitError`."""
+
+    @property
+    def planes(self) -> int:
+        """How many sets of networks a file holds."""
+
+    @property
+    def sliceable(self) -> bool:
+        """Whether grids can be cut into slices."""
+
+    @property
+    def layered(self) -> bool:
+        """Whether each refinement step is one section, a layer of a network."""
+
+    def read(
+        self,
+        container: Container,
+        init: TrainedStart | None = None,
+        threads: int | None = None,
+    ) -> Stored:
+        """Decode the integers of a parsed file, or as many as are there; raises `FormatError`."""
+
+    def section_name(self, section: Section) -> str | None:
+        """A name for people of a section that has a number of its own; None for the others."""
+
+    def step_of(self, section: Section) -> int | None:
+        """The refinement step to which a section belongs, from 1 on; None for what belongs to
+        none."""
+
+
+def decoder_of(header: Header) -> Decoder:
+    """The decoder of files with this header. Raises `FormatError` or `LimitError` for a header
+    that describes no model within the limits."""
+    decoder: Decoder
+    if may_hold(header.family, Kind.LATENTS):
+        decoder = GridDecoder(header)
     else:
-        model = _coordinate_model(header)
-    if (count := parameter_count(model)) > MAX_PARAMETERS:
-        raise LimitError(
-            f"{count} parameters of {header.family.label}; the limit is {MAX_PARAMETERS}"
-        )
-    if not isinstance(model, CoolChic) and work_per_pixel(model) * pixels > MAX_PICTURE_WORK:
-        raise LimitError(
-            f"a network of {count} parameters is too much work for {pixels} pixels: "
-            f"{work_per_pixel(model)} multiply-accumulates each"
-        )
-    return model
-
-
-def work_per_pixel(model: CoordinateModel) -> int:
-    """Multiply-accumulates a pixel, and what its neurons cost in such: a neuron is a number in a
-    tensor of one dimension, a feature of `fourier` is two."""
-    neurons = sum(shape[0] for shape in model.shapes.values() if len(shape) == 1)
-    neurons += 2 * model.shapes.get("features", (0,))[0]
-    return model.macs_per_pixel + NEURON_MACS * neurons
-
-
-def _coordinate_model(header: Header) -> CoordinateModel:
-    """The network of a family without latents whose number of dimensions is right."""
-    family, channels = header.family, header.channels
-    if family == Family.NIF:
-        return Nif.of_dimensions(header.dimensions, channels)
-    width, layers, *rest = header.dimensions
-    if family in (Family.SIREN, Family.PE_SIREN):
-        if rest == [0]:
-            raise FormatError("PE_SIREN needs at least one frequency")
-        return Siren(width, layers, rest[0] if rest else 0, channels)
-    if family == Family.SPINR:
-        return Spinr(width, layers, rest[0], channels)
-    if family == Family.FOURIER:
-        return FourierNet(width, layers, rest[0], channels)
-    if family in (Family.MFN_FOURIER, Family.MFN_GABOR):
-        return Mfn(width, layers, family == Family.MFN_GABOR, channels)
-    if family == Family.WIRE:
-        return Wire(width, layers, channels)
-    return Diner(width, layers, header.width, header.height, channels)
-
-
-def parameter_count(model: Model) -> int:
-    """Number of parameters of a model's networks."""
-    return sum(math.prod(shape) for shape in model.shapes.values())
+        decoder = NetworkDecoder(header)
+    _ = decoder.model  # raises
+    return decoder

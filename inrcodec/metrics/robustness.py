@@ -18,34 +18,25 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
 import numpy as np
 
-from inrcodec.codec.coolchic import render as grid_render
-from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.coolchic.planes import LatentPlane, read_latents
-from inrcodec.codec.coolchic.render import Plane
-from inrcodec.codec.decode import decode_picture, read_network
-from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.families import model_of
+from inrcodec.codec.decode import decode_picture
+from inrcodec.codec.entropy.quantized import Change
+from inrcodec.codec.families import Stored, decoder_of
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.bitstream import Container, Header
-from inrcodec.codec.native.pool import kernel_threads
-from inrcodec.codec.networks import render
-from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.runtime import torch_threads
 from inrcodec.codec.view import view_of
 from inrcodec.errors import FormatError, OptionError, TruncatedError
-from inrcodec.metrics.damage import NETWORK_DAMAGE, Random, Tensors, Units, arrived, flipped
+from inrcodec.metrics.damage import NETWORK_DAMAGE, arrived, flipped
 from inrcodec.metrics.registry import Judge, metric
-from inrcodec.pixels import Picture, Samples
+from inrcodec.pixels import Picture
 
 Ladder = Mapping[str, Sequence[float]]
-Damage = Callable[[Tensors, Units], Tensors]
 
 LADDER: dict[str, tuple[float, ...]] = {
     "gaussian": (1e-4, 3e-4, 1e-3, 3e-3),
@@ -137,7 +128,7 @@ class DamageBench:
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
         self._header = header = container.header
-        self._stored = _stored(container, threads)
+        self._stored = decoder_of(header).read(container, threads=threads)
         self.clean = self._score(self._stored, None)
         middle = 1 << (header.bit_depth - 1)
         kind = np.uint8 if header.bit_depth == 8 else np.uint16
@@ -160,7 +151,7 @@ class DamageBench:
         if kind == "packets":
             return self._streamed(arrived(self._data, level, random))
         if kind == "bits":
-            return self._score(self._stored.flipped(level, random), None)
+            return self._score(self._stored.changed(lambda s: flipped(s, level, random)), None)
         return self._score(self._stored, lambda v, u: NETWORK_DAMAGE[kind](v, u, level, random))
 
     def _streamed(self, data: bytes) -> float | None:
@@ -172,76 +163,15 @@ class DamageBench:
         except FormatError:
             return None
 
-    def _score(self, stored: _Stored, damage: Damage | None) -> float:
+    def _score(self, stored: Stored, damage: Change | None) -> float:
         """The metric of the picture of what is stored, its networks damaged."""
-        return self._value(Picture(stored.render(self._header, damage, self._threads)))
+        view = view_of(self._header.width, self._header.height, None, None, None)
+        depth = self._header.bit_depth
+        return self._value(
+            Picture(stored.render(view, depth, threads=self._threads, change=damage))
+        )
 
     def _value(self, picture: Picture) -> float:
         """The metric of a picture."""
         with torch_threads(self._threads):
             return self._judge.score(picture)[self._name]
-
-
-class _Network:
-    """A coordinate network as a file stores it."""
-
-    def __init__(self, model: CoordinateModel, networks: Quantized) -> None:
-        self._model, self._networks = model, networks
-
-    def flipped(self, probability: float, random: Random) -> _Network:
-        """With flipped bits."""
-        return _Network(self._model, _flipped(self._networks, probability, random))
-
-    def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The picture, after damage of the network."""
-        values: Tensors = self._networks.values()
-        if damage is not None:
-            values = damage(values, self._model.units)
-        view = view_of(header.width, header.height, None, None, None)
-        return render.render(self._model, values, view, header.bit_depth, threads, "cpu")
-
-
-class _Grids:
-    """Planes of latent grids as a file stores them."""
-
-    def __init__(self, planes: Sequence[LatentPlane]) -> None:
-        self._planes = planes
-
-    def flipped(self, probability: float, random: Random) -> _Grids:
-        """With flipped bits, the context network as it is."""
-        planes = []
-        for plane in self._planes:
-            networks = _flipped(plane.networks, probability, random)
-            grids = tuple(flipped(grid, probability, random) for grid in plane.grids)
-            planes.append(LatentPlane(plane.model, networks, plane.start, grids))
-        return _Grids(planes)
-
-    def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The picture, after damage of the networks."""
-        planes = [Plane.of(plane) for plane in self._planes]
-        if damage is not None:
-            planes = [replace(p, parameters=damage(p.parameters, p.model.units)) for p in planes]
-        view = view_of(header.width, header.height, None, None, None)
-        with kernel_threads(threads):
-            return grid_render.render(planes, header.channels, view, header.bit_depth)
-
-
-_Stored = _Network | _Grids
-
-
-def _stored(container: Container, threads: int | None) -> _Stored:
-    """What a whole file stores, decoded."""
-    model = model_of(container.header)
-    if isinstance(model, CoolChic):
-        with kernel_threads(threads):
-            return _Grids(read_latents(container, model).planes)
-    return _Network(*read_network(container, model))
-
-
-def _flipped(networks: Quantized, probability: float, random: Random) -> Quantized:
-    """Symbols of all networks but the context network with flipped bits."""
-    symbols = {
-        name: s if name.startswith("arm") else flipped(s, probability, random)
-        for name, s in networks.symbols.items()
-    }
-    return replace(networks, symbols=symbols)

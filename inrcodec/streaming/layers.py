@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import math
 
-from inrcodec.codec.coolchic import layout
-from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.reslice import resliced
-from inrcodec.codec.families import Model, model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.bitstream import Container, Kind, Section
-from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.codec.format.bitstream import Container
 from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.messages import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.stream import Stream
-
-LATENTS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
 
 SLICE_PIXELS = 9216.0
 """Pixels of a slice at a bit a pixel: 3 % more bytes there, and two slices of the finest grid in
@@ -43,7 +38,7 @@ def slice_side(data: bytes) -> int | None:
     """The side of slices that suits a file's rate, a multiple of 16; None for a file without
     grids."""
     header = bitstream.read(data).header
-    if not isinstance(model_of(header), CoolChic):
+    if not decoder_of(header).sliceable:
         return None
     bits_per_pixel = len(data) * 8 / (header.width * header.height)
     return min(1024, max(32, round(math.sqrt(SLICE_PIXELS / bits_per_pixel) / 16) * 16))
@@ -51,13 +46,13 @@ def slice_side(data: bytes) -> int | None:
 
 def boundaries(container: Container) -> list[int]:
     """Byte offsets at which layers begin, 0 first."""
-    model = model_of(container.header)
+    decoder = decoder_of(container.header)
     starts, step = [0], 0
     for section in container.sections:
-        found = _step(model, section)
+        found = decoder.step_of(section)
         if found is None or found == step:
             continue
-        least = 1 if isinstance(model, Spinr) else MAX_SYMBOL
+        least = 1 if decoder.layered else MAX_SYMBOL
         if not step:
             least = section.offset + 1  # the base has at least one level
         if section.offset - starts[-1] >= least:
@@ -76,13 +71,3 @@ def _short_enough(starts: list[int], container: Container) -> list[int]:
         if section.offset in known or end - cut[-1] > MAX_LAYER_BYTES:
             cut.append(section.offset)
     return list(dict.fromkeys(cut))
-
-
-def _step(model: Model, section: Section) -> int | None:
-    """What step of refinement a section belongs to, from 1 on; None for what is no part of one."""
-    if section.kind in LATENTS and isinstance(model, CoolChic):
-        grid, _, _ = layout.head_of(model, None, section.payload)
-        return model.levels - model.grid_levels[grid]
-    if isinstance(model, Spinr) and section.kind in (Kind.PARAMETERS, Kind.LAYER):
-        return 1 + (section.payload[0] if section.kind == Kind.LAYER and section.payload else 0)
-    return None

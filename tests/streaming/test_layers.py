@@ -4,7 +4,7 @@ import pytest
 import inrcodec
 from inrcodec.codec.coolchic.planes import read_latents
 from inrcodec.codec.coolchic.reslice import resliced
-from inrcodec.codec.families import model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Family
 from inrcodec.errors import FormatError, OptionError
@@ -67,7 +67,7 @@ def test_a_file_with_holes_tells_no_wrong_symbol(family, channels):
     right."""
     data = random_file(family, 90, 70, channels, slice_side=16)
     container = bitstream.read(data)
-    model = model_of(container.header)
+    model = decoder_of(container.header).model
     truth = read_latents(container, model).planes
     ends = [section.offset + section.size for section in container.sections]
     base = next(i for i, s in enumerate(container.sections) if s.kind == bitstream.Kind.LATENTS)
@@ -103,7 +103,7 @@ def test_a_file_with_holes_tells_no_wrong_symbol(family, channels):
 def test_a_lost_slice_takes_only_what_sees_it():
     data = random_file(Family.COOLCHIC, 128, 128, slice_side=16)
     container = bitstream.read(data)
-    model = model_of(container.header)
+    model = decoder_of(container.header).model
     truth = read_latents(container, model).planes[0]
     last = container.sections[-2]  # the last slice of level 0
     runs = [data[: last.offset], data[last.offset + last.size :]]

@@ -30,7 +30,7 @@ def colours(
     areas = needed(model, window)
     coarsest = model.levels - 1
     stack = _symbols(model, grids, coarsest, areas[-1])[None]
-    if model.chroma:
+    if model.features.chroma:
         stack = np.concatenate((stack, _chroma(model, parameters, grids, coarsest, areas[-1])))
     for level in range(coarsest - 1, -1, -1):
         above, here = areas[level + 1], areas[level]
@@ -40,10 +40,10 @@ def colours(
         joined[0] = finest
         _double(model, parameters, level, np.ascontiguousarray(stack), corner, joined[1:])
         stack = joined
-        if model.chroma and level >= CHROMA_LEVEL:
+        if model.features.chroma and level >= CHROMA_LEVEL:
             stack[-2:] += _chroma(model, parameters, grids, level, here)
     picture = _network(model, parameters, stack)
-    for i in range(model.convolutions):
+    for i in range(model.features.convolutions):
         picture = _convolution(
             picture, parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         )
@@ -83,11 +83,11 @@ def _double(
     """Fill `out` (C, H, W) with `coarser` (C, h, w) upsampled to `level`, from the corner on."""
     row, column = corner
     _, height, width = out.shape
-    if model.upsampling == "shared":
+    if model.features.upsampling == "shared":
         full = _doubled_shared(coarser, parameters["up.kernel"])
         out[:] = full[:, row : row + height, column : column + width]
         return
-    separable = model.upsampling == "separable"
+    separable = model.features.upsampling == "separable"
     taps = parameters["up.kernel"][level] if separable else np.array(BICUBIC, np.float32)
     if native.library() is not None:
         pictures.upsample(coarser, np.ascontiguousarray(taps), corner, out)
@@ -131,7 +131,7 @@ def _network(model: CoolChic, parameters: Mapping[str, Array], stack: Array) -> 
     for layer in (*map(str, range(len(model.synthesis_widths))), "out"):
         name = f"synthesis.weight.{layer}"
         arrays += [model.effective(name, parameters[name]), parameters[f"synthesis.bias.{layer}"]]
-    if model.chroma:
+    if model.features.linear_branches:
         arrays.append(parameters["synthesis.linear"])
     x = np.ascontiguousarray(stack.reshape(features, -1))
     if native.takes([features, *model.synthesis_widths, 3]):

@@ -143,7 +143,7 @@ def check_waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> None:
 def grid_name(model: CoolChic, grid: int) -> str:
     """What a person calls a grid: "level 3", or "level 3 chroma 1" in a model with chroma."""
     name = f"level {model.grid_levels[grid]}"
-    if not model.chroma:
+    if not model.features.chroma:
         return name
     chroma = (len(model.grids) - model.levels) // 2
     pyramid = 0 if grid < model.levels else 1 + (grid - model.levels) // chroma

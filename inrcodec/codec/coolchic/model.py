@@ -5,40 +5,44 @@
     upsampling        coarsest grid x2, joined by the next grid, x2, ... -> (inputs, H, W)
     synthesis         1x1 network (inputs -> ... -> 3), then residual 3x3 convolutions -> colours
 
-Three members share this description, the fit and the file format (docs/format.md):
+Three families share this description, the fit and the file format (docs/format.md); `FEATURES` is
+what tells them apart:
 
-- `coolchic-v1` (Ladune et al., ICCV 2023): 7 grids, 12 neighbours, ARM 12-12, bicubic upsampling,
-  synthesis 12-12; hidden layers with as many outputs as inputs are residual;
-- `coolchic-v2` (Leguay et al., MMSP 2023): 24 neighbours, ARM 24-24, one learned 8x8 upsampling
-  kernel, synthesis 40, two residual 3x3 convolutions;
-- `coolchic`, ours: two chroma pyramids beside the main one, from level 2 up, each the sum of its
-  upsampled grids; an ARM of 16 neighbours, 4 symbols of the next coarser grid and the symbols of
-  the other pyramids at the same place, with a bias for every grid; linear branches beside both
-  networks; a learned separable upsampling kernel per level; a trained start (../meta.py).
+- `coolchic-v1` (Ladune et al., ICCV 2023);
+- `coolchic-v2` (Leguay et al., MMSP 2023);
+- `coolchic`, ours, whose networks begin at trained values (init_tables.py).
 
-Nothing here imports torch. What computes is in `grids.py` (torch) and `../arm.py` (integers).
+Nothing here computes pixels: `colours.py` does for decoders, `../fitting/coolchic/forward.py` does
+with gradients, and `../entropy/arm.py` runs the ARM in integers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic.neighbours import NEIGHBOURS, Offsets
 from inrcodec.codec.entropy.arm import WEIGHT_FRACTION, IntegerArm
-from inrcodec.codec.format.header import Family
+from inrcodec.codec.entropy.quantized import check_parameters
+from inrcodec.codec.format.header import Family, Header
 from inrcodec.errors import FormatError, LimitError
 
 LEVELS = 7
 COLOURS = 3
-PARENTS = 4
+PARENTS, COMPANIONS = 4, 2
 CHROMA_LEVEL = 1
 MAX_LEVELS, MAX_WIDTH = 10, 64
+DIMENSIONS = 4
+"""How many integers describe a model."""
+
+MAX_LATENT_PIXELS = 1 << 25
+"""Most pixels of an image of latent grids, which are decoded as a whole: a minute on one core."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -69,12 +73,60 @@ def grain(level: int) -> float:
     return float(2.0 ** -min(level, 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the decoder of one family is built of, beside its sizes.
+
+    - `synthesis_layers`: hidden 1x1 layers of the synthesis;
+    - `convolutions`: residual 3x3 convolutions behind them;
+    - `upsampling`: "bicubic", fixed; "shared", one learned 8x8 kernel; "separable", a learned
+      kernel of 4 taps a level;
+    - `chroma`: two chroma pyramids stand beside the main one, from `CHROMA_LEVEL` up, each the sum
+      of its upsampled grids;
+    - `side_inputs`: the ARM also sees four symbols of the next coarser grid and the symbols of the
+      other pyramids at the same place, and has a bias for every grid;
+    - `linear_branches`: a matrix leads straight from the inputs to the outputs of both networks;
+    - `residual_layers`: hidden layers with as many outputs as inputs add to their inputs;
+    - `grains`: a symbol of a coarse grid counts less where it joins the finer ones (`grain`).
+    """
+
+    synthesis_layers: int
+    convolutions: int
+    upsampling: Literal["bicubic", "shared", "separable"]
+    chroma: bool = False
+    side_inputs: bool = False
+    linear_branches: bool = False
+    residual_layers: bool = False
+    grains: bool = False
+
+
+FEATURES: Mapping[Family, Features] = {
+    Family.COOLCHIC_V1: Features(2, 0, "bicubic", residual_layers=True),
+    Family.COOLCHIC_V2: Features(1, 2, "shared", residual_layers=True),
+    Family.COOLCHIC: Features(
+        1, 2, "separable", chroma=True, side_inputs=True, linear_branches=True, grains=True
+    ),
+}
+"""The features of each family."""
+
+SIZES: Mapping[Family, Mapping[str, int]] = {
+    Family.COOLCHIC_V1: {"neighbours": 12, "arm_width": 12, "synthesis_width": 12},
+    Family.COOLCHIC_V2: {"neighbours": 24, "arm_width": 24, "synthesis_width": 40},
+    Family.COOLCHIC: COMPLEXITIES["high"],
+}
+"""The usual sizes of each family: those of the papers, and those of the tier "high"."""
+
+ARM_LAYERS = 2
+"""Hidden layers of the ARM."""
+
+
 @dataclass(frozen=True)
 class CoolChic:
-    """Sizes of one model. `width`, `height` are the picture's, in pixels.
+    """Sizes of one model: `width` and `height` of the image in pixels, `levels` of the pyramid,
+    `neighbours` that the ARM sees, neurons of a hidden layer of the ARM and of the synthesis.
 
-    Grids are numbered: the main pyramid from level 0 up, then, if `chroma`, two more pyramids from
-    `CHROMA_LEVEL` up. `chroma` also stands for the rest of what `coolchic` adds to its ancestors.
+    Grids are numbered: those of the main pyramid from level 0 up, then those of the two chroma
+    pyramids, if there are any. Raises `FormatError` or `LimitError` for sizes out of range.
     """
 
     family: Family
@@ -82,25 +134,42 @@ class CoolChic:
     height: int
     levels: int
     neighbours: int
-    arm_widths: tuple[int, ...]
-    synthesis_widths: tuple[int, ...]
-    convolutions: int
-    chroma: bool
-    upsampling: str
+    arm_width: int
+    synthesis_width: int
 
     def __post_init__(self) -> None:
         if self.neighbours not in NEIGHBOURS:
             raise FormatError(f"{self.neighbours} neighbours; known: {sorted(NEIGHBOURS)}")
         if not 1 <= self.levels <= MAX_LEVELS:
             raise LimitError(f"{self.levels} latent grids; the limit is {MAX_LEVELS}")
-        for width in self.arm_widths + self.synthesis_widths:
+        for width in (self.arm_width, self.synthesis_width):
             if not 1 <= width <= MAX_WIDTH:
                 raise LimitError(f"network width {width} is outside [1, {MAX_WIDTH}]")
 
     @property
     def dimensions(self) -> tuple[int, ...]:
         """What the header stores: levels, neighbours, ARM width, synthesis width."""
-        return (self.levels, self.neighbours, self.arm_widths[0], self.synthesis_widths[0])
+        return (self.levels, self.neighbours, self.arm_width, self.synthesis_width)
+
+    @property
+    def features(self) -> Features:
+        """What the decoder of the family is built of."""
+        return FEATURES[self.family]
+
+    @property
+    def arm_widths(self) -> tuple[int, ...]:
+        """Neurons of every hidden layer of the ARM."""
+        return (self.arm_width,) * ARM_LAYERS
+
+    @property
+    def synthesis_widths(self) -> tuple[int, ...]:
+        """Neurons of every hidden layer of the synthesis."""
+        return (self.synthesis_width,) * self.features.synthesis_layers
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters of the networks of one plane."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
     def complexity(self) -> str | None:
@@ -118,8 +187,9 @@ class CoolChic:
     @cached_property
     def grid_levels(self) -> tuple[int, ...]:
         """The level of every grid."""
-        chroma = range(min(CHROMA_LEVEL, self.levels - 1), self.levels) if self.chroma else ()
-        return (*range(self.levels), *chroma, *chroma)
+        main = range(self.levels)
+        chroma = main[min(CHROMA_LEVEL, self.levels - 1) :] if self.features.chroma else ()
+        return (*main, *chroma, *chroma)
 
     @cached_property
     def grids(self) -> tuple[tuple[int, int], ...]:
@@ -142,7 +212,7 @@ class CoolChic:
 
     def unit(self, grid: int) -> float:
         """What a symbol of a grid counts where it joins the finer ones."""
-        return grain(self.grid_levels[grid]) if self.chroma else 1.0
+        return grain(self.grid_levels[grid]) if self.features.grains else 1.0
 
     def companions(self, grid: int) -> tuple[int | None, int | None]:
         """The grids of this level in the pyramids before: main, first chroma."""
@@ -155,7 +225,7 @@ class CoolChic:
     @property
     def sides(self) -> int:
         """Inputs of the ARM from grids before: parents, then companions."""
-        return PARENTS + 2 if self.chroma else 0
+        return PARENTS + COMPANIONS if self.features.side_inputs else 0
 
     @property
     def arm_inputs(self) -> int:
@@ -168,9 +238,9 @@ class CoolChic:
         return {name: 1.0 for name in self.shapes if not name.startswith("arm")}
 
     @property
-    def features(self) -> int:
-        """Inputs of the synthesis: the levels of the main pyramid and the two chroma pictures."""
-        return self.levels + (2 if self.chroma else 0)
+    def synthesis_inputs(self) -> int:
+        """Inputs of the synthesis: the levels of the main pyramid and the two chroma planes."""
+        return self.levels + (2 if self.features.chroma else 0)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -181,25 +251,27 @@ class CoolChic:
             shapes[f"arm.weight.{i}"], shapes[f"arm.bias.{i}"] = (width, fan_in), (width,)
             fan_in = width
         shapes["arm.weight.out"], shapes["arm.bias.out"] = (2, fan_in), (2,)
-        if self.chroma:
+        features = self.features
+        if features.linear_branches:
             shapes["arm.linear"] = (2, self.arm_inputs)
-            shapes["arm.level"] = (len(self.grids), self.arm_widths[0])
-        if self.upsampling == "separable":
+        if features.side_inputs:
+            shapes["arm.level"] = (len(self.grids), self.arm_width)
+        if features.upsampling == "separable":
             shapes["up.kernel"] = (self.levels - 1, 4)
-        elif self.upsampling == "shared":
+        elif features.upsampling == "shared":
             shapes["up.kernel"] = (8, 8)
-        if self.chroma:
+        if features.chroma:
             shapes["up.gain"] = (2, len(self.grids[self.levels :]) // 2)
-        fan_in = self.features
+        fan_in = self.synthesis_inputs
         for i, width in enumerate(self.synthesis_widths):
             shapes[f"synthesis.weight.{i}"] = (width, fan_in)
             shapes[f"synthesis.bias.{i}"] = (width,)
             fan_in = width
         shapes["synthesis.weight.out"] = (COLOURS, fan_in)
         shapes["synthesis.bias.out"] = (COLOURS,)
-        if self.chroma:
-            shapes["synthesis.linear"] = (COLOURS, self.features)
-        for i in range(self.convolutions):
+        if features.linear_branches:
+            shapes["synthesis.linear"] = (COLOURS, self.synthesis_inputs)
+        for i in range(features.convolutions):
             shapes[f"conv.weight.{i}"], shapes[f"conv.bias.{i}"] = (COLOURS, COLOURS, 3, 3), (3,)
         return {name: shape for name, shape in shapes.items() if 0 not in shape}
 
@@ -219,14 +291,14 @@ class CoolChic:
     def macs_per_pixel(self) -> int:
         """Multiply-accumulates a pixel of the whole decoder, ARM on every grid included."""
         sizes = [int(np.prod(s)) for n, s in self.shapes.items() if n.startswith("arm.w")]
-        arm = sum(sizes) + (2 * self.arm_inputs if self.chroma else 0)
+        arm = sum(sizes) + (2 * self.arm_inputs if self.features.linear_branches else 0)
         pixel = sum(
             int(np.prod(shape))
             for name, shape in self.shapes.items()
             if name.startswith(("synthesis.w", "synthesis.l", "conv.w"))
         )
-        taps = {"bicubic": 8, "separable": 8, "shared": 16}[self.upsampling]
-        levels = self.features - 1
+        taps = {"bicubic": 8, "separable": 8, "shared": 16}[self.features.upsampling]
+        levels = self.synthesis_inputs - 1
         upsampling = taps * sum(
             (levels - level) * rows * columns
             for level, (rows, columns) in enumerate(self.grids[: self.levels - 1])
@@ -235,10 +307,10 @@ class CoolChic:
         return pixel + -(-(arm * symbols + upsampling) // (self.width * self.height))
 
     def effective(self, name: str, tensor: Any) -> Any:
-        """The matrix that multiplies: hidden layers of v1 and v2 with in = out are residual."""
+        """The matrix that multiplies: the identity is added to that of a residual layer."""
         part, kind, layer = (*name.split("."), "")[:3]
         hidden = part in ("arm", "synthesis") and kind == "weight" and layer != "out"
-        if not self.chroma and hidden and tensor.shape[0] == tensor.shape[1]:
+        if self.features.residual_layers and hidden and tensor.shape[0] == tensor.shape[1]:
             one = np.eye(tensor.shape[0], dtype=np.float32)
             return tensor + (one if isinstance(tensor, np.ndarray) else tensor.new_tensor(one))
         return tensor
@@ -256,85 +328,32 @@ class CoolChic:
             sides=self.sides,
             weights=tuple(integers(f"arm.weight.{i}") for i in layers),
             biases=tuple(integers(f"arm.bias.{i}") for i in layers),
-            linear=integers("arm.linear") if self.chroma else None,
-            level_bias=integers("arm.level") if self.chroma else None,
+            linear=integers("arm.linear") if self.features.linear_branches else None,
+            level_bias=integers("arm.level") if self.features.side_inputs else None,
         )
 
 
-def coolchic(
-    width: int,
-    height: int,
-    *,
-    levels: int = LEVELS,
-    neighbours: int = 16,
-    arm_width: int = 16,
-    synthesis_width: int = 32,
+def grids_model(
+    family: Family, width: int, height: int, *, levels: int = LEVELS, **sizes: int
 ) -> CoolChic:
-    """Our model for a picture of this size."""
-    return CoolChic(
-        Family.COOLCHIC,
-        width,
-        height,
-        levels,
-        neighbours,
-        (arm_width, arm_width),
-        (synthesis_width,),
-        2,
-        chroma=True,
-        upsampling="separable",
-    )
+    """The model of a family for an image of this size, `sizes` other than the usual ones by name:
+    `neighbours`, `arm_width`, `synthesis_width`."""
+    return CoolChic(family, width, height, levels, **{**SIZES[family], **sizes})
 
 
-def coolchic_v1(
-    width: int,
-    height: int,
-    *,
-    levels: int = LEVELS,
-    neighbours: int = 12,
-    arm_width: int = 12,
-    synthesis_width: int = 12,
-) -> CoolChic:
-    """COOL-CHIC as in its first paper."""
-    return CoolChic(
-        Family.COOLCHIC_V1,
-        width,
-        height,
-        levels,
-        neighbours,
-        (arm_width, arm_width),
-        (synthesis_width, synthesis_width),
-        0,
-        chroma=False,
-        upsampling="bicubic",
-    )
-
-
-def coolchic_v2(
-    width: int,
-    height: int,
-    *,
-    levels: int = LEVELS,
-    neighbours: int = 24,
-    arm_width: int = 24,
-    synthesis_width: int = 40,
-) -> CoolChic:
-    """COOL-CHIC as in its second paper."""
-    return CoolChic(
-        Family.COOLCHIC_V2,
-        width,
-        height,
-        levels,
-        neighbours,
-        (arm_width, arm_width),
-        (synthesis_width,),
-        2,
-        chroma=False,
-        upsampling="shared",
-    )
-
-
-BUILDERS = {
-    Family.COOLCHIC_V1: coolchic_v1,
-    Family.COOLCHIC_V2: coolchic_v2,
-    Family.COOLCHIC: coolchic,
-}
+def grids_from(header: Header) -> CoolChic:
+    """The model that the header of a file of latent grids describes; raises `FormatError` or
+    `LimitError`."""
+    if len(header.dimensions) != DIMENSIONS:
+        raise FormatError(
+            f"{header.family.name} has {DIMENSIONS} dimensions, the header gives "
+            f"{len(header.dimensions)}"
+        )
+    pixels = header.width * header.height
+    if pixels > MAX_LATENT_PIXELS:
+        raise LimitError(
+            f"{pixels} pixels; the limit of {header.family.name} is {MAX_LATENT_PIXELS}"
+        )
+    model = CoolChic(header.family, header.width, header.height, *header.dimensions)
+    check_parameters(model.parameter_count, header.family.label)
+    return model

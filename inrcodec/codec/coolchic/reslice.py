@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.model import grids_from
 from inrcodec.codec.coolchic.planes import file_sections, read_latents
-from inrcodec.codec.families import model_of
 from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.header import may_hold
+from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import OptionError, TruncatedError
 
 
@@ -17,9 +18,9 @@ def resliced(data: bytes, side: int | None) -> bytes:
     Raises `FormatError` for a file that is not whole, `OptionError` for one without latent grids.
     """
     container = bitstream.read(data)
-    model = model_of(container.header)
-    if not isinstance(model, CoolChic):
+    if not may_hold(container.header.family, Kind.LATENTS):
         raise OptionError(f"files of {container.header.family.label} have no grids to slice")
+    model = grids_from(container.header)
     if not container.complete:
         raise TruncatedError("only a whole file can be sliced", at=len(data))
     if container.header.slice_side == side:

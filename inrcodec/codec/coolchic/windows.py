@@ -52,7 +52,7 @@ def surrounded(model: CoolChic, window: Window) -> tuple[Window, Window]:
 def needed(model: CoolChic, window: Window) -> list[Window]:
     """The area of the main grid of every level that the colours of a window depend on."""
     top, bottom, left, right = window
-    reach = CONVOLUTION_REACH * model.convolutions
+    reach = CONVOLUTION_REACH * model.features.convolutions
     areas = [_inside((top - reach, bottom + reach, left - reach, right + reach), model, 0)]
     for level in range(1, model.levels):
         first_row, last_row, first_column, last_column = areas[-1]

@@ -8,8 +8,8 @@ the rate, and the steps follow from each tensor's sensitivity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,24 @@ from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols, TensorCode
 from inrcodec.errors import FitError, FormatError, LimitError
 
+MAX_PARAMETERS = 1 << 22
+"""Largest number of parameters of one network."""
+
 MAX_PARAMETERS_PER_BYTE = 16
 """A payload says at least half a bit a parameter, so that a tiny file cannot ask for vast work."""
 
 Tensors = Mapping[str, NDArray[np.float32]]
 """Parameters by name."""
+
+Change = Callable[[Tensors, Mapping[str, float]], Tensors]
+"""(parameters, units) -> other parameters; units by name of those that may change, in which the
+papers count changes (`CoordinateModel.units`)."""
+
+
+def check_parameters(count: int, label: str) -> None:
+    """Raise `LimitError` for a network of more than `MAX_PARAMETERS` of the family `label`."""
+    if count > MAX_PARAMETERS:
+        raise LimitError(f"{count} parameters of {label}; the limit is {MAX_PARAMETERS}")
 
 
 def least_payload(count: int) -> int:
@@ -46,6 +59,11 @@ class Quantized:
             value = (symbols * prior.step_size(self.steps[name])).astype(np.float32)
             values[name] = value if self.start is None else value + self.start[name]
         return values
+
+    def changed(self, change: Callable[[Symbols], Symbols], kept: str = "-") -> Quantized:
+        """With other symbols in the tensors whose names do not begin with `kept`."""
+        symbols = {n: s if n.startswith(kept) else change(s) for n, s in self.symbols.items()}
+        return replace(self, symbols=symbols)
 
     def to_bytes(self) -> bytes:
         """The PARAMETERS payload: a code per tensor, then one range coder stream."""

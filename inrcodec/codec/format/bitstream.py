@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import zstandard
 
 from inrcodec.codec.format import leb128
-from inrcodec.codec.format.header import LATENT_FAMILIES, Family, Header, Key
+from inrcodec.codec.format.header import Family, Header, Key, may_hold
 from inrcodec.codec.format.sections import Kind, Section, partial_section, section_at, section_bytes
 from inrcodec.errors import FormatError, LimitError, TruncatedError
 from inrcodec.pixels import MAX_METADATA_BYTES
@@ -215,8 +215,7 @@ def _check_order(header: Header, sections: list[Section]) -> None:
         before = PRECEDED_BY.get(kind)
         if before is None:
             continue
-        allowed = {Family.SPINR} if kind == Kind.LAYER else LATENT_FAMILIES
-        if header.family not in allowed:
+        if not may_hold(header.family, kind):
             raise FormatError(f"{kind.name} in a file of family {header.family.name}")
         if kind in ALPHA_KINDS and header.channels % 2:
             raise FormatError(f"{kind.name} in a file without alpha", at=section.offset)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import FormatError, LimitError
 from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
 
@@ -39,8 +40,20 @@ class Family(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-LATENT_FAMILIES = frozenset({Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC})
-"""Families whose pictures are latent grids beside networks."""
+_GRIDS = frozenset({Kind.LATENTS, Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
+
+HELD_KINDS = {
+    Family.COOLCHIC_V1: _GRIDS,
+    Family.COOLCHIC_V2: _GRIDS,
+    Family.COOLCHIC: _GRIDS,
+    Family.SPINR: frozenset({Kind.LAYER}),
+}
+"""Kinds of sections that files of a family hold beside those that every file may hold."""
+
+
+def may_hold(family: Family, kind: Kind) -> bool:
+    """Whether a file of a family may hold sections of one of the kinds that not all files have."""
+    return kind in HELD_KINDS.get(family, ())
 
 
 class Key(IntEnum):
@@ -60,7 +73,7 @@ PHASES = 1
 """Identity of the one start that is not a trained table (coordinate_starts.py)."""
 
 OPTIONAL = frozenset({Key.START, Key.SLICE})
-"""Keys a header need not have; a slice side is of `LATENT_FAMILIES` alone."""
+"""Keys a header need not have; only a family with LATENTS sections has a slice side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,7 @@ class Header:
         if number not in set(Family):
             raise FormatError(f"unknown model family {number}: written by a newer version?")
         family = Family(number)
-        if family not in LATENT_FAMILIES and Key.SLICE in fields:
+        if Key.SLICE in fields and not may_hold(family, Kind.LATENTS):
             raise FormatError(f"pictures of family {family.name} have no slices")
         dimensions = _integers(fields, Key.DIMENSIONS, 1 << 20)
         if len(dimensions) > 16:

@@ -5,6 +5,7 @@ One file beside this holds each family. Nothing here imports torch: tensors come
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -56,6 +57,20 @@ class CoordinateModel(Protocol):
     @property
     def shapes(self) -> Shapes:
         """Parameter shapes in file order."""
+
+    @property
+    def parts(self) -> tuple[Shapes, ...]:
+        """The same by section of the file: all in one, but where every prefix is an image."""
+        return (self.shapes,)
+
+    def prefix(self, parts: int) -> CoordinateModel:
+        """The network of the first so many of its `parts`."""
+        return self
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of parameters."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
     @property
     def units(self) -> dict[str, float]:

@@ -21,11 +21,10 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.entropy.quantized import Tensors
-from inrcodec.codec.families import model_of
 from inrcodec.codec.format.header import PHASES, Family, Header
 from inrcodec.codec.networks.base import Arrays, CoordinateModel
+from inrcodec.codec.networks.families import network_from
 from inrcodec.errors import FitError, FormatError, OptionError
 
 SUFFIX = ".start"
@@ -86,11 +85,7 @@ class TrainedStart:
 
     def model_for(self, width: int, height: int) -> CoordinateModel:
         """Its network for a picture of this size; raises `FormatError`."""
-        header = Header(width, height, self.channels, 8, self.family, self.dimensions)
-        model = model_of(header)
-        if isinstance(model, CoolChic):
-            raise FormatError(f"{self.family.name} has no starts of this kind")
-        return model
+        return network_from(Header(width, height, self.channels, 8, self.family, self.dimensions))
 
     def suits(self, model: CoordinateModel) -> bool:
         """Whether it is a start of this network."""

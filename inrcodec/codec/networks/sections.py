@@ -12,7 +12,6 @@ from dataclasses import replace
 from inrcodec.codec.entropy.quantized import Quantized, least_payload
 from inrcodec.codec.format.bitstream import Container, Kind
 from inrcodec.codec.networks.base import CoordinateModel, Shapes
-from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.errors import FormatError
 
 SECTION_BYTES = 20
@@ -22,13 +21,13 @@ range coder stream."""
 
 def overhead_bytes(model: CoordinateModel) -> int:
     """At most what the sections of a network take more than one payload."""
-    return SECTION_BYTES * (len(_parts(model)) - 1)
+    return SECTION_BYTES * (len(model.parts) - 1)
 
 
 def sections_of(model: CoordinateModel, network: Quantized) -> list[tuple[Kind, bytes]]:
     """(kind, payload) in file order."""
     sections = []
-    for number, shapes in enumerate(_parts(model)):
+    for number, shapes in enumerate(model.parts):
         payload = _part(network, shapes).to_bytes()
         count = sum(network.symbols[name].size for name in shapes)
         missing = least_payload(count) - len(payload)
@@ -45,7 +44,7 @@ def read_sections(
 ) -> tuple[CoordinateModel, Quantized]:
     """The network and what is there of it: of one whose prefixes are pictures, the layers before
     the first that is missing. Raises `FormatError`."""
-    first, *others = _parts(model)
+    first, *others = model.parts
     stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), first)
     layers: dict[int, bytes] = {}
     for payload in container.payloads(Kind.LAYER):
@@ -62,12 +61,7 @@ def read_sections(
         )
     if found < len(others) and container.complete:
         raise FormatError(f"the file has no layer {found + 1}")
-    return (model.prefix(found + 1) if isinstance(model, Spinr) else model), stored
-
-
-def _parts(model: CoordinateModel) -> tuple[Shapes, ...]:
-    """The tensors of every section."""
-    return model.parts if isinstance(model, Spinr) else (model.shapes,)
+    return model.prefix(found + 1), stored
 
 
 def _part(network: Quantized, shapes: Shapes) -> Quantized:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from inrcodec.codec.entropy.prior import PRIOR_BYTES
-from inrcodec.codec.families import MAX_PICTURE_WORK, parameter_count, work_per_pixel
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.diner import Diner
 from inrcodec.codec.networks.encoding import ENCODING_BASE, MAX_FREQUENCIES
+from inrcodec.codec.networks.families import MAX_PICTURE_WORK, work_per_pixel
 from inrcodec.codec.networks.fourier import FourierNet
 from inrcodec.codec.networks.mfn import Mfn
 from inrcodec.codec.networks.nif import Nif
@@ -119,7 +119,7 @@ def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateMod
     width, model = 1, rung(1)
     while width < LARGEST_WIDTH:
         wider = rung(width + 1)
-        if parameter_count(wider) > wanted or work_per_pixel(wider) > most_work:
+        if wider.parameter_count > wanted or work_per_pixel(wider) > most_work:
             break
         width, model = width + 1, wider
     even = rung((width + 3) // 8 * 8) if width >= 32 else model

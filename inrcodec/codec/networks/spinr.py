@@ -80,9 +80,9 @@ class Spinr(SineNetwork):
             parts.append(part if layer else part | {"bias.out": (channels,)})
         return tuple(parts)
 
-    def prefix(self, layers: int) -> Spinr:
+    def prefix(self, parts: int) -> Spinr:
         """The network of the first so many layers."""
-        return replace(self, layers=layers)
+        return replace(self, layers=parts)
 
     @property
     def in_kernels(self) -> bool:

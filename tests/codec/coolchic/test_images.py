@@ -11,7 +11,7 @@ from PIL import Image
 import inrcodec
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.planes import LatentPlane, read_latents
-from inrcodec.codec.families import model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Kind
@@ -184,7 +184,7 @@ def test_info_names_grids_and_counts_both_planes() -> None:
     about = inrcodec.info(data)
     assert (about.model, about.slice_side, about.start) == ("coolchic", 16, None)
     container = bitstream.read(data)
-    model = model_of(container.header)
+    model = decoder_of(container.header).model
     one = sum(int(np.prod(shape)) for shape in model.shapes.values())
     assert about.parameters == 2 * one
     names = [section.kind for section in about.sections]
@@ -212,7 +212,7 @@ def test_the_reference_reader_agrees(family: Family, size, channels, side, optio
     data = random_file(family, *size, channels, side, **options)
     file = reference_reader.read(data)
     container = bitstream.read(data)
-    planes = read_latents(container, model_of(container.header)).planes
+    planes = read_latents(container, decoder_of(container.header).model).planes
     for prefix, plane in zip(("", "alpha."), planes, strict=False):
         for group, symbols in plane.networks.symbols.items():
             assert file.symbols[prefix + group] == symbols.tolist()

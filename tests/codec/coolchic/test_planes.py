@@ -10,10 +10,11 @@ import pytest
 import inrcodec
 from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.layout import slice_area, slice_count
+from inrcodec.codec.coolchic.model import MAX_LATENT_PIXELS
 from inrcodec.codec.coolchic.planes import Latents, file_sections, read_latents, side_inputs
 from inrcodec.codec.entropy.arm import parent_maps
 from inrcodec.codec.entropy.prior import step_code
-from inrcodec.codec.families import MAX_LATENT_PIXELS, model_of
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header, Kind
 from inrcodec.errors import FormatError, LimitError, TruncatedError
@@ -24,7 +25,7 @@ SIZES = [(1, 1), (1, 37), (17, 13), (64, 48)]
 
 def latents_of(data: bytes) -> Latents:
     container = bitstream.read(data)
-    return read_latents(container, model_of(container.header))
+    return read_latents(container, decoder_of(container.header).model)
 
 
 def rewritten(data: bytes, change) -> bytes:

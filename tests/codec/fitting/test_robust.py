@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 import inrcodec
-from inrcodec.codec.coolchic.model import coolchic
 from inrcodec.codec.fitting import robust
 from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
@@ -17,6 +16,7 @@ from inrcodec.codec.networks.layers import W0
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.errors import OptionError
+from tests.latent_files import coolchic
 
 MODEL, SHARP = Siren(8, 3, 3, 3), Siren(32, 3, 8, 3)
 Y, X = coordinates(20), coordinates(24)

@@ -9,7 +9,7 @@ import torch
 
 import inrcodec
 from inrcodec.codec.catalogue import models
-from inrcodec.codec.families import model_of, parameter_count
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
 from inrcodec.codec.fitting.plan import chosen
@@ -64,7 +64,7 @@ def test_what_it_says_of_itself_fits(network: CoordinateModel) -> None:
     header = inrcodec.codec.header.Header(
         20, 16, network.channels, 8, network.family, network.dimensions
     )
-    assert model_of(header) == network
+    assert decoder_of(header).model == network
 
 
 def test_a_part_of_a_grid_is_that_part(network: CoordinateModel) -> None:
@@ -124,13 +124,13 @@ def test_between_pixels_diner_is_their_mean() -> None:
 @pytest.mark.parametrize("family", COORDINATE_MODELS)
 def test_larger_payloads_make_larger_networks(family: str) -> None:
     shape = PictureShape(300, 200, 3)
-    counts = [parameter_count(network_for(shape, family, n)) for n in (200, 1000, 8000, 30000)]
+    counts = [network_for(shape, family, n).parameter_count for n in (200, 1000, 8000, 30000)]
     assert counts == sorted(counts)
-    least = parameter_count(smallest_network(shape, family))
+    least = smallest_network(shape, family).parameter_count
     assert least <= counts[0]
     if family != "diner":
         assert counts[0] < counts[-1]
-        assert 0.5 < parameter_count(network_of(shape, family, 20000)) / 20000 < 1.3
+        assert 0.5 < network_of(shape, family, 20000).parameter_count / 20000 < 1.3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_picture_too_large_for_a_table_is_refused_before_the_fit() -> None:
 def test_neurons_count_as_work(family: Family, dimensions: tuple[int, ...]) -> None:
     """Few multiply-accumulates, but sines for an hour."""
     with pytest.raises(LimitError, match="too much work"):
-        model_of(Header(11585, 11585, 3, 8, family, dimensions))
+        decoder_of(Header(11585, 11585, 3, 8, family, dimensions))
 
 
 def test_a_flat_picture_in_a_large_network_decodes() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec.families import model_of, parameter_count
+from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.format.bitstream import Family, Header
 from inrcodec.codec.networks.siren import Siren
@@ -44,9 +44,9 @@ def test_the_grid_equals_the_formula_point_by_point(frequencies: int) -> None:
 
 def test_known_parameter_counts() -> None:
     # Struempler et al. 2022: 1 + 3 hidden layers of 64 on 66 features, 17.0k parameters.
-    assert parameter_count(Siren(64, 4, 16, 3)) == 16963
+    assert Siren(64, 4, 16, 3).parameter_count == 16963
     # COIN: 10 sine layers of 28, 7479 parameters with the output layer.
-    assert parameter_count(Siren(28, 10, 0, 3)) == 2 * 28 + 28 + 9 * (28 * 28 + 28) + 3 * 28 + 3
+    assert Siren(28, 10, 0, 3).parameter_count == 2 * 28 + 28 + 9 * (28 * 28 + 28) + 3 * 28 + 3
 
 
 @pytest.mark.parametrize("dimensions", [(0, 3, 4), (8, 0, 4), (2000, 3, 4), (8, 17, 4), (8, 3, 33)])
@@ -59,11 +59,11 @@ def test_headers_that_describe_no_network_are_refused() -> None:
     def header(family: Family, *dimensions: int) -> Header:
         return Header(8, 8, 3, 8, family, dimensions)
 
-    assert model_of(header(Family.SIREN, 9, 2)) == Siren(9, 2, 0, 3)
-    assert model_of(header(Family.PE_SIREN, 9, 2, 4)) == Siren(9, 2, 4, 3)
+    assert decoder_of(header(Family.SIREN, 9, 2)).model == Siren(9, 2, 0, 3)
+    assert decoder_of(header(Family.PE_SIREN, 9, 2, 4)).model == Siren(9, 2, 4, 3)
     with pytest.raises(FormatError, match="dimensions"):
-        model_of(header(Family.SIREN, 9, 2, 4))
+        decoder_of(header(Family.SIREN, 9, 2, 4))
     with pytest.raises(FormatError, match="frequency"):
-        model_of(header(Family.PE_SIREN, 9, 2, 0))
+        decoder_of(header(Family.PE_SIREN, 9, 2, 0))
     with pytest.raises(LimitError, match="parameters"):
-        model_of(header(Family.SIREN, 1024, 16))
+        decoder_of(header(Family.SIREN, 1024, 16))

@@ -18,10 +18,16 @@ from torch import Tensor
 
 from inrcodec.codec import native
 from inrcodec.codec.coolchic import init_tables, layout, windows
-from inrcodec.codec.coolchic.model import BUILDERS, COMPLEXITIES, WIDE, CoolChic
+from inrcodec.codec.coolchic.model import (
+    COMPLEXITIES,
+    FEATURES,
+    WIDE,
+    CoolChic,
+    grids_from,
+    grids_model,
+)
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.families import model_of
 from inrcodec.codec.fitting import goal_search
 from inrcodec.codec.fitting.coolchic import forward, rehearsal
 from inrcodec.codec.fitting.coolchic.first_lambda import may_widen, opening_slope, widened
@@ -38,13 +44,13 @@ from inrcodec.codec.fitting.losses import MSE, check_sides, loss_of
 from inrcodec.codec.fitting.rate_control import Goal, corrected, goal_of
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.header import LATENT_FAMILIES, Header
+from inrcodec.codec.format.header import Header
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, torch_device
 from inrcodec.pixels import Picture
 
-FAMILIES = {family.label: family for family in LATENT_FAMILIES}
+FAMILIES = {family.label: family for family in FEATURES}
 
 CORRECT_FROM, CORRECT_EVERY, CORRECT_UNTIL = 0.25, 0.06, 0.9
 """Shares of a fit at which its slope is first corrected, between corrections, and at the last: what
@@ -82,9 +88,9 @@ class LatentEncoding:
         self._metadata = picture.metadata if options.metadata else {}
         family = FAMILIES[options.model]
         sizes = COMPLEXITIES[options.complexity] if options.complexity else {}
-        self.model: CoolChic = BUILDERS[family](picture.width, picture.height, **sizes)
+        self.model: CoolChic = grids_model(family, picture.width, picture.height, **sizes)
         self._start: tuple[int, int] | None = None
-        model_of(self._header())  # raises LimitError for a picture no decoder would take
+        grids_from(self._header())  # raises LimitError for a picture no decoder would take
         shapes = layout.slice_shapes(self.model, options.slices)
         layout.check_waves(self.model, shapes * (2 - picture.channels % 2))
         self._loss = loss_of(options)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables, windows
-from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, coolchic
+from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.initialisation import trained_start
 from inrcodec.codec.fitting.coolchic.schedule import WIDE_BYTES, WIDE_EFFORT
@@ -70,7 +70,7 @@ def widened(model: CoolChic, targets: Sequence[Tensor], index: int) -> CoolChic:
     bits, _ = _of_start(model, targets, index, init_tables.start_slope(index))
     if bits / 8 < WIDE_BYTES * len(targets):
         return model
-    return coolchic(model.width, model.height, **COMPLEXITIES[WIDE])
+    return grids_model(model.family, model.width, model.height, **COMPLEXITIES[WIDE])
 
 
 @torch.no_grad()

@@ -61,10 +61,12 @@ def bits(
             continue
         top, bottom, left, right = area = owned(model, window, grid)
         padded = crop(symbols, (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
-        if not model.chroma:
-            total = total + context_bits(padded, model.offsets, tensors)
+        mine = [*tensors]
+        if model.features.linear_branches:
+            mine.append(parameters["arm.linear"])
+        if not model.features.side_inputs:
+            total = total + context_bits(padded, model.offsets, mine)
             continue
-        mine = [*tensors, parameters["arm.linear"]]
         mine[1] = mine[1] + parameters["arm.level"][grid]
         beside = [None if i is None else crop(latents[i], area) for i in model.companions(grid)]
         coarser = _coarser(model, latents, grid, area)
@@ -91,7 +93,7 @@ def colours(
     top, bottom, left, right = window
     areas = needed(model, window)
     stack = _symbols(model, latents, model.levels - 1, areas[-1])[None]
-    if model.chroma:
+    if model.features.chroma:
         coarsest = model.levels - 1
         stack = torch.cat((stack, _chroma(model, parameters, latents, coarsest, areas[-1])))
     for level in range(model.levels - 2, -1, -1):
@@ -100,7 +102,7 @@ def colours(
         corner = (up - 2 * first_row, start - 2 * first_column)
         finest = _symbols(model, latents, level, areas[level])
         stack = _joined(model, parameters, level, finest, stack, corner)
-        if model.chroma and level >= CHROMA_LEVEL:
+        if model.features.chroma and level >= CHROMA_LEVEL:
             joined = stack[-2:] + _chroma(model, parameters, latents, level, areas[level])
             stack = torch.cat((stack[:-2], joined))
     up, _, start, _ = areas[0]
@@ -133,12 +135,12 @@ def _joined(
     corner: tuple[int, int],
 ) -> Tensor:
     """The grid of a level and, behind it, all coarser ones upsampled."""
-    if model.upsampling == "shared":
+    if model.features.upsampling == "shared":
         row, column = corner
         height, width = finest.shape
         full = upsample_shared(coarser, parameters["up.kernel"])
         return torch.cat((finest[None], full[:, row : row + height, column : column + width]))
-    separable = model.upsampling == "separable"
+    separable = model.features.upsampling == "separable"
     taps = parameters["up.kernel"][level] if separable else finest.new_tensor(BICUBIC)
     return upsample_below(finest, coarser, taps, corner)
 
@@ -154,10 +156,10 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
             model.effective(name, parameters[name]),
             parameters[f"synthesis.bias.{layer}"],
         ]
-    if model.chroma:
+    if model.features.linear_branches:
         tensors.append(parameters["synthesis.linear"])
     picture = pixel_network(stack.reshape(features, -1), tensors).view(-1, height, width)
-    for i in range(model.convolutions):
+    for i in range(model.features.convolutions):
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         picture = residual_convolution(picture, weight, bias)
     return picture + 0.5
@@ -176,6 +178,6 @@ def coarsen(model: CoolChic, parameters: Mapping[str, Tensor], factor: float) ->
     p["arm.weight.out"][0].div_(factor)
     p["arm.bias.out"][0].div_(factor)
     p["arm.bias.out"][1].sub_(math.log2(factor))
-    if model.chroma:
+    if model.features.linear_branches:
         p["arm.linear"][1].mul_(factor)
         p["synthesis.linear"].mul_(factor)

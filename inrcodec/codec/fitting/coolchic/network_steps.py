@@ -169,7 +169,7 @@ def within_limits(model: CoolChic, values: Values) -> Values:
         same = model.effective(name, np.zeros_like(values[name]))
         rows = np.abs(model.effective(name, values[name])).sum(1)
         names = [name]
-        if layer == "out" and model.chroma:
+        if layer == "out" and model.features.linear_branches:
             rows = rows + np.abs(values["arm.linear"]).sum(1)
             names.append("arm.linear")
         factor = np.minimum(1, LARGEST_ROW / np.maximum(rows, 1e-9)).astype(np.float32)[:, None]

@@ -30,7 +30,7 @@ def random_parameters(
         if kind == "weight" and part in ("arm", "synthesis"):
             spread = 0.01 if layer == "out" else 0.5 * math.sqrt(2 / shape[1])
             value = random.normal(0, 0 if name == "arm.weight.out" else spread, shape)
-            if name == "synthesis.weight.0" and not model.chroma:
+            if name == "synthesis.weight.0" and not model.features.grains:
                 value *= COARSER ** np.arange(model.levels)
         elif name == "up.gain":
             value = np.broadcast_to(2.0 ** np.arange(model.levels)[-shape[1] :], shape)

@@ -12,7 +12,6 @@ import torch
 
 from inrcodec.codec.entropy.prior import PRIOR_BYTES
 from inrcodec.codec.entropy.quantized import least_payload
-from inrcodec.codec.families import model_of, parameter_count
 from inrcodec.codec.fitting.losses import check_sides, loss_of
 from inrcodec.codec.fitting.networks.batches import BATCH_PIXELS
 from inrcodec.codec.fitting.networks.fit import Budget, Fitting
@@ -23,6 +22,7 @@ from inrcodec.codec.format.bitstream import Header
 from inrcodec.codec.format.header import PHASES
 from inrcodec.codec.networks import sections
 from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.families import network_from
 from inrcodec.codec.networks.init_tables import TrainedStart, colours, phase_start, shipped_start
 from inrcodec.codec.networks.sines import MOST_WEIGHTS
 from inrcodec.codec.networks.sizes import (
@@ -69,7 +69,7 @@ class CoordinateEncoding:
         if options.time_limit is not None:
             seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
             steps = 1 << 40
-        in_kernels = plan.model.in_kernels and parameter_count(plan.model) <= MOST_WEIGHTS
+        in_kernels = plan.model.in_kernels and plan.model.parameter_count <= MOST_WEIGHTS
         self._computing = fit_threads if in_kernels else torch_threads
 
         def fit(seed: int, budget: Budget) -> Fitting:
@@ -144,11 +144,11 @@ class Plan:
         if trained is not None:
             model = trained.model_for(picture.width, picture.height)
         header = _header(picture, model, PHASES if trained is None else trained.identity)
-        model_of(header)  # a decoder's limits
+        network_from(header)  # a decoder's limits
         least = _least_payload(model)
         overhead = _overhead(picture, model, metadata, least if total is None else total)
         if total is None:
-            payload = min(rough, parameter_count(model) * MOST_BITS_PER_PARAMETER // 8)
+            payload = min(rough, model.parameter_count * MOST_BITS_PER_PARAMETER // 8)
         else:
             payload = total - overhead
         if payload < least:
@@ -165,7 +165,7 @@ class Plan:
 
 def _least_payload(model: CoordinateModel) -> int:
     """The fewest bytes of parameters, nearly all of them 0: whole words up to what readers take."""
-    return max(PRIOR_BYTES * len(model.shapes), least_payload(parameter_count(model)) + 3)
+    return max(PRIOR_BYTES * len(model.shapes), least_payload(model.parameter_count) + 3)
 
 
 def _overhead(

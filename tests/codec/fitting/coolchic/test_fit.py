@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inrcodec.codec.coolchic import init_tables, windows
-from inrcodec.codec.coolchic.model import COMPLEXITIES, CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.coolchic.model import COMPLEXITIES, CoolChic
 from inrcodec.codec.coolchic.planes import LatentPlane, group_values
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.fitting.coolchic import analysis, forward, step_windows
@@ -24,6 +24,7 @@ from inrcodec.codec.fitting.coolchic.schedule import FULL_RATE_SLOPE, FULL_RATES
 from inrcodec.codec.fitting.coolchic.untrained import random_parameters
 from inrcodec.codec.fitting.losses import MSE, Distortion
 from inrcodec.errors import FitError, FormatError
+from tests.latent_files import coolchic, coolchic_v1, coolchic_v2
 
 SLOPE = 1e-3
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from inrcodec.codec import native
 from inrcodec.codec.coolchic import colours, windows
-from inrcodec.codec.coolchic.model import CoolChic, coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.entropy import arm
 from inrcodec.codec.entropy.waves import cost_bits
 from inrcodec.codec.fitting.coolchic import forward, tiled_network
+from tests.latent_files import coolchic, coolchic_v1, coolchic_v2
 
 BUILDERS = [coolchic_v1, coolchic_v2, coolchic]
 
@@ -89,7 +90,7 @@ def test_the_rate_is_that_of_the_integer_coder(size: tuple[int, int]) -> None:
         exact = 0.0
         for grid, (rows, columns) in enumerate(model.grids):
             sides = None
-            if model.chroma:
+            if model.features.chroma:
                 parent = model.parent(grid)
                 coarser = None if parent is None else symbols[parent]
                 companions = [

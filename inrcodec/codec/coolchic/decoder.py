@@ -1,0 +1,105 @@
+"""Files of latent grids as `families.py` sees files of any family; without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from inrcodec.codec.coolchic import layout, render
+from inrcodec.codec.coolchic.model import CoolChic, grids_from
+from inrcodec.codec.coolchic.planes import LatentPlane, Latents, read_latents
+from inrcodec.codec.entropy.prior import Symbols
+from inrcodec.codec.entropy.quantized import Change
+from inrcodec.codec.format.bitstream import ALPHA_KINDS, Container
+from inrcodec.codec.format.header import Header
+from inrcodec.codec.format.sections import Kind, Section
+from inrcodec.codec.native.pool import kernel_threads
+from inrcodec.codec.view import View
+from inrcodec.pixels import Samples
+
+GRID_KINDS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
+
+
+@dataclass(frozen=True)
+class GridDecoder:
+    """Decodes files of latent grids with this header; see `families.Decoder`."""
+
+    header: Header
+
+    @cached_property
+    def model(self) -> CoolChic:
+        """The model of a plane. Raises `FormatError` or `LimitError`."""
+        return grids_from(self.header)
+
+    @property
+    def planes(self) -> int:
+        """Sets of networks in a file: those of colour and, if there is one, of alpha."""
+        return 2 - self.header.channels % 2
+
+    sliceable = True
+    layered = False
+
+    def read(
+        self, container: Container, init: object = None, threads: int | None = None
+    ) -> StoredGrids:
+        """Decode the symbols that are there. `init` is not needed. Raises `FormatError`."""
+        with kernel_threads(threads):
+            return StoredGrids(self.header, read_latents(container, self.model))
+
+    def section_name(self, section: Section) -> str | None:
+        """Which grid and slice a section of latents holds; None for another kind."""
+        if section.kind not in GRID_KINDS:
+            return None
+        grid = layout.section_name(self.model, self.header.slice_side, section.payload)
+        return f"{'alpha latents' if section.kind in ALPHA_KINDS else 'latents'} {grid}"
+
+    def step_of(self, section: Section) -> int | None:
+        """The refinement step of a section of latents, 1 for the coarsest level; None for another
+        kind."""
+        if section.kind not in GRID_KINDS:
+            return None
+        grid, _, _ = layout.head_of(self.model, None, section.payload)
+        return self.model.levels - self.model.grid_levels[grid]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredGrids:
+    """The symbols of all planes; see `families.Stored`."""
+
+    header: Header
+    latents: Latents
+
+    @property
+    def missing(self) -> str:
+        """What a file that is cut short lacks of its grids."""
+        return self.latents.missing
+
+    def changed(self, change: Callable[[Symbols], Symbols]) -> StoredGrids:
+        """With other symbols of grids and networks; the context model (ARM) stays as it is."""
+        planes = tuple(_changed(plane, change) for plane in self.latents.planes)
+        return replace(self, latents=replace(self.latents, planes=planes))
+
+    def render(
+        self,
+        view: View,
+        bit_depth: int,
+        *,
+        threads: int | None = None,
+        device: str = "cpu",
+        change: Change | None = None,
+    ) -> Samples:
+        """Samples (rows, columns, channels) of a view, always computed on the CPU."""
+        with kernel_threads(threads):
+            planes = [render.Plane.of(plane) for plane in self.latents.planes]
+            if change is not None:
+                planes = [
+                    replace(p, parameters=change(p.parameters, p.model.units)) for p in planes
+                ]
+            return render.render(planes, self.header.channels, view, bit_depth)
+
+
+def _changed(plane: LatentPlane, change: Callable[[Symbols], Symbols]) -> LatentPlane:
+    """A plane with other symbols."""
+    networks = plane.networks.changed(change, kept="arm")
+    return replace(plane, networks=networks, grids=tuple(change(grid) for grid in plane.grids))
