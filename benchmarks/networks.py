@@ -4,7 +4,7 @@
 
 Conde et al. (ICIP 2024) fit each of 14 pictures ten times for 2000 steps (or equal time) on all
 pixels; here it is three seeds, 2000 steps on 6144 pixels each, about a fortieth of the work
-(`Fitting`, float32 parameters, not quantised). PSNR and SSIM are of samples rounded to 8 bit;
+(`NetworkFit`, float32 parameters, not quantised). PSNR and SSIM are of samples rounded to 8 bit;
 the spread is over seeds, the mean of 14 standard deviations.
 
 Rows go to results/networks.jsonl as they are made; a run skips what is there.
@@ -26,12 +26,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.diner import Diner
 from inrcodec.codec.networks.fourier import FourierNet
-from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.mfn import Mfn
 from inrcodec.codec.networks.nif import Nif
 from inrcodec.codec.networks.siren import Siren
@@ -114,7 +114,9 @@ def measure(job: Job, data: Path) -> dict[str, Any]:
     pixels = read_image(data / f"{picture}.bmp").pixels
     model = network(name, pixels)
     begun = time.process_time()
-    fitting = Fitting(pixels, model, Budget(STEPS, None), seed=seed, start=phase_start(model))
+    fitting = NetworkFit(
+        pixels, model, Budget(STEPS, None), seed=seed, residual_to=phase_initialisation(model)
+    )
     for _ in fitting:
         pass
     cpu_s = time.process_time() - begun

@@ -27,11 +27,11 @@ import inrcodec
 from benchmarks.crops import middle
 from inrcodec.codec.entropy.prior import step_code
 from inrcodec.codec.entropy.quantized import Tensors, quantize
-from inrcodec.codec.fitting.networks.batches import picture_error
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.batches import image_error
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.base import CoordinateModel
-from inrcodec.codec.networks.init_tables import phase_start
-from inrcodec.codec.networks.sizes import PictureShape, network_of
+from inrcodec.codec.networks.init_tables import phase_initialisation
+from inrcodec.codec.networks.sizes import ImageShape, network_of
 from inrcodec.image_input import read_image
 from inrcodec.pixels import Samples
 
@@ -53,7 +53,7 @@ def main() -> None:
     for picture in PICTURES:
         pixels = middle(read_image(arguments.data / f"{picture}.png").pixels, SIDE, SIDE)
         for name in MODELS:
-            model = network_of(PictureShape(SIDE, SIDE, 3), name, PARAMETERS)
+            model = network_of(ImageShape(SIDE, SIDE, 3), name, PARAMETERS)
             for way, size, decibels in stored(pixels, model):
                 count = model.parameter_count
                 row = {"picture": picture, "model": name, "parameters": count, "way": way}
@@ -92,9 +92,11 @@ def stored(pixels: Samples, model: CoordinateModel) -> list[tuple[str, int, floa
     return rows
 
 
-def fitted(pixels: Samples, model: CoordinateModel, target_bytes: int | None) -> Fitting:
+def fitted(pixels: Samples, model: CoordinateModel, target_bytes: int | None) -> NetworkFit:
     """A fit at its end."""
-    fitting = Fitting(pixels, model, Budget(STEPS, target_bytes), start=phase_start(model))
+    fitting = NetworkFit(
+        pixels, model, Budget(STEPS, target_bytes), residual_to=phase_initialisation(model)
+    )
     for _ in fitting:
         pass
     return fitting
@@ -113,7 +115,7 @@ def zipped(arrays: dict[str, Any]) -> int:
 def psnr(values: Tensors, model: CoordinateModel, pixels: Samples) -> float:
     """Of the picture of these parameters, dB."""
     parameters = {name: torch.from_numpy(np.asarray(value)) for name, value in values.items()}
-    return -10 * math.log10(picture_error(model, parameters, pixels))
+    return -10 * math.log10(image_error(model, parameters, pixels))
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -33,8 +33,8 @@ import torch
 
 import inrcodec
 from benchmarks.crops import middle
-from inrcodec.codec.fitting.networks.batches import picture_error
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.batches import image_error
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.siren import Siren
@@ -168,7 +168,7 @@ def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:
         model="pe-siren", robust=robust, robust_strength=strength if robust else None
     )
     begun = time.process_time()
-    fitting = Fitting(
+    fitting = NetworkFit(
         pixels,
         MODEL,
         Budget(steps, None),
@@ -211,7 +211,7 @@ def draw(data: Path, path: Path) -> None:
 def psnr(values: Tensors, pixels: np.ndarray) -> float:
     """PSNR of a network's picture, dB, before rounding to integers."""
     parameters = {name: torch.from_numpy(np.asarray(value)) for name, value in values.items()}
-    return -10 * math.log10(picture_error(MODEL, parameters, pixels))
+    return -10 * math.log10(image_error(MODEL, parameters, pixels))
 
 
 def tables(rows: Iterable[dict[str, Any]]) -> str:

@@ -38,11 +38,11 @@ import torch
 
 import inrcodec
 from inrcodec.codec.entropy.quantized import Tensors
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel, LearningRate
-from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.layers import sine_start
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
@@ -116,8 +116,13 @@ def fitted(way: str, pixels: Samples, seed: int) -> tuple[CoordinateModel, Tenso
     if way == "spinr":
         random = torch.Generator().manual_seed(seed)
         extra["backward"] = partial(neuron_loss, Tolerance(LOSS, model.units, random))
-    fitting = Fitting(
-        pixels, model, Budget(STEPS, None), seed=seed, start=phase_start(model), **extra
+    fitting = NetworkFit(
+        pixels,
+        model,
+        Budget(STEPS, None),
+        seed=seed,
+        residual_to=phase_initialisation(model),
+        **extra,
     )
     for _ in fitting:
         pass
@@ -131,7 +136,9 @@ def staged(pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
     for layers in range(1, LAYERS + 1):
         model = replace(whole, layers=layers, frozen=layers - 1)
         budget = Budget(STEPS // LAYERS, None)
-        fitting = Fitting(pixels, model, budget, seed=seed, start=phase_start(model))
+        fitting = NetworkFit(
+            pixels, model, budget, seed=seed, residual_to=phase_initialisation(model)
+        )
         for name, value in values.items():
             fitting._parameters[name].data.copy_(torch.from_numpy(np.asarray(value)))
         for _ in fitting:

@@ -22,9 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from inrcodec.codec.fitting.networks.batches import picture_error
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
-from inrcodec.codec.networks.init_tables import TrainedStart, phase_start, shipped
+from inrcodec.codec.fitting.networks.batches import image_error
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation, shipped
 from inrcodec.codec.networks.sizes import BITS_PER_PARAMETER
 from inrcodec.image_input import read_image
 from inrcodec.pixels import Samples
@@ -94,23 +94,23 @@ def measure(job: Job, data: Path) -> dict[str, Any]:
     }
 
 
-def target_bytes(start: TrainedStart) -> int:
+def target_bytes(start: Initialisation) -> int:
     """The size of the parameters in the files compared."""
     return round(len(start.numbers) * BITS_PER_PARAMETER / 8)
 
 
 def decibels(
-    pixels: Samples, start: TrainedStart, trained: TrainedStart | None, steps: int
+    pixels: Samples, start: Initialisation, trained: Initialisation | None, steps: int
 ) -> float:
     """PSNR of the file of a fit of the start's network."""
     model = start.model_for(pixels.shape[1], pixels.shape[0])
-    budget, begin = Budget(steps, target_bytes(start)), phase_start(model)
-    fitting = Fitting(pixels, model, budget, start=begin, trained=trained)
+    budget, begin = Budget(steps, target_bytes(start)), phase_initialisation(model)
+    fitting = NetworkFit(pixels, model, budget, residual_to=begin, init=trained)
     for _ in fitting:
         pass
     values = fitting.best().values()
     parameters = {name: torch.from_numpy(value) for name, value in values.items()}
-    return -10 * math.log10(picture_error(model, parameters, pixels))
+    return -10 * math.log10(image_error(model, parameters, pixels))
 
 
 def table(rows: Iterable[dict[str, Any]]) -> str:

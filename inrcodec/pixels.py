@@ -7,6 +7,7 @@ never leave `codec` and `metrics`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,5 +119,9 @@ def mean_squared_error(reference: Samples, decoded: Samples) -> float:
 
 def psnr(reference: Samples, decoded: Samples) -> float:
     """Peak signal-to-noise ratio in dB over all channels; `inf` for identical pictures."""
-    error = mean_squared_error(reference, decoded)
-    return float("inf") if error == 0 else float(-10 * np.log10(error))
+    return decibels(mean_squared_error(reference, decoded))
+
+
+def decibels(error: float) -> float:
+    """PSNR in dB of a mean squared error with full range 1; `inf` for 0."""
+    return math.inf if error <= 0 else -10 * math.log10(error)

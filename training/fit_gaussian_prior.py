@@ -58,7 +58,7 @@ def spectra(pictures: list, mean: np.ndarray, axes: np.ndarray) -> tuple:
 
 
 def fit(frequencies: np.ndarray, power: np.ndarray) -> tuple[float, float, float]:
-    """(power, corner, slope) of one spectrum."""
+    """(power, corner, lambda) of one spectrum."""
 
     def residual(p: np.ndarray) -> np.ndarray:
         model = p[0] - np.exp(p[2]) / 2 * np.log(frequencies**2 + np.exp(2 * p[1]))

@@ -1,15 +1,15 @@
-"""Train the start of `coolchic`: the analysis network and the networks of every slope.
+"""Train the start of `coolchic`: the analysis network and the networks of every lambda.
 
     python -m training.train_start --data ../shared/data/cid22_train --steps 16000 --seed 0
 
 One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
-with a slope, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of
-log(MSE + slope x bits per pixel). The logarithm makes a percent of cost count the same at every
-rate and on every picture. The first steps train the context networks alone, on the bands. Latents
-are rounded as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer
-it ran: uniform noise, which charges a zero for bits it never costs, and plain rounding with the
-gradient let through, under which nothing keeps a latent below one half.) Networks are kept at seven
-slopes and interpolated between; `meta.py` says how they are stored. The networks of lower tiers are
+with a lambda, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of log(MSE +
+lambda x bits per pixel). The logarithm makes a percent of cost count the same at every rate and on
+every picture. The first steps train the context networks alone, on the bands. Latents are rounded
+as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer it ran:
+uniform noise, which charges a zero for bits it never costs, and plain rounding with the gradient
+let through, under which nothing keeps a latent below one half.) Networks are kept at seven lambdas
+and interpolated between; `meta.py` says how they are stored. The networks of lower tiers are
 trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
 continues from the last one.
 
@@ -43,12 +43,13 @@ from inrcodec.codec.coolchic.model import (
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
 from inrcodec.codec.fitting.coolchic.fit import softly_rounded
+from inrcodec.codec.fitting.coolchic.initialisation import init_lambda
 from inrcodec.codec.fitting.coolchic.schedule import Softening
 from inrcodec.codec.format.header import Family
 from training.widen_start import NARROW, wide_table
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
-LOG_KNOTS = [math.log(slope) for slope in KNOTS]
+LOG_KNOTS = [math.log(lmbda) for lmbda in KNOTS]
 CROP, CROPS = 192, 2
 ANALYSIS_RATE, ARM_RATE, PIXEL_RATE, KERNEL_RATE = 6e-4, 4e-3, 7e-4, 2e-4
 ARM_STEPS, WARM_UP = 600, 200
@@ -135,7 +136,7 @@ class Training:
         )
 
     def step(self) -> float:
-        """One update; returns the log cost of the last crop, less the trend of its slope."""
+        """One update; returns the log cost of the last crop, less the trend of its lambda."""
         share = self.done / self.steps
         warm = (self.done + 1 - (self.done >= ARM_STEPS) * ARM_STEPS) / WARM_UP
         factor = min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share))
@@ -145,10 +146,10 @@ class Training:
         value = 0.0
         for _ in range(CROPS):
             picture = self.crop()
-            log_slope = self.random.uniform(LOG_KNOTS[-1], LOG_KNOTS[0])
-            cost = self.cost(picture, math.exp(log_slope), share)
+            log_lambda = self.random.uniform(LOG_KNOTS[-1], LOG_KNOTS[0])
+            cost = self.cost(picture, math.exp(log_lambda), share)
             torch.autograd.backward(torch.log(cost) / CROPS)
-            value = math.log(float(cost.detach())) - 0.8 * log_slope
+            value = math.log(float(cost.detach())) - 0.8 * log_lambda
         everything = [*self.analysis.parameters(), *self.knots.values()]
         norm = torch.nn.utils.clip_grad_norm_(everything, 1.0)
         if torch.isfinite(norm):
@@ -171,19 +172,19 @@ class Training:
         picture = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
         return picture.float().div_(255).contiguous()
 
-    def cost(self, picture: Tensor, slope: float, share: float) -> Tensor:
-        """MSE + slope x bits per pixel of one crop; of the first steps, the bits alone."""
+    def cost(self, picture: Tensor, lmbda: float, share: float) -> Tensor:
+        """MSE + lambda x bits per pixel of one crop; of the first steps, the bits alone."""
         with torch.set_grad_enabled(self.done >= ARM_STEPS and not self.fixed):
             seen = self.analysis(
-                picture, slope, lambda y: softly_rounded(y, share, self.noise, SOFTENING)
+                picture, lmbda, lambda y: softly_rounded(y, share, self.noise, SOFTENING)
             )
-        networks = mixed(self.knots, slope)
+        networks = mixed(self.knots, lmbda)
         window = windows.whole(self.model)
         bits = forward.bits(self.model, networks, seen, window) / (CROP * CROP)
         if self.done < ARM_STEPS:
-            return slope * bits
+            return lmbda * bits
         error = (forward.colours(self.model, networks, seen, window) - picture).square().mean()
-        return error + slope * bits
+        return error + lmbda * bits
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -215,8 +216,8 @@ class Training:
     def table(self) -> NDArray[np.int16]:
         """(STARTS, parameters): networks of every start, as `meta.py` keeps them."""
         rows = []
-        for index in range(init_tables.STARTS):
-            networks = mixed(self.knots, max(KNOTS[-1], init_tables.start_slope(index)))
+        for index in range(init_tables.SETS):
+            networks = mixed(self.knots, max(KNOTS[-1], init_lambda(index)))
             values = {name: tensor.numpy() for name, tensor in networks.items()}
             rows.append(init_tables.pack(self.model, values))
         return np.stack(rows)
@@ -251,15 +252,15 @@ def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
     return {name: tensor.requires_grad_() for name, tensor in knots.items()}
 
 
-def mixed(knots: dict[str, Tensor], slope: float) -> dict[str, Tensor]:
-    """Networks of a slope: linear between knots in log(slope), the first synthesis matrices on
+def mixed(knots: dict[str, Tensor], lmbda: float) -> dict[str, Tensor]:
+    """Networks of a lambda: linear between knots in log(lambda), the first synthesis matrices on
     latents in units of colour."""
-    log_slope = math.log(slope)
-    below = sum(log_slope < knot for knot in LOG_KNOTS) - 1
+    log_lambda = math.log(lmbda)
+    below = sum(log_lambda < knot for knot in LOG_KNOTS) - 1
     below = min(len(KNOTS) - 2, max(0, below))
-    t = (log_slope - LOG_KNOTS[below]) / (LOG_KNOTS[below + 1] - LOG_KNOTS[below])
+    t = (log_lambda - LOG_KNOTS[below]) / (LOG_KNOTS[below + 1] - LOG_KNOTS[below])
     networks = {name: k[below] * (1 - t) + k[below + 1] * t for name, k in knots.items()}
-    unit = math.exp(-GAIN[0] - GAIN[1] * position(slope))
+    unit = math.exp(-GAIN[0] - GAIN[1] * position(lmbda))
     for name in ("synthesis.weight.0", "synthesis.linear"):
         networks[name] = networks[name] * unit
     return networks

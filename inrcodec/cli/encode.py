@@ -33,7 +33,7 @@ def encode(
         str | None, typer.Option(help="Bytes of the whole file, never exceeded: 12000, 12K, 12KiB.")
     ] = None,
     psnr: Annotated[float | None, typer.Option(help="The smallest file of so many dB.")] = None,
-    slope: Annotated[
+    lmbda: Annotated[
         float | None,
         typer.Option("--lambda", help="Weight of the rate: MSE (full range 1) + lambda x bpp."),
     ] = None,
@@ -62,9 +62,9 @@ def encode(
         str | None,
         typer.Option(help="psnr, ms-ssim or perceptual: picks the loss, the size stays."),
     ] = None,
-    alpha: Annotated[
+    loss_weight: Annotated[
         float | None,
-        typer.Option(help="Share of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1."),
+        typer.Option(help="Weight of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1."),
     ] = None,
     robust: Annotated[
         str | None,
@@ -93,7 +93,9 @@ def encode(
         int | None, typer.Option(help="Threads (default: one a core, at most 4; torch alone: 1).")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.")] = "cpu",
-    strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
+    metadata: Annotated[
+        bool, typer.Option("--metadata/--no-metadata", help="Keep ICC, EXIF and XMP.")
+    ] = True,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
@@ -120,12 +122,12 @@ def encode(
         bpp=bpp,
         target_size=None if target_size is None else parse_size(target_size),
         psnr=psnr,
-        slope=slope,
+        lmbda=lmbda,
         slices=slices,
         model=model,
         loss=loss,
         tune=tune,
-        alpha=alpha,
+        loss_weight=loss_weight,
         robust=robust,
         robust_strength=robust_strength,
         complexity=complexity,
@@ -135,7 +137,7 @@ def encode(
         seed=seed,
         threads=threads,
         device=device,
-        metadata=not strip,
+        metadata=metadata,
     )
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     reports = []

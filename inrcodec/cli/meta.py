@@ -12,7 +12,7 @@ from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InputError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.codec.networks.init_tables import TrainedStart
+    from inrcodec.codec.networks.init_tables import Initialisation
     from inrcodec.pixels import Samples
 
 app = typer.Typer(
@@ -88,12 +88,12 @@ def train(
     (target,) = console.outputs_for([str(folder)], output, SUFFIX, force, as_json)
     pictures = _pictures(folder)
     from inrcodec.codec.fitting.networks.init_training import StartTraining
-    from inrcodec.codec.networks.sizes import PictureShape, network_of
+    from inrcodec.codec.networks.sizes import ImageShape, network_of
     from inrcodec.codec.runtime import torch_device, torch_threads
 
     training = StartTraining(
         pictures,
-        network_of(PictureShape(768, 512, pictures[0].shape[2]), model, parameters),
+        network_of(ImageShape(768, 512, pictures[0].shape[2]), model, parameters),
         inner_steps=inner_steps,
         seconds=minutes * 60 if steps is None else float("inf"),
         steps=steps,
@@ -123,7 +123,7 @@ def train(
         raise typer.Exit(console.INTERRUPTED)
 
 
-def _facts(start: TrainedStart) -> dict[str, Any]:
+def _facts(start: Initialisation) -> dict[str, Any]:
     """One start for a program."""
     return {
         "start": f"{start.identity:08x}",

@@ -9,7 +9,7 @@ from inrcodec.codec.coolchic.model import COMPLEXITIES, grids_model
 from inrcodec.codec.entropy.quantized import MAX_PARAMETERS
 from inrcodec.codec.families import Model
 from inrcodec.codec.format.header import Family
-from inrcodec.codec.networks.sizes import LADDERS, PictureShape, network_for
+from inrcodec.codec.networks.sizes import LADDERS, ImageShape, network_for
 
 ABOUT = {
     "coolchic": ("ours: latent grids, trained start", "any; the best above 400 bytes"),
@@ -52,7 +52,7 @@ class ModelInfo:
 
 def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelInfo]:
     """Every model, as it would be chosen for a colour picture of this size at this rate."""
-    shape = PictureShape(width, height, 3)
+    shape = ImageShape(width, height, 3)
     payload = max(1, int(bpp * width * height / 8))
     rows: list[tuple[str, str, Model]] = []
     for name, family in (("coolchic-v1", Family.COOLCHIC_V1), ("coolchic-v2", Family.COOLCHIC_V2)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
-from inrcodec.codec.networks.init_tables import TrainedStart
+from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning
 from inrcodec.pixels import Picture
@@ -52,7 +52,7 @@ def decode_picture(
         from inrcodec.codec.runtime import torch_device
 
         torch_device(device)  # raises OptionError also where it will not be used
-    given = None if start is None else TrainedStart.read(start)
+    given = None if start is None else Initialisation.read(start)
     stored = decoder.read(container, given, threads)
     pixels = stored.render(view, depth, threads=threads, device=device)
     _warn_of_losses(container, stored.missing)

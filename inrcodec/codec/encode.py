@@ -1,4 +1,4 @@
-"""Pixels -> bytes, with the model family the options name.
+"""Pixels -> bytes, with the encoder of the model that the options name.
 
 job = encoding(picture, EncodeOptions(bpp=0.3))
 for progress in job:
@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from inrcodec.codec.fitting.losses import tuned
-from inrcodec.codec.fitting.plan import chosen
-from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
+from inrcodec.codec.fitting.plan import plan_of
+from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
 from inrcodec.pixels import Picture
 
@@ -31,13 +30,16 @@ class Encoding(Protocol):
 
 
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
-    """Start encoding a picture. Raises `OptionError`, or `RateError` for a size out of reach."""
-    options = chosen(options, picture)
-    options = tuned(options, picture.width, picture.height)
-    if options.model in COORDINATE_MODELS:
-        from inrcodec.codec.fitting.networks.encoder import CoordinateEncoding
+    """Begin to encode an image.
 
-        return CoordinateEncoding(picture, options)
-    from inrcodec.codec.fitting.coolchic.encoder import LatentEncoding
+    Raises `OptionError`, `RateError` for a size out of reach, and `EncoderLimitError` for an image
+    too large for the model.
+    """
+    plan = plan_of(options, picture)
+    if plan.traits.encoder == "networks":
+        from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
 
-    return LatentEncoding(picture, options)
+        return NetworkEncoding(picture, plan)
+    from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
+
+    return GridEncoding(picture, plan)

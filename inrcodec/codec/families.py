@@ -16,7 +16,7 @@ from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import Family, Header, may_hold
 from inrcodec.codec.format.sections import Kind, Section
 from inrcodec.codec.networks.decoder import NetworkDecoder
-from inrcodec.codec.networks.init_tables import TrainedStart
+from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples
 
@@ -91,7 +91,7 @@ class Decoder(Protocol):
     def read(
         self,
         container: Container,
-        init: TrainedStart | None = None,
+        init: Initialisation | None = None,
         threads: int | None = None,
     ) -> Stored:
         """Decode the integers of a parsed file, or as many as are there; raises `FormatError`."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 import torch
 
@@ -17,6 +18,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's malloc.h."""
 
 KEPT_BYTES = 1 << 28
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -36,6 +39,18 @@ def fit_threads(asked: int | None) -> Iterator[None]:
     any, beside one torch thread; else torch threads."""
     with kernel_threads(asked), torch_threads(1 if native.library() else asked):
         yield
+
+
+def in_steps(work: Iterator[T], around: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:
+    """What `work` yields, each step of it computed within a context: between steps the caller's
+    settings hold, whatever thread takes the next one."""
+    while True:
+        with around():
+            try:
+                found = next(work)
+            except StopIteration:
+                return
+        yield found
 
 
 def keep_freed_memory() -> None:

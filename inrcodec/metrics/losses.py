@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inrcodec.codec.fitting import losses
 from inrcodec.codec.fitting.losses import Loss
-from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
+from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import iem as information
 from inrcodec.metrics import registry
 from inrcodec.metrics.lpips import lpips_squeeze
@@ -29,24 +29,26 @@ def with_loss(options: EncodeOptions) -> EncodeOptions:
     if options.loss not in METRIC_LOSSES:
         return options
     name = str(options.loss)
-    alpha = LOSS_ALPHAS[name] if options.alpha is None else options.alpha
+    weight = LOSS_WEIGHTS[name] if options.loss_weight is None else options.loss_weight
     if name == "iem":
-        return replace(options, loss=Loss(name, partial(iem, alpha=alpha)), alpha=None)
+        return replace(options, loss=Loss(name, partial(iem, weight=weight)), loss_weight=None)
     registry.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
-    return replace(options, loss=Loss(name, partial(lpips, alpha=alpha), LPIPS_SIDE), alpha=None)
+    return replace(
+        options, loss=Loss(name, partial(lpips, weight=weight), LPIPS_SIDE), loss_weight=None
+    )
 
 
-def lpips(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
-    """(1 - alpha) MSE + alpha LPIPS (SqueezeNet): features alone would leave colours free."""
+def lpips(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """(1 - weight) MSE + weight LPIPS (SqueezeNet): features alone would leave colours free."""
     distance = lpips_squeeze(reference, decoded.clamp(0, 1)).mean()
-    return (1 - alpha) * losses.mse(reference, decoded) + alpha * distance
+    return (1 - weight) * losses.mse(reference, decoded) + weight * distance
 
 
-def iem(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
-    """(1 - alpha) MSE + alpha IEM^2 a sample under the Gaussian prior of photographs: squared error
-    in which components that vary little count more. Brightness hardly counts, so without a share of
-    squared error it drifts: by 5 dB of a coordinate network, at the same IEM."""
+def iem(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """(1 - weight) MSE + weight IEM^2 a sample under the Gaussian prior of photographs: squared
+    error in which components that vary little count more. Brightness hardly counts, so without a
+    share of squared error it drifts: by 5 dB of a coordinate network, at the same IEM."""
     difference = 2 * (decoded - reference)
     squared = information.exact_squared(difference, information.GAMMA_MAX)
-    information_share = alpha * squared.mean() / difference[0].numel()
-    return (1 - alpha) * losses.mse(reference, decoded) + information_share
+    information_share = weight * squared.mean() / difference[0].numel()
+    return (1 - weight) * losses.mse(reference, decoded) + information_share

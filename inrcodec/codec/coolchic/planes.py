@@ -186,7 +186,7 @@ def _start(header: Header, model: CoolChic) -> Start | None:
         return None
     from inrcodec.codec.coolchic import init_tables
 
-    return init_tables.start_parameters(*header.start, model)
+    return init_tables.initial_parameters(*header.start, model)
 
 
 def _decoded(

@@ -22,6 +22,12 @@ def whole(model: CoolChic) -> Window:
     return (0, model.height, 0, model.width)
 
 
+def area(window: Window) -> int:
+    """Pixels of a window."""
+    top, bottom, left, right = window
+    return (bottom - top) * (right - left)
+
+
 def owned(model: CoolChic, window: Window, grid: int) -> Window:
     """Rows and columns of a grid that belong to a window of the picture."""
     level, (rows, columns) = model.grid_levels[grid], model.grids[grid]

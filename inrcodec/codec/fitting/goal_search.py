@@ -1,18 +1,24 @@
 """From a fit that is done to a file of the size or the PSNR asked for.
 
 The file's own bytes and its own decoded error steer the search: first by another rounding of the
-same latents, then by some more fitting under another slope.
+same latents, then by some more fitting under another lambda.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Protocol
 
 from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.fitting.rate_control import FIRST_SLOPE, Goal, corrected, measured_exponent
+from inrcodec.codec.fitting.rate_control import (
+    FIRST_LAMBDA,
+    LEAST_USED,
+    Goal,
+    corrected,
+    measured_exponent,
+)
 from inrcodec.errors import RateError, RateWarning
+from inrcodec.warn import warn
 
 ATTEMPTS, FORCED_ATTEMPTS = 5, 7
 """A goal missed takes up to so many further fits; the forced ones only while the file is too large,
@@ -21,10 +27,7 @@ or not good enough, to be handed out at all."""
 MOST_DOWN, MOST_UP, TRIALS, NEAR = 0.03, 0.03, 4, 0.06
 """A goal missed by less than `NEAR` (a logarithm) is first met by rounding: latents up to so far
 above or below a half go the other way. Only a last touch: 0.03 takes 1.5 % of the bytes of Kodak 23
-(0.25 bits a pixel) and 0.16 dB, where a slope takes 0.1 dB, and more takes hardly more bytes."""
-
-LEAST_USED = 0.85
-"""Share of a size asked for below which the user is warned."""
+(0.25 bits a pixel) and 0.16 dB, where a lambda takes 0.1 dB, and more takes hardly more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,16 @@ class Candidate:
 
 
 class Fitted(Protocol):
-    """What is searched: a fit that can be written, and go on under another slope."""
+    """What is searched: a fit that can be written, and go on under another lambda."""
 
-    slope: float
+    lmbda: float
 
     @property
     def late(self) -> bool:
         """Whether there is no time for more than what must be."""
         ...
 
-    def refit(self, slope: float) -> None:
+    def refit(self, lmbda: float) -> None:
         """Fit some more."""
         ...
 
@@ -75,7 +78,7 @@ def search(fitted: Fitted, goal: Goal) -> bytes:
             best = trimmed
         if goal.met(*best.rank) or (fitted.late and goal.kept(*best.rank)):
             break
-        here = (fitted.slope, _miss(goal, latest))
+        here = (fitted.lmbda, _miss(goal, latest))
         exponent = (
             goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
         )
@@ -83,7 +86,7 @@ def search(fitted: Fitted, goal: Goal) -> bytes:
         before, latest = here, fitted.written()
         if goal.better(latest.rank, best.rank):
             best = latest
-    _check(goal, best, fitted.slope)
+    _check(goal, best, fitted.lmbda)
     return best.data
 
 
@@ -115,17 +118,17 @@ def _miss(goal: Goal, candidate: Candidate) -> float:
     return goal.miss(len(candidate.data), 10 ** (-candidate.psnr_db / 10))
 
 
-def _check(goal: Goal, best: Candidate, slope: float) -> None:
+def _check(goal: Goal, best: Candidate, lmbda: float) -> None:
     """Refuse a file beyond the size asked for; warn of one far below it, or below a PSNR."""
     if goal.psnr_db is not None and best.psnr_db < goal.psnr_db:
         reached = f"{best.psnr_db:.2f} dB of the {goal.psnr_db:g} asked for"
-        warnings.warn(f"{reached}: the model can do no better", RateWarning, stacklevel=4)
+        warn(f"{reached}: the model can do no better", RateWarning)
     size, used = goal.size_bytes, len(best.data)
     if size is not None and used > size:
         raise RateError(
             f"{size} bytes are too few for this picture: the smallest file found has {used}"
         )
     if size is not None and used < LEAST_USED * size:
-        exhausted = slope <= FIRST_SLOPE
+        exhausted = lmbda <= FIRST_LAMBDA
         reason = "the model can use no more" if exhausted else "the search came no nearer"
-        warnings.warn(f"{used} bytes of the {size} asked for: {reason}", RateWarning, stacklevel=4)
+        warn(f"{used} bytes of the {size} asked for: {reason}", RateWarning)

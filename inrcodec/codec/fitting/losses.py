@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.coolchic.windows import Window
 from inrcodec.codec.fitting import similarity
-from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, TUNES, EncodeOptions
+from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES
 from inrcodec.errors import OptionError
 
 Function = Callable[[Tensor, Tensor], Tensor]
+
+Window = tuple[int, int, int, int]
+"""(top, bottom, left, right) in pixels."""
 
 BLOCK = 16
 """Side of the blocks, in pixels, whose gradients are compared when a loss is weighed."""
@@ -80,20 +82,20 @@ def one_less_ms_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
     return 1 - similarity.ms_ssim(reference, decoded).mean()
 
 
-def lcssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
-    """log cosh + alpha (1 - SSIM) (eq. 8)."""
-    return logcosh(reference, decoded) + alpha * one_less_ssim(reference, decoded)
+def lcssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """log cosh + weight (1 - SSIM) (eq. 8)."""
+    return logcosh(reference, decoded) + weight * one_less_ssim(reference, decoded)
 
 
-def l1ssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
-    """(1 - alpha) L1 + alpha (1 - SSIM) (eq. 9)."""
-    return (1 - alpha) * l1(reference, decoded) + alpha * one_less_ssim(reference, decoded)
+def l1ssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """(1 - weight) L1 + weight (1 - SSIM) (eq. 9)."""
+    return (1 - weight) * l1(reference, decoded) + weight * one_less_ssim(reference, decoded)
 
 
-def l1msssim(reference: Tensor, decoded: Tensor, *, alpha: float) -> Tensor:
-    """(1 - alpha) L1 + alpha (1 - MS-SSIM), as Zhao et al. 2017 (eq. 13) without their Gaussian
+def l1msssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """(1 - weight) L1 + weight (1 - MS-SSIM), as Zhao et al. 2017 (eq. 13) without their Gaussian
     weighting of L1."""
-    return (1 - alpha) * l1(reference, decoded) + alpha * one_less_ms_ssim(reference, decoded)
+    return (1 - weight) * l1(reference, decoded) + weight * one_less_ms_ssim(reference, decoded)
 
 
 MSE = Loss("mse", mse)
@@ -111,12 +113,12 @@ MIXED: Mapping[str, tuple[Callable[..., Tensor], int]] = {
     "l1ssim": (l1ssim, similarity.SMALLEST_SIDE),
     "l1msssim": (l1msssim, similarity.SMALLEST_SIDE_MULTISCALE),
 }
-"""Losses with an alpha."""
+"""Losses with a weight of their structural term, alpha in the papers."""
 
 
-def loss_of(options: EncodeOptions) -> Loss:
-    """The loss that options name or hold; raises `OptionError` for one that is not of this room."""
-    loss = options.loss
+def loss_of(loss: str | Function, weight: float | None = None) -> Loss:
+    """The loss of a name, its structural term weighed by `weight`, or that of a function. Raises
+    `OptionError` for a metric, whose function only `inrcodec.metrics` has."""
     if isinstance(loss, Loss):
         return loss
     if not isinstance(loss, str):
@@ -126,16 +128,8 @@ def loss_of(options: EncodeOptions) -> Loss:
     if loss in LOSSES:
         return LOSSES[loss]
     function, smallest = MIXED[loss]
-    alpha = LOSS_ALPHAS[loss] if options.alpha is None else options.alpha
-    return Loss(loss, partial(function, alpha=alpha), smallest)
-
-
-def tuned(options: EncodeOptions, width: int, height: int) -> EncodeOptions:
-    """The options with the loss that `tune` picks for a picture of so many pixels in its place."""
-    if options.tune is None:
-        return options
-    choices = (replace(options, tune=None, loss=name) for name in TUNES[options.tune])
-    return next(c for c in choices if loss_of(c).smallest_side <= min(width, height))
+    weight = LOSS_WEIGHTS[loss] if weight is None else weight
+    return Loss(loss, partial(function, weight=weight), smallest)
 
 
 def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:

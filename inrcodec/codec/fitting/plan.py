@@ -1,29 +1,126 @@
-"""Which model `--model auto` stands for.
+"""Options and an image -> a plan in which every choice is made.
 
-Latent grids are better at every rate but in the smallest files, where their networks alone take a
-few hundred bytes. By benchmarks/model_choice.py, means of four photographs: in files of 200 and 288
-bytes `pe-siren` is 4.3 and 1.6 dB ahead of `coolchic`, in those of 610 and 860 it is 1.1 and 2.2
-behind.
+Options may leave the model, the loss and the rate open. Here they are resolved, once, and an
+encoder is handed an `EncodePlan`; what fits is handed numbers and never sees either.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
+from inrcodec.codec.fitting.losses import Loss, check_sides, loss_of
+from inrcodec.codec.fitting.rate_control import Goal, goal_of
+from inrcodec.codec.fitting.robust import EXPANSION, Robust
 from inrcodec.codec.format.bitstream import metadata_sections
-from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options import (
+    AUTO,
+    DEFAULT_QUALITY,
+    MODELS,
+    ROBUST_STRENGTHS,
+    TUNES,
+    EncodeOptions,
+    ModelTraits,
+)
 from inrcodec.pixels import Picture
 
 SMALL_FILE_BYTES = 400
+"""The model "auto" is `pe-siren` for files below. Latent grids are better at every rate but in the
+smallest files, where their networks alone take a few hundred bytes. By benchmarks/model_choice.py,
+means of four photographs: in files of 200 and 288 bytes `pe-siren` is 4.3 and 1.6 dB ahead of
+`coolchic`, in those of 610 and 860 it is 1.1 and 2.2 behind."""
 
 
-def chosen(options: EncodeOptions, picture: Picture) -> EncodeOptions:
-    """The options with a model in place of "auto", for the bytes that metadata leaves."""
-    if options.model != "auto":
-        return options
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodePlan:
+    """What an encoder is to do.
+
+    - `model`: the name of a model, never "auto"; `complexity` its tier, None where it may be chosen
+    - `loss`: the distortion that is minimised
+    - `goal`: the lambda, the size in bytes or the PSNR; `quality` is what stands for the rate of a
+      coordinate network where no size is asked for
+    - `robust`: what weights are to survive, None for nothing
+    - `effort`, 0..9, and `time_limit` in seconds, which overrides it
+    - `slices`: side of the slices of latents in symbols, None for none
+    - `init`: "random", "meta" or the path of an initialisation
+    - `metadata`: the ICC, EXIF and XMP blocks to keep, by name
+    """
+
+    model: str
+    complexity: str | None
+    loss: Loss
+    goal: Goal
+    quality: int
+    robust: Robust | None
+    effort: int
+    time_limit: float | None
+    slices: int | None
+    init: str
+    seed: int
+    threads: int | None
+    device: str
+    metadata: dict[str, bytes | None]
+
+    @property
+    def traits(self) -> ModelTraits:
+        """What the model's encoder can be told."""
+        return MODELS[self.model]
+
+    @property
+    def metadata_bytes(self) -> int:
+        """Bytes of the metadata before compression."""
+        return sum(len(block or b"") for block in self.metadata.values())
+
+
+def plan_of(options: EncodeOptions, picture: Picture) -> EncodePlan:
+    """The plan for an image. Raises `OptionError` for an image too small for the loss."""
+    model = _model(options, picture)
+    loss = _loss(options, picture)
+    check_sides(loss, picture.width, picture.height)
+    return EncodePlan(
+        model=model,
+        complexity=options.complexity,
+        loss=loss,
+        goal=goal_of(options, picture),
+        quality=DEFAULT_QUALITY if options.quality is None else options.quality,
+        robust=_robust(options, model),
+        effort=options.effort,
+        time_limit=options.time_limit,
+        slices=options.slices,
+        init=options.init,
+        seed=options.seed,
+        threads=options.threads,
+        device=options.device,
+        metadata=picture.metadata if options.metadata else {},
+    )
+
+
+def _model(options: EncodeOptions, picture: Picture) -> str:
+    """The model, chosen by the bytes that metadata leaves if it is "auto"."""
+    if options.model != AUTO:
+        return options.model
     asked = options.asked_bytes(picture.width * picture.height)
     if asked is not None and options.metadata:
         asked -= len(metadata_sections(picture.metadata))
     for_grids = (options.complexity, options.slices) != (None, None) or options.effort == 0
     small = asked is not None and asked < SMALL_FILE_BYTES and not for_grids
-    return replace(options, model="pe-siren" if small else "coolchic")
+    return "pe-siren" if small else "coolchic"
+
+
+def _loss(options: EncodeOptions, picture: Picture) -> Loss:
+    """The loss that is named, or the first that `tune` picks for an image of this size."""
+    if options.tune is None:
+        return loss_of(options.loss, options.loss_weight)
+    side = min(picture.width, picture.height)
+    choices = (loss_of(name) for name in TUNES[options.tune])
+    return next(loss for loss in choices if loss.smallest_side <= side)
+
+
+def _robust(options: EncodeOptions, model: str) -> Robust | None:
+    """What weights are to survive."""
+    if options.robust is None:
+        return None
+    strength = options.robust_strength
+    if strength is None:
+        strength = ROBUST_STRENGTHS[options.robust]
+    networks = MODELS[model].encoder == "networks"
+    return Robust(options.robust, strength, EXPANSION if strength and networks else 0.0)

@@ -1,6 +1,6 @@
-"""What a user asks of size or quality, turned into a slope, and the slope corrected as a fit runs.
+"""The size or quality asked for, turned into a lambda, which is corrected as a fit runs.
 
-Bits fall and error grows about as powers of the slope, so every measurement gives a correction; in
+Bits fall and error grows about as powers of the lambda, so every measurement gives a correction; in
 the fit they are free, and what is missing at its end takes a few short refinements.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from inrcodec.codec.options import DEFAULT_QUALITY, EncodeOptions, slope_of_quality
+from inrcodec.codec.options import DEFAULT_QUALITY, EncodeOptions
 from inrcodec.pixels import Picture
 
 BITS_EXPONENT = -0.65
 ERROR_EXPONENT = 0.55
-"""d log(bits) and d log(error) over d log(slope): typical of photographs."""
+"""d log(bits) and d log(error) over d log(lambda): typical of photographs."""
 
-FIRST_SLOPE, LAST_SLOPE = 1e-8, 10.0
-"""Slopes a search stays within."""
+FIRST_LAMBDA, LAST_LAMBDA = 1e-8, 10.0
+"""Lambdas a search stays within."""
 
 FALL_OF_BITS, FALL_HALVES = 1.5, 0.6
-"""At a position p of a fit at one slope, bits are about 1 + a (1 - p)^2 times those at its end; a
+"""At a position p of a fit at one lambda, bits are about 1 + a (1 - p)^2 times those at its end; a
 is the first for the fewest bits, and halves with every so many bits a pixel (crops and wholes of
 three Kodak photographs, efforts 1 to 7, with and without trained start)."""
 
@@ -32,20 +32,26 @@ AIM = 0.985
 """Share of a byte target aimed at."""
 
 LEAST_SHARE = 0.97
+LEAST_USED = 0.95
+"""Share of a size asked for below which the user is warned."""
+
+LARGEST_LAMBDA, LAMBDAS = 3e-2, 1e3
+"""Lambda of quality 1, and its ratio to that of quality 100."""
+
 PSNR_SLACK_DB = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A file size in bytes, a PSNR in dB, or neither: then the slope itself is the goal."""
+    """A file size in bytes, a PSNR in dB, or neither: then the lambda itself is the goal."""
 
-    slope: float
+    lmbda: float
     size_bytes: int | None = None
     psnr_db: float | None = None
 
     @property
     def fixed(self) -> bool:
-        """Whether the slope is given."""
+        """Whether the lambda is given."""
         return self.size_bytes is None and self.psnr_db is None
 
     def met(self, size_bytes: int, psnr_db: float) -> bool:
@@ -93,20 +99,21 @@ class Goal:
 
     @property
     def exponent(self) -> float:
-        """How the logarithm of bytes or error usually moves with that of the slope."""
+        """How the logarithm of bytes or error usually moves with that of the lambda."""
         return BITS_EXPONENT if self.psnr_db is None else ERROR_EXPONENT
 
 
 def corrected(
-    slope: float, miss: float, exponent: float, largest: float = LARGEST_CORRECTION
+    lmbda: float, miss: float, exponent: float, largest: float = LARGEST_CORRECTION
 ) -> float:
-    """A slope nearer to the goal, `miss` away at `slope`; its logarithm moves by `largest` most."""
+    """A lambda nearer to the goal, which is `miss` away at `lmbda`; its logarithm moves by
+    `largest` at most."""
     change = max(-largest, min(largest, miss / exponent))
-    return max(FIRST_SLOPE, min(LAST_SLOPE, slope * math.exp(change)))
+    return max(FIRST_LAMBDA, min(LAST_LAMBDA, lmbda * math.exp(change)))
 
 
 def measured_exponent(before: tuple[float, float], now: tuple[float, float], usual: float) -> float:
-    """The exponent by two measurements (slope, miss), within a factor of 4 of the usual one."""
+    """The exponent by two measurements (lambda, miss), within a factor of 4 of the usual one."""
     moved = math.log(now[0] / before[0])
     if abs(moved) < 1e-3:
         return usual
@@ -115,15 +122,20 @@ def measured_exponent(before: tuple[float, float], now: tuple[float, float], usu
 
 
 def goal_of(options: EncodeOptions, picture: Picture) -> Goal:
-    """The goal that the options name, with a first guess of the slope where they do not."""
-    if options.slope is not None:
-        return Goal(options.slope)
-    if options.bpp is not None or options.target_size is not None:
-        pixels = picture.width * picture.height
-        size = options.target_size or int((options.bpp or 0) * pixels / 8)
+    """The goal that the options name, with a first guess of the lambda where they do not."""
+    if options.lmbda is not None:
+        return Goal(options.lmbda)
+    pixels = picture.width * picture.height
+    size = options.asked_bytes(pixels)
+    if size is not None:
         guess = 4e-4 * max(size * 8 / pixels, 1e-3) ** (1 / BITS_EXPONENT)
         return Goal(min(1.0, max(1e-7, guess)), size_bytes=size)
     if options.psnr is not None:
         return Goal(min(1.0, 0.05 * 10 ** (-(options.psnr - 24) / 5.5)), psnr_db=options.psnr)
     quality = DEFAULT_QUALITY if options.quality is None else options.quality
-    return Goal(slope_of_quality(quality))
+    return Goal(lambda_of_quality(quality))
+
+
+def lambda_of_quality(quality: int) -> float:
+    """Lambda of a quality: 0.03 at 1, 0.00003 at 100, even ratios between."""
+    return float(LARGEST_LAMBDA * LAMBDAS ** (-(quality - 1) / 99))

@@ -46,8 +46,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from inrcodec.codec.options import COORDINATE_MODELS, ROBUST_STRENGTHS, EncodeOptions
-
 Parameters = Mapping[str, Tensor]
 Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
 
@@ -74,9 +72,6 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 """(objective, parameters, leaves) -> the objective as first computed, (): leaves gradients in
 `leaves`, which have none before: what parameters are made of, and all else that it depends on."""
 
-IN_FLOAT32 = ("jacobian", "gradient-norm", "gradient-norm-exact")
-"""Ways that need float32: bfloat16 can not tell apart the two places of a finite difference."""
-
 EXPANSION = 1e-7
 """Weight of the penalty `expansion` beside `jacobian`. It costs nothing, keeps long fits of small
 pictures together and leaves more of them under damage (benchmarks/robust_weights.py)."""
@@ -98,16 +93,29 @@ class Tolerance:
     """Weight of the penalty `expansion` in `jacobian`."""
 
 
-def backward_of(options: EncodeOptions, units: Mapping[str, float]) -> Backward:
-    """The way of the options' `robust`; `plain` without."""
-    if options.robust is None:
+@dataclass(frozen=True, slots=True)
+class Robust:
+    """One of the seven ways by name, its strength, and the weight of the penalty `expansion` beside
+    `jacobian`."""
+
+    way: str
+    strength: float
+    expansion: float = 0.0
+
+    @property
+    def in_float32(self) -> bool:
+        """Whether the fit must compute in float32: bfloat16 cannot tell apart the two places of a
+        finite difference."""
+        return self.way in ("jacobian", "gradient-norm", "gradient-norm-exact")
+
+
+def backward_of(robust: Robust | None, units: Mapping[str, float], seed: int) -> Backward:
+    """How a fit makes its gradients: `plain` for None. `units` as in `Tolerance`."""
+    if robust is None:
         return plain
-    strength = options.robust_strength
-    if strength is None:
-        strength = ROBUST_STRENGTHS[options.robust]
-    random = torch.Generator().manual_seed(options.seed)
-    lightly = EXPANSION if strength and options.model in COORDINATE_MODELS else 0.0
-    return partial(_WAYS[options.robust], Tolerance(strength, units, random, lightly))
+    random = torch.Generator().manual_seed(seed)
+    tolerance = Tolerance(robust.strength, units, random, robust.expansion)
+    return partial(_WAYS[robust.way], tolerance)
 
 
 def plain(objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from inrcodec.codec.format.header import Header, may_hold
 from inrcodec.codec.format.sections import Kind, Section
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.families import network_from
-from inrcodec.codec.networks.init_tables import TrainedStart, start_of
+from inrcodec.codec.networks.init_tables import Initialisation, initial_values
 from inrcodec.codec.networks.sections import read_sections
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples
@@ -39,14 +39,14 @@ class NetworkDecoder:
         return may_hold(self.header.family, Kind.LAYER)
 
     def read(
-        self, container: Container, init: TrainedStart | None = None, threads: int | None = None
+        self, container: Container, init: Initialisation | None = None, threads: int | None = None
     ) -> StoredNetwork:
         """Decode the parameters that are there. `init` is an initialisation that does not come
         with the package. Raises `FormatError` for a file that is not valid or whose initialisation
         is not known."""
         model, stored = read_sections(container, self.model)
         given = [] if init is None else [init]
-        stored = replace(stored, start=start_of(self.header.start, model, given))
+        stored = replace(stored, start=initial_values(self.header.start, model, given))
         missing = ""
         if len(model.parts) < len(self.model.parts):
             missing = f"layers {len(model.parts)} of {len(self.model.parts)}"

@@ -48,7 +48,7 @@ def phases(count: int) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedStart:
+class Initialisation:
     """A meta-learned start of one network: `numbers` are its parameters in units of 2^-12, in file
     order; `rates` the learned rate of each, for the first `inner_steps` steps of a fit."""
 
@@ -67,7 +67,7 @@ class TrainedStart:
     @classmethod
     def of(
         cls, model: CoordinateModel, values: Tensors, rates: Tensors, inner_steps: int
-    ) -> TrainedStart:
+    ) -> Initialisation:
         """From arrays by name; raises `FitError` for values out of range."""
         flat = np.concatenate([np.ravel(values[name]) for name in model.shapes])
         numbers = np.rint(flat.astype(np.float64) * 2.0**FRACTION)
@@ -115,25 +115,25 @@ class TrainedStart:
         return packed
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> TrainedStart:
+    def from_bytes(cls, data: bytes) -> Initialisation:
         """Parse a start file; raises `FormatError`. The network is checked where it is used."""
         fields = _fields(data)
         kinds = (str, int, int, int, list, bytes, bytes)
         if tuple(map(type, fields)) != kinds or fields[0] != SIGNATURE:
-            raise _not_a_start()
+            raise _not_valid()
         _, family, channels, inner_steps, dimensions, numbers, rates = fields
         sound = family in set(Family) and 1 <= channels <= 4 and 0 <= inner_steps <= MOST_STEPS
         sound = sound and len(dimensions) <= 16 and all(type(n) is int for n in dimensions)
         if not sound or len(numbers) % 2 or len(numbers) != len(rates):
-            raise _not_a_start()
+            raise _not_valid()
         learned = np.frombuffer(rates, "<f2")
         if not np.isfinite(learned).all():
-            raise _not_a_start()
+            raise _not_valid()
         whole = np.frombuffer(numbers, "<i2")
         return cls(Family(family), tuple(dimensions), channels, whole, learned, inner_steps)
 
     @classmethod
-    def read(cls, path: str | Path) -> TrainedStart:
+    def read(cls, path: str | Path) -> Initialisation:
         """From a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
         try:
             with Path(path).open("rb") as file:
@@ -146,7 +146,7 @@ class TrainedStart:
             raise FormatError(f"{path}: {error}") from None
 
 
-def _not_a_start() -> FormatError:
+def _not_valid() -> FormatError:
     """For whatever is wrong with a file."""
     return FormatError("this is not a file of a trained start")
 
@@ -158,13 +158,13 @@ def _fields(data: bytes) -> list[Any]:
         if (
             len(data) > MAX_BYTES or not 0 < size <= MAX_BYTES
         ):  # also what one without a size claims
-            raise _not_a_start()
+            raise _not_valid()
         unpacked = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
         fields = msgpack.unpackb(unpacked)
     except FormatError:
         raise
     except Exception:  # msgpack raises a dozen unrelated types on garbage
-        raise _not_a_start() from None
+        raise _not_valid() from None
     return fields if isinstance(fields, list) else []
 
 
@@ -178,15 +178,15 @@ def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
 
 
 @cache
-def shipped() -> tuple[TrainedStart, ...]:
+def shipped() -> tuple[Initialisation, ...]:
     """The starts that come with the package, small networks first."""
     folder = resources.files("inrcodec.codec") / "data"
     found = [file for file in folder.iterdir() if file.name.endswith(SUFFIX)]
-    starts = [TrainedStart.from_bytes(file.read_bytes()) for file in found]
+    starts = [Initialisation.from_bytes(file.read_bytes()) for file in found]
     return tuple(sorted(starts, key=lambda start: len(start.numbers)))
 
 
-def shipped_start(model: str, channels: int, parameters: float) -> TrainedStart:
+def shipped_for(model: str, channels: int, parameters: float) -> Initialisation:
     """That of a size nearest by ratio, one too large counted twice, of the `model` of the options;
     raises `OptionError` where there is none."""
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
@@ -208,8 +208,8 @@ def colours(channels: int) -> str:
     return "1 channel" if channels == 1 else f"{channels} channels"
 
 
-def start_of(
-    named: tuple[int, int] | None, model: CoordinateModel, given: Sequence[TrainedStart] = ()
+def initial_values(
+    named: tuple[int, int] | None, model: CoordinateModel, given: Sequence[Initialisation] = ()
 ) -> Arrays | None:
     """The start that a header names, by tensor, of those shipped and those given; raises
     `FormatError` for one that is not among them."""
@@ -219,7 +219,7 @@ def start_of(
     if index:
         raise FormatError(f"the start {identity:08x} has no networks {index}")
     if identity == PHASES:
-        return phase_start(model)
+        return phase_initialisation(model)
     for start in (*given, *shipped()):
         if start.identity == identity and start.suits(model):
             return start.values(model)
@@ -231,7 +231,7 @@ def start_of(
     )
 
 
-def phase_start(model: CoordinateModel) -> Arrays:
+def phase_initialisation(model: CoordinateModel) -> Arrays:
     """Evenly spread biases of sine layers, zeros else."""
     return {
         name: phases(shape[0]) if name in model.phases else np.zeros(shape, np.float32)

@@ -46,7 +46,7 @@ MODULATOR_FREQUENCIES = 4
 DINER_WIDTH, DINER_LAYERS = 64, 2
 
 
-class PictureShape(NamedTuple):
+class ImageShape(NamedTuple):
     """What of a picture a network's sizes go by, in pixels and colours."""
 
     width: int
@@ -54,7 +54,7 @@ class PictureShape(NamedTuple):
     channels: int
 
     @classmethod
-    def of(cls, picture: Picture) -> PictureShape:
+    def of(cls, picture: Picture) -> ImageShape:
         """That of a shape."""
         return cls(picture.width, picture.height, picture.channels)
 
@@ -64,11 +64,11 @@ class PictureShape(NamedTuple):
         return max(self.width, self.height)
 
 
-Ladder = Callable[[int, int, int, PictureShape], CoordinateModel]
+Ladder = Callable[[int, int, int, ImageShape], CoordinateModel]
 """(width, layers, frequencies of the encoding, shape of the picture) -> network."""
 
 
-def _nif(width: int, layers: int, frequencies: int, shape: PictureShape) -> Nif:
+def _nif(width: int, layers: int, frequencies: int, shape: ImageShape) -> Nif:
     """The shape of the paper, `layers` at most."""
     widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
     rough = 2 * (1 + 2 * frequencies) * width + sum(
@@ -92,17 +92,17 @@ LADDERS: dict[str, Ladder] = {
 }
 
 
-def smallest_network(shape: PictureShape, family: str) -> CoordinateModel:
+def smallest_network(shape: ImageShape, family: str) -> CoordinateModel:
     """The least of a family."""
     return LADDERS[family](1, 1, 1, shape)
 
 
-def network_for(shape: PictureShape, family: str, payload_bytes: int) -> CoordinateModel:
+def network_for(shape: ImageShape, family: str, payload_bytes: int) -> CoordinateModel:
     """A network whose quantised parameters take about `payload_bytes`."""
     return network_of(shape, family, payload_bytes * 8 / BITS_PER_PARAMETER)
 
 
-def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateModel:
+def network_of(shape: ImageShape, family: str, wanted: float) -> CoordinateModel:
     """A network of about so many parameters, or of as many as rendering allows."""
     payload_bytes = wanted * BITS_PER_PARAMETER / 8
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
@@ -124,3 +124,8 @@ def network_of(shape: PictureShape, family: str, wanted: float) -> CoordinateMod
         width, model = width + 1, wider
     even = rung((width + 3) // 8 * 8) if width >= 32 else model
     return even if work_per_pixel(even) <= most_work else model
+
+
+def bpp_of_quality(quality: int) -> float:
+    """Bits per pixel of a quality: 0.03 at 1, 3 at 100, even ratios between."""
+    return float(0.03 * 100 ** ((quality - 1) / 99))

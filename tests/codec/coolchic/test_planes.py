@@ -176,7 +176,7 @@ def test_parameters_add_to_the_start_of_the_header() -> None:
 
     model = model_for(Family.COOLCHIC, 33, 21)
     identity = init_tables.identity("high")
-    start = init_tables.start_parameters(identity, 3, model)
+    start = init_tables.initial_parameters(identity, 3, model)
     plane = dataclasses.replace(random_plane(model), start=start)
     header = Header(33, 21, 3, 8, model.family, model.dimensions, (identity, 3))
     data = bitstream.write(header, file_sections([plane]))

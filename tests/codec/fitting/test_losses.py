@@ -9,7 +9,7 @@ from torch import Tensor
 
 import inrcodec
 from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
-from inrcodec.codec.fitting.coolchic.step_windows import LEAST_SIDE
+from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE
 from inrcodec.codec.fitting.losses import (
     MSE,
     Distortion,
@@ -19,21 +19,23 @@ from inrcodec.codec.fitting.losses import (
     loss_of,
     mse,
     of_channels,
-    tuned,
 )
 from inrcodec.codec.fitting.networks import batches
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
+from inrcodec.codec.options import LOSS_WEIGHTS, LOSSES, EncodeOptions
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics import ssim as metric
 from inrcodec.metrics.iem import iem
 from inrcodec.metrics.losses import with_loss
+from inrcodec.pixels import Picture
 
 NAMES = [name for name in LOSSES if name != "lpips"]
 
 
 def named(name: str, **options: float) -> Loss:
-    return loss_of(with_loss(EncodeOptions(loss=name, **options)))
+    checked = with_loss(EncodeOptions(loss=name, **options))
+    return loss_of(checked.loss, checked.loss_weight)
 
 
 def a_pair(side: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -101,28 +103,28 @@ def test_structural_losses_are_one_less_the_metric() -> None:
     )
     for name, pointwise in (("lcssim", logcosh), ("l1ssim", l1), ("l1msssim", l1)):
         similarity = metric.ms_ssim if name == "l1msssim" else metric.ssim
-        whole = named(name, alpha=1.0)(x, y)
+        whole = named(name, loss_weight=1.0)(x, y)
         structural = 1 - float(similarity(x, y))
         extra = float(pointwise(x, y)) if name == "lcssim" else 0.0
         assert float(whole) == pytest.approx(structural + extra, abs=1e-12)
-        assert float(named(name, alpha=0.0)(x, y)) == pytest.approx(float(pointwise(x, y)))
-        alpha = LOSS_ALPHAS[name]
-        share = 1.0 if name == "lcssim" else 1 - alpha
-        usual = share * float(pointwise(x, y)) + alpha * structural
+        assert float(named(name, loss_weight=0.0)(x, y)) == pytest.approx(float(pointwise(x, y)))
+        weight = LOSS_WEIGHTS[name]
+        share = 1.0 if name == "lcssim" else 1 - weight
+        usual = share * float(pointwise(x, y)) + weight * structural
         assert float(named(name)(x, y)) == pytest.approx(usual, abs=1e-12)
 
 
 def test_iem_is_the_squared_metric_a_sample() -> None:
     x, y = a_pair(24)
     expected = float(iem(x, y, denoiser="gaussian")) ** 2 / x.numel()
-    assert float(named("iem", alpha=1.0)(x, y)) == pytest.approx(expected)
+    assert float(named("iem", loss_weight=1.0)(x, y)) == pytest.approx(expected)
 
 
 def test_lpips_needs_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path, shared) -> None:
     from inrcodec.metrics.lpips import lpips_squeeze
 
     monkeypatch.setenv("INRCODEC_WEIGHTS", str(shared / "weights"))
-    loss = named("lpips", alpha=0.25)
+    loss = named("lpips", loss_weight=0.25)
     x, y = a_pair(40)
     expected = 0.75 * float(mse(x, y)) + 0.25 * float(lpips_squeeze(x, y))
     assert float(loss(x, y)) == pytest.approx(expected, rel=1e-6)
@@ -137,7 +139,7 @@ def test_lpips_without_weights_is_refused(
     with pytest.raises(WeightsError, match="lpips-squeeze is not available"):
         inrcodec.encode(small, loss="lpips")
     with pytest.raises(OptionError, match=r"metrics\.losses"):
-        loss_of(EncodeOptions(loss="lpips"))
+        loss_of("lpips")
 
 
 @pytest.mark.parametrize(
@@ -146,13 +148,13 @@ def test_lpips_without_weights_is_refused(
         ({"loss": "msse"}, "unknown loss 'msse'; did you mean mse"),
         ({"loss": "entropy of roses"}, "known: mse, l1"),
         ({"loss": 3}, "must be a name or a function"),
-        ({"loss": "l1ssim", "alpha": 1.5}, r"alpha must be in \[0, 1\]"),
-        ({"loss": "l1ssim", "alpha": -0.1}, r"alpha must be in \[0, 1\]"),
-        ({"loss": "l1ssim", "alpha": "much"}, "alpha must be a number"),
-        ({"loss": "l1", "alpha": 0.5}, "alpha needs one of the losses lcssim"),
-        ({"alpha": 0.5}, "alpha needs one of"),
+        ({"loss": "l1ssim", "loss_weight": 1.5}, r"loss_weight must be in \[0, 1\]"),
+        ({"loss": "l1ssim", "loss_weight": -0.1}, r"loss_weight must be in \[0, 1\]"),
+        ({"loss": "l1ssim", "loss_weight": "much"}, "loss_weight must be a number"),
+        ({"loss": "l1", "loss_weight": 0.5}, "loss_weight needs one of the losses lcssim"),
+        ({"loss_weight": 0.5}, "loss_weight needs one of"),
         ({"loss": "l1", "effort": 0}, "effort 0 does not fit"),
-        ({"slope": -1e-3}, "slope .lambda. must be in"),
+        ({"lmbda": -1e-3}, "lmbda must be in"),
         ({"tune": "eye"}, "unknown tune"),
         ({"tune": "psnr", "loss": "l1"}, "give one of tune and loss"),
         ({"tune": "perceptual", "effort": 0}, "effort 0 does not fit"),
@@ -176,7 +178,7 @@ def test_pictures_too_small_and_functions_without_a_number_are_refused(
 
 
 def test_windows_of_large_pictures_take_every_loss() -> None:
-    assert max(named(name).smallest_side for name in NAMES) <= LEAST_SIDE
+    assert max(named(name).smallest_side for name in NAMES) <= SCHEDULE.least_side
 
 
 def test_a_weighed_loss_that_is_a_multiple_of_squared_error_is_squared_error() -> None:
@@ -279,8 +281,8 @@ def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
         n: torch.from_numpy(v)
         for n, v in model.initial(np.random.default_rng(0), np.zeros(3)).items()
     }
-    squared = batches.picture_error(model, parameters, photo)
-    assert batches.picture_loss(model, parameters, photo, MSE) == pytest.approx(squared, rel=1e-4)
+    squared = batches.image_error(model, parameters, photo)
+    assert batches.image_loss(model, parameters, photo, MSE) == pytest.approx(squared, rel=1e-4)
 
 
 def test_equal_options_give_equal_files(photo: np.ndarray) -> None:
@@ -296,7 +298,8 @@ def test_other_losses_take_sizes_and_time_limits(photo: np.ndarray) -> None:
 
 def test_a_tune_picks_a_loss_that_the_picture_is_large_enough_for(small: np.ndarray) -> None:
     def picked(tune: str | None, side: int) -> object:
-        return tuned(EncodeOptions(tune=tune), side, 2 * side).loss
+        image = Picture(np.zeros((2 * side, side, 3), np.uint8))
+        return plan_of(EncodeOptions(tune=tune), image).loss.name
 
     assert picked(None, 500) == picked("psnr", 500) == "mse"
     assert picked("ms-ssim", 161) == "l1msssim"

@@ -10,12 +10,14 @@ from torch import Tensor
 import inrcodec
 from inrcodec.codec.fitting import robust
 from inrcodec.codec.fitting.networks.batches import coordinates
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.robust import Objective, backward_of, plain
 from inrcodec.codec.networks.layers import W0
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.errors import OptionError
+from inrcodec.pixels import Picture
 from tests.latent_files import coolchic
 
 MODEL, SHARP = Siren(8, 3, 3, 3), Siren(32, 3, 8, 3)
@@ -45,8 +47,9 @@ def a_way(
     name: str, strength: float | None = None, model: Siren = MODEL, seed: int = 0
 ) -> robust.Backward:
     """A way as an encoder gets it."""
-    options = EncodeOptions(model="siren", robust=name, robust_strength=strength, seed=seed)
-    return backward_of(options, model.units)
+    options = EncodeOptions(model="siren", robust=name, robust_strength=strength)
+    image = Picture(np.zeros((16, 16, 3), np.uint8))
+    return backward_of(plan_of(options, image).robust, model.units, seed)
 
 
 def gradients(way: robust.Backward, tensors: Leaves, of: Objective = objective) -> Tensor:
@@ -165,7 +168,7 @@ def test_a_sine_layer_counts_in_units_of_w0() -> None:
 def sharpness(way: robust.Backward, pixels: np.ndarray) -> tuple[float, float]:
     """Error of a fitted network, and the rise of it under weight noise, full range 1."""
     model = SHARP
-    fit = Fitting(pixels, model, Budget(300, None), backward=way, precision=torch.float32)
+    fit = NetworkFit(pixels, model, Budget(300, None), backward=way, precision=torch.float32)
     for _ in fit:
         pass
     clean = {n: torch.from_numpy(v) for n, v in fit.values().items()}

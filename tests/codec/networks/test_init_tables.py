@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.init_training import StartTraining
 from inrcodec.codec.format.header import PHASES
 from inrcodec.codec.networks import init_tables
 from inrcodec.codec.networks.fourier import FourierNet
-from inrcodec.codec.networks.init_tables import TrainedStart, phase_start, phases, start_of
+from inrcodec.codec.networks.init_tables import (
+    Initialisation,
+    phase_initialisation,
+    phases,
+    start_of,
+)
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import FitError, FormatError, OptionError
 from inrcodec.pixels import psnr
@@ -22,7 +27,7 @@ MODEL = Siren(12, 3, 6, 3)
 
 
 @pytest.fixture(scope="module")
-def trained() -> TrainedStart:
+def trained() -> Initialisation:
     """A start trained on two waves for a moment."""
     y, x = np.mgrid[0:40, 0:48]
     pictures = [
@@ -36,7 +41,7 @@ def trained() -> TrainedStart:
 
 
 @pytest.fixture
-def path(trained: TrainedStart, tmp_path: Path) -> Path:
+def path(trained: Initialisation, tmp_path: Path) -> Path:
     path = tmp_path / "my.start"
     path.write_bytes(trained.to_bytes())
     return path
@@ -52,11 +57,11 @@ def test_phases_are_even() -> None:
 
 
 def test_only_sines_have_phases() -> None:
-    start = phase_start(MODEL)
+    start = phase_initialisation(MODEL)
     assert np.array_equal(start["bias.1"], phases(12))
     assert not start["weight.1"].any()
     assert not start["bias.out"].any()
-    assert not any(value.any() for value in phase_start(FourierNet(8, 2, 3, 3)).values())
+    assert not any(value.any() for value in phase_initialisation(FourierNet(8, 2, 3, 3)).values())
 
 
 def test_unknown_starts_are_named() -> None:
@@ -67,8 +72,8 @@ def test_unknown_starts_are_named() -> None:
         start_of((PHASES, 3), MODEL)
 
 
-def test_a_start_file_comes_back(trained: TrainedStart) -> None:
-    back = TrainedStart.from_bytes(trained.to_bytes())
+def test_a_start_file_comes_back(trained: Initialisation) -> None:
+    back = Initialisation.from_bytes(trained.to_bytes())
     assert back.identity == trained.identity
     assert back.suits(MODEL)
     assert not back.suits(Siren(12, 3, 5, 3))
@@ -83,20 +88,20 @@ def broken_head(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [broken_head, lambda d: b"", lambda d: b"PK\3\4" + b"x" * 99])
-def test_garbage_is_not_a_start(trained: TrainedStart, damage: Callable[[bytes], bytes]) -> None:
+def test_garbage_is_not_a_start(trained: Initialisation, damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(FormatError, match="not a file of a trained start"):
-        TrainedStart.from_bytes(damage(trained.to_bytes()))
+        Initialisation.from_bytes(damage(trained.to_bytes()))
 
 
-def test_values_that_do_not_fit_are_refused(trained: TrainedStart) -> None:
+def test_values_that_do_not_fit_are_refused(trained: Initialisation) -> None:
     values = trained.values(MODEL)
     values["bias.0"] = values["bias.0"] + 9
     with pytest.raises(FitError, match="16 bits"):
-        TrainedStart.of(MODEL, values, trained.learned_rates(MODEL), 4)
+        Initialisation.of(MODEL, values, trained.learned_rates(MODEL), 4)
 
 
 def test_a_file_needs_the_start_it_was_encoded_with(
-    small: np.ndarray, path: Path, trained: TrainedStart
+    small: np.ndarray, path: Path, trained: Initialisation
 ) -> None:
     data = inrcodec.encode(
         small, model="pe-siren", init=str(path), target_size=700, effort=1, threads=1
@@ -109,7 +114,7 @@ def test_a_file_needs_the_start_it_was_encoded_with(
 
 
 def test_a_start_that_comes_with_the_package_needs_no_file(
-    small: np.ndarray, trained: TrainedStart, monkeypatch: pytest.MonkeyPatch
+    small: np.ndarray, trained: Initialisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(init_tables, "shipped", lambda: (trained,))
     data = inrcodec.encode(small, model="pe-siren", init="meta", quality=80, effort=1, threads=1)
@@ -152,7 +157,7 @@ def test_what_is_shipped_is_whole() -> None:
     ("parameters", "chosen"), [(1, 1947), (2400, 1947), (8137, 9363), (12000, 9363), (1e6, 15123)]
 )
 def test_the_start_nearest_in_size_is_taken(parameters: float, chosen: int) -> None:
-    assert len(init_tables.shipped_start("pe-siren", 3, parameters).numbers) == chosen
+    assert len(init_tables.shipped_for("pe-siren", 3, parameters).numbers) == chosen
 
 
 def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> None:
@@ -160,7 +165,9 @@ def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> Non
     model = start.model_for(150, 100)
     reached = []
     for trained in (None, start):
-        fitting = Fitting(photo, model, Budget(30, None), start=phase_start(model), trained=trained)
+        fitting = NetworkFit(
+            photo, model, Budget(30, None), residual_to=phase_initialisation(model), init=trained
+        )
         reached.append(list(fitting)[-1].psnr)
     assert reached[1] > reached[0] + 2
 
@@ -197,13 +204,13 @@ def test_training_sees_lines_of_pixels() -> None:
     assert len(list(training)) == 8
 
 
-def test_a_start_takes_no_more_steps_than_asked(small: np.ndarray, trained: TrainedStart) -> None:
-    fitting = Fitting(small, MODEL, Budget(2, None), trained=trained)
+def test_a_start_takes_no_more_steps_than_asked(small: np.ndarray, trained: Initialisation) -> None:
+    fitting = NetworkFit(small, MODEL, Budget(2, None), init=trained)
     assert list(fitting)[-1].step == 2
 
 
 def test_a_start_that_makes_fits_diverge_is_a_fit_error(
-    small: np.ndarray, trained: TrainedStart, tmp_path: Path
+    small: np.ndarray, trained: Initialisation, tmp_path: Path
 ) -> None:
     path = tmp_path / "wild.start"
     wild = replace(trained, rates=np.full_like(trained.rates, 6e4))
@@ -213,7 +220,7 @@ def test_a_start_that_makes_fits_diverge_is_a_fit_error(
 
 
 def test_the_start_given_is_named_beside_the_one_needed(
-    small: np.ndarray, path: Path, trained: TrainedStart, tmp_path: Path
+    small: np.ndarray, path: Path, trained: Initialisation, tmp_path: Path
 ) -> None:
     other = replace(trained, numbers=trained.numbers + 1)
     (tmp_path / "other.start").write_bytes(other.to_bytes())

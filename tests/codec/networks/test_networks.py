@@ -11,8 +11,8 @@ import inrcodec
 from inrcodec.codec.catalogue import models
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.networks.batches import coordinates
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
-from inrcodec.codec.fitting.plan import chosen
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.format.header import Family, Header
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.diner import Diner
@@ -20,10 +20,16 @@ from inrcodec.codec.networks.fourier import FourierNet
 from inrcodec.codec.networks.mfn import Mfn
 from inrcodec.codec.networks.nif import Nif
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.networks.sizes import PictureShape, network_for, network_of, smallest_network
+from inrcodec.codec.networks.sizes import (
+    LADDERS,
+    ImageShape,
+    network_for,
+    network_of,
+    smallest_network,
+)
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
-from inrcodec.codec.options import COORDINATE_MODELS, EncodeOptions
+from inrcodec.codec.options import EncodeOptions
 from inrcodec.errors import LimitError, RateError
 from inrcodec.pixels import Picture, psnr
 
@@ -91,12 +97,12 @@ def test_the_squared_error_is_that_of_the_colours(network: CoordinateModel) -> N
 
 
 def test_a_fit_learns(network: CoordinateModel, small: np.ndarray) -> None:
-    fitting = Fitting(small[:16, :20], network, Budget(400, None))
+    fitting = NetworkFit(small[:16, :20], network, Budget(400, None))
     first, *_, last = (progress.psnr for progress in fitting)
     assert last > first + 1
 
 
-@pytest.mark.parametrize("model", COORDINATE_MODELS)
+@pytest.mark.parametrize("model", LADDERS)
 def test_files_of_every_model(model: str, small: np.ndarray) -> None:
     bpp = RATES.get(model, 6.0)
     data = inrcodec.encode(small, model=model, bpp=bpp, effort=1, threads=1)
@@ -121,9 +127,9 @@ def test_between_pixels_diner_is_their_mean() -> None:
     assert float((outside - whole[[0, -1]]).abs().max()) < 1e-5
 
 
-@pytest.mark.parametrize("family", COORDINATE_MODELS)
+@pytest.mark.parametrize("family", LADDERS)
 def test_larger_payloads_make_larger_networks(family: str) -> None:
-    shape = PictureShape(300, 200, 3)
+    shape = ImageShape(300, 200, 3)
     counts = [network_for(shape, family, n).parameter_count for n in (200, 1000, 8000, 30000)]
     assert counts == sorted(counts)
     least = smallest_network(shape, family).parameter_count
@@ -201,20 +207,20 @@ def test_auto_is_by_the_size_asked_for() -> None:
     picture = Picture(np.zeros((128, 128, 3), np.uint8))
 
     def of(**options: object) -> str:
-        return chosen(EncodeOptions.of(model="auto", **options), picture).model
+        return plan_of(EncodeOptions.of(model="auto", **options), picture).model
 
     assert of(target_size=200) == of(bpp=0.1) == "pe-siren"
     assert of(target_size=600) == of(bpp=1.0) == of(quality=1) == of(psnr=30.0) == "coolchic"
     assert of(target_size=200, complexity="low") == of(target_size=200, effort=0) == "coolchic"
-    assert chosen(EncodeOptions(model="nif", bpp=9.0), picture).model == "nif"
+    assert plan_of(EncodeOptions(model="nif", bpp=9.0), picture).model == "nif"
 
 
 def test_auto_is_by_what_metadata_leaves() -> None:
     random = np.random.default_rng(0).bytes(300)
     picture = Picture(np.zeros((128, 128, 3), np.uint8), exif=random)
     options = EncodeOptions(model="auto", target_size=600)
-    assert chosen(options, picture).model == "pe-siren"
-    assert chosen(replace(options, metadata=False), picture).model == "coolchic"
+    assert plan_of(options, picture).model == "pe-siren"
+    assert plan_of(replace(options, metadata=False), picture).model == "coolchic"
 
 
 def test_auto_makes_small_files_of_networks(small: np.ndarray) -> None:

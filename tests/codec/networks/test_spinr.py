@@ -100,19 +100,25 @@ def test_the_error_counts_prefixes() -> None:
 
 
 def test_training_with_lost_neurons_pays_when_some_are(photo: np.ndarray) -> None:
-    from inrcodec.codec.fitting.networks.batches import picture_error
-    from inrcodec.codec.fitting.networks.fit import Budget, Fitting
+    from inrcodec.codec.fitting.networks.batches import image_error
+    from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+    from inrcodec.codec.fitting.plan import plan_of
     from inrcodec.codec.fitting.robust import backward_of
-    from inrcodec.codec.networks.init_tables import phase_start
+    from inrcodec.codec.networks.init_tables import phase_initialisation
     from inrcodec.codec.options import EncodeOptions
+    from inrcodec.pixels import Picture
 
     network = Spinr(32, 3, 8, 3)
     left = []
     for robust in (None, "neurons"):
-        options = EncodeOptions.of(model="spinr", robust=robust)
-        backward = backward_of(options, network.units)
-        start = phase_start(network)
-        fitting = Fitting(photo, network, Budget(500, None), backward=backward, start=start)
+        plan = plan_of(EncodeOptions(model="spinr", robust=robust), Picture(photo))
+        fitting = NetworkFit(
+            photo,
+            network,
+            Budget(500, None),
+            backward=backward_of(plan.robust, network.units, 0),
+            residual_to=phase_initialisation(network),
+        )
         for _ in fitting:
             pass
         errors = []
@@ -120,6 +126,6 @@ def test_training_with_lost_neurons_pays_when_some_are(photo: np.ndarray) -> Non
             random = np.random.default_rng(seed)
             damaged = lost_neurons(fitting.values(), network.units, 3, random)
             tensors = {n: torch.from_numpy(np.asarray(v)) for n, v in damaged.items()}
-            errors.append(picture_error(network, tensors, photo))
+            errors.append(image_error(network, tensors, photo))
         left.append(np.mean(errors))
     assert left[1] < 0.8 * left[0]

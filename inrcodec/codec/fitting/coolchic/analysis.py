@@ -1,12 +1,12 @@
-"""The analysis network: a picture and a slope -> latents to start a fit from.
+"""The analysis network: a picture and a lambda -> latents to start a fit from.
 
-    latents of a grid = gain(slope) x (what coarser grids leave of Y, Cb or Cr  +  a correction)
+    latents of a grid = gain(lambda) x (what coarser grids leave of Y, Cb or Cr  +  a correction)
 
 Grids follow one another from coarse to fine, each upon what the rounded ones before it show, so a
 fine grid mends what rounding a coarse one lost. Without corrections that is a closed-loop Laplacian
 pyramid (Burt and Adelson 1983), which decodes to a picture since the trained synthesis starts as
 its inverse; a small U-Net on 2x2 blocks of pixels learns the corrections. Every scale and shift of
-its features and every gain is a quadratic in log(slope), so one network serves all rates. It runs
+its features and every gain is a quadratic in log(lambda), so one network serves all rates. It runs
 in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
 
 Trained by training/train_start.py, which also trains the networks of meta.py.
@@ -32,7 +32,7 @@ WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
 
 GAIN = (2.77, -1.75)
-"""First gain of a grid: exp(2.77 - 1.75 t) / grain, about 0.5 / sqrt(slope) for the finest."""
+"""First gain of a grid: exp(2.77 - 1.75 t) / grain, about 0.5 / sqrt(lambda) for the finest."""
 
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
@@ -46,9 +46,9 @@ COLOUR_TO_LUMA_CHROMA = (
 )
 
 
-def position(slope: float) -> float:
-    """t: log(slope) on a scale where the trained range is about -1 .. 1."""
-    return (math.log(slope) + 7) / 3.5
+def position(lmbda: float) -> float:
+    """t: log(lambda) on a scale where the trained range is about -1 .. 1."""
+    return (math.log(lmbda) + 7) / 3.5
 
 
 class Modulation(nn.Module):
@@ -104,17 +104,17 @@ class Analysis(nn.Module):
         self.gain = nn.Parameter(gain)
 
     def forward(
-        self, picture: Tensor, slope: float, quantise: Callable[[Tensor], Tensor] = torch.round
+        self, picture: Tensor, lmbda: float, quantise: Callable[[Tensor], Tensor] = torch.round
     ) -> list[Tensor]:
         """(3, H, W) in [0, 1] -> latents, one (rows, columns) tensor per grid: in training what
         `quantise` made of them, else as they were before it."""
         _, height, width = picture.shape
-        t = position(slope)
+        t = position(lmbda)
         powers = picture.new_tensor([1.0, t, t * t])
         unit = 1 << (LEVELS - 1)
         pad = (0, -width % unit, 0, -height % unit)
         x = F.pad(picture[None], pad, mode="replicate") - 0.5
-        gains = self.gains(slope)[:, :, None, None]
+        gains = self.gains(lmbda)[:, :, None, None]
         corrections = self._corrections(x, powers)
         blocks, corrections[0] = corrections[0][3:], corrections[0][:3]
         finest = F.pixel_shuffle(blocks, 2)
@@ -140,9 +140,9 @@ class Analysis(nn.Module):
             for plane, level in order
         ]
 
-    def gains(self, slope: float) -> Tensor:
+    def gains(self, lmbda: float) -> Tensor:
         """(3, LEVELS): of Y, Cb, Cr at every level."""
-        t = position(slope)
+        t = position(lmbda)
         return torch.exp(self.gain @ self.gain.new_tensor([1.0, t, t * t]))
 
     def _corrections(self, x: Tensor, powers: Tensor) -> list[Tensor]:
@@ -188,16 +188,16 @@ def trained() -> Analysis:
 
 @torch.no_grad()
 def initial_latents(
-    model: CoolChic, picture: Tensor, slope: float, fineness: float = 1.0
+    model: CoolChic, picture: Tensor, lmbda: float, fineness: float = 1.0
 ) -> list[Tensor]:
     """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from.
 
-    `slope` is that of the networks that are to read them (`meta.start_slope`): latents for one 10 %
-    larger are 5 % too small for them. Beyond the networks there are, all are `fineness` times as
-    large.
+    `lmbda` is that of the networks that are to read them (`initialisation.init_lambda`): latents
+    for one 10 % larger are 5 % too small for them. Beyond the networks there are, all are
+    `fineness` times as large.
     """
     network = trained().to(picture.device)
-    made = network(picture, slope, lambda y: torch.round(y * fineness) / fineness)
+    made = network(picture, lmbda, lambda y: torch.round(y * fineness) / fineness)
     latents = [y * fineness for y in made]
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")

@@ -1,7 +1,7 @@
-"""What a fit begins with, by what the bare start makes of the picture: the slope for a goal of size
-or PSNR, and whether wide networks pay.
+"""The lambda a fit begins under for a size or a PSNR asked for, and whether wide networks pay.
 
-No fitting: the trained start of a slope is rounded and measured, the slope corrected, a few times.
+Nothing is fitted for that: the trained initialisation of a lambda is rounded and measured, and
+lambda corrected, a few times.
 """
 
 from __future__ import annotations
@@ -12,23 +12,20 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from inrcodec.codec.coolchic import init_tables, windows
+from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, grids_model
-from inrcodec.codec.fitting.coolchic import forward
-from inrcodec.codec.fitting.coolchic.initialisation import trained_start
-from inrcodec.codec.fitting.coolchic.schedule import WIDE_BYTES, WIDE_EFFORT
+from inrcodec.codec.fitting.coolchic import forward, initialisation
 from inrcodec.codec.fitting.rate_control import Goal, corrected
-from inrcodec.codec.options import EncodeOptions
 
 GUESSES = 4
-FIT_GAINS, FINE_GAINS, FINE_SLOPE = (0.78, 0.85), (1.0, 0.5), 1e-4
+FIT_GAINS, FINE_GAINS, FINE_LAMBDA = (0.78, 0.85), (1.0, 0.5), 1e-4
 """Bits and squared error after a fit over those of its start: three Kodak photographs, efforts 1 to
-3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bits; below `FINE_SLOPE` ever nearer to the
+3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bits; below `FINE_LAMBDA` ever nearer to the
 second pair (Kodak 5 and 23: 0.79 to 0.87 and 0.83 to 0.99 under 1e-4, 0.91 to 0.94 and 0.64 to 0.81
 under 1e-5, 0.96 to 1.00 and 0.51 to 0.66 under 2e-6)."""
 
 
-def opening_slope(
+def first_lambda(
     model: CoolChic,
     targets: Sequence[Tensor],
     goal: Goal,
@@ -36,21 +33,21 @@ def opening_slope(
     *,
     fitted: bool,
 ) -> float:
-    """A slope near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
+    """A lambda near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
     beside the latents; `fitted` says whether a fit follows. Measured on the middle of a large
     picture."""
-    slope = goal.slope
+    lmbda = goal.lmbda
     for _ in range(GUESSES):
-        bits, error = _of_start(model, targets, init_tables.start_index(slope), slope)
-        bits_gain, error_gain = _fit_gains(slope) if fitted else (1.0, 1.0)
+        bits, error = _of_initialisation(model, targets, initialisation.init_index(lmbda), lmbda)
+        bits_gain, error_gain = _fit_gains(lmbda) if fitted else (1.0, 1.0)
         size = bits * bits_gain / 8 + overhead_bytes
-        slope = corrected(slope, goal.miss(size, error * error_gain), goal.exponent)
-    return slope
+        lmbda = corrected(lmbda, goal.miss(size, error * error_gain), goal.exponent)
+    return lmbda
 
 
-def _fit_gains(slope: float) -> tuple[float, float]:
-    """What a fit under a slope makes of bits and of squared error."""
-    share = min(1.0, slope / FINE_SLOPE)
+def _fit_gains(lmbda: float) -> tuple[float, float]:
+    """What a fit under a lambda makes of bits and of squared error."""
+    share = min(1.0, lmbda / FINE_LAMBDA)
     bits, error = (
         fine + (usual - fine) * share**power
         for usual, fine, power in zip(FIT_GAINS, FINE_GAINS, (0.5, 0.25), strict=True)
@@ -58,26 +55,20 @@ def _fit_gains(slope: float) -> tuple[float, float]:
     return bits, error
 
 
-def may_widen(options: EncodeOptions) -> bool:
-    """Whether a fit is long enough for wide networks, and its tier not chosen."""
-    long = options.effort >= WIDE_EFFORT and options.time_limit is None
-    return long and options.complexity is None
-
-
-def widened(model: CoolChic, targets: Sequence[Tensor], index: int) -> CoolChic:
+def widened(model: CoolChic, targets: Sequence[Tensor], index: int, least_bytes: float) -> CoolChic:
     """The model of the wide tier where the bare start of `model` takes bytes enough for it to pay,
     else `model`."""
-    bits, _ = _of_start(model, targets, index, init_tables.start_slope(index))
-    if bits / 8 < WIDE_BYTES * len(targets):
+    bits, _ = _of_initialisation(model, targets, index, initialisation.init_lambda(index))
+    if bits / 8 < least_bytes * len(targets):
         return model
     return grids_model(model.family, model.width, model.height, **COMPLEXITIES[WIDE])
 
 
 @torch.no_grad()
-def _of_start(
-    model: CoolChic, targets: Sequence[Tensor], index: int, slope: float
+def _of_initialisation(
+    model: CoolChic, targets: Sequence[Tensor], index: int, lmbda: float
 ) -> tuple[float, float]:
-    """Bits of the latents of the bare start of an index for a slope, and the largest mean squared
+    """Bits of the latents of the bare start of an index for a lambda, and the largest mean squared
     error of a plane."""
     top, bottom, left, right = windows.middle(model)
     part_model = replace(model, width=right - left, height=bottom - top)
@@ -86,7 +77,7 @@ def _of_start(
     bits, error = 0.0, 0.0
     for target in targets:
         part = target[:, top:bottom, left:right].contiguous()
-        values, latents = trained_start(part_model, part, index, slope)
+        values, latents = initialisation.trained(part_model, part, index, lmbda)
         networks = {name: part.new_tensor(value) for name, value in values.items()}
         rounded = [torch.round(y) for y in latents]
         empty = forward.empty(rounded)

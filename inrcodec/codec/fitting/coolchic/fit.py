@@ -1,6 +1,6 @@
 """Fitting latent grids and their networks to one plane of a picture: an iterator.
 
-Minimises  distortion + slope * bits per pixel  over the latents and the networks at once; the
+Minimises  distortion + lambda * bits per pixel  over the latents and the networks at once; the
 distortion is mean squared error, or another loss in units of it (losses.py).
 Latents pass a soft rounding that hardens while Gaussian noise stands for what it still leaves open
 (Agustsson and Theis 2020; annealed as in C3, Kim et al. 2024); in the last share of
@@ -27,9 +27,15 @@ from torch import Tensor
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import Window
-from inrcodec.codec.fitting.coolchic import forward, rehearsal
-from inrcodec.codec.fitting.coolchic.schedule import Rates, Softening, network_rates
-from inrcodec.codec.fitting.coolchic.step_windows import Visits, in_windows, windows_a_round
+from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic.schedule import (
+    SCHEDULE,
+    Rates,
+    Schedule,
+    Softening,
+    network_rates,
+)
+from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
 from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
 from inrcodec.codec.fitting.optimizer import SQUARES, MuonAdam, rms_step
@@ -42,17 +48,8 @@ MAX_SYMBOL = 32767
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
 
-HARD_SHARE = 0.05
-WARM_UP_STEPS = 3
-WORTH_LITTLE, WORTH_NOTHING = 0.05, 0.002
-"""Bits a pixel. Where the whole cost of a noisy step is worth less than the first, that of rounded
-latents is looked at; once it is worth less than the second, a fit goes on to its last share: more
-steps could gain no more than that."""
-
 FINE_CHROMA = 2
 """Up to this level chroma grids without a symbol are left out of a fit."""
-
-REPORT_EVERY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,85 +62,103 @@ class Step:
     bits_per_pixel: float
 
 
-class LatentFitting:
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """What a fit begins with: `parameters` by name and `latents`, one float array per grid.
+
+    `trained` are the networks that a file stores the residual to, by name: what moves away from
+    them costs bits too, and is pulled back as hard as it costs. None without.
+    """
+
+    parameters: Mapping[str, NDArray[np.float32]]
+    latents: Sequence[NDArray[np.float32] | Tensor]
+    trained: Mapping[str, NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a fit may spend: training steps, and seconds if there is a time limit."""
+
+    steps: int
+    seconds: float | None = None
+
+
+class GridFit:
     """One plane, one model. Iterate for `Step`; `latents` and `parameters` are there at any time.
 
-    `target` (3, H, W) in [0, 1]; `latents` one float array per grid; `parameters` by name. `slope`
-    (the Lagrange multiplier, squared error a bit per pixel is worth) may change while it runs.
-    `rates` must suit the start: `effort.rates_for` a trained one, `effort.FULL_RATES` none. Every
-    window of a large picture moves the networks, which learn slower by `windows_a_round`. `seconds`
-    limits the time if given. With `rehearse`, the first share (rehearsal.py) of the budget is a fit
-    of its own, until `change_loss`. `start` are the networks that a file stores the residual to, by
-    name: what moves away from them costs bits too, and is pulled back as hard as it costs.
+    `target` (3, H, W) in [0, 1]; `lmbda` (the Lagrange multiplier, squared error a bit per pixel is
+    worth) may change while it runs. `rates` must suit what it begins with: `rates_for` a trained
+    initialisation, `FULL_RATES` none. Every window of a large image moves the networks, which learn
+    slower by the windows of a round. With `rehearse`, the first share of the budget is a fit of its
+    own (rehearsal.py), until `change_loss`.
     """
 
     def __init__(
         self,
         target: Tensor,
         model: CoolChic,
-        parameters: Mapping[str, NDArray[np.float32]],
-        latents: Sequence[NDArray[np.float32] | Tensor],
+        initial: Initial,
+        budget: Budget,
         *,
-        slope: float,
-        steps: int,
+        lmbda: float,
         rates: Rates,
-        start: Mapping[str, NDArray[np.float32]] | None = None,
-        seconds: float | None = None,
         rehearse: bool = False,
         backward: Backward = plain,
         seed: int = 0,
+        schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model, self.target, self.slope = model, target, slope
+        self.model, self.target, self.lmbda = model, target, lmbda
         self.distortion, self._backward = Distortion(MSE, target), backward
         self._device = target.device
         self.parameters = {
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
-            for name, value in parameters.items()
+            for name, value in initial.parameters.items()
         }
-        self._start = {
+        self._trained = {
             name: torch.zeros(tensor.shape, device=self._device)
-            if start is None
-            else torch.tensor(start[name], device=self._device)
+            if initial.trained is None
+            else torch.tensor(initial.trained[name], device=self._device)
             for name, tensor in self.parameters.items()
         }
         self.latents = [
-            torch.as_tensor(y, dtype=torch.float32).to(self._device).clone() for y in latents
+            torch.as_tensor(y, dtype=torch.float32).to(self._device).clone()
+            for y in initial.latents
         ]
-        self._left_out = _left_out(model, self.latents) if start else frozenset()
+        self._left_out = _left_out(model, self.latents) if initial.trained else frozenset()
         for grid in self._left_out:
             self.latents[grid].zero_()
         self._squares = [torch.zeros_like(y) for y in self.latents]
-        slower = rates._replace(networks=rates.networks / windows_a_round(model))
+        slower = rates._replace(networks=rates.networks / schedule.windows_a_round(model))
         self._optimizer = MuonAdam(self.parameters, *network_rates(model, slower))
-        self._rates = rates
-        self._steps, self._seconds = steps, seconds
+        self._rates, self._schedule, self._budget = rates, schedule, budget
         self._clock, self._begun = clock, clock()
         self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
-        self._visits = Visits(model, np.random.default_rng(seed))
+        self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.step = 0
 
     def __iter__(self) -> Iterator[Step]:
         """Run to the end of the budget."""
+        schedule = self._schedule
         while (share := self.share()) < 1:
             mse, distortion, bits = self._train(self.position(share))
-            cost = self._worth(distortion, bits)
-            looking = self.step % REPORT_EVERY == 0 and cost < WORTH_LITTLE
-            if looking and self._worth(*self._rounded_cost()) < WORTH_NOTHING:
-                self._ahead = max(self._ahead, 1 - HARD_SHARE - share)
-            if self.step % REPORT_EVERY == 0 or self.step == self._steps:
+            reporting = self.step % schedule.report_every == 0
+            looking = reporting and self._worth(distortion, bits) < schedule.worth_little
+            if looking and self._worth(*self._rounded_cost()) < schedule.worth_nothing:
+                self._ahead = max(self._ahead, 1 - schedule.hard_share - share)
+            if reporting or self.step == self._budget.steps:
                 yield Step(self.share(), self.step, mse, bits)
 
     def _worth(self, distortion: float, bits: float) -> float:
         """A cost as bits a pixel."""
-        return distortion / self.slope + bits
+        return distortion / self.lmbda + bits
 
     @torch.no_grad()
     def _rounded_cost(self) -> tuple[float, float]:
         """Distortion and bits per pixel of the whole with latents rounded as in a file;
         infinite for a picture too large to look at as a whole."""
-        if in_windows(self.model):
+        if self._schedule.in_windows(self.model):
             return math.inf, math.inf
         rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
         made = forward.colours(self.model, self.parameters, rounded, window)
@@ -162,16 +177,17 @@ class LatentFitting:
             self.distortion.weigh(made, window)
 
     def refit(self, steps: int) -> None:
-        """The second half of the schedule again in so many steps, after a change of `slope`."""
+        """The second half of the schedule again in so many steps, after a change of `lmbda`."""
         for step in range(steps):
             self._train(0.5 + 0.5 * step / steps)
 
     @torch.no_grad()
-    def change_slope(self, slope: float) -> None:
-        """Go on under another slope without a trained start: at once with coarser or finer latents,
-        which at the best trade move as its square root, and networks that make the same of them."""
-        factor = math.sqrt(slope / self.slope)
-        self.slope = slope
+    def change_lambda(self, lmbda: float) -> None:
+        """Go on under another lambda, without a trained initialisation: at once with coarser or
+        finer latents, which at the best trade move as its square root, and networks that make the
+        same of them."""
+        factor = math.sqrt(lmbda / self.lmbda)
+        self.lmbda = lmbda
         forward.coarsen(self.model, self.parameters, factor)
         for y, squares in zip(self.latents, self._squares, strict=True):
             y.div_(factor)
@@ -179,15 +195,17 @@ class LatentFitting:
 
     def share(self) -> float:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""
-        share = self.step / self._steps if self._steps else 1.0
-        if self._seconds is not None:
-            share = max(share, (self._clock() - self._begun) / max(1e-3, self._seconds))
+        steps, seconds = self._budget.steps, self._budget.seconds
+        share = self.step / steps if steps else 1.0
+        if seconds is not None:
+            share = max(share, (self._clock() - self._begun) / max(1e-3, seconds))
         return min(share + self._ahead, 1.0)
 
     def position(self, share: float) -> float:
         """Where in its schedule a fit is that has spent a share of its budget."""
         if self._rehearsing:
-            return min(share / rehearsal.SHARE, 1.0) * (1 - HARD_SHARE)
+            rehearsed = share / self._schedule.rehearsal_share
+            return min(rehearsed, 1.0) * (1 - self._schedule.hard_share)
         return share
 
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
@@ -203,12 +221,12 @@ class LatentFitting:
 
     def _train(self, share: float) -> tuple[float, float, float]:
         """One step on one window; returns its mean squared error, distortion and bits per pixel."""
-        window = top, bottom, left, right = next(self._visits)
+        window = top, bottom, left, right = next(self._windows)
         outer, inner = windows.surrounded(self.model, window)
         model = replace(self.model, width=outer[3] - outer[2], height=outer[1] - outer[0])
         areas = [windows.owned(self.model, window, grid) for grid in range(len(self.latents))]
         own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
-        hard = share >= 1 - HARD_SHARE
+        hard = share >= 1 - self._schedule.hard_share
         rounded = [
             torch.round(y)
             if hard or grid in self._left_out
@@ -218,7 +236,7 @@ class LatentFitting:
         if outer != window:
             rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
         given = [y.detach().requires_grad_(y.requires_grad) for y in rounded]
-        root = math.sqrt(self.slope)
+        root = math.sqrt(self.lmbda)
         pictures: list[Tensor] = []
 
         def render(parameters: Mapping[str, Tensor]) -> Tensor:
@@ -226,7 +244,7 @@ class LatentFitting:
             pictures.append(picture.detach())
             return picture
 
-        # all over sqrt(slope): mean squares of gradients then outlive a change of slope
+        # all over sqrt(lambda): mean squares of gradients then outlive a change of lambda
         objective = Objective(render, lambda made: self.distortion(made, window), 1 / root)
         leaves = [*self.parameters.values(), *given]
         error = root * self._backward(objective, self.parameters, leaves)
@@ -237,7 +255,8 @@ class LatentFitting:
             if leaf.grad is not None:
                 hand_on(y, leaf.grad)
         self._pull(1 / rate_pixels(self.model))
-        factor = 0.5 * (1 + math.cos(math.pi * share)) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        warm = min(1.0, (self.step + 1) / self._schedule.warm_up_steps)
+        factor = 0.5 * (1 + math.cos(math.pi * share)) * warm
         if not hard:
             self._move(own, areas, self._rates.latents * factor)
         self._optimizer.step(factor)
@@ -266,20 +285,20 @@ class LatentFitting:
         each is worth 1.44 / m bits a unit.
         """
         for group, names in self.model.groups.items():
-            residuals = [self.parameters[name] - self._start[name] for name in names]
+            residuals = [self.parameters[name] - self._trained[name] for name in names]
             total = sum(float(r.abs().sum()) for r in residuals)
             least = 2.0 ** COMMON_STEPS[group.split(".")[0]]
             mean = max(total / sum(r.numel() for r in residuals), least)
             for name, residual in zip(names, residuals, strict=True):
                 gradient = self.parameters[name].grad
                 if gradient is not None:
-                    pull = math.sqrt(self.slope) * bits / (math.log(2) * mean)
+                    pull = math.sqrt(self.lmbda) * bits / (math.log(2) * mean)
                     gradient.add_(residual.sign_(), alpha=pull)
 
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
-        correction = math.sqrt(1 - SQUARES**self._visits.round)
+        correction = math.sqrt(1 - SQUARES**self._windows.round)
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True
         ):
@@ -304,7 +323,7 @@ def softly_rounded(
     latent: Tensor, share: float, generator: torch.Generator, softening: Softening
 ) -> Tensor:
     """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
-    temperature, noise = (begin + (end - begin) * share for begin, end in softening)
+    temperature, noise = (first + (last - first) * share for first, last in softening)
     return noisy_soft_round(latent, temperature, noise, generator)
 
 

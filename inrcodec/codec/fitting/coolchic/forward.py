@@ -169,7 +169,7 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
 def coarsen(model: CoolChic, parameters: Mapping[str, Tensor], factor: float) -> None:
     """Have the networks make the same, in place, of latents divided by a factor.
 
-    At the best trade of rate for distortion latents move as the square root of the slope.
+    At the best trade of rate for distortion latents move as the square root of the lambda.
     """
     p = parameters
     for name in ("arm.weight.0", "synthesis.weight.0"):

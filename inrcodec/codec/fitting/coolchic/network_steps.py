@@ -47,7 +47,7 @@ class NetworkSearch:
     """Finds the steps of one fitted plane.
 
     `start` are the parameters a decoder has before the file (zeros without a trained start),
-    `latents` the rounded latents, `distortion` and `slope` those of the fit.
+    `latents` the rounded latents, `distortion` and `lmbda` those of the fit.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class NetworkSearch:
         start: Mapping[str, NDArray[np.float32]],
         latents: Sequence[Tensor],
         distortion: Distortion,
-        slope: float,
+        lmbda: float,
     ) -> None:
-        self.model, self.start, self.slope = model, start, slope
+        self.model, self.start, self.lmbda = model, start, lmbda
         self._distortion = distortion
         self._latents, self._empty = latents, forward.empty(latents)
         self._window = top, bottom, left, right = windows.middle(model)
@@ -122,10 +122,10 @@ class NetworkSearch:
             if group.startswith("arm"):
                 bits = forward.bits(self.model, tensors, self._latents, self._window, self._empty)
                 rate += float(bits)
-                return self.slope * rate / self._pixels
+                return self.lmbda * rate / self._pixels
             made = forward.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
             error = float(self._distortion(made, self._window))
-        return error + self.slope * rate / self._pixels
+        return error + self.lmbda * rate / self._pixels
 
 
 def balanced(model: CoolChic, values: Values) -> Values:

@@ -1,6 +1,6 @@
 """What a fit under another loss learns from a short one by squared error before it.
 
-Every loss is to take the bits that squared error takes at the same slope. The rehearsal, a whole
+Every loss is to take the bits that squared error takes at the same lambda. The rehearsal, a whole
 fit in the first quarter of the budget, tells them nearly: those of a fit of four times the steps
 are fewer by a factor that hardly depends on the picture. How bits fall in a fit does depend on it,
 and is read off the rehearsal too, so that the loss can be steered before its fit has ended.
@@ -12,9 +12,6 @@ import math
 
 import numpy as np
 
-SHARE = 0.25
-"""Of the budget."""
-
 HALF_WAY, STEEPEST = 0.5, 4.0
 """Bits at a position p of a fit are about 1 + a (1 - p)^2 times those at its end: a is measured
 from the first on, and is no more than the second."""
@@ -24,7 +21,7 @@ REHEARSED = {
     False: ((200, 400, 1600, 6400), (0.63, 0.79, 0.89, 0.94)),
 }
 """With a trained start or without: steps of a fit by squared error, and its bits over those of one
-of a quarter of the steps (two Kodak crops, two slopes: within 0.06 of this; with a start, from 800
+of a quarter of the steps (two Kodak crops, two lambdas: within 0.06 of this; with a start, from 800
 on, within 0.02)."""
 
 

@@ -1,40 +1,128 @@
-"""What an effort stands for in the fit of latent grids: steps, and rates that suit so many."""
+"""How a fit of latent grids goes: every number of it, with the experiment it comes from.
+
+`Schedule` holds what decides how long a fit is and what each of its steps does; `rates_for` gives
+the learning rates that suit so many steps.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import MIDDLE_PIXELS
 
-EFFORT_STEPS = (0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 8000)
-"""Of each effort, on a photograph of half a megapixel."""
-
-SMALL_PIXELS = 1 << 17
-
-WIDE_EFFORT, WIDE_BYTES = 6, 16000
-"""Wide networks pay from this effort, and from so many bytes of latents before the fit, on: they
-are larger in the file too. At effort 6 they save 1.9 % of the cost of Kodak 5 (29 KB) and lose
-1.0 % on Kodak 23 (9.5 KB)."""
-
 
 class Softening(NamedTuple):
-    """Of soft rounding: temperatures, and deviations of the noise, at the begin and the end."""
+    """Soft rounding: temperatures, and deviations of the noise, at the beginning and the end."""
 
     temperatures: tuple[float, float]
     noise: tuple[float, float]
 
 
-FROM_NOTHING = Softening((0.5, 0.05), (0.35, 0.15))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The numbers of a fit, and of the steering towards a size or a PSNR."""
+
+    effort_steps: tuple[int, ...] = (0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 8000)
+    """Steps of each effort, on a photograph of half a megapixel."""
+
+    small_pixels: int = 1 << 17
+    """Images of fewer pixels have more steps, up to twice as many, which take little time."""
+
+    wide_effort: int = 6
+    wide_bytes: int = 16000
+    """Wide networks pay from this effort, and from so many bytes of latents before the fit, on:
+    they are larger in the file too. At effort 6 they save 1.9 % of the rate-distortion cost of
+    Kodak 5 (29 KB) and lose 1.0 % on Kodak 23 (9.5 KB)."""
+
+    window_pixels: int = 1 << 21
+    """A step sees the whole of an image of up to so many pixels, and a window of a larger one."""
+
+    window_side: int = 1024
+    least_side: int = 192
+    """Pixels that a window has about on each side, and that it has at least, which every loss
+    takes."""
+
+    warm_up_steps: int = 3
+    """Steps in which learning rates rise to their peaks."""
+
+    hard_share: float = 0.05
+    """Last share of a fit, in which latents are rounded for good and only networks learn."""
+
+    report_every: int = 5
+    """Steps between two reports of progress."""
+
+    worth_little: float = 0.05
+    worth_nothing: float = 0.002
+    """Early stopping, in bits a pixel. Where the whole cost of a noisy step is worth less than the
+    first, that of rounded latents is looked at; once that is worth less than the second, a fit goes
+    on to its last share: more steps could gain no more than that."""
+
+    rehearsal_share: float = 0.25
+    """Share of a fit that rehearses another loss by squared error (rehearsal.py)."""
+
+    correct_from: float = 0.25
+    correct_every: float = 0.06
+    correct_until: float = 0.9
+    """Shares of a fit at which its lambda is first corrected, between corrections, and at the last:
+    what is left must suffice to settle."""
+
+    hasty: tuple[float, float] = (0.8, 0.5)
+    settled: tuple[float, float] = (0.7, 1.0)
+    settled_steps: int = 30
+    """Share of a miss that a correction makes good, and the largest change of the logarithm of
+    lambda. Bits follow a new lambda some twenty steps late: the second is for corrections so many
+    steps apart."""
+
+    refit_share: float = 0.17
+    least_refit: int = 4
+    """Share of the steps of a fit that a further one has for a goal that was missed, and the fewest
+    steps of such a one."""
+
+    far_starts: int = 4
+    """Trained initialisations between the lambda under which a fit began and another from which it
+    begins anew."""
+
+    reserve_s: float = 0.5
+    search_s_per_pixel: float = 3e-6
+    write_s_per_pixel: float = 5e-7
+    """Kept of a time limit for what follows the fit: seconds, and seconds a pixel of the window by
+    which network steps are chosen, and of the image that is written."""
+
+    step_s_per_pixel: float = 3e-7
+    torch_step_s_per_pixel: float = 9e-7
+    """Seconds a pixel of a training step, with and without the compiled kernels, roughly."""
+
+    def steps(self, effort: int, model: CoolChic) -> int:
+        """Steps for an image: more for a large one, of which a step sees a window, and for a small
+        one."""
+        pixels = model.width * model.height
+        windows, small = pixels / MIDDLE_PIXELS, math.sqrt(self.small_pixels / pixels)
+        return round(self.effort_steps[effort] * max(1.0, windows, min(2.0, small)))
+
+    def in_windows(self, model: CoolChic) -> bool:
+        """Whether an image is too large to be seen as a whole."""
+        return model.height * model.width > self.window_pixels
+
+    def windows_a_round(self, model: CoolChic) -> float:
+        """Steps after which each latent has been seen once, on average."""
+        return model.width * model.height / self.window_side**2 if self.in_windows(model) else 1.0
+
+
+SCHEDULE = Schedule()
+
+
+UNTRAINED = Softening((0.5, 0.05), (0.35, 0.15))
 """Latents that begin at zero must first try what they are for: on crops of two Kodak photographs
 (`coolchic-v1`, 1200 steps) the cost is 7 % below that of `SHORT`."""
 
 SHORT = Softening((0.3, 0.1), (0.15, 0.15))
 LONG = Softening((0.4, 0.08), (0.15, 0.15))
-"""From a trained start, up to `FULL_RATE_STEPS` and beyond. More noise undoes what it knows. With
-800 steps `LONG` and `LEAST_DAMPING` save 0.9, 2.3 and 0.8 % of the cost of Kodak 15, 19 and 8; with
-50 steps `LONG` costs 0.3 % (four photographs)."""
+"""From a trained initialisation, up to `FULL_RATE_STEPS` and beyond. More noise undoes what it
+knows. With 800 steps `LONG` and `LEAST_DAMPING` save 0.9, 2.3 and 0.8 % of the cost of Kodak 15, 19
+and 8; with 50 steps `LONG` costs 0.3 % (four photographs)."""
 
 
 class Rates(NamedTuple):
@@ -52,46 +140,37 @@ class Rates(NamedTuple):
     softening: Softening
 
 
-FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.04, 1.0, 0.0, FROM_NOTHING), 100
-"""Of a fit without a trained start. The papers' 0.01 for both reaches the same cost in about four
-times the steps (on Kodak)."""
+FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.04, 1.0, 0.0, UNTRAINED), 100
+"""Of a fit without a trained initialisation. The papers' 0.01 for both reaches the same cost in
+about four times the steps (on Kodak)."""
 
 LONG_FITS, WIDE_LONG_FITS = -1 / 3, -1 / 7
 """Networks learn slower by this power of the steps beyond: at 800, a rate of 0.02 costs 0.8 % less
-than 0.04 (crops of two Kodak photographs, two slopes). Wide ones have farther to go: there 0.04
+than 0.04 (crops of two Kodak photographs, two lambdas). Wide ones have farther to go: there 0.04
 costs 1.1 and 0.8 % less (crops of Kodak 5 and 23)."""
 
-FULL_RATE_SLOPE = 1e-2
-"""From a trained start, networks that make pixels learn by the square root of the slope below it:
-so does the error go that a picture may have, and a step of one rate costs a fine picture its
-quality. Cost of Kodak 5 and 23 (512 x 512) at effort 1 under slopes of 5e-4, 1e-4 and 2e-5: 1.9
+FULL_RATE_LAMBDA = 1e-2
+"""From a trained initialisation, networks that make pixels learn by the square root of the lambda
+below it: so does the error go that an image may have, and a step of one rate costs a fine image its
+quality. Cost of Kodak 5 and 23 (512 x 512) at effort 1 under lambdas of 5e-4, 1e-4 and 2e-5: 1.9
 and 2.1, 5.4 and 8.1, 60 and 22 % less; at effort 3 under 5e-4 and 5e-5 0.6 and 0.2, 4.2 and 4.0 %;
 at effort 5 (256 x 256) 0.2 and 0.4, 1.2 and 0.5 %."""
 
 LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
-"""From a trained start: of a fit of 75 steps or more, and of the shortest."""
+"""From a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
 
 
-def steps_of(effort: int, model: CoolChic) -> int:
-    """Steps for a picture: more for a large one, of which a step sees a window, and up to twice as
-    many for a small one, whose steps take little time."""
-    pixels = model.width * model.height
-    windows = pixels / MIDDLE_PIXELS
-    return round(
-        EFFORT_STEPS[effort] * max(1.0, windows, min(2.0, math.sqrt(SMALL_PIXELS / pixels)))
-    )
-
-
-def rates_for(rounds: float, slope: float, *, wide: bool = False) -> Rates:
-    """Rates for a fit under a slope from a trained start that visits each latent so many times,
-    which is once a step but in large pictures: in 25, the full ones undo much of what it knows (two
-    Kodak crops, three slopes, mean cost: start 2.45, full rates 2.37, these 2.29)."""
+def rates_for(rounds: float, lmbda: float, *, wide: bool = False) -> Rates:
+    """Rates for a fit under a lambda from a trained initialisation that visits each latent so many
+    times, which is once a step but in large images: in 25, the full ones undo much of what it knows
+    (two Kodak crops, three lambdas, mean cost: initialisation 2.45, full rates 2.37, these 2.29).
+    """
     share = min(1.0, rounds / FULL_RATE_STEPS)
     excess = max(1.0, rounds / FULL_RATE_STEPS)
     return Rates(
         FULL_RATES.latents * share,
         FULL_RATES.networks * math.sqrt(share) * excess ** (WIDE_LONG_FITS if wide else LONG_FITS),
-        min(1.0, math.sqrt(slope / FULL_RATE_SLOPE)),
+        min(1.0, math.sqrt(lmbda / FULL_RATE_LAMBDA)),
         max(LEAST_DAMPING, MOST_DAMPING * (1 - share)),
         LONG if rounds > FULL_RATE_STEPS else SHORT,
     )

@@ -1,7 +1,7 @@
-"""Which window of a picture each step of a fit of latent grids sees.
+"""Which window of an image each step of a fit of latent grids sees.
 
-A picture of up to `WINDOW_PIXELS` is one window; a larger one is cut at offsets drawn anew for each
-round, and a round visits every latent once.
+A small image is one window; a larger one is cut at offsets drawn anew for each round, and a round
+visits every latent once.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import numpy as np
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import Window
-
-WINDOW_PIXELS = 1 << 21
-WINDOW_SIDE, LEAST_SIDE = 1024, 192
-"""A window has about the first; none is smaller than the second, which every loss takes."""
+from inrcodec.codec.fitting.coolchic.schedule import Schedule
 
 
-class Visits:
-    """Windows to visit, for ever; `round` counts the rounds begun."""
+class StepWindows:
+    """An endless iterator of windows; `round` counts the rounds begun."""
 
-    def __init__(self, model: CoolChic, random: np.random.Generator) -> None:
-        self._model, self._random = model, random
+    def __init__(self, model: CoolChic, random: np.random.Generator, schedule: Schedule) -> None:
+        self._model, self._random, self._schedule = model, random, schedule
         self._windows = self._all()
         self.round = 0
 
@@ -34,7 +31,7 @@ class Visits:
     def _all(self) -> Iterator[Window]:
         while True:
             self.round += 1
-            if not in_windows(self._model):
+            if not self._schedule.in_windows(self._model):
                 yield (0, self._model.height, 0, self._model.width)
                 continue
             rows, columns = (self._cuts(n) for n in (self._model.height, self._model.width))
@@ -46,16 +43,7 @@ class Visits:
     def _cuts(self, size: int) -> list[int]:
         """Where one axis is cut, ends included: at multiples of the coarsest symbol."""
         unit = 1 << (self._model.levels - 1)
-        offset = int(self._random.integers(WINDOW_SIDE // unit)) * unit
-        inner = range(offset, size, WINDOW_SIDE)
-        return sorted({0, *(e for e in inner if LEAST_SIDE <= e <= size - LEAST_SIDE), size})
-
-
-def in_windows(model: CoolChic) -> bool:
-    """Whether a picture is too large to be seen as a whole."""
-    return model.height * model.width > WINDOW_PIXELS
-
-
-def windows_a_round(model: CoolChic) -> float:
-    """Steps after which each latent has been seen once, on average."""
-    return model.width * model.height / WINDOW_SIDE**2 if in_windows(model) else 1.0
+        side, least = self._schedule.window_side, self._schedule.least_side
+        offset = int(self._random.integers(side // unit)) * unit
+        inner = range(offset, size, side)
+        return sorted({0, *(e for e in inner if least <= e <= size - least), size})

@@ -174,8 +174,8 @@ class SoftRounding(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, temperature: float, deviation: float, seed: int) -> Tensor:
         """`seed` is that of the noise, 32 bits."""
-        soft, slope = latents.soften(bridge.array(x), temperature, deviation, seed)
-        ctx.save_for_backward(torch.from_numpy(slope))
+        soft, lmbda = latents.soften(bridge.array(x), temperature, deviation, seed)
+        ctx.save_for_backward(torch.from_numpy(lmbda))
         return torch.from_numpy(soft)
 
     @staticmethod
@@ -202,7 +202,7 @@ def noisy_soft_round(
 
 def soft_round(x: Tensor, temperature: float) -> Tensor:
     """A smooth staircase: identity for a high temperature, rounding for 0 (Agustsson and Theis
-    2020, eq. 4, with tanh slope 1 / temperature)."""
+    2020, eq. 4, with tanh lambda 1 / temperature)."""
     centre = torch.floor(x) + 0.5
-    slope = 0.5 / math.tanh(0.5 / temperature)
-    return centre + slope * torch.tanh((x - centre) / temperature)
+    lmbda = 0.5 / math.tanh(0.5 / temperature)
+    return centre + lmbda * torch.tanh((x - centre) / temperature)

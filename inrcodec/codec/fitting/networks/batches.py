@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec.fitting.losses import Loss, of_channels
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.pixels import Samples, to_unit
 
 Grid = NDArray[np.int64]
 
-BATCH_PIXELS = 6144
 TILE_PIXELS = 8192
-MEASURED_PIXELS, LEAST_MEASURED = 1 << 20, 192
 
 
 def coordinates(size: int) -> NDArray[np.float64]:
@@ -35,7 +34,7 @@ def batches(
     random: np.random.Generator,
     *,
     least: int = 1,
-    pixels: int = BATCH_PIXELS,
+    pixels: int = SCHEDULE.batch_pixels,
 ) -> Iterator[tuple[Grid, Grid]]:
     """Rows and columns of one training grid after the other, one from each stratum; about so many
     `pixels`, and no fewer than `least` of either.
@@ -66,13 +65,18 @@ def _dealt(size: int, count: int, random: np.random.Generator) -> Grid:
 
 
 @torch.no_grad()
-def picture_loss(
-    model: CoordinateModel, parameters: dict[str, Tensor], pixels: Samples, loss: Loss
+def image_loss(
+    model: CoordinateModel,
+    parameters: dict[str, Tensor],
+    pixels: Samples,
+    loss: Loss,
+    schedule: Schedule = SCHEDULE,
 ) -> float:
-    """A loss over the picture, or of a large one over `MEASURED_PIXELS` in its middle."""
+    """A loss over the image, or over `measured_pixels` in the middle of a large one."""
     height, width = pixels.shape[:2]
-    wide = min(width, max(LEAST_MEASURED, MEASURED_PIXELS // height))
-    high = min(height, max(LEAST_MEASURED, MEASURED_PIXELS // wide))
+    least, most = schedule.least_measured, schedule.measured_pixels
+    wide = min(width, max(least, most // height))
+    high = min(height, max(least, most // wide))
     top, left = (height - high) // 2, (width - wide) // 2
     ys, xs = coordinates(height)[top : top + high], coordinates(width)[left : left + wide]
     chunk = max(1, TILE_PIXELS // wide)
@@ -84,14 +88,19 @@ def picture_loss(
 
 
 @torch.no_grad()
-def picture_error(model: CoordinateModel, parameters: dict[str, Tensor], pixels: Samples) -> float:
+def image_error(
+    model: CoordinateModel,
+    parameters: dict[str, Tensor],
+    pixels: Samples,
+    schedule: Schedule = SCHEDULE,
+) -> float:
     """Mean squared error, full range = 1, before rounding to integers.
 
-    Over the whole picture up to `MEASURED_PIXELS`; of a larger one, over a fixed grid of its rows
+    Over the whole image up to `measured_pixels`; of a larger one, over a fixed grid of its rows
     and columns of that many pixels, so that a measurement never outweighs the training.
     """
     height, width = pixels.shape[:2]
-    stride = max(1, math.ceil(math.sqrt(height * width / MEASURED_PIXELS)))
+    stride = max(1, math.ceil(math.sqrt(height * width / schedule.measured_pixels)))
     rows, columns = (
         np.arange(min(stride // 2, size - 1), size, stride) for size in (height, width)
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,155 +10,163 @@ import torch
 
 from inrcodec.codec.entropy.prior import PRIOR_BYTES
 from inrcodec.codec.entropy.quantized import least_payload
-from inrcodec.codec.fitting.losses import check_sides, loss_of
-from inrcodec.codec.fitting.networks.batches import BATCH_PIXELS
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
-from inrcodec.codec.fitting.networks.multi_start import MultiStart, steps_of_start
-from inrcodec.codec.fitting.robust import IN_FLOAT32, backward_of
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
+from inrcodec.codec.fitting.networks.several_fits import SeveralFits
+from inrcodec.codec.fitting.plan import EncodePlan
+from inrcodec.codec.fitting.rate_control import LEAST_USED
+from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.bitstream import Header
-from inrcodec.codec.format.header import PHASES
+from inrcodec.codec.format.header import PHASES, Header
 from inrcodec.codec.networks import sections
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.families import network_from
-from inrcodec.codec.networks.init_tables import TrainedStart, colours, phase_start, shipped_start
+from inrcodec.codec.networks.init_tables import (
+    Initialisation,
+    colours,
+    phase_initialisation,
+    shipped_for,
+)
 from inrcodec.codec.networks.sines import MOST_WEIGHTS
 from inrcodec.codec.networks.sizes import (
     BITS_PER_PARAMETER,
-    PictureShape,
+    ImageShape,
+    bpp_of_quality,
     network_for,
     smallest_network,
 )
-from inrcodec.codec.options import (
-    DEFAULT_QUALITY,
-    FEWEST_STEPS,
-    EncodeOptions,
-    bpp_of_quality,
-)
 from inrcodec.codec.progress import Progress
-from inrcodec.codec.runtime import fit_threads, torch_device, torch_threads
-from inrcodec.errors import OptionError, RateError, RateWarning
+from inrcodec.codec.runtime import fit_threads, in_steps, torch_device, torch_threads
+from inrcodec.errors import EncoderLimitError, LimitError, OptionError, RateError, RateWarning
 from inrcodec.pixels import Picture
+from inrcodec.warn import warn
 
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""
 
-RESERVE_S = 0.3
-"""Kept back from a time limit for the last measurement and writing, in seconds."""
-
 SMALLEST_PAYLOAD = 192
-"""Bytes of parameters a quality never goes below, however small the picture."""
+"""Bytes of parameters a quality never goes below, however small the image."""
+
+WITHOUT_LIMIT = 1 << 40
+"""Steps of a fit that time ends."""
 
 
-class CoordinateEncoding:
-    """One encode with a coordinate network; see `encoder.Encoding`."""
+class NetworkEncoding:
+    """One encode with a coordinate network; see `encode.Encoding`."""
 
-    def __init__(self, picture: Picture, options: EncodeOptions) -> None:
+    def __init__(
+        self, picture: Picture, plan: EncodePlan, *, schedule: Schedule = SCHEDULE
+    ) -> None:
         started = time.monotonic()
-        self.picture, self.options = picture, options
-        loss = loss_of(options)
-        check_sides(loss, picture.width, picture.height)
-        device = torch_device(options.device)
-        self._threads = options.threads
-        self._metadata = picture.metadata if options.metadata else {}
-        self._plan = plan = Plan.of(picture, options, self._metadata)
+        device = torch_device(plan.device)
+        self._plan = plan
+        self._chosen = chosen = Choice.of(picture, plan)
+        model = chosen.model
+        pixels = picture.width * picture.height
         seconds = None
-        steps = steps_of_effort(options.effort, picture)
-        if options.time_limit is not None:
-            seconds = max(0.05, options.time_limit - (time.monotonic() - started) - RESERVE_S)
-            steps = 1 << 40
-        in_kernels = plan.model.in_kernels and plan.model.parameter_count <= MOST_WEIGHTS
+        steps = schedule.steps(plan.effort, pixels)
+        if plan.time_limit is not None:
+            left = plan.time_limit - (time.monotonic() - started)
+            seconds = max(0.05, left - schedule.reserve_s)
+            steps = WITHOUT_LIMIT
+        in_kernels = model.in_kernels and model.parameter_count <= MOST_WEIGHTS
         self._computing = fit_threads if in_kernels else torch_threads
+        float32 = plan.robust is not None and plan.robust.in_float32
 
-        def fit(seed: int, budget: Budget) -> Fitting:
-            return Fitting(
+        def fit(seed: int, budget: Budget) -> NetworkFit:
+            return NetworkFit(
                 picture.pixels,
-                plan.model,
+                model,
                 budget,
-                loss=loss,
-                backward=backward_of(options, plan.model.units),
-                precision=torch.float32 if options.robust in IN_FLOAT32 else None,
+                loss=plan.loss,
+                backward=backward_of(plan.robust, model.units, plan.seed),
+                precision=torch.float32 if float32 else None,
                 seed=seed,
                 device=str(device),
-                start=phase_start(plan.model),
-                trained=plan.trained,
+                residual_to=phase_initialisation(model),
+                init=chosen.init,
+                schedule=schedule,
             )
 
         each = steps
-        if plan.trained is None:
-            shortest = steps_of_effort(1, picture)
-            each = steps_of_start(plan.model.family, plan.payload_bytes, shortest, steps)
-        budget = Budget(steps, plan.payload_bytes, seconds)
-        with self._computing(self._threads):
-            self._starts = MultiStart(fit, options.seed, budget, each)
+        if chosen.init is None:
+            shortest = schedule.steps(1, pixels)
+            each = schedule.steps_of_fit(model.family, chosen.payload_bytes, shortest, steps)
+        budget = Budget(steps, chosen.payload_bytes, seconds)
+        with self._computing(plan.threads):
+            self._fits = SeveralFits(fit, plan.seed, budget, each, most=schedule.most_fits)
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""
-        with self._computing(self._threads):
-            yield from self._starts
+        return in_steps(iter(self._fits), lambda: self._computing(self._plan.threads))
 
     def finish(self) -> bytes:
         """The file holding the best network found so far."""
-        with self._computing(self._threads):
-            stored = sections.sections_of(self._plan.model, self._starts.best())
-        data = bitstream.write(self._plan.header, stored, self._metadata)
-        asked = self.options.asked_bytes(self.picture.width * self.picture.height)
-        if asked is not None and len(data) < 0.95 * asked:
-            warnings.warn(
+        with self._computing(self._plan.threads):
+            stored = sections.sections_of(self._chosen.model, self._fits.best())
+        data = bitstream.write(self._chosen.header, stored, self._plan.metadata)
+        asked = self._plan.goal.size_bytes
+        if asked is not None and len(data) < LEAST_USED * asked:
+            warn(
                 f"{len(data)} bytes of the {asked} asked for: the network can use no more",
                 RateWarning,
-                stacklevel=2,
             )
         return data
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to fit: the network, the start it was trained from if so, and the bytes its parameters
-    may take; `header` is that of the file."""
+class Choice:
+    """What to fit: the network, the meta-learned initialisation it begins with if so, and the bytes
+    its parameters may take; `header` is that of the file."""
 
     model: CoordinateModel
-    trained: TrainedStart | None
+    init: Initialisation | None
     payload_bytes: int
     header: Header
 
     @classmethod
-    def of(
-        cls, picture: Picture, options: EncodeOptions, metadata: dict[str, bytes | None]
-    ) -> Plan:
-        """The plan for the rate asked for. Raises `RateError` for a size that the network cannot
-        meet, `LimitError` for a picture too large for it, and `OptionError` without a start such as
-        the options name."""
-        shape, pixels = PictureShape.of(picture), picture.width * picture.height
-        total = options.asked_bytes(pixels)
-        quality = DEFAULT_QUALITY if options.quality is None else options.quality
+    def of(cls, picture: Picture, plan: EncodePlan) -> Choice:
+        """The choice for the rate asked for. Raises `RateError` for a size that the network cannot
+        meet, `EncoderLimitError` for an image too large for it, and `OptionError` without an
+        initialisation such as the plan names."""
+        shape, pixels = ImageShape.of(picture), picture.width * picture.height
+        total = plan.goal.size_bytes
         if total is None:
-            rough = max(int(bpp_of_quality(quality) * pixels / 8), SMALLEST_PAYLOAD)
+            rough = max(int(bpp_of_quality(plan.quality) * pixels / 8), SMALLEST_PAYLOAD)
         else:
-            smallest = smallest_network(shape, options.model)
-            rough = total - _overhead(picture, smallest, metadata, total)
-        trained = _trained_start(picture, options, rough)
-        model = network_for(shape, options.model, max(rough, 0))
-        if trained is not None:
-            model = trained.model_for(picture.width, picture.height)
-        header = _header(picture, model, PHASES if trained is None else trained.identity)
-        network_from(header)  # a decoder's limits
+            smallest = smallest_network(shape, plan.model)
+            rough = total - _overhead(picture, smallest, plan, total)
+        init = _initialisation(picture, plan, rough)
+        model = network_for(shape, plan.model, max(rough, 0))
+        if init is not None:
+            model = init.model_for(picture.width, picture.height)
+        header = _header(picture, model, PHASES if init is None else init.identity)
+        try:
+            network_from(header)  # a decoder's limits
+        except LimitError as error:
+            raise EncoderLimitError(str(error)) from None
         least = _least_payload(model)
-        overhead = _overhead(picture, model, metadata, least if total is None else total)
+        overhead = _overhead(picture, model, plan, least if total is None else total)
         if total is None:
             payload = min(rough, model.parameter_count * MOST_BITS_PER_PARAMETER // 8)
         else:
             payload = total - overhead
         if payload < least:
-            kept = ", metadata included" if any(metadata.values()) else ""
-            start = "" if trained is None else f" from the trained start {trained.identity:08x}"
-            less = f"quality {quality}" if total is None else f"{total} bytes"
-            size = least + _overhead(picture, model, metadata, least)
-            raise RateError(
-                f"{less} is too little: the smallest {options.model} file of this picture{start} "
-                f"has {size} bytes{kept}"
-            )
-        return cls(model, trained, payload, header)
+            size = least + _overhead(picture, model, plan, least)
+            raise RateError(_too_little(plan, init, size))
+        return cls(model, init, payload, header)
+
+
+def _too_little(plan: EncodePlan, init: Initialisation | None, size: int) -> str:
+    """What to say where even the smallest file, of `size` bytes, has more than was asked for."""
+    total = plan.goal.size_bytes
+    kept = ", metadata included" if any(plan.metadata.values()) else ""
+    begun = "" if init is None else f" from the initialisation {init.identity:08x}"
+    less = f"quality {plan.quality}" if total is None else f"{total} bytes"
+    return (
+        f"{less} is too little: the smallest {plan.model} file of this image{begun} has {size} "
+        f"bytes{kept}"
+    )
 
 
 def _least_payload(model: CoordinateModel) -> int:
@@ -168,33 +174,32 @@ def _least_payload(model: CoordinateModel) -> int:
     return max(PRIOR_BYTES * len(model.shapes), least_payload(model.parameter_count) + 3)
 
 
-def _overhead(
-    picture: Picture, model: CoordinateModel, metadata: dict[str, bytes | None], most: int
-) -> int:
+def _overhead(picture: Picture, model: CoordinateModel, plan: EncodePlan, most: int) -> int:
     """At most what a file of a network has beside `most` bytes of parameters."""
     header = _header(picture, model, PHASES)
-    return bitstream.overhead_bytes(header, metadata, most) + sections.overhead_bytes(model)
+    framing = bitstream.overhead_bytes(header, plan.metadata, most)
+    return framing + sections.overhead_bytes(model)
 
 
-def _trained_start(picture: Picture, options: EncodeOptions, payload: int) -> TrainedStart | None:
-    """The start the options name, of those shipped the one that suits a payload best; raises
-    `OptionError`."""
-    if options.init == "random":
+def _initialisation(picture: Picture, plan: EncodePlan, payload: int) -> Initialisation | None:
+    """The initialisation the plan names, of those shipped the one that suits a payload best; None
+    for a random one. Raises `OptionError`."""
+    if plan.init == "random":
         return None
-    if options.init == "meta":
+    if plan.init == "meta":
         suited = max(1.0, payload * 8 / BITS_PER_PARAMETER)
-        return shipped_start(options.model, picture.channels, suited)
-    trained = TrainedStart.read(options.init)
-    if trained.family.label != options.model:
-        raise OptionError(f"{options.init} is a start of {trained.family.label}")
-    if trained.channels != picture.channels:
-        theirs, ours = (colours(n) for n in (trained.channels, picture.channels))
-        raise OptionError(f"{options.init} is for {theirs}, not for the {ours} of this picture")
-    return trained
+        return shipped_for(plan.model, picture.channels, suited)
+    init = Initialisation.read(plan.init)
+    if init.family.label != plan.model:
+        raise OptionError(f"{plan.init} is an initialisation of {init.family.label}")
+    if init.channels != picture.channels:
+        theirs, ours = (colours(n) for n in (init.channels, picture.channels))
+        raise OptionError(f"{plan.init} is for {theirs}, not for the {ours} of this image")
+    return init
 
 
-def _header(picture: Picture, model: CoordinateModel, start: int) -> Header:
-    """The header of a file that holds this picture in this network, from a start."""
+def _header(picture: Picture, model: CoordinateModel, identity: int) -> Header:
+    """The header of a file that holds this image in this network, from an initialisation."""
     return Header(
         picture.width,
         picture.height,
@@ -202,11 +207,5 @@ def _header(picture: Picture, model: CoordinateModel, start: int) -> Header:
         picture.bit_depth,
         model.family,
         model.dimensions,
-        start=(start, 0),
+        start=(identity, 0),
     )
-
-
-def steps_of_effort(effort: int, picture: Picture) -> int:
-    """Training steps: double with each effort, and more where a step sees fewer pixels."""
-    cheap = math.sqrt(max(1.0, BATCH_PIXELS / (picture.width * picture.height)))
-    return round(FEWEST_STEPS * float(2 ** (effort - 1)) * min(4.0, cheap))

@@ -31,33 +31,20 @@ from inrcodec.codec.entropy import prior, quantized
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.losses import MSE, Loss, of_channels
 from inrcodec.codec.fitting.networks.batches import (
-    BATCH_PIXELS,
     batches,
     coordinates,
-    picture_error,
-    picture_loss,
+    image_error,
+    image_loss,
 )
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.sensitivity import sensitivities
 from inrcodec.codec.fitting.optimizer import MuonAdam
 from inrcodec.codec.fitting.robust import Backward, Objective, plain
 from inrcodec.codec.networks.base import CoordinateModel
-from inrcodec.codec.networks.init_tables import TrainedStart
+from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.progress import Progress
 from inrcodec.errors import RateError
-from inrcodec.pixels import Samples, to_unit
-
-FINISH_SHARE = 0.2
-WARM_UP_STEPS = 100
-WARM_UP_SHARE = 0.1
-FINISH_BUDGET = 0.992
-"""Share of the byte budget the finish starts from, since training through the rounding moves it."""
-
-EVALUATIONS = 12
-EVALUATE_EVERY = 100
-REPORT_EVERY = 25
-
-TRAINED_RATE = 0.5
-"""Learning rates from a trained start beside those from a random one."""
+from inrcodec.pixels import Samples, decibels, to_unit
 
 LOSS_SCALE = 4000.0
 """Keeps gradients away from the smallest bfloat16 numbers; neither optimiser notices it."""
@@ -68,7 +55,7 @@ class Budget:
     """What a fit may spend: `steps`, and `seconds` if there is a time limit (then the first met).
 
     `target_bytes` is the size of the parameters payload to stay within; None fits a float network
-    only, whose parameters `Fitting.values()` returns.
+    only, whose parameters `NetworkFit.values()` returns.
     """
 
     steps: int
@@ -85,14 +72,14 @@ class _Best:
     network: Quantized
 
 
-class Fitting:
-    """One picture, one network, one budget. Iterate for `Progress`; `best()` at any time.
+class NetworkFit:
+    """One image, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`; `start` is what a file's integers add to; a `trained` start
-    is that too, and what the fit begins with; `precision` of hidden layers in torch defaults to the
-    fastest the device has; `loss` is what is minimised, and what the best network is chosen by;
-    `backward` how (robust.py), on batches of about `batch_pixels`. The same seed, device, precision
-    and step budget give the same result.
+    `pixels` (H, W, C) as in `Picture`; `residual_to` is what a file's integers add to; a
+    meta-learned `init` is that too, and what the fit begins with; `precision` of hidden layers in
+    torch defaults to the fastest the device has; `loss` is what is minimised, and what the best
+    network is chosen by; `backward` how (robust.py). The same seed, device, precision and step
+    budget give the same result.
     """
 
     def __init__(
@@ -106,14 +93,15 @@ class Fitting:
         seed: int = 0,
         device: str = "cpu",
         precision: torch.dtype | None = None,
-        batch_pixels: int = BATCH_PIXELS,
-        start: Tensors | None = None,
-        trained: TrainedStart | None = None,
+        residual_to: Tensors | None = None,
+        init: Initialisation | None = None,
+        schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
         self._backward = backward
-        self._pixels, self._start = pixels, start
+        self._pixels, self._residual_to = pixels, residual_to
+        self._schedule = schedule
         random = np.random.default_rng(seed)
         self._device = torch.device(device)
         self._precision = precision or hidden_precision(self._device)
@@ -121,13 +109,15 @@ class Fitting:
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
         initial = model.initial(random, mean.astype(np.float64))
         height, width = pixels.shape[:2]
-        self._grids = batches(height, width, random, least=loss.smallest_side, pixels=batch_pixels)
-        self._trained = trained
-        if trained is not None:
-            initial = trained.values(model)
-            self._start = trained.values(model)
-        elif start is not None:
-            initial |= {name: start[name].copy() for name in model.phases}
+        self._grids = batches(
+            height, width, random, least=loss.smallest_side, pixels=schedule.batch_pixels
+        )
+        self._init = init
+        if init is not None:
+            initial = init.values(model)
+            self._residual_to = init.values(model)
+        elif residual_to is not None:
+            initial |= {name: residual_to[name].copy() for name in model.phases}
         self._parameters = {
             name: torch.from_numpy(value).to(self._device).requires_grad_()
             for name, value in initial.items()
@@ -138,28 +128,31 @@ class Fitting:
 
     def __iter__(self) -> Iterator[Progress]:
         """Run until the budget is spent: float, then through the rounding of fixed steps."""
-        if self._trained is not None:
-            self._adapt(self._trained)
+        schedule = self._schedule
+        if self._init is not None:
+            self._adapt(self._init)
         optimizer = MuonAdam(self._parameters, *learning_rates(self.model))
         target, steps = self.budget.target_bytes, dict[str, int]()
         measured, interval = 0, 0.0
         error = 0.0
-        full = 1.0 if self._trained is None else TRAINED_RATE
+        full = 1.0 if self._init is None else schedule.init_rate
         while (share := self._share()) < 1:
-            if target is not None and not steps and share >= 1 - FINISH_SHARE:
-                steps = self._choose_steps(int(target * FINISH_BUDGET))
+            if target is not None and not steps and share >= 1 - schedule.finish_share:
+                steps = self._choose_steps(int(target * schedule.finish_budget))
                 before = self._clock()
                 self._measure(steps)
                 self._reserve_s = self._clock() - before
-                interval = max(EVALUATE_EVERY, self._step * FINISH_SHARE / EVALUATIONS)
+                finish = self._step * schedule.finish_share
+                interval = max(schedule.evaluate_every, finish / schedule.evaluations)
                 measured = self._step
             if steps and self._step >= measured + interval:
                 self._measure(steps)
                 measured = self._step
-            warm = min(1.0, max((self._step + 1) / WARM_UP_STEPS, share / WARM_UP_SHARE))
+            warmed = (self._step + 1) / schedule.warm_up_steps, share / schedule.warm_up_share
+            warm = min(1.0, max(warmed))
             loss = self._train(optimizer, self._rounded(steps), full * warm * _cosine(share))
             error = loss if not error else 0.98 * error + 0.02 * loss
-            if self._step % REPORT_EVERY == 0:
+            if self._step % schedule.report_every == 0:
                 yield self._progress("finish" if steps else "fit", error)
         if target is not None:
             self._measure(steps or self._choose_steps(target))
@@ -202,15 +195,15 @@ class Fitting:
         for name, tensor in self._parameters.items():
             size = prior.step_size(steps[name])
             exact = tensor.detach()
-            if self._start is not None:
-                exact = exact - torch.from_numpy(self._start[name]).to(exact)
+            if self._residual_to is not None:
+                exact = exact - torch.from_numpy(self._residual_to[name]).to(exact)
             rounded[name] = tensor + (torch.round(exact / size) * size - exact)
         return rounded
 
-    def _adapt(self, trained: TrainedStart) -> None:
-        """The steps of gradient descent that a trained start was trained for."""
-        rates = trained.learned_rates(self.model)
-        for _ in range(trained.inner_steps):
+    def _adapt(self, init: Initialisation) -> None:
+        """The steps of gradient descent that an initialisation was trained for."""
+        rates = init.learned_rates(self.model)
+        for _ in range(init.inner_steps):
             if self._share() >= 1:
                 break
             self._gradients(self._parameters)
@@ -259,10 +252,10 @@ class Fitting:
 
     def _progress(self, stage: str, error: float) -> Progress:
         """Where the fit stands; `error` is a smoothed batch error, full range 1."""
-        best = _decibels(self._best.error) if self._best else None
+        best = decibels(self._best.error) if self._best else None
         elapsed = self._clock() - self._begun
         share = self._share()
-        return Progress(stage, share, self._step, _decibels(error), elapsed, best)
+        return Progress(stage, share, self._step, decibels(error), elapsed, best)
 
     def values(self) -> dict[str, NDArray[np.float32]]:
         """The float parameters as arrays."""
@@ -272,7 +265,7 @@ class Fitting:
         """The finest steps within `target_bytes` for the network as it is now."""
         height, width = self._pixels.shape[:2]
         sensitive = sensitivities(self.model, self._parameters, height, width)
-        return quantized.steps_for_size(self.values(), sensitive, target_bytes, self._start)
+        return quantized.steps_for_size(self.values(), sensitive, target_bytes, self._residual_to)
 
     def _measure(self, steps: dict[str, int]) -> None:
         """Round, render, and keep the result if it is the best measured so far.
@@ -281,15 +274,15 @@ class Fitting:
         the steps of this answer are chosen anew.
         """
         values, target = self.values(), self.budget.target_bytes
-        stored = quantized.quantize(values, steps, self._start)
+        stored = quantized.quantize(values, steps, self._residual_to)
         if target is not None and len(stored.to_bytes()) > target:
             steps = self._choose_steps(target)
-            stored = quantized.quantize(values, steps, self._start)
+            stored = quantized.quantize(values, steps, self._residual_to)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in stored.values().items()}
-        error = picture_error(self.model, rounded, self._pixels)
+        error = image_error(self.model, rounded, self._pixels, self._schedule)
         score = error
         if self.loss is not MSE:
-            score = picture_loss(self.model, rounded, self._pixels, self.loss)
+            score = image_loss(self.model, rounded, self._pixels, self.loss, self._schedule)
         if self._best is None or score < self._best.score:
             self._best = _Best(score, error, stored)
 
@@ -314,8 +307,3 @@ def hidden_precision(device: torch.device) -> torch.dtype:
 def _cosine(share: float) -> float:
     """1 at share 0, 0 at share 1."""
     return 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _decibels(error: float) -> float:
-    """PSNR of a mean squared error with full range 1."""
-    return math.inf if error <= 0 else -10 * math.log10(error)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from inrcodec.codec.fitting.networks.batches import batches, coordinates
 from inrcodec.codec.networks.base import CoordinateModel
-from inrcodec.codec.networks.init_tables import TrainedStart, phase_start
+from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation
 from inrcodec.errors import OptionError
 from inrcodec.pixels import Samples, to_unit
 
@@ -77,7 +77,7 @@ class StartTraining:
         self._random = np.random.default_rng(seed)
         self._device = torch.device(device)
         initial = model.initial(self._random, np.zeros(model.channels))
-        initial |= {n: v for n, v in phase_start(model).items() if n in model.phases}
+        initial |= {n: v for n, v in phase_initialisation(model).items() if n in model.phases}
         self._start = {n: self._leaf(v) for n, v in initial.items()}
         self._log_rates = {
             n: self._leaf(np.full_like(v, math.log(_first_rate(n)))) for n, v in initial.items()
@@ -104,9 +104,9 @@ class StartTraining:
             error = last if step == 1 else 0.99 * error + 0.01 * last
             yield TrainingProgress(share, step, -10 * math.log10(error))
 
-    def result(self) -> TrainedStart:
+    def result(self) -> Initialisation:
         """The start as it is now."""
-        return TrainedStart.of(
+        return Initialisation.of(
             self.model,
             {n: t.detach().cpu().numpy() for n, t in self._start.items()},
             {n: t.detach().exp().cpu().numpy() for n, t in self._log_rates.items()},

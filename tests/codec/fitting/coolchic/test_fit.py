@@ -10,9 +10,9 @@ from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.model import COMPLEXITIES, CoolChic
 from inrcodec.codec.coolchic.planes import LatentPlane, group_values
 from inrcodec.codec.entropy import prior
-from inrcodec.codec.fitting.coolchic import analysis, forward, step_windows
-from inrcodec.codec.fitting.coolchic import fit as fit_module
-from inrcodec.codec.fitting.coolchic.fit import LatentFitting
+from inrcodec.codec.fitting.coolchic import analysis, forward
+from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial
+from inrcodec.codec.fitting.coolchic.initialisation import init_index, init_lambda, untrained
 from inrcodec.codec.fitting.coolchic.network_steps import (
     ARM_STEPS,
     NetworkSearch,
@@ -20,13 +20,21 @@ from inrcodec.codec.fitting.coolchic.network_steps import (
     residual,
     within_limits,
 )
-from inrcodec.codec.fitting.coolchic.schedule import FULL_RATE_SLOPE, FULL_RATES, rates_for
-from inrcodec.codec.fitting.coolchic.untrained import random_parameters
+from inrcodec.codec.fitting.coolchic.schedule import (
+    FULL_RATE_LAMBDA,
+    FULL_RATES,
+    SCHEDULE,
+    Schedule,
+    rates_for,
+)
 from inrcodec.codec.fitting.losses import MSE, Distortion
 from inrcodec.errors import FitError, FormatError
 from tests.latent_files import coolchic, coolchic_v1, coolchic_v2
 
-SLOPE = 1e-3
+LAMBDA = 1e-3
+
+
+IN_WINDOWS = Schedule(window_pixels=1000, window_side=128, least_side=64)
 
 
 def a_target(height: int = 64, width: int = 80) -> torch.Tensor:
@@ -37,23 +45,28 @@ def a_target(height: int = 64, width: int = 80) -> torch.Tensor:
     return torch.tensor(np.clip(0.5 + 0.25 * np.array(waves) + noise, 0, 1), dtype=torch.float32)
 
 
-def a_fit(target: torch.Tensor, model: CoolChic, slope: float = SLOPE, **options) -> LatentFitting:
+def a_fit(target: torch.Tensor, model: CoolChic, lmbda: float = LAMBDA, **options) -> GridFit:
     mean = target.mean((1, 2)).numpy()
     latents = [np.zeros(shape, np.float32) for shape in model.grids]
-    parameters = random_parameters(model, 0, mean)
-    options = {"steps": 40, "rates": FULL_RATES} | options
-    return LatentFitting(target, model, parameters, latents, slope=slope, **options)
+    initial = Initial(untrained(model, 0, mean), latents)
+    budget = Budget(options.pop("steps", 40), options.pop("seconds", None))
+    return GridFit(target, model, initial, budget, lmbda=lmbda, rates=FULL_RATES, **options)
+
+
+def table(model: CoolChic, index: int) -> dict[str, np.ndarray]:
+    """The trained networks of a set."""
+    return init_tables.initial_parameters(init_tables.identity("high"), index, model)
 
 
 @torch.no_grad()
-def cost(fit: LatentFitting, slope: float = SLOPE) -> tuple[float, float]:
+def cost(fit: GridFit, lmbda: float = LAMBDA) -> tuple[float, float]:
     """(cost, bits) of the rounded latents."""
     rounded = [torch.round(y) for y in fit.latents]
     window = windows.whole(fit.model)
     bits = float(forward.bits(fit.model, fit.parameters, rounded, window))
     made = forward.colours(fit.model, fit.parameters, rounded, window)
     error = float((made - fit.target).square().mean())
-    return error + slope * bits / (fit.model.width * fit.model.height), bits
+    return error + lmbda * bits / (fit.model.width * fit.model.height), bits
 
 
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
@@ -72,22 +85,19 @@ def test_a_fit_lowers_the_cost_and_repeats(build) -> None:
     assert all((a == b).all() for a, b in pairs)
 
 
-def test_a_larger_slope_spends_fewer_bits() -> None:
+def test_a_larger_lambda_spends_fewer_bits() -> None:
     target, spent = a_target(), []
-    for slope in (1e-4, 1e-2):
-        fit = a_fit(target, coolchic(80, 64), slope)
+    for lmbda in (1e-4, 1e-2):
+        fit = a_fit(target, coolchic(80, 64), lmbda)
         for _ in fit:
             pass
         spent.append(cost(fit)[1])
     assert spent[1] < 0.5 * spent[0]
 
 
-def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
+def test_windows_of_a_large_picture_are_all_visited() -> None:
     target = a_target(200, 300)
-    fit = a_fit(target, coolchic(300, 200), steps=60)
+    fit = a_fit(target, coolchic(300, 200), steps=60, schedule=IN_WINDOWS)
     before, _ = cost(fit)
     for _ in fit:
         pass
@@ -96,74 +106,55 @@ def test_windows_of_a_large_picture_are_all_visited(monkeypatch: pytest.MonkeyPa
     assert all(float(corner) != 0 for corner in corners)
 
 
-def test_windows_of_a_round_cost_what_the_whole_picture_costs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_windows_of_a_round_cost_what_the_whole_picture_costs() -> None:
     """What lies around a window counts, so there is no border between two; and only then does a
     round of them pull a latent where the whole picture does."""
     target = a_target(320, 256)
     model = coolchic(256, 320)
-    slope, start = (
-        init_tables.start_slope(20),
-        init_tables.start_parameters(init_tables.identity("high"), 20, model),
-    )
-    latents = analysis.initial_latents(model, target, slope)
-    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
-    still = rates_for(10, slope)._replace(latents=0.0, networks=0.0)
-    fit = LatentFitting(target, model, start, latents, slope=slope, steps=99, rates=still)
-    seen = [next(fit._visits)]
-    while fit._visits.round < 2:
-        seen.append(next(fit._visits))
+    lmbda, networks = init_lambda(20), table(model, 20)
+    latents = analysis.initial_latents(model, target, lmbda)
+    still = rates_for(10, lmbda)._replace(latents=0.0, networks=0.0)
+    initial, budget = Initial(networks, latents), Budget(99)
+    fit = GridFit(target, model, initial, budget, lmbda=lmbda, rates=still, schedule=IN_WINDOWS)
+    seen = [next(fit._windows)]
+    while fit._windows.round < 2:
+        seen.append(next(fit._windows))
     seen = seen[:-1]
     assert len(seen) > 5
-    fit._visits = iter(seen)
+    fit._windows = iter(seen)
     total = 0.0
     for top, bottom, left, right in seen:
         _, error, bits = fit._train(0.99)  # so late that latents are rounded
-        total += (error + slope * bits) * (bottom - top) * (right - left)
-    assert total == pytest.approx(cost(fit, slope)[0] * 320 * 256, rel=1e-4)
+        total += (error + lmbda * bits) * (bottom - top) * (right - left)
+    assert total == pytest.approx(cost(fit, lmbda)[0] * 320 * 256, rel=1e-4)
 
 
-def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains() -> None:
     target = a_target(320, 256)
     model = coolchic(256, 320)
-    slope, start = (
-        init_tables.start_slope(20),
-        init_tables.start_parameters(init_tables.identity("high"), 20, model),
-    )
+    lmbda, networks = init_lambda(20), table(model, 20)
     costs = []
-    for pixels, steps in ((1 << 21, 0), (1 << 21, 30), (1000, 150)):
-        monkeypatch.setattr(step_windows, "WINDOW_PIXELS", pixels)
-        monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
-        monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
-        latents = analysis.initial_latents(model, target, slope)
-        fit = LatentFitting(
+    for schedule, steps in ((SCHEDULE, 0), (SCHEDULE, 30), (IN_WINDOWS, 150)):
+        latents = analysis.initial_latents(model, target, lmbda)
+        fit = GridFit(
             target,
             model,
-            start,
-            latents,
-            slope=slope,
-            steps=steps,
-            rates=rates_for(30, slope),
-            start=start,
+            Initial(networks, latents, networks),
+            Budget(steps),
+            lmbda=lmbda,
+            rates=rates_for(30, lmbda),
+            schedule=schedule,
         )
         list(fit)
-        costs.append(cost(fit, slope)[0])
+        costs.append(cost(fit, lmbda)[0])
     assert costs[0] - costs[2] > 0.75 * (costs[0] - costs[1]) > 0, costs
 
 
-def test_windows_tile_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_windows, "WINDOW_PIXELS", 1000)
-    monkeypatch.setattr(step_windows, "WINDOW_SIDE", 128)
-    monkeypatch.setattr(step_windows, "LEAST_SIDE", 64)
-    fit = a_fit(a_target(200, 300), coolchic(300, 200))
+def test_windows_tile_the_picture() -> None:
+    fit = a_fit(a_target(200, 300), coolchic(300, 200), schedule=IN_WINDOWS)
     seen, area = np.zeros((200, 300), int), 0
     while area < 200 * 300:
-        top, bottom, left, right = next(fit._visits)
+        top, bottom, left, right = next(fit._windows)
         assert top % 64 == 0
         assert left % 64 == 0
         seen[top:bottom, left:right] += 1
@@ -178,9 +169,8 @@ def test_a_fit_of_no_steps_changes_nothing() -> None:
     assert all((fit.values()[name] == value).all() for name, value in before.items())
 
 
-def test_in_the_last_share_latents_stay_and_networks_adapt(monkeypatch) -> None:
-    monkeypatch.setattr(fit_module, "HARD_SHARE", 0.5)
-    fit = a_fit(a_target(), coolchic(80, 64), steps=40)
+def test_in_the_last_share_latents_stay_and_networks_adapt() -> None:
+    fit = a_fit(a_target(), coolchic(80, 64), steps=40, schedule=Schedule(hard_share=0.5))
     steps = iter(fit)
     while next(steps).step < 20:
         pass
@@ -208,8 +198,8 @@ def test_time_ends_a_fit() -> None:
 
 def test_residuals_restore_to_within_half_a_step() -> None:
     model = coolchic(80, 64)
-    values = random_parameters(model, 1, np.full(3, 0.5, np.float32))
-    start = random_parameters(model, 2, np.full(3, 0.5, np.float32))
+    values = untrained(model, 1, np.full(3, 0.5, np.float32))
+    start = untrained(model, 2, np.full(3, 0.5, np.float32))
     for group in model.groups:
         symbols = residual(model, group, values, start, -6)
         for name, value in group_values(model, group, symbols, start, 2.0**-6).items():
@@ -223,7 +213,7 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
         pass
     rounded = [torch.round(y) for y in fit.latents]
     zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
-    search = NetworkSearch(model, zeros, rounded, Distortion(MSE, target), SLOPE)
+    search = NetworkSearch(model, zeros, rounded, Distortion(MSE, target), LAMBDA)
     networks = search.run(fit.values())
     for group in ("arm.weight", "arm.bias"):
         assert math.log2(prior.step_size(networks.steps[group])) in ARM_STEPS
@@ -231,7 +221,7 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
     before, _ = cost(fit)
     for name, value in LatentPlane(model, networks, None, ()).parameters().items():
         fit.parameters[name] = torch.tensor(value)
-    rate = 8 * len(networks.to_bytes()) * SLOPE / target[0].numel()
+    rate = 8 * len(networks.to_bytes()) * LAMBDA / target[0].numel()
     assert cost(fit)[0] + rate < before + 2.5 * rate
 
 
@@ -241,7 +231,7 @@ def test_a_search_refuses_numbers_that_are_not_finite() -> None:
     values = fit.values()
     values["conv.bias.0"][0] = math.nan
     with pytest.raises(FitError, match=r"conv\.bias\.0"):
-        NetworkSearch(model, values, fit.latents, fit.distortion, SLOPE).run(values)
+        NetworkSearch(model, values, fit.latents, fit.distortion, LAMBDA).run(values)
 
 
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
@@ -278,28 +268,28 @@ def test_balanced_networks_compute_the_same_with_weights_of_like_size(build) -> 
 def test_starts_are_known_by_identity_and_index() -> None:
     model = coolchic(80, 64)
     identity = init_tables.identity("high")
-    for index in (0, init_tables.STARTS - 1):
-        values = init_tables.start_parameters(identity, index, model)
+    for index in (0, init_tables.SETS - 1):
+        values = init_tables.initial_parameters(identity, index, model)
         assert {name: v.shape for name, v in values.items()} == model.shapes
         assert (init_tables.pack(model, values) == init_tables.tables()["high"][index]).all()
         model.integer_arm(values)
-    assert init_tables.start_index(3e-2) == 0
-    assert init_tables.start_index(1e-9) == init_tables.STARTS - 1
-    assert init_tables.start_index(init_tables.start_slope(7)) == 7
+    assert init_index(3e-2) == 0
+    assert init_index(1e-9) == init_tables.SETS - 1
+    assert init_index(init_lambda(7)) == 7
     with pytest.raises(FormatError, match="needs the trained start"):
-        init_tables.start_parameters(identity ^ 1, 0, model)
+        init_tables.initial_parameters(identity ^ 1, 0, model)
     with pytest.raises(FormatError, match="no networks 200"):
-        init_tables.start_parameters(identity, 200, model)
+        init_tables.initial_parameters(identity, 200, model)
     with pytest.raises(FormatError, match="needs the trained start"):
-        init_tables.start_parameters(identity, 0, coolchic(80, 64, **COMPLEXITIES["low"]))
+        init_tables.initial_parameters(identity, 0, coolchic(80, 64, **COMPLEXITIES["low"]))
     with pytest.raises(FormatError, match="no trained start"):
-        init_tables.start_parameters(identity, 0, coolchic(80, 64, arm_width=8))
-    assert not init_tables.has_start(coolchic(80, 64, arm_width=8))
-    assert not init_tables.has_start(coolchic_v1(80, 64))
+        init_tables.initial_parameters(identity, 0, coolchic(80, 64, arm_width=8))
+    assert not init_tables.has_table(coolchic(80, 64, arm_width=8))
+    assert not init_tables.has_table(coolchic_v1(80, 64))
 
 
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
-def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
+def test_a_change_of_lambda_changes_the_grain_and_not_the_picture(build) -> None:
     fit = a_fit(a_target(), build(80, 64))
     for _ in fit:
         pass
@@ -307,7 +297,7 @@ def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
     with torch.no_grad():
         before = forward.colours(fit.model, fit.parameters, fit.latents, window)
         fine = cost(fit)[1]
-        fit.change_slope(16 * SLOPE)
+        fit.change_lambda(16 * LAMBDA)
         after = forward.colours(fit.model, fit.parameters, fit.latents, window)
         coarse = cost(fit)[1]
     assert (before - after).abs().max() < 1e-4
@@ -317,7 +307,7 @@ def test_a_change_of_slope_changes_the_grain_and_not_the_picture(build) -> None:
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
 def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
     model = build(64, 48)
-    values = random_parameters(model, 0, np.full(3, 0.5, np.float32))
+    values = untrained(model, 0, np.full(3, 0.5, np.float32))
     for name, value in within_limits(model, values).items():
         np.testing.assert_allclose(value, values[name], atol=1e-6)
     wild = {name: value * 1e4 + 300 for name, value in values.items()}
@@ -332,13 +322,11 @@ def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
 def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
     gray = torch.linspace(0, 1, 64 * 48).view(1, 48, 64).expand(3, -1, -1).contiguous()
     model = coolchic(64, 48)
-    slope, start = (
-        init_tables.start_slope(0),
-        init_tables.start_parameters(init_tables.identity("high"), 0, model),
-    )
-    latents = analysis.initial_latents(model, gray, slope)
-    rates = rates_for(3, slope)
-    fit = LatentFitting(gray, model, start, latents, slope=slope, steps=3, rates=rates, start=start)
+    lmbda, networks = init_lambda(0), table(model, 0)
+    latents = analysis.initial_latents(model, gray, lmbda)
+    rates = rates_for(3, lmbda)
+    initial = Initial(networks, latents, networks)
+    fit = GridFit(gray, model, initial, Budget(3), lmbda=lmbda, rates=rates)
     list(fit)
     fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
     assert len(fine) == 2
@@ -349,14 +337,14 @@ def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
 
 def test_a_picture_without_content_ends_its_fit_early() -> None:
     model = coolchic(64, 64)
-    slope = init_tables.start_slope(20)
-    start = init_tables.start_parameters(init_tables.identity("high"), 20, model)
+    lmbda, networks = init_lambda(20), table(model, 20)
     for value, most in ((0.5, 600), (None, 1000)):
         torch.manual_seed(0)
         target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
-        latents = analysis.initial_latents(model, target, slope)
-        budget = {"steps": 1000, "rates": rates_for(1000, FULL_RATE_SLOPE)}
-        fit = LatentFitting(target, model, start, latents, slope=slope, start=start, **budget)
+        latents = analysis.initial_latents(model, target, lmbda)
+        initial = Initial(networks, latents, networks)
+        rates = rates_for(1000, FULL_RATE_LAMBDA)
+        fit = GridFit(target, model, initial, Budget(1000), lmbda=lmbda, rates=rates)
         list(fit)
         assert fit.step <= most
         assert value is not None or fit.step == most

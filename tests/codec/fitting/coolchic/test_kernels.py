@@ -246,10 +246,10 @@ def test_laplace_nats_far_in_the_tails(d: float, s: float) -> None:
         d, s = float(x), float(y)
         assert nats == pytest.approx(exact(d, s), rel=tolerance, abs=tolerance)
         h = 1e-5
-        slope = (exact(d + h, s) - exact(d - h, s)) / (2 * h)
-        assert by_difference == pytest.approx(slope, rel=1e-3, abs=1e-5)
-        slope = (exact(d, s + h) - exact(d, s - h)) / (2 * h)
-        assert by_log_scale == pytest.approx(slope, rel=1e-3, abs=1e-5)
+        lmbda = (exact(d + h, s) - exact(d - h, s)) / (2 * h)
+        assert by_difference == pytest.approx(lmbda, rel=1e-3, abs=1e-5)
+        lmbda = (exact(d, s + h) - exact(d, s - h)) / (2 * h)
+        assert by_log_scale == pytest.approx(lmbda, rel=1e-3, abs=1e-5)
 
 
 def test_a_scale_outside_the_range_counts_as_the_nearest() -> None:

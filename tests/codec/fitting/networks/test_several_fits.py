@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec.fitting.networks.encoder import CoordinateEncoding
-from inrcodec.codec.fitting.networks.fit import Budget, Fitting
-from inrcodec.codec.fitting.networks.multi_start import MultiStart, steps_of_start
+from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE
+from inrcodec.codec.fitting.networks.several_fits import SeveralFits
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.format.header import Family
-from inrcodec.codec.networks.init_tables import phase_start
+from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.image_input import as_picture
@@ -19,9 +21,11 @@ def fits(pixels: np.ndarray):
     """A maker of fits, and those it made."""
     made = []
 
-    def fit(seed: int, budget: Budget) -> Fitting:
+    def fit(seed: int, budget: Budget) -> NetworkFit:
         model = Siren(6, 2, 2, 3)
-        made.append(Fitting(pixels, model, budget, seed=seed, start=phase_start(model)))
+        made.append(
+            NetworkFit(pixels, model, budget, seed=seed, residual_to=phase_initialisation(model))
+        )
         return made[-1]
 
     return fit, made
@@ -29,7 +33,7 @@ def fits(pixels: np.ndarray):
 
 def test_the_best_start_counts(small: np.ndarray) -> None:
     fit, made = fits(small)
-    starts = MultiStart(fit, 3, Budget(400, 150), 100)
+    starts = SeveralFits(fit, 3, Budget(400, 150), 100)
     shares = [progress.share for progress in starts]
     assert len(made) == 4
     assert shares == sorted(shares)
@@ -43,7 +47,7 @@ def test_seeds_beside_each_other_share_no_start(small: np.ndarray) -> None:
     scores = set()
     for seed in (1, 2):
         fit, made = fits(small)
-        list(MultiStart(fit, seed, Budget(80, 150), 20))
+        list(SeveralFits(fit, seed, Budget(80, 150), 20))
         scores |= {one.score for one in made}
     assert len(scores) == 8
 
@@ -56,7 +60,7 @@ def test_time_ends_it(small: np.ndarray) -> None:
         now[0] += 0.01
         return now[0]
 
-    starts = MultiStart(fit, 0, Budget(1 << 40, 150, 20.0), 50, clock)
+    starts = SeveralFits(fit, 0, Budget(1 << 40, 150, 20.0), 50, clock)
     for _ in starts:
         pass
     assert 1 < len(made) <= 64
@@ -65,7 +69,7 @@ def test_time_ends_it(small: np.ndarray) -> None:
 
 def test_stopped_in_a_later_start_the_earlier_ones_count(small: np.ndarray) -> None:
     fit, made = fits(small)
-    starts = MultiStart(fit, 0, Budget(300, 150), 100)
+    starts = SeveralFits(fit, 0, Budget(300, 150), 100)
     for _ in starts:
         if len(made) == 3:
             break
@@ -74,7 +78,7 @@ def test_stopped_in_a_later_start_the_earlier_ones_count(small: np.ndarray) -> N
 
 def test_stopped_at_once_there_is_a_network(small: np.ndarray) -> None:
     fit, _ = fits(small)
-    starts = MultiStart(fit, 0, Budget(300, 150), 100)
+    starts = SeveralFits(fit, 0, Budget(300, 150), 100)
     next(iter(starts))
     assert len(starts.best().to_bytes()) <= 150
 
@@ -83,9 +87,9 @@ def test_stopped_at_once_there_is_a_network(small: np.ndarray) -> None:
     ("payload", "each"), [(100, 600), (399, 600), (400, 1200), (999, 1200), (1000, 9600)]
 )
 def test_only_small_payloads_take_several(payload: int, each: int) -> None:
-    assert steps_of_start(Family.PE_SIREN, payload, 300, 9600) == each
-    assert steps_of_start(Family.PE_SIREN, payload, 300, 300) == 300
-    assert steps_of_start(Family.NIF, payload, 300, 9600) == {100: 600, 1000: 9600}.get(
+    assert SCHEDULE.steps_of_fit(Family.PE_SIREN, payload, 300, 9600) == each
+    assert SCHEDULE.steps_of_fit(Family.PE_SIREN, payload, 300, 300) == 300
+    assert SCHEDULE.steps_of_fit(Family.NIF, payload, 300, 9600) == {100: 600, 1000: 9600}.get(
         payload, 2400
     )
 
@@ -103,9 +107,9 @@ def test_more_effort_is_no_worse(photo: np.ndarray) -> None:
 
 def test_the_same_seed_is_the_same_file(small: np.ndarray) -> None:
     options = EncodeOptions.of(model="pe-siren", target_size=200, effort=3, threads=1)
-    files = set()
+    picture, files = as_picture(small), set()
     for _ in range(2):
-        job = CoordinateEncoding(as_picture(small), options)
+        job = NetworkEncoding(picture, plan_of(options, picture))
         for _ in job:
             pass
         files.add(job.finish())

@@ -1,0 +1,57 @@
+"""Checks of numbers that callers give: Python's own, NumPy's, or any that count as such."""
+
+from __future__ import annotations
+
+import operator
+from numbers import Real
+from typing import Any
+
+from inrcodec.errors import OptionError
+
+
+def whole(name: str, value: object, low: int, high: int) -> int:
+    """`value` as an int in [low, high]; 50.0 and NumPy integers count as whole numbers. Raises
+    `OptionError`."""
+    number: Any = value
+    if isinstance(number, Real) and number == number // 1:
+        number = int(number)  # type: ignore[call-overload]
+    try:
+        checked = operator.index(number)
+    except TypeError:
+        checked = None
+    if checked is None or _is_flag(value):
+        raise OptionError(f"{name} must be a whole number, got {_shown(value)}")
+    _check_range(name, checked, low, high)
+    return checked
+
+
+def real(name: str, value: object, low: float, high: float) -> float:
+    """`value` as a float in [low, high]. Raises `OptionError`."""
+    number: Any = value
+    if _is_flag(value) or not isinstance(value, Real) or number != number:
+        raise OptionError(f"{name} must be a number, got {_shown(value)}")
+    _check_range(name, number, low, high)
+    return float(number)
+
+
+def flag(name: str, value: object) -> bool:
+    """`value` as a bool; raises `OptionError` for anything but True and False."""
+    if not _is_flag(value):
+        raise OptionError(f"{name} must be True or False, got {_shown(value)}")
+    return bool(value)
+
+
+def _is_flag(value: object) -> bool:
+    """Whether a value is a bool of Python or NumPy."""
+    return type(value).__name__ in ("bool", "bool_")
+
+
+def _check_range(name: str, number: float, low: float, high: float) -> None:
+    if not low <= number <= high:
+        raise OptionError(f"{name} must be in [{low:g}, {high:g}], got {_shown(number)}")
+
+
+def _shown(value: object) -> str:
+    """The value for a message, however long."""
+    text = str(value) if isinstance(value, Real) else repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
