@@ -36,7 +36,7 @@ from inrcodec.codec.planes import planes_of
 from inrcodec.codec.robust import backward_of
 from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.metrics.losses import with_loss
 from inrcodec.pixels import Picture
 

@@ -33,7 +33,7 @@ from inrcodec.codec.models.registry import parameter_count
 from inrcodec.codec.network_sizes import PictureShape, network_of
 from inrcodec.codec.pixel_grids import picture_error
 from inrcodec.codec.quantize import Tensors, quantize
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Samples
 
 RESULTS = Path(__file__).parent / "results" / "parameter_bytes.jsonl"

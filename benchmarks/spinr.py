@@ -48,7 +48,7 @@ from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.quantize import Tensors
 from inrcodec.codec.robust import Tolerance, neuron_loss
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.damage import lost_neurons
 from inrcodec.pixels import Samples, psnr
 

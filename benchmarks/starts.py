@@ -26,7 +26,7 @@ from inrcodec.codec.coordinate_starts import TrainedStart, phase_start, shipped
 from inrcodec.codec.fit import Budget, Fitting
 from inrcodec.codec.network_sizes import BITS_PER_PARAMETER
 from inrcodec.codec.pixel_grids import picture_error
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Samples
 
 RESULTS = Path(__file__).parent / "results" / "starts.jsonl"

@@ -13,10 +13,10 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from inrcodec import image_input, image_output
 from inrcodec.codec import bitstream
 from inrcodec.codec.bitstream import SIGNATURE
 from inrcodec.errors import InrCodecError
+from inrcodec.images import reading, writing
 
 FORMAT = "INR"
 MAX_FILE_BYTES = 1 << 29
@@ -54,7 +54,7 @@ class InrImageFile(ImageFile.ImageFile):
             except InrCodecError as error:
                 raise OSError(str(error)) from error
             self._data = None
-            self.im = image_output.to_pil(picture).im
+            self.im = writing.to_pil(picture).im
             self.tile = []
         return super().load()
 
@@ -72,7 +72,7 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     blocks = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
     given = {key: options.pop(name) for key, name in blocks.items() if name in options}
     given = {k: v.tobytes() if isinstance(v, Image.Exif) else v for k, v in given.items()}
-    picture = replace(image_input.from_pil(image), **given)
+    picture = replace(reading.from_pil(image), **given)
     file.write(inrcodec.encode(picture, **options))
 
 

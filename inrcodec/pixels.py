@@ -1,7 +1,7 @@
 """The one currency of the package: pixels as numpy (H, W, C), and the only rounding.
 
 A `Picture` is what every room hands to every other: integer samples plus the metadata that decides
-how they look. Image files are read by `image_input.py` and written by `image_output.py`; tensors
+how they look. Image files are read by `images.reading` and written by `images.writing`; tensors
 never leave `codec` and `metrics`.
 """
 

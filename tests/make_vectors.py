@@ -30,7 +30,7 @@ from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.network_sections import sections_of
 from inrcodec.codec.quantize import quantize, step_codes
-from inrcodec.image_output import image_bytes
+from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
 from tests import latent_files
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec import image_input, image_output, pixels
+from inrcodec import pixels
 from inrcodec.errors import ImageError, ImageWarning, InrCodecError, OptionError
-from inrcodec.image_input import as_picture, read_image
-from inrcodec.image_output import image_bytes
+from inrcodec.images import reading, writing
+from inrcodec.images.reading import as_picture, read_image
+from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
 
 RAMP = np.arange(60, dtype=np.uint8).reshape(5, 12)
@@ -76,7 +77,7 @@ def test_sixteen_bit_tiff_is_turned_upright_at_full_depth(orientation: int) -> N
         data += tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + count.to_bytes(4, "little")
         data += values.get(tag, value).to_bytes(4, "little")
     data += bytes(4) + 3 * (16).to_bytes(2, "little") + samples.tobytes()
-    upright = image_input._oriented(samples, orientation)
+    upright = reading._oriented(samples, orientation)
     picture = read_image(data)
     assert picture.bit_depth == 16
     assert (picture.pixels == upright).all()
@@ -188,10 +189,10 @@ def test_a_bad_tensor_is_refused() -> None:
 
 
 def test_output_formats() -> None:
-    assert image_output.image_format("a.JPG") == "JPEG"
+    assert writing.image_format("a.JPG") == "JPEG"
     for name in ("a", "a.xyz", "a.inr2"):
         with pytest.raises(OptionError):
-            image_output.image_format(name)
+            writing.image_format(name)
     alpha = Picture(np.zeros((4, 4, 4), np.uint8))
     with pytest.raises(OptionError, match="JPEG"):
         image_bytes(alpha, "JPEG")

@@ -10,7 +10,7 @@ import pytest
 
 import inrcodec
 from inrcodec.errors import FormatError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from tests import reference_reader
 from tests.conftest import VECTORS
 from tests.make_vectors import symbols_sha256

@@ -92,13 +92,13 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
 
     try:
         bitstream.read(data)  # a bad file is refused before torch loads
-        from inrcodec import image_output
+        from inrcodec.images import writing
 
-        kind = "PNG" if path == "-" else image_output.image_format(path)
+        kind = "PNG" if path == "-" else writing.image_format(path)
         from inrcodec.codec.decoder import decode_picture
 
         picture = decode_picture(data, **view)
-        console.write_output(path, image_output.image_bytes(picture, kind))
+        console.write_output(path, writing.image_bytes(picture, kind))
     except InrCodecError as error:
         raise _named(error, name) from None
     return {

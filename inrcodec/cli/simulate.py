@@ -142,7 +142,7 @@ class Bench:
         self._shown = picture.pixels
         self._original: Samples = picture.pixels
         if reference is not None:
-            from inrcodec.image_input import read_image
+            from inrcodec.images.reading import read_image
 
             self._original = read_image(reference).pixels
             if self._original.shape != self._shown.shape:

@@ -11,7 +11,7 @@ from inrcodec.codec.header import Family
 from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.multi_start import MultiStart, steps_of_start
 from inrcodec.codec.options import EncodeOptions
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.pixels import psnr
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inrcodec.codec.bitstream import SIGNATURE
 from inrcodec.codec.info import FileInfo, info
 from inrcodec.errors import FormatError, ImageError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Picture
 
 EXTENSIONS = (".inr", ".nif")
