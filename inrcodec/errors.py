@@ -1,17 +1,54 @@
-"""Every exception this package raises on purpose.
+"""Every exception and warning of this package; the type says who can mend it.
 
-All of them derive from `InrCodecError`, so `except InrCodecError` catches whatever bad input can
-cause. Messages name what was expected, what came, and where. `cli/main.py` alone turns them into
-exit codes.
+All exceptions derive from `InrCodecError`, so `except InrCodecError` catches whatever bad input can
+cause. Messages name what was expected, what came, and where.
+
+- The file is at fault: `FormatError`, `TruncatedError`, `LimitError`; of a stream, `PacketError`.
+- The caller is: `OptionError`, `RateError`, `ImageError`, `InputError`, `OutputError`.
+- The encoder is: `EncoderLimitError` (a valid image that is too much for it), `FitError`.
+- The installation or the network is: `MissingExtraError`, `WeightsError`, `StreamError`.
+
+The command exits with 2 for an `OptionError`, 3 for a `FormatError`, and 1 for every other.
 """
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import TypeVar
+
+_Error = TypeVar("_Error", bound="InrCodecError")
 
 
 class InrCodecError(Exception):
-    """Base class: something the caller can act on."""
+    """Base class of all errors that a caller can act on."""
+
+    file: str | None = None
+    """The name of the file that the error is about, if known; it begins the message."""
+
+    def about(self: _Error, file: str | os.PathLike[str] | None) -> _Error:
+        """Put a file's name before the message; return the error.
+
+            except FormatError as error:
+                error.about(path)
+                raise
+
+        The type, the attributes, the cause and the traceback stay. An error that names a file
+        already keeps that name, and None adds none.
+        """
+        if self.file is None and file is not None:
+            self.file = os.fspath(file)
+        return self
+
+    def __str__(self) -> str:
+        """The message, after the file's name if it is known."""
+        message = super().__str__()
+        return message if self.file is None else f"{self.file}: {message}"
 
 
 class ImageError(InrCodecError):
-    """The picture to encode cannot be used (unreadable, empty, too large, not finite)."""
+    """The image to encode cannot be used: it is unreadable, empty, too large, or not finite."""
 
 
 class OptionError(InrCodecError, ValueError):
@@ -19,23 +56,34 @@ class OptionError(InrCodecError, ValueError):
 
 
 class RateError(InrCodecError):
-    """The rate or size asked for cannot be met for this picture."""
+    """The rate or size asked for cannot be met for this image."""
 
 
 class InputError(InrCodecError):
     """A file to decode or describe cannot be read."""
 
 
+class OutputError(InrCodecError):
+    """The result cannot be written where it was asked for."""
+
+
+class EncoderLimitError(InrCodecError):
+    """The image is valid, but beyond what the encoder or the model chosen can take.
+
+    A smaller image or another model may do. It is no fault of a file, so no `FormatError`.
+    """
+
+
 class FitError(InrCodecError):
     """The fit diverged: its parameters are no longer finite."""
 
 
+class MissingExtraError(InrCodecError):
+    """A package that an optional part needs is not installed; the message names the extra."""
+
+
 class WeightsError(InrCodecError):
     """The weights of a learned metric are not on this machine, or not what they should be."""
-
-
-class OutputError(InrCodecError):
-    """The result cannot be written where it was asked for."""
 
 
 class FormatError(InrCodecError):
@@ -47,11 +95,11 @@ class FormatError(InrCodecError):
 
 
 class TruncatedError(FormatError):
-    """The bytes end too early: a valid prefix that does not yet hold a picture."""
+    """The bytes end too early: they are a valid prefix that does not yet hold an image."""
 
 
 class LimitError(FormatError):
-    """The file asks for more than the limits of docs/format.md allow."""
+    """The file asks its decoder for more than the limits of docs/format.md allow."""
 
 
 class PacketError(InrCodecError):
@@ -59,20 +107,33 @@ class PacketError(InrCodecError):
 
 
 class StreamError(InrCodecError):
-    """A stream cannot be served or received: refused, cut off, out of time."""
+    """A stream cannot be served or received: it was refused, cut off, or too slow."""
 
 
-class PartialFileWarning(UserWarning):
-    """The file is cut short or its metadata is damaged; the picture is whole, or coarse as said."""
+class InrCodecWarning(UserWarning):
+    """Base class of all warnings: the result is there, but not quite what was asked for."""
 
 
-class StaleKernelsWarning(UserWarning):
+class PartialFileWarning(InrCodecWarning):
+    """The file is cut short or its metadata is damaged; the image is whole, or coarse as said."""
+
+
+class StaleKernelsWarning(InrCodecWarning):
     """The compiled kernels are not those of this source: torch and numpy do the work."""
 
 
-class RateWarning(UserWarning):
-    """The file is more than 5 % smaller than asked for: more bytes would not help this picture."""
+class RateWarning(InrCodecWarning):
+    """The file is notably smaller than asked for: more bytes would not help this image."""
 
 
-class ImageWarning(UserWarning):
-    """The picture was read, but something in the source file was left behind (frames, damage)."""
+class ImageWarning(InrCodecWarning):
+    """The image was read, but something in the source file was left behind (frames, damage)."""
+
+
+def warn(message: str, category: type[InrCodecWarning]) -> None:
+    """Issue a warning that points at the line outside this package which called into it."""
+    package = __name__.partition(".")[0]
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -137,7 +137,7 @@ class Bench:
             self.stream: Stream = stream_of(data, slices=self.side)
             picture = decode_picture(data)
         except InrCodecError as error:
-            error.args = (f"{file}: {error}",)
+            error.about(file)
             raise
         self._shown = picture.pixels
         self._original: Samples = picture.pixels
