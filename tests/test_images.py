@@ -1,5 +1,9 @@
 import csv
 import io
+import os
+import subprocess
+import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -8,12 +12,13 @@ import pytest
 from PIL import Image
 
 from inrcodec import pixels
-from inrcodec.errors import ImageError, ImageWarning, InrCodecError, OptionError
-from inrcodec.images import reading, writing
+from inrcodec.errors import ImageError, ImageWarning, InrCodecError, MissingExtraError, OptionError
+from inrcodec.images import metadata, png, writing
 from inrcodec.images.reading import as_picture, read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
 
+KINDS = ("PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG")
 RAMP = np.arange(60, dtype=np.uint8).reshape(5, 12)
 
 
@@ -77,7 +82,7 @@ def test_sixteen_bit_tiff_is_turned_upright_at_full_depth(orientation: int) -> N
         data += tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + count.to_bytes(4, "little")
         data += values.get(tag, value).to_bytes(4, "little")
     data += bytes(4) + 3 * (16).to_bytes(2, "little") + samples.tobytes()
-    upright = reading._oriented(samples, orientation)
+    upright = metadata.upright(samples, orientation)
     picture = read_image(data)
     assert picture.bit_depth == 16
     assert (picture.pixels == upright).all()
@@ -143,6 +148,142 @@ def test_animations_give_their_first_frame_and_a_warning() -> None:
     data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     with pytest.warns(ImageWarning, match="3 frames"):
         assert read_image(data).pixels.shape == (5, 12, 3)
+
+
+def test_six_threads_read_images_and_leave_the_process_as_it_was() -> None:
+    data = [saved(Image.fromarray(np.tile(RAMP, (n, n))), kind) for n in (9, 17) for kind in KINDS]
+    filters, showing = list(warnings.filters), warnings.showwarning
+    expected = [read_image(each).pixels for each in data]
+    wrong: list[object] = []
+    together = threading.Barrier(6)
+
+    def read() -> None:
+        together.wait()
+        for _ in range(25):
+            for each, pixels_of_each in zip(data, expected, strict=True):
+                if not (read_image(each).pixels == pixels_of_each).all():
+                    wrong.append(each)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert warnings.filters == filters
+    assert warnings.showwarning is showing
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
+def test_200_images_leave_no_file_open(tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(saved(Image.fromarray(RAMP)))
+    (tmp_path / "bad.png").write_bytes(saved(Image.fromarray(np.tile(RAMP, (9, 9))))[:90])
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        read_image(tmp_path / "good.png")
+        with pytest.raises(ImageError, match=r"^.*bad.png: cannot be decoded"):
+            read_image(tmp_path / "bad.png")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_damage_behind_the_samples_is_a_warning() -> None:
+    whole = saved(Image.fromarray(np.tile(RAMP, (9, 9))))
+    cut_in_a_text = whole[: whole.index(b"IEND") - 4] + b"\0\0\x10\0tEXtab\0cd"
+    with pytest.warns(ImageWarning, match="damaged behind the image data"):
+        assert (read_image(cut_in_a_text).pixels == read_image(whole).pixels).all()
+
+
+def test_a_damaged_exif_block_is_dropped_with_a_warning() -> None:
+    data = saved(Image.fromarray(RAMP), exif=b"Exif\0\0neither II nor MM")
+    with pytest.warns(ImageWarning, match="EXIF block is damaged"):
+        assert read_image(data).exif is None
+
+
+def test_sixteen_bit_gray_with_a_transparent_value_keeps_both() -> None:
+    gray = (RAMP.astype(np.uint16) * 1001)[:, :, None]
+    data = image_bytes(Picture(gray))
+    chunk = png._chunk(b"tRNS", int(gray[1, 1, 0]).to_bytes(2, "big"))
+    picture = read_image(data[: png.HEADER_BYTES] + chunk + data[png.HEADER_BYTES :])
+    assert (picture.pixels[:, :, :1] == gray).all()
+    assert (picture.pixels[:, :, 1:] == np.where(gray == gray[1, 1, 0], 0, 65535)).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 70, 4), (70, 1, 2), (64, 3, 1), (129, 5, 3)])
+def test_sixteen_bit_png_is_what_other_readers_read(shape: tuple[int, int, int]) -> None:
+    import imagecodecs
+
+    steps = np.random.default_rng(0).integers(-90, 90, shape)
+    for axis in (0, 1):  # smooth across and down, so that both filters are taken
+        samples = (30000 + steps.cumsum(axis)).astype(np.uint16)
+        data = image_bytes(Picture(samples))
+        assert (imagecodecs.png_decode(data).reshape(shape) == samples).all()
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()
+
+
+def test_sixteen_bit_png_is_about_as_small_as_that_of_libpng() -> None:
+    import imagecodecs
+    from skimage import data
+
+    coffee = data.coffee().astype(np.uint16) * 257
+    assert len(image_bytes(Picture(coffee))) < 1.05 * len(imagecodecs.png_encode(coffee))
+
+
+def test_only_sixteen_bit_colour_files_need_an_optional_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    deep = np.arange(60, dtype=np.uint16).reshape(5, 4, 3) * 900
+    with pytest.raises(MissingExtraError, match=r'imagecodecs.*"inrcodec\[encode\]"'):
+        read_image(image_bytes(Picture(deep)))
+    for samples in (deep.astype(np.uint8), deep[:, :, :1]):
+        assert (read_image(image_bytes(Picture(samples))).pixels == samples).all()
+    pixmap = b"P6 4 5 65535\n" + deep.astype(">u2").tobytes()
+    assert (read_image(pixmap).pixels == deep).all()
+
+
+def test_a_base_install_reads_decodes_and_writes_images() -> None:
+    code = (
+        "import io, pathlib, sys\n"
+        "for name in ('torch', 'scipy', 'imagecodecs', 'skimage', 'matplotlib', 'aiortc'):\n"
+        "    sys.modules[name] = None\n"
+        "import inrcodec, inrcodec.pillow\n"
+        "from inrcodec.images import reading, writing\n"
+        "from PIL import Image\n"
+        "inrcodec.pillow.register_opener()\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "data = path.read_bytes()\n"
+        "assert inrcodec.info(data).complete\n"
+        "picture = inrcodec.decode_picture(data, bit_depth=16)\n"
+        "assert writing.image_bytes(picture).startswith(b'\\x89PNG')\n"
+        "expected = reading.read_image(path.with_suffix('.png')).pixels\n"
+        "with Image.open(path) as image:\n"
+        "    assert (reading.as_picture(image).pixels == expected).all()\n"
+    )
+    vector = Path(__file__).parent / "vectors" / "valid" / "coolchic.inr"
+    subprocess.run([sys.executable, "-c", code, str(vector)], check=True)
+
+
+def test_tensors_of_derived_classes_are_tensors() -> None:
+    import torch
+
+    class Image(torch.Tensor):  # as torchvision.tv_tensors.Image is
+        pass
+
+    Image.__module__ = "torchvision.tv_tensors"
+    values = torch.arange(60, dtype=torch.uint8).reshape(1, 5, 12)
+    for tensor in (values.as_subclass(Image), torch.nn.Parameter(values, requires_grad=False)):
+        assert (as_picture(tensor).pixels[:, :, 0] == RAMP).all()
+    learned = torch.nn.Parameter(torch.rand(3, 5, 12))
+    assert as_picture(learned).pixels.shape == (5, 12, 3)
+
+
+def test_tensors_are_known_without_importing_torch() -> None:
+    code = (
+        "import sys; from inrcodec.images.reading import as_picture; import numpy as np\n"
+        "as_picture(np.zeros((4, 4), np.uint8)); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_arrays_tensors_and_pil_images_are_pictures() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,24 @@ import numpy as np
 from PIL import Image
 
 from inrcodec.errors import OptionError
+from inrcodec.images.png import png_bytes
 from inrcodec.pixels import Picture
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """`Picture` -> PIL image with its metadata in `info`. 16-bit colour becomes 8 bit."""
+    """Convert to a PIL image with the metadata in `info`; 16-bit colour becomes 8 bit."""
     pixels = picture.pixels
     if pixels.dtype == np.uint16 and picture.channels > 1:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     image = Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels)
-    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-    image.info.update({key: block for key, block in blocks.items() if block})
+    image.info.update(_profiles(picture))
     return image
+
+
+def _profiles(picture: Picture) -> dict[str, Any]:
+    """The metadata that is there, under Pillow's names."""
+    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+    return {name: block for name, block in blocks.items() if block}
 
 
 def image_format(path: str | os.PathLike[str]) -> str:
@@ -42,44 +46,14 @@ def image_bytes(picture: Picture, image_format: str = "PNG") -> bytes:
     Lossy formats are written at quality 95. PNG keeps ICC, EXIF and XMP; others what Pillow writes.
     """
     if image_format == "PNG":
-        return _png(picture)
+        return png_bytes(picture)
     if picture.bit_depth == 16 and (picture.channels > 1 or image_format != "TIFF"):
-        raise OptionError(f"{image_format} cannot hold this 16-bit picture; write .png or 8 bit")
-    blocks = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-    kept: dict[str, Any] = {name: block for name, block in blocks.items() if block}
+        raise OptionError(f"{image_format} cannot hold this 16-bit image; write .png or 8 bit")
     out = io.BytesIO()
     try:
-        to_pil(picture).save(out, format=image_format, quality=95, **kept)
+        to_pil(picture).save(out, format=image_format, quality=95, **_profiles(picture))
     except MemoryError:
         raise
     except Exception as error:  # writers fail in many ways, also on what a file's metadata holds
-        raise OptionError(f"cannot write this picture as {image_format}: {error}") from None
+        raise OptionError(f"cannot write this image as {image_format}: {error}") from error
     return out.getvalue()
-
-
-def _png(picture: Picture) -> bytes:
-    """A PNG of any bit depth, its metadata chunks behind the header (PNG specification, 5.6)."""
-    if picture.bit_depth == 16:
-        import imagecodecs
-
-        data = bytes(imagecodecs.png_encode(picture.pixels))
-    else:
-        out = io.BytesIO()
-        pixels = picture.pixels
-        Image.fromarray(pixels[:, :, 0] if picture.channels == 1 else pixels).save(out, "PNG")
-        data = out.getvalue()
-    after_header = 8 + 25  # signature and IHDR
-    extra = b""
-    if picture.icc:
-        extra += _png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
-    if picture.exif:
-        extra += _png_chunk(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))
-    if picture.xmp:
-        extra += _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
-    return data[:after_header] + extra + data[after_header:]
-
-
-def _png_chunk(kind: bytes, payload: bytes) -> bytes:
-    """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, 5.3)."""
-    checksum = zlib.crc32(kind + payload)
-    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum)
