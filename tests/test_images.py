@@ -199,6 +199,18 @@ def test_a_damaged_exif_block_is_dropped_with_a_warning() -> None:
         assert read_image(data).exif is None
 
 
+def test_metadata_too_large_to_store_is_dropped_with_a_warning() -> None:
+    image = Image.fromarray(RAMP)
+    image.info["icc_profile"] = bytes(pixels.MAX_METADATA_BYTES + 1)
+    image.info["xmp"] = bytes(pixels.MAX_METADATA_BYTES)
+    with pytest.warns(ImageWarning, match="the ICC block is larger than 16777216 bytes"):
+        picture = as_picture(image)
+    assert picture.icc is None
+    assert picture.xmp == image.info["xmp"]
+    image.info = {"icc_profile": b"", "xmp": b""}
+    assert as_picture(image).metadata == {"icc": None, "exif": None, "xmp": None}
+
+
 def test_sixteen_bit_gray_with_a_transparent_value_keeps_both() -> None:
     gray = (RAMP.astype(np.uint16) * 1001)[:, :, None]
     data = image_bytes(Picture(gray))

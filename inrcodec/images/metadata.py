@@ -1,4 +1,4 @@
-"""The profiles of a PIL image, and its orientation, which is applied and then forgotten."""
+"""ICC, EXIF and XMP of a PIL image, and its orientation, which is applied and then forgotten."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(=\s*["'][0-9]["']|>\s*[0-9
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """EXIF and XMP of an upright image, and what had to be done to turn it upright.
+    """EXIF and XMP of an image turned upright, and what to do to turn it.
 
     `orientation` is 1 to 8 as in EXIF 2.3, tag 0x0112. `damaged` says that the EXIF block could
-    not be parsed, so that it was left out.
+    not be parsed, so that it is left out.
     """
 
     orientation: int
@@ -52,17 +52,23 @@ def metadata_of(image: Image.Image) -> Metadata:
         xmp = XMP_ORIENTATION.sub(lambda m: re.sub(rb"[0-9]", b"1", m[0]), xmp)
     return Metadata(
         orientation if orientation in range(1, 9) else 1,
-        within_limit(exif),
-        within_limit(xmp),
+        exif,
+        xmp if isinstance(xmp, bytes) else None,
         damaged,
     )
 
 
-def within_limit(block: object) -> bytes | None:
-    """The block if it is bytes, not empty, and not too large to be kept; else None."""
-    if isinstance(block, bytes) and 0 < len(block) <= MAX_METADATA_BYTES:
-        return block
-    return None
+def kept(blocks: dict[str, bytes | None]) -> tuple[dict[str, bytes | None], list[str]]:
+    """The blocks that can be stored, by name, and a sentence for each that is too large.
+
+    An empty block is none.
+    """
+    large = [name for name, block in blocks.items() if len(block or b"") > MAX_METADATA_BYTES]
+    stored = {name: None if name in large else block or None for name, block in blocks.items()}
+    return stored, [
+        f"the {name.upper()} block is larger than {MAX_METADATA_BYTES} bytes and was dropped"
+        for name in large
+    ]
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

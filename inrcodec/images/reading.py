@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from inrcodec.errors import ImageError, ImageWarning, InrCodecError, warn
 from inrcodec.files import Source, name_of, read_bytes
 from inrcodec.images.arrays import is_tensor, samples_of_array, samples_of_tensor
-from inrcodec.images.metadata import metadata_of, upright, within_limit
+from inrcodec.images.metadata import kept, metadata_of, upright
 from inrcodec.images.modes import samples_of_image
 from inrcodec.images.sixteen_bit import deep_colour
 from inrcodec.pixels import Picture, check_size
@@ -131,5 +131,7 @@ def _converted(
     pixels, icc = (
         samples_of_image(image) if samples is None else (samples, image.info.get("icc_profile"))
     )
-    picture = Picture(upright(pixels, found.orientation), within_limit(icc), found.exif, found.xmp)
-    return picture, ["the EXIF block is damaged and was dropped"] if found.damaged else []
+    blocks, left_behind = kept({"icc": icc, "exif": found.exif, "xmp": found.xmp})
+    if found.damaged:
+        left_behind.append("the EXIF block is damaged and was dropped")
+    return Picture(upright(pixels, found.orientation), **blocks), left_behind
