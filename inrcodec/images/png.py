@@ -1,7 +1,7 @@
 """PNG files with metadata, of 8 and 16 bit; Pillow writes no 16-bit colour.
 
-Measured on 12 million pixels of 16-bit RGB with noise, one thread: 5.8 s and 55.7 MB; imagecodecs
-(libpng) takes 5.7 s and 55.2 MB, pypng 11.5 s and 70.5 MB.
+Filtering in numpy and compressing in zlib takes the time that libpng takes; a test holds the size
+to 5 % of libpng's. A writer in pure Python takes twice as long.
 """
 
 from __future__ import annotations
