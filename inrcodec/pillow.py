@@ -59,9 +59,9 @@ class InrImageFile(ImageFile.ImageFile):
         """Choose a smaller size or mode before the image is loaded, as for JPEG files.
 
         `mode` "L" or "YCbCr" is taken for an RGB image. The size becomes 1, 1/2, 1/4 or 1/8 of
-        the image's, the smallest that is not below `size`; shrinking averages, which saves memory rather
-        than time. Returns the mode
-        and the box of that size that the image fills, or None if it is too late to choose.
+        the image's, the smallest that is not below `size`. The decoder averages the samples in
+        between, so a draft saves memory rather than time. Returns the mode and the box of that size
+        that the image fills, or None if it is too late to choose.
         """
         if self._undecoded is None or self.decoderconfig:
             return None
