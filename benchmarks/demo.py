@@ -7,8 +7,8 @@ from PIL import Image
 from skimage import data
 
 import inrcodec
-from inrcodec.image_input import read_image
-from inrcodec.image_output import image_bytes
+from inrcodec.images.reading import read_image
+from inrcodec.images.writing import image_bytes
 from inrcodec.metrics.report.evaluation import Evaluation
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.page import to_html

@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics import denoiser, gaussian_prior
 from inrcodec.metrics.inputs import batch
 

@@ -26,7 +26,7 @@ def measure(path: Path, settings: dict) -> dict:
     import torch
 
     import inrcodec
-    from inrcodec.image_input import read_image
+    from inrcodec.images.reading import read_image
     from inrcodec.metrics.ssim import ms_ssim
     from inrcodec.pixels import psnr
 

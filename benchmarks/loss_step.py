@@ -36,7 +36,7 @@ from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.networks.sizes import ImageShape, network_for
 from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.errors import WeightsError
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.metrics.losses import with_loss
 from inrcodec.pixels import Picture
 

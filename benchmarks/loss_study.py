@@ -23,7 +23,7 @@ import inrcodec
 from benchmarks.coolchic_rd import show
 from benchmarks.crops import middle
 from inrcodec.codec.options import LOSSES
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.metrics.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "loss_study.jsonl"

@@ -24,7 +24,7 @@ import torch
 
 from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.fisher import squared_gradients
 from inrcodec.metrics.inriq import BLOCK, FREQUENCIES, LAYERS, WIDTH
 from inrcodec.metrics.registry import METRICS

@@ -26,7 +26,7 @@ import torch
 import inrcodec
 from benchmarks.crops import middle
 from inrcodec.errors import InrCodecError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "model_choice.jsonl"

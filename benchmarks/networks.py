@@ -37,7 +37,7 @@ from inrcodec.codec.networks.nif import Nif
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.ssim import ssim
 from inrcodec.pixels import Samples, psnr
 

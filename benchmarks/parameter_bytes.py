@@ -32,7 +32,7 @@ from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.sizes import ImageShape, network_of
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Samples
 
 RESULTS = Path(__file__).parent / "results" / "parameter_bytes.jsonl"

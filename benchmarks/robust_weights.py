@@ -40,7 +40,7 @@ from inrcodec.codec.networks import render
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.metrics.damage import NETWORK_DAMAGE, Tensors
 
 RESULTS = Path(__file__).parent / "results" / "robust_weights.jsonl"

@@ -61,7 +61,7 @@ def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[di
     """Score the missing types of one picture; a row for each type."""
     import torch
 
-    from inrcodec.image_input import read_image
+    from inrcodec.images.reading import read_image
     from inrcodec.metrics.registry import Judge
     from inrcodec.metrics.sensitivity import scores
 

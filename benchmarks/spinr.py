@@ -47,7 +47,7 @@ from inrcodec.codec.networks.layers import sine_start
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.damage import lost_neurons
 from inrcodec.pixels import Samples, psnr
 

@@ -26,7 +26,7 @@ from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation, shipped
 from inrcodec.codec.networks.sizes import BITS_PER_PARAMETER
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Samples
 
 RESULTS = Path(__file__).parent / "results" / "starts.jsonl"

@@ -33,7 +33,7 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.codec.decode import decode_picture
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
 from inrcodec.streaming.channel import Loss

@@ -43,7 +43,7 @@ def encode(image: object, **options: Any) -> bytes:
     Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
-    from inrcodec.image_input import as_picture
+    from inrcodec.images.reading import as_picture
 
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)

@@ -1,7 +1,7 @@
 """The one currency of the package: pixels as numpy (H, W, C), and the only rounding.
 
 A `Picture` is what every room hands to every other: integer samples plus the metadata that decides
-how they look. Image files are read by `image_input.py` and written by `image_output.py`; tensors
+how they look. Image files are read by `images.reading` and written by `images.writing`; tensors
 never leave `codec` and `metrics`.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inrcodec.errors import ImageError
 
 MAX_PIXELS = 1 << 27
-"""Largest picture read or decoded, in pixels (134 million, 11585 x 11585)."""
+"""Largest image read or decoded, in pixels (134 million, 11585 x 11585)."""
 
 MAX_SIDE = 1 << 20
 """Largest width or height, in pixels."""
@@ -57,17 +57,17 @@ class Picture:
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Number of columns."""
         return int(self.pixels.shape[1])
 
     @property
     def channels(self) -> int:
-        """1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha."""
+        """Number of channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha."""
         return int(self.pixels.shape[2])
 
     @property
@@ -77,24 +77,27 @@ class Picture:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise `ImageError` unless 1 <= width, height and the picture is within the limits."""
+    """Raise `ImageError` unless the image has pixels and is within the limits."""
     if width < 1 or height < 1:
-        raise ImageError(f"the picture is empty: {width} x {height} pixels")
+        raise ImageError(f"the image is empty: {width} x {height} pixels")
     if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
         raise ImageError(
-            f"the picture has {width} x {height} pixels; the limit is {MAX_PIXELS} pixels "
+            f"the image has {width} x {height} pixels; the limit is {MAX_PIXELS} pixels "
             f"and {MAX_SIDE} per side"
         )
 
 
 def to_unit(pixels: Samples) -> NDArray[np.float32]:
-    """Integer samples -> float32 in [-1, 1], same shape."""
+    """Convert integer samples to float32 in [-1, 1], same shape."""
     peak = np.iinfo(pixels.dtype).max
     return pixels.astype(np.float32) * np.float32(2 / peak) - np.float32(1)
 
 
 def from_unit(values: NDArray[np.floating[Any]], bit_depth: int) -> Samples:
-    """Floats around [-1, 1] -> uint8 or uint16, clipped and rounded half up. The only rounding."""
+    """Convert floats around [-1, 1] to uint8 or uint16: clip, round half up; NaN becomes 0.
+
+    This is the only rounding of pixels in the package.
+    """
     peak = (1 << bit_depth) - 1
     scaled = np.nan_to_num(np.asarray(values, np.float64), nan=-1.0)
     scaled = np.floor((np.clip(scaled, -1, 1) + 1) * (peak / 2) + 0.5)
@@ -102,10 +105,13 @@ def from_unit(values: NDArray[np.floating[Any]], bit_depth: int) -> Samples:
 
 
 def mean_squared_error(reference: Samples, decoded: Samples) -> float:
-    """Mean squared error over all samples, in units of the full range (0 = equal, 1 = opposite)."""
+    """Mean squared error over all samples, in units of the full range squared: 0 to 1.
+
+    Raises `ImageError` for arrays of different shape or type.
+    """
     if reference.shape != decoded.shape or reference.dtype != decoded.dtype:
         raise ImageError(
-            f"pictures differ in kind: {reference.shape} {reference.dtype} "
+            f"the images differ in kind: {reference.shape} {reference.dtype} "
             f"and {decoded.shape} {decoded.dtype}"
         )
     peak = float(np.iinfo(reference.dtype).max)
@@ -118,7 +124,7 @@ def mean_squared_error(reference: Samples, decoded: Samples) -> float:
 
 
 def psnr(reference: Samples, decoded: Samples) -> float:
-    """Peak signal-to-noise ratio in dB over all channels; `inf` for identical pictures."""
+    """Peak signal-to-noise ratio in dB over all channels; `inf` for identical images."""
     return decibels(mean_squared_error(reference, decoded))
 
 

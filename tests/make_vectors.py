@@ -30,7 +30,7 @@ from inrcodec.codec.networks.sections import sections_of
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
-from inrcodec.image_output import image_bytes
+from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
 from tests import latent_files
 

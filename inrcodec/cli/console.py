@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError, OutputError
+from inrcodec.files import read_bytes
 
 FAILED, USAGE, INVALID_FILE, INTERRUPTED = 1, 2, 3, 130
-MAX_INPUT_BYTES = 1 << 29
 
 
 def exit_code(error: InrCodecError) -> int:
-    """The exit code an error stands for."""
+    """The exit code for an error: the caller's options 2, an invalid file 3, all others 1.
+
+    An image beyond a limit of the encoder is among the others: the file is valid.
+    """
     if isinstance(error, OptionError):
         return USAGE
     return INVALID_FILE if isinstance(error, FormatError) else FAILED
@@ -112,20 +115,16 @@ def follow(steps: Iterable[str], total: int) -> None:
 
 
 def read_input(path: str) -> bytes:
-    """The bytes of a file, or of stdin for "-"."""
+    """Read a file, or stdin for "-", to its end; raises `InputError`."""
+    if path != "-":
+        return read_bytes(path)
+    if sys.stdin is None:
+        raise InputError("stdin is closed")
     try:
-        if path == "-":
-            if sys.stdin is None:
-                raise InputError("stdin is closed")
-            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
-    if len(data) > MAX_INPUT_BYTES:
-        raise InputError(f"{path}: larger than {MAX_INPUT_BYTES} bytes")
-    return data
+        return read_bytes(sys.stdin.buffer)
+    except InputError as error:
+        error.about("stdin")
+        raise
 
 
 def outputs_for(

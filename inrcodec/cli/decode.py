@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from inrcodec.cli import console
-from inrcodec.errors import InrCodecError, OptionError
+from inrcodec.errors import FormatError, InrCodecError, OptionError
 
 
 def decode(
@@ -92,15 +92,16 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
 
     try:
         bitstream.read(data)  # a bad file is refused before torch loads
-        from inrcodec import image_output
+        from inrcodec.images import writing
 
-        kind = "PNG" if path == "-" else image_output.image_format(path)
+        kind = "PNG" if path == "-" else writing.image_format(path)
         from inrcodec.codec.decode import decode_picture
 
         picture = decode_picture(data, **view)
-        console.write_output(path, image_output.image_bytes(picture, kind))
-    except InrCodecError as error:
-        raise _named(error, name) from None
+        console.write_output(path, writing.image_bytes(picture, kind))
+    except FormatError as error:
+        error.about(name)
+        raise
     return {
         "input": name,
         "output": path,
@@ -110,12 +111,3 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
         "bit_depth": picture.bit_depth,
         "elapsed_s": round(time.monotonic() - started, 3),
     }
-
-
-def _named(error: InrCodecError, name: str) -> InrCodecError:
-    """The same error with the file's name in front, unless it is about an option or an output."""
-    from inrcodec.errors import FormatError
-
-    if isinstance(error, FormatError):
-        error.args = (f"{name}: {error}",)
-    return error

@@ -174,7 +174,7 @@ def _encode_one(
     name: str, path: str, options: EncodeOptions, keep: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one picture and write it; (report, whether Ctrl-C ended it)."""
-    from inrcodec.image_input import as_picture
+    from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
     with interruptible() as pressed:

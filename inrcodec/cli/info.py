@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
-from inrcodec.errors import FormatError, InrCodecError
+from inrcodec.errors import InrCodecError
 
 if TYPE_CHECKING:
     from inrcodec.codec.describe import FileInfo
@@ -32,12 +32,8 @@ def info(
         for name in inputs:
             try:
                 about = describe(console.read_input(name))
-            except FormatError as error:
-                console.show_error(f"{name}: {error}")
-                codes.append(console.INVALID_FILE)
-                continue
             except InrCodecError as error:
-                console.show_error(error)
+                console.show_error(error.about(name))
                 codes.append(console.exit_code(error))
                 continue
             reports.append({"file": name, **about.as_dict()})

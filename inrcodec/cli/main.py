@@ -1,7 +1,8 @@
 """The `inrcodec` command: commands, and errors turned into exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not a valid file, 130 stopped by Ctrl-C. Nothing here
-imports torch; each command imports what it needs when it runs.
+Exit codes: 0 done, 1 failed (also: an image beyond a limit of the encoder, a missing extra), 2
+wrong usage, 3 not a valid file, 130 stopped by Ctrl-C. Nothing here imports torch; each command
+imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from inrcodec.cli.report import report
 from inrcodec.cli.robustness import robustness
 from inrcodec.cli.serve import serve
 from inrcodec.cli.simulate import simulate
-from inrcodec.errors import InrCodecError
+from inrcodec.errors import InrCodecError, InrCodecWarning
 
 OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
 
@@ -95,7 +96,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command line and exit with its code."""
     warnings.showwarning = console.show_warning
     warnings.simplefilter("ignore")
-    warnings.filterwarnings("always", module=r"inrcodec\b", category=UserWarning)
+    warnings.filterwarnings("always", category=InrCodecWarning)
     code = 0
     try:
         app(args=arguments, prog_name="inrcodec")
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         console.show_error(error)
         code = console.FAILED
     except MemoryError:
-        console.show_error("not enough memory for this picture")
+        console.show_error("not enough memory for this image")
         code = 1
     sys.exit(code)
 

@@ -136,7 +136,7 @@ def _facts(start: Initialisation) -> dict[str, Any]:
 
 def _pictures(folder: Path) -> list[Samples]:
     """All pictures of a folder with as many channels as the first; raises `InputError`."""
-    from inrcodec.image_input import read_image
+    from inrcodec.images.reading import read_image
 
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")

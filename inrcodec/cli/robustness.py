@@ -146,7 +146,8 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
     try:
         return DamageBench(file.data, original.picture, metric_name=metric, threads=threads)
     except FormatError as error:
-        raise type(error)(f"{name}: {error}") from None
+        error.about(name)
+        raise
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:

@@ -137,12 +137,12 @@ class Bench:
             self.stream: Stream = stream_of(data, slices=self.side)
             picture = decode_picture(data)
         except InrCodecError as error:
-            error.args = (f"{file}: {error}",)
+            error.about(file)
             raise
         self._shown = picture.pixels
         self._original: Samples = picture.pixels
         if reference is not None:
-            from inrcodec.image_input import read_image
+            from inrcodec.images.reading import read_image
 
             self._original = read_image(reference).pixels
             if self._original.shape != self._shown.shape:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture
 
 BACKGROUND = 0.5

@@ -13,7 +13,7 @@ from PIL import Image
 import inrcodec
 from inrcodec.cli.encode import parse_size
 from inrcodec.errors import OptionError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import psnr
 from tests.conftest import VECTORS
 

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.metrics.baselines import encode_at
 from inrcodec.metrics.bd import bd_rate
 from inrcodec.metrics.registry import compare

@@ -14,7 +14,7 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWarning
-from inrcodec.image_output import image_bytes
+from inrcodec.images.writing import image_bytes
 from inrcodec.metrics import registry
 from inrcodec.metrics.registry import METRICS
 from inrcodec.metrics.report import charts, evaluation, pictures

@@ -17,8 +17,7 @@ from inrcodec.codec.fitting.rate_control import (
     corrected,
     measured_exponent,
 )
-from inrcodec.errors import RateError, RateWarning
-from inrcodec.warn import warn
+from inrcodec.errors import RateError, RateWarning, warn
 
 ATTEMPTS, FORCED_ATTEMPTS = 5, 7
 """A goal missed takes up to so many further fits; the forced ones only while the file is too large,

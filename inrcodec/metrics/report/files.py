@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inrcodec.codec.describe import FileInfo, info
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import FormatError, ImageError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Picture
 
 EXTENSIONS = (".inr", ".nif")

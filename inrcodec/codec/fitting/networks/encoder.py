@@ -37,9 +37,15 @@ from inrcodec.codec.networks.sizes import (
 )
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device, torch_threads
-from inrcodec.errors import EncoderLimitError, LimitError, OptionError, RateError, RateWarning
+from inrcodec.errors import (
+    EncoderLimitError,
+    LimitError,
+    OptionError,
+    RateError,
+    RateWarning,
+    warn,
+)
 from inrcodec.pixels import Picture
-from inrcodec.warn import warn
 
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""

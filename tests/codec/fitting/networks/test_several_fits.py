@@ -13,7 +13,7 @@ from inrcodec.codec.format.header import Family
 from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import EncodeOptions
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.pixels import psnr
 
 

@@ -1,0 +1,26 @@
+"""Packages that only a part of the work needs, imported when that part runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from inrcodec.errors import MissingExtraError
+
+
+def require(module: str, *, extra: str) -> Any:
+    """Import a module of an optional package and return it.
+
+    `extra` is the extra of this package that installs it. Raises `MissingExtraError`, which names
+    the extra, if the package is not installed. An installed package that fails to import raises
+    its own error: installing it once more would not help.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+        raise MissingExtraError(
+            f'this needs {package}, which is not installed: pip install "inrcodec[{extra}]"'
+        ) from None

@@ -1,0 +1,107 @@
+"""All bytes of what a caller hands over: a path, a file object, or something bytes-like."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from inrcodec.errors import InputError, InrCodecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_FILE_BYTES = 1 << 30
+"""Largest file read, in bytes, be it an image or a file of this format."""
+
+CHUNK_BYTES = 1 << 20
+"""Bytes asked for at once: a stream that ends early never costs memory for the limit."""
+
+
+class Readable(Protocol):
+    """A binary file object, or whatever else has a `read` that gives bytes until it gives b""."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes."""
+        ...
+
+
+Source: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8] | Readable"
+)
+
+
+def name_of(source: object) -> str | None:
+    """The name of the file, for messages; None for what has no name."""
+    return os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else None
+
+
+def read_bytes(
+    source: Source, *, limit: int = MAX_FILE_BYTES, error: type[InrCodecError] = InputError
+) -> bytes:
+    """Read a path (str or PathLike), a binary file object from where it stands, or a buffer.
+
+    A file object is read until it ends, however little each `read` returns. A buffer is bytes,
+    bytearray, or a contiguous memoryview or array of one-byte items. Raises `error`, with the
+    path's name, for what cannot be read and for more than `limit` bytes; a regular file or a buffer
+    over the limit is refused before any of it is copied.
+    """
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            with open(source, "rb") as file:
+                status = os.fstat(file.fileno())
+                if stat.S_ISREG(status.st_mode):
+                    _check_size(status.st_size, limit)
+                return _read_to_end(file, limit)
+        if hasattr(source, "read"):
+            return _read_to_end(source, limit)
+        return _copied(source, limit)
+    except _UnusableSource as failure:
+        raise error(str(failure)).about(name_of(source)) from None
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
+        raise error(f"cannot be read: {reason}").about(name_of(source)) from failure
+
+
+class _UnusableSource(Exception):
+    """Why a source is refused; becomes the caller's kind of error."""
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise _UnusableSource(f"larger than {limit} bytes")
+
+
+def _read_to_end(file: Any, limit: int) -> bytes:
+    """The rest of a file object, never holding more than the limit and one byte."""
+    parts: list[bytes] = []
+    total = 0
+    while total <= limit:
+        part = file.read(min(CHUNK_BYTES, limit + 1 - total))
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise _UnusableSource(
+                f"expected a file object that gives bytes (mode 'rb'), got {type(part).__name__}"
+            )
+        if not part:
+            return b"".join(parts)
+        parts.append(bytes(part))
+        total += len(parts[-1])
+    raise _UnusableSource(f"larger than {limit} bytes")
+
+
+def _copied(source: Any, limit: int) -> bytes:
+    """The bytes of a buffer; bytes themselves are not copied."""
+    try:
+        view = memoryview(source)
+    except TypeError:
+        raise _UnusableSource(
+            f"expected a path, a file object or bytes, got {type(source).__name__}"
+        ) from None
+    if view.itemsize != 1 or not view.contiguous:
+        raise _UnusableSource(
+            f"expected contiguous one-byte items, got {type(source).__name__} of "
+            f"{view.itemsize}-byte items"
+        )
+    _check_size(view.nbytes, limit)
+    return source if isinstance(source, bytes) else view.tobytes()

@@ -1,0 +1,137 @@
+"""Whatever a caller holds -> `Picture`: image files, PIL images, arrays and tensors."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from inrcodec.errors import ImageError, ImageWarning, InrCodecError, warn
+from inrcodec.files import Source, name_of, read_bytes
+from inrcodec.images.arrays import is_tensor, samples_of_array, samples_of_tensor
+from inrcodec.images.metadata import kept, metadata_of, upright
+from inrcodec.images.modes import samples_of_image
+from inrcodec.images.sixteen_bit import deep_colour
+from inrcodec.pixels import Picture, check_size
+
+
+def as_picture(image: object) -> Picture:
+    """Convert what a caller holds to a `Picture`.
+
+    Accepts a path, a file object or bytes of an image file, a PIL image, a `Picture`, or an array:
+    numpy (H, W), (H, W, C) or a torch tensor (C, H, W). Arrays are uint8, uint16, bool, or floats
+    in [0, 1] (kept at 8 bit). Raises `ImageError` for anything else, and `MissingExtraError` for
+    an image file that only an optional package reads.
+    """
+    if isinstance(image, Picture):
+        return image
+    try:
+        if is_tensor(image):
+            return Picture(samples_of_tensor(image))
+        if isinstance(image, np.ndarray):
+            return Picture(samples_of_array(image))
+        if isinstance(image, Image.Image):
+            return from_pil(image)
+        buffers = (str, os.PathLike, bytes, bytearray, memoryview)
+        if isinstance(image, buffers) or hasattr(image, "read"):
+            return read_image(image)
+    except (InrCodecError, ImageWarning, MemoryError):
+        raise
+    except Exception as error:  # a lazily read image or an odd tensor fails in its own ways
+        raise ImageError(f"the {type(image).__name__} cannot be used: {error}") from error
+    raise ImageError(
+        "expected a path, bytes, PIL image, numpy array or torch tensor, "
+        f"got {type(image).__name__}"
+    )
+
+
+def read_image(source: Source) -> Picture:
+    """Read an image from a path, a binary file object or bytes.
+
+    The size is checked against the limits before any sample is decoded. Of an animation the first
+    frame is read, with an `ImageWarning`. Raises `ImageError`, and `MissingExtraError` for a file
+    that only an optional package reads. It changes no state of the process, so any number of
+    threads may read at once; Pillow's own warnings reach the caller.
+    """
+    data = read_bytes(source, error=ImageError)
+    name = name_of(source)
+    try:
+        if not data:
+            raise ImageError("the file is empty")
+        picture, left_behind = _decoded(data)
+    except InrCodecError as error:
+        error.about(name)
+        raise
+    for reason in left_behind:
+        warn(reason if name is None else f"{name}: {reason}", ImageWarning)
+    return picture
+
+
+def from_pil(image: Image.Image) -> Picture:
+    """Convert a PIL image, with its ICC profile, EXIF and XMP; the image itself is not changed."""
+    picture, left_behind = _converted(image)
+    for reason in left_behind:
+        warn(reason, ImageWarning)
+    return picture
+
+
+def _decoded(data: bytes) -> tuple[Picture, list[str]]:
+    """Decode an image file; also what of it was left behind, as texts."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            check_size(*image.size)
+            samples = deep_colour(image, data)
+            whole = _load(image)
+            picture, left_behind = _converted(image, samples)
+            frames = getattr(image, "n_frames", 1)
+    except InrCodecError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError("not an image in a known format") from None
+    except MemoryError:
+        raise ImageError("not enough memory to decode the image") from None
+    except Exception as error:  # decoders raise OSError, SyntaxError, struct.error and many more
+        reason = str(error).replace("\n", " ") or type(error).__name__
+        raise ImageError(f"cannot be decoded: {reason}") from error
+    if not whole:
+        left_behind.append("the file is damaged behind the image data")
+    if frames > 1:
+        left_behind.append(f"{frames} frames; only the first is used")
+    return picture, left_behind
+
+
+def _load(image: Image.Image) -> bool:
+    """Decode the samples; False if the file is damaged behind the last of them.
+
+    Pillow raises on a broken trailing chunk although every sample is there; it then has no tiles
+    left to decode, and only then does a second call succeed.
+    """
+    try:
+        image.load()
+    except (OSError, SyntaxError):
+        if getattr(image, "tile", None):
+            raise
+        image.load()
+        return False
+    return True
+
+
+def _converted(
+    image: Image.Image, samples: NDArray[np.uint16] | None = None
+) -> tuple[Picture, list[str]]:
+    """A loaded PIL image -> picture, and what was left behind.
+
+    `samples` (H, W, C), where given, stand for those that Pillow decoded.
+    """
+    check_size(*image.size)
+    found = metadata_of(image)
+    pixels, icc = (
+        samples_of_image(image) if samples is None else (samples, image.info.get("icc_profile"))
+    )
+    blocks, left_behind = kept({"icc": icc, "exif": found.exif, "xmp": found.xmp})
+    if found.damaged:
+        left_behind.append("the EXIF block is damaged and was dropped")
+    return Picture(upright(pixels, found.orientation), **blocks), left_behind

@@ -1,0 +1,64 @@
+"""Image files written, read again by others."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inrcodec.errors import OptionError
+from inrcodec.images import writing
+from inrcodec.images.reading import read_image
+from inrcodec.images.writing import image_bytes
+from inrcodec.pixels import Picture
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_keeps_every_kind_of_picture(dtype: type, channels: int) -> None:
+    random = np.random.default_rng(0)
+    samples = random.integers(0, np.iinfo(dtype).max, (7, 9, channels), endpoint=True).astype(dtype)
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    picture = Picture(samples, icc=b"p" * 200, exif=exif.tobytes(), xmp=b"<x:xmpmeta/>")
+    back = read_image(image_bytes(picture))
+    assert (back.pixels == samples).all()
+    assert back.pixels.dtype == dtype
+    assert back.icc == picture.icc
+    assert back.xmp == picture.xmp
+    assert back.exif is not None
+    assert b"maker" in back.exif
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 70, 4), (70, 1, 2), (64, 3, 1), (129, 5, 3)])
+def test_sixteen_bit_png_is_what_other_readers_read(shape: tuple[int, int, int]) -> None:
+    import imagecodecs
+
+    steps = np.random.default_rng(0).integers(-90, 90, shape)
+    for axis in (0, 1):  # smooth across and down, so that both filters are taken
+        samples = (30000 + steps.cumsum(axis)).astype(np.uint16)
+        data = image_bytes(Picture(samples))
+        assert (imagecodecs.png_decode(data).reshape(shape) == samples).all()
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()
+
+
+def test_sixteen_bit_png_is_about_as_small_as_that_of_libpng() -> None:
+    import imagecodecs
+    from skimage import data
+
+    coffee = data.coffee().astype(np.uint16) * 257
+    assert len(image_bytes(Picture(coffee))) < 1.05 * len(imagecodecs.png_encode(coffee))
+
+
+def test_output_formats() -> None:
+    assert writing.image_format("a.JPG") == "JPEG"
+    for name in ("a", "a.xyz", "a.inr2"):
+        with pytest.raises(OptionError):
+            writing.image_format(name)
+    alpha = Picture(np.zeros((4, 4, 4), np.uint8))
+    with pytest.raises(OptionError, match="JPEG"):
+        image_bytes(alpha, "JPEG")
+    with pytest.raises(OptionError, match="16-bit"):
+        image_bytes(Picture(np.zeros((4, 4, 3), np.uint16)), "TIFF")
+    assert read_image(image_bytes(Picture(np.zeros((4, 4, 1), np.uint16)), "TIFF")).bit_depth == 16
