@@ -17,7 +17,9 @@ from PIL import Image
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "report.jpg"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-WIDTH, HEIGHT = 864, 900
+WAIT = "--virtual-time-budget=10000"  # milliseconds for the script of the page to draw
+WIDTH, HEIGHT, SHOWN = 1152, 1180, 0.75
+"""Of the window, and the scale of the picture."""
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "page.png"
         size = f"--window-size={WIDTH},{HEIGHT}"
-        command = [browser, "--headless", *sandbox, "--hide-scrollbars", size]
+        command = [browser, "--headless", *sandbox, "--hide-scrollbars", size, WAIT]
         subprocess.run(
             [*command, f"--screenshot={shot}", page.resolve().as_uri()],
             check=True,
@@ -40,7 +42,8 @@ def main() -> None:
             stderr=subprocess.DEVNULL,
         )
         with Image.open(shot) as image:
-            image.convert("RGB").save(OUTPUT, quality=88)
+            shown = image.convert("RGB").resize((int(WIDTH * SHOWN), int(HEIGHT * SHOWN)))
+            shown.save(OUTPUT, quality=88)
     print(f"{OUTPUT.name}: {OUTPUT.stat().st_size} bytes")
 
 
