@@ -1,7 +1,7 @@
 """Build hook: fail if a page of the site would fetch anything from another host when viewed.
 
-Links that a reader follows (`<a href>`) may lead anywhere; scripts, styles, pictures and frames must
-be part of the site.
+Links that a reader follows (`<a href>`) may lead anywhere; scripts, styles, pictures and frames
+must be part of the site.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
 
-REMOTE = re.compile(r"^(?:https?:)?//")
-IN_STYLE = re.compile(r"""url\(\s*["']?((?:https?:)?//[^"')]+)|@import\s+["']((?:https?:)?//[^"']+)""")
+HOST = r"(?:https?:)?//"
+REMOTE = re.compile(HOST)
+IN_STYLE = re.compile(rf"""url\(\s*["']?({HOST}[^"')]+)|@import\s+["']({HOST}[^"']+)""")
 FETCHED = {"src", "srcset", "poster", "data"}
 
 
@@ -61,5 +63,7 @@ def remote_fetches(site: Path) -> list[str]:
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Check the finished site."""
+    from mkdocs.exceptions import PluginError
+
     if lines := remote_fetches(Path(config.site_dir)):
         raise PluginError("the site fetches from other hosts:\n" + "\n".join(lines))

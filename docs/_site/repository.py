@@ -1,9 +1,9 @@
 """Build hook: pages may link to any file of the repository, as they do when read there.
 
-A link that leaves docs/ (`../benchmarks/results/effort.md`, `../inrcodec/pixels.py`) leads to a copy
-of that file in the site: Markdown as a page, source text as a page with highlighting, anything else
-as it is. CONTRIBUTING.md and CHANGELOG.md become pages of the navigation. A link to a file that does
-not exist is a warning, which fails a strict build.
+A link that leaves docs/ (`../benchmarks/results/effort.md`, `../inrcodec/pixels.py`) leads to a
+copy of that file in the site: Markdown as a page, source text as a page with highlighting, anything
+else as it is. CONTRIBUTING.md and CHANGELOG.md become pages of the navigation. A link to a file
+that does not exist is a warning, which fails a strict build.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ log = logging.getLogger("mkdocs.hooks.repository")
 LINK = re.compile(r"(?<=\]\()(?!https?://|mailto:|#)([^)#\s]+)")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.M | re.S)
 LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".toml": "toml"}
+SOURCE_PAGE = """\
+---
+search:
+  exclude: true
+---
+# {path}
+
+````{language}
+{text}
+````
+"""
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Files of the repository that are pages of the navigation, and the names of these pages."""
 
@@ -87,7 +98,11 @@ def source_of(src_uri: str) -> str:
     for path, name in PAGES.items():
         if src_uri == name:
             return path
-    return src_uri.removeprefix("repository/") if src_uri.startswith("repository/") else f"docs/{src_uri}"
+    return (
+        src_uri.removeprefix("repository/")
+        if src_uri.startswith("repository/")
+        else f"docs/{src_uri}"
+    )
 
 
 def copy_of(file: Path, path: str, config: MkDocsConfig) -> File:
@@ -96,6 +111,6 @@ def copy_of(file: Path, path: str, config: MkDocsConfig) -> File:
     name = copy_name(path)
     language = LANGUAGES.get(file.suffix)
     if language:
-        text = f"---\nsearch:\n  exclude: true\n---\n# {path}\n\n````{language}\n{file.read_text('utf-8')}\n````\n"
+        text = SOURCE_PAGE.format(path=path, language=language, text=file.read_text("utf-8"))
         return File.generated(config, name, content=text, inclusion=level)
     return File.generated(config, name, abs_src_path=str(file), inclusion=level)
