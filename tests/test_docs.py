@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 import typer
 
+import inrcodec
 from inrcodec.cli.main import app
 from inrcodec.codec.options import EncodeOptions
 
@@ -88,7 +89,10 @@ def test_python_is_python_and_its_keywords_exist(page: Path) -> None:
         tree = ast.parse(block)
         calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
         for call in calls:
-            if ast.unparse(call.func) == "inrcodec.encode":
+            function = ast.unparse(call.func)
+            if re.fullmatch(r"inrcodec\.\w+", function):
+                assert hasattr(inrcodec, function.split(".")[1]), function
+            if function in ("inrcodec.encode", "inrcodec.encoding"):
                 assert {keyword.arg for keyword in call.keywords} <= known, ast.unparse(call)
 
 
