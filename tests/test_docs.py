@@ -1,6 +1,7 @@
 """What the documentation names exists: commands, options, keywords, files, scripts, pictures."""
 
 import ast
+import importlib
 import importlib.util
 import re
 import shlex
@@ -87,6 +88,10 @@ def test_python_is_python_and_its_keywords_exist(page: Path) -> None:
     known = {field.name for field in fields(EncodeOptions)}
     for block in python_blocks(page.read_text("utf-8")):
         tree = ast.parse(block)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("inrcodec"):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
         calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
         for call in calls:
             function = ast.unparse(call.func)
