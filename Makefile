@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-slow fuzz lint vectors clean
+.PHONY: help demo test test-slow fuzz lint docs vectors clean
 
 help:
 	@echo "make demo       encode and decode a real photograph, write a report page"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-slow  the long tests: 20,000 mutated files and long fits"
 	@echo "make fuzz       20,000 mutated files, by themselves"
 	@echo "make lint       ruff, mypy and the import contracts"
+	@echo "make docs       the documentation, into site/; a broken link fails"
 	@echo "make vectors    write the conformance vectors anew (the format changed)"
 
 # torch first and pinned: other packages would pull a build with gigabytes of CUDA.
@@ -44,8 +45,16 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+$(VENV)/.docs: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
+# Not with --quiet: mkdocs then does not count the warnings that a strict build fails on.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 vectors: $(VENV)/.dev
 	$(BIN)/python -m tests.make_vectors
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

@@ -19,8 +19,9 @@ from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.layout import Area, Piece
 from inrcodec.codec.coolchic.lost_slices import Losses
 from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.entropy import waves
 from inrcodec.codec.entropy.arm import MAX_BIAS, PARENTS, WEIGHT_FRACTION, IntegerArm, parent_maps
-from inrcodec.codec.entropy.prior import Symbols, step_size, waves
+from inrcodec.codec.entropy.prior import Symbols, step_size
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.format.bitstream import Container, Kind
 from inrcodec.codec.format.header import Header

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols, TensorCode, prior
+from inrcodec.codec.entropy import prior
+from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols, TensorCode
 from inrcodec.errors import FitError, FormatError, LimitError
 
 MAX_PARAMETERS = 1 << 22

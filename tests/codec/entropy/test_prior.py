@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inrcodec.codec.entropy.prior import TensorCode, prior
+from inrcodec.codec.entropy import prior
+from inrcodec.codec.entropy.prior import TensorCode
 from inrcodec.errors import FormatError, LimitError
 from tests import reference_reader
 

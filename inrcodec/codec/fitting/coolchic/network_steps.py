@@ -18,7 +18,8 @@ from torch import Tensor
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import group_values
-from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols, prior
+from inrcodec.codec.entropy import prior
+from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.fit import COMMON_STEPS, rate_pixels
