@@ -1,79 +1,214 @@
 """inrcodec: an image codec on implicit neural representations.
 
     data = inrcodec.encode("photo.png", bpp=0.3)     # bytes of a .inr file
-    pixels = inrcodec.decode(data)                   # numpy (H, W, C)
-    pixels = inrcodec.decode(data, scale=2)          # the same function, sampled finer
-    print(inrcodec.info(data))
+    inrcodec.save("photo.png", "photo.inr")          # the same, into a file
+    pixels = inrcodec.decode("photo.inr")            # numpy (H, W, C)
+    pixels = inrcodec.decode(data, scale=2)          # at twice the size
+    print(inrcodec.info("photo.inr"))
 
-Importing this costs nothing: torch loads with the first encode or decode.
+    job = inrcodec.encoding("photo.png", effort=7)   # an encode that can be watched and stopped
+    for progress in job:
+        print(f"{progress.share:.0%} {progress.psnr:.2f} dB")
+    data = job.finish()
+
+Importing this costs nothing: numpy, torch and the rest load with the first call that needs them.
+`pip install inrcodec` decodes latent grids; `inrcodec[encode]` brings torch, which encodes and
+decodes coordinate networks.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from inrcodec.errors import FormatError, InrCodecError, TruncatedError
+from inrcodec.errors import (
+    EncoderLimitError,
+    FitError,
+    FormatError,
+    ImageError,
+    ImageWarning,
+    InputError,
+    InrCodecError,
+    InrCodecWarning,
+    LimitError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+    PartialFileWarning,
+    RateError,
+    RateWarning,
+    TruncatedError,
+)
 
 if TYPE_CHECKING:
-    from inrcodec.codec.describe import FileInfo
+    import os
+    from collections.abc import Sequence
+
+    from typing_extensions import Unpack
+
+    from inrcodec.codec.decode import DecodeKeywords
+    from inrcodec.codec.describe import FileInfo, SectionInfo
+    from inrcodec.codec.encode import Encoding
+    from inrcodec.codec.options import EncodeKeywords, EncodeOptions
+    from inrcodec.codec.progress import Progress
+    from inrcodec.files import Source
+    from inrcodec.images.reading import ImageSource
     from inrcodec.pixels import Picture, Samples
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "EncodeOptions",
+    "EncoderLimitError",
+    "Encoding",
+    "FileInfo",
+    "FitError",
     "FormatError",
+    "ImageError",
+    "ImageWarning",
+    "InputError",
     "InrCodecError",
+    "InrCodecWarning",
+    "LimitError",
+    "MissingExtraError",
+    "OptionError",
+    "OutputError",
+    "PartialFileWarning",
+    "Picture",
+    "Progress",
+    "RateError",
+    "RateWarning",
+    "SectionInfo",
     "TruncatedError",
     "__version__",
     "decode",
     "decode_picture",
     "encode",
+    "encoding",
     "info",
+    "save",
 ]
 
+_HOMES = {
+    "EncodeOptions": "inrcodec.codec.options",
+    "Encoding": "inrcodec.codec.encode",
+    "FileInfo": "inrcodec.codec.describe",
+    "Picture": "inrcodec.pixels",
+    "Progress": "inrcodec.codec.progress",
+    "SectionInfo": "inrcodec.codec.describe",
+}
+"""Where the names live that are loaded when they are first asked for."""
 
-def encode(image: object, **options: Any) -> bytes:
-    """Encode a picture; returns the bytes of a file.
 
-    `image` is a path, bytes or file object of an image file, a PIL image, a numpy array (H, W) or
-    (H, W, C), or a torch tensor (C, H, W). Keywords are those of `codec.options.EncodeOptions`:
-    `quality`, `bpp`, `target_size`, `psnr`, `slope`, `model`, `complexity`, `loss`, `alpha`,
-    `tune`, `robust`, `robust_strength`, `effort`, `time_limit`, `slices`, `init`, `seed`,
-    `threads`, `device`, `metadata`.
-    Raises `InrCodecError`.
+def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
+    """Encode an image and return the bytes of a file.
+
+    `image` is a path, bytes or a file object of an image file, a PIL image, a `Picture`, a numpy
+    array (H, W) or (H, W, C), or a torch tensor (C, H, W): uint8, uint16 or float in [0, 1], with 1
+    to 4 channels. The keywords are the fields of `EncodeOptions`; the commonest are `quality`
+    (1..100), `bpp` or `target_size` for the rate, and `effort` (0..9) for the time.
+
+    Raises `OptionError` for an option, `ImageError` for an image that cannot be read,
+    `EncoderLimitError` for one too large, `RateError` for a size out of reach, and
+    `MissingExtraError` without the extra `encode`. Warns with `RateWarning` if the file is much
+    smaller than asked for.
     """
-    from inrcodec.codec.options import EncodeOptions
-    from inrcodec.images.reading import as_picture
-
-    checked = EncodeOptions.of(**options)
-    picture = as_picture(image)
-    from inrcodec.codec.encode import encoding
-    from inrcodec.metrics.losses import with_loss
-
-    job = encoding(picture, with_loss(checked))
+    job = encoding(image, **options)
     for _ in job:
         pass
     return job.finish()
 
 
-def decode(data: bytes, **options: Any) -> Samples:
-    """Decode a file to pixels (H, W, C), uint8 or uint16; keywords as for `decode_picture`."""
-    return decode_picture(data, **options).pixels
+def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
+    """Begin to encode an image: an iterator of improving answers.
+
+    Iterating fits, and yields `Progress` a few times a second: the share done, the PSNR so far, the
+    seconds. `finish()` returns the file of the best that was fitted, whenever it is called, so an
+    encode is cancelled by leaving the loop. Threads and devices are set for each step only, so
+    steps may be taken between other work and from other threads, one at a time.
+
+    Arguments and errors are those of `encode`.
+    """
+    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.extras import require
+
+    checked = EncodeOptions.of(**options)
+    require("torch", extra="encode")
+    from inrcodec.codec.encode import encoding as begun
+    from inrcodec.images.reading import as_picture
+    from inrcodec.metrics.losses import with_loss
+
+    return begun(as_picture(image), with_loss(checked))
 
 
-def decode_picture(data: bytes, **options: Any) -> Picture:
-    """Decode a file to a `Picture`: pixels and ICC, EXIF, XMP.
+def save(
+    image: ImageSource, path: str | os.PathLike[str], **options: Unpack[EncodeKeywords]
+) -> FileInfo:
+    """Encode an image into a file, which is replaced if it exists, and describe what was written.
 
-    Keywords: `size` (width, height), `scale`, `crop` (x, y, width, height), `bit_depth`, `threads`,
-    `device`, `start`; see `codec.decoder.decode_picture`. Raises `FormatError` or `OptionError`.
+    The file is written as a whole or not at all. Arguments and errors are those of `encode`;
+    raises `OutputError` for a path that cannot be written.
+    """
+    from inrcodec.files import write_bytes
+
+    data = encode(image, **options)
+    write_bytes(path, data)
+    return info(data)
+
+
+def decode(source: Source | Sequence[bytes], **options: Unpack[DecodeKeywords]) -> Samples:
+    """Decode a file to pixels, (height, width, channels), uint8 or uint16.
+
+    Channels are gray, gray and alpha, RGB, or RGB and alpha. Arguments and errors are those of
+    `decode_picture`.
+    """
+    return decode_picture(source, **options).pixels
+
+
+def decode_picture(source: Source | Sequence[bytes], **options: Unpack[DecodeKeywords]) -> Picture:
+    """Decode a file to a `Picture`: pixels, and the ICC, EXIF and XMP blocks.
+
+    - `source`: a path, a binary file object, or the bytes of a file, of a prefix of one, or a list
+      of what is left of a file that lost bytes: runs, of which the first is its beginning and every
+      other one begins with a section
+    - `size` = (width, height) in pixels, or `scale`, a factor: the output size (default: as
+      encoded). A coordinate network is a function, so any size is exact; an image of latent grids
+      has a size of its own, and is resampled
+    - `crop` = (x, y, width, height) in pixels of that output: render only this region
+    - `bit_depth`: 8 or 16, instead of the file's
+    - `threads`: how many compute; by default one a core, at most 4
+    - `device`: where coordinate networks are evaluated, a torch device name
+    - `init`: the path of a meta-learned initialisation that does not come with the package, for
+      files encoded with one
+
+    Raises `InputError` for a source that cannot be read, `FormatError` for a damaged file,
+    `TruncatedError` for a prefix without an image, `OptionError` for an option, and
+    `MissingExtraError` for a coordinate network without the extra `encode`. A file that is cut
+    short decodes with a `PartialFileWarning`: to the whole image, or to a coarser one.
     """
     from inrcodec.codec.decode import decode_picture
 
-    return decode_picture(data, **options)
+    return decode_picture(source, **options)
 
 
-def info(data: bytes) -> FileInfo:
-    """Describe a file without decoding it (and without torch); raises `FormatError`."""
+def info(source: Source) -> FileInfo:
+    """Describe a file, or a prefix of one, without decoding it.
+
+    `source` is a path, a binary file object, or bytes. Raises `InputError` for a source that cannot
+    be read and `FormatError` for bytes that are no file.
+    """
     from inrcodec.codec.describe import info
+    from inrcodec.files import read_bytes
 
-    return info(data)
+    return info(read_bytes(source))
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name that needs more than the standard library when it is first asked for."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

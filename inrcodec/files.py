@@ -1,12 +1,14 @@
-"""All bytes of what a caller hands over: a path, a file object, or something bytes-like."""
+"""Files of callers: all bytes of a path, a file object or a buffer, and bytes written to a path."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from inrcodec.errors import InputError, InrCodecError
+from inrcodec.errors import InputError, InrCodecError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,3 +107,41 @@ def _copied(source: Any, limit: int) -> bytes:
         )
     _check_size(view.nbytes, limit)
     return source if isinstance(source, bytes) else view.tobytes()
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file, all of it or nothing: to a temporary file beside it, which then takes its name.
+
+    An existing file is replaced and keeps its mode, a link stays a link, and missing folders are
+    made. A pipe or a device is written to. Raises `OutputError`.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        _replace(target, data)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        reason = failure.strerror or failure
+        raise OutputError(f"{os.fspath(path)}: cannot be written: {reason}") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a regular file beside the target and give it its name."""
+    temporary = target.with_name(f".inrcodec-{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    handle = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(temporary, target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -147,7 +147,7 @@ def invalid_latents() -> dict[str, bytes]:
         "latents-alpha-of-rgb": file(networks, (Kind.ALPHA_PARAMETERS, networks[1])),
         "latents-no-alpha": file(networks, header=replace(header, channels=4)),
         "latents-arm-step": file((Kind.PARAMETERS, bytes(step))),
-        "latents-unknown-start": file(networks, header=replace(header, start=(12345, 0))),
+        "latents-unknown-start": file(networks, header=replace(header, init=(12345, 0))),
         "latents-slice-side": file(networks, header=replace(header, slice_side=7)),
         "latents-too-many-pixels": file(networks, header=replace(header, width=1 << 20, height=33)),
         "latents-few-bytes": file(

@@ -6,14 +6,13 @@ import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError, OutputError
-from inrcodec.files import read_bytes
+from inrcodec.files import read_bytes, write_bytes
 
 FAILED, USAGE, INVALID_FILE, INTERRUPTED = 1, 2, 3, 130
 
@@ -154,7 +153,7 @@ def outputs_for(
             try:
                 _check_output(name, Path(path), force, new_folder)
             except OSError as error:
-                raise OutputError(f"{path}: cannot be written: {_reason(error)}") from None
+                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return paths
 
 
@@ -186,47 +185,14 @@ def _check_output(name: str, target: Path, force: bool, new_folder: bool) -> Non
 
 
 def write_output(path: str, data: bytes) -> None:
-    """Write all or nothing: a temporary file beside the target, then a rename."""
-    try:
-        if path == "-":
-            if sys.stdout is None:
-                raise OutputError("stdout is closed")
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            return
-        target = Path(os.path.realpath(path))  # a link stays a link
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a pipe or device cannot be replaced, only written to
-            return
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        handle, temporary = tempfile.mkstemp(prefix=".inrcodec-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, mode)
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_reason(error)}") from None
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _reason(error: Exception) -> str:
-    """What the system says, without the file name it repeats."""
-    return getattr(error, "strerror", None) or str(error)
+    """Write a file, or to stdout for "-"; raises `OutputError`."""
+    if path != "-":
+        write_bytes(path, data)
+        return
+    if sys.stdout is None:
+        raise OutputError("stdout is closed")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`inrcodec decode`: .inr files in, pictures out, at any size."""
+"""`inrcodec decode`: .inr files in, images out, at any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def decode(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help="A picture (format by name), a folder, - for PNG on stdout."
+            "-o", "--output", help="An image (format by name), a folder, - for PNG on stdout."
         ),
     ] = None,
     size: Annotated[str | None, typer.Option(help="Output size, WIDTHxHEIGHT.")] = None,
@@ -25,16 +25,17 @@ def decode(
     crop: Annotated[
         str | None, typer.Option(help="Render only x,y,width,height of the output.")
     ] = None,
-    depth: Annotated[int | None, typer.Option(help="8 or 16 bit (default: as encoded).")] = None,
+    bit_depth: Annotated[int | None, typer.Option(help="8 or 16 (default: as encoded).")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="The trained start that a file was encoded with --init FILE.")
+    init: Annotated[
+        str | None,
+        typer.Option(help="The initialisation that a file was encoded with by --init FILE."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """Render a file as a picture, at the original size or any other.
+    """Render a file as an image, at the original size or any other.
 
     Examples:
 
@@ -46,10 +47,10 @@ def decode(
     """
     view: dict[str, Any] = {
         "scale": scale,
-        "bit_depth": depth,
+        "bit_depth": bit_depth,
         "threads": threads,
         "device": device,
-        "start": start,
+        "init": init,
     }
     view["size"] = None if size is None else _numbers(size, r"(\d+)x(\d+)", "size", "1536x1024")
     view["crop"] = (

@@ -1,4 +1,4 @@
-"""`inrcodec encode`: pictures in, .inr files out."""
+"""`inrcodec encode`: images in, .inr files out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from inrcodec.cli import console
 from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InrCodecError, OptionError
+from inrcodec.extras import require
 
 if TYPE_CHECKING:
     from inrcodec.codec.options import EncodeOptions
@@ -18,88 +19,137 @@ if TYPE_CHECKING:
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
 
+RATE, TIME = "Rate (one of these)", "Time and place"
+MODEL, LOSS, ROBUST = "Model", "Loss", "Weights that survive damage"
+
 
 def encode(
-    inputs: Annotated[list[str], typer.Argument(help="Pictures; - for stdin.", metavar="IMAGE...")],
+    inputs: Annotated[list[str], typer.Argument(help="Images; - for stdin.", metavar="IMAGE...")],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="A file, a folder for several, - for stdout."),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option("-q", "--quality", help="1..100, 50 by default.")
+        int | None,
+        typer.Option("-q", "--quality", help="1..100, 50 by default.", rich_help_panel=RATE),
     ] = None,
-    bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
+    bpp: Annotated[
+        float | None,
+        typer.Option(help="Bits per pixel of the whole file.", rich_help_panel=RATE),
+    ] = None,
     target_size: Annotated[
-        str | None, typer.Option(help="Bytes of the whole file, never exceeded: 12000, 12K, 12KiB.")
+        str | None,
+        typer.Option(
+            help="Bytes of the whole file, never exceeded: 12000, 12K, 12KiB.",
+            rich_help_panel=RATE,
+        ),
     ] = None,
-    psnr: Annotated[float | None, typer.Option(help="The smallest file of so many dB.")] = None,
+    psnr: Annotated[
+        float | None,
+        typer.Option(help="The smallest file of at least so many dB.", rich_help_panel=RATE),
+    ] = None,
     lmbda: Annotated[
         float | None,
-        typer.Option("--lambda", help="Weight of the rate: MSE (full range 1) + lambda x bpp."),
+        typer.Option(
+            "--lambda",
+            help="Weight of the rate: MSE (full range 1) + lambda x bits per pixel.",
+            rich_help_panel=RATE,
+        ),
     ] = None,
     effort: Annotated[
-        int, typer.Option("-e", "--effort", help="0..9: each about doubles the time.")
+        int,
+        typer.Option(
+            "-e", "--effort", help="0..9: each about doubles the time.", rich_help_panel=TIME
+        ),
     ] = 5,
     time_limit: Annotated[
-        float | None, typer.Option(help="Seconds for each picture, instead of an effort.")
+        float | None,
+        typer.Option(help="Seconds for each image, instead of an effort.", rich_help_panel=TIME),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Threads (default: one a core, at most 4; torch alone: 1).", rich_help_panel=TIME
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.", rich_help_panel=TIME)
+    ] = "cpu",
     model: Annotated[
         str,
         typer.Option(
             help="coolchic, coolchic-v1 or coolchic-v2; a coordinate network: pe-siren, siren, "
             "nif, spinr, fourier, mfn-fourier, mfn-gabor, wire or diner; or auto, by the size "
-            "asked for."
+            "asked for.",
+            rich_help_panel=MODEL,
         ),
     ] = "coolchic",
+    complexity: Annotated[
+        str | None,
+        typer.Option(
+            help="Work to decode: low, medium, high (the default) or highest.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            help="Cut latents into slices of so many symbols a side.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    init: Annotated[
+        str,
+        typer.Option(
+            help="Initialisation of a coordinate network: random, meta or the path of one.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "random",
     loss: Annotated[
         str,
         typer.Option(
             help="What to minimise: mse, l1, logcosh, lcssim, l1ssim, ms-ssim, l1msssim, lpips "
-            "or iem; the size stays that of mse."
+            "or iem; the size stays that of mse.",
+            rich_help_panel=LOSS,
         ),
     ] = "mse",
     tune: Annotated[
         str | None,
-        typer.Option(help="psnr, ms-ssim or perceptual: picks the loss, the size stays."),
+        typer.Option(
+            help="psnr, ms-ssim or perceptual: picks the loss, the size stays.",
+            rich_help_panel=LOSS,
+        ),
     ] = None,
     loss_weight: Annotated[
         float | None,
-        typer.Option(help="Weight of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1."),
+        typer.Option(
+            help="Weight of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1.",
+            rich_help_panel=LOSS,
+        ),
     ] = None,
     robust: Annotated[
         str | None,
         typer.Option(
-            help="Fit weights that survive damage: jacobian, gradient-norm or noise; for "
-            "coordinate networks also gradient-norm-exact, l1, lipschitz and neurons."
+            help="jacobian, gradient-norm or noise; for coordinate networks also "
+            "gradient-norm-exact, l1, lipschitz and neurons.",
+            rich_help_panel=ROBUST,
         ),
     ] = None,
     robust_strength: Annotated[
         float | None,
-        typer.Option(help="Weight of that penalty; sigma of noise, or share of neurons, to stand."),
+        typer.Option(
+            help="Weight of that penalty; standard deviation of the noise, or share of neurons, to "
+            "withstand.",
+            rich_help_panel=ROBUST,
+        ),
     ] = None,
-    complexity: Annotated[
-        str | None,
-        typer.Option(help="Work to decode: low, medium, high (the default) or highest."),
-    ] = None,
-    slices: Annotated[
-        int | None, typer.Option(help="Cut latents into blocks of so many symbols a side.")
-    ] = None,
-    init: Annotated[
-        str,
-        typer.Option(help="What a coordinate network begins with: random, meta or a start file."),
-    ] = "random",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads (default: one a core, at most 4; torch alone: 1).")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.")] = "cpu",
     metadata: Annotated[
         bool, typer.Option("--metadata/--no-metadata", help="Keep ICC, EXIF and XMP.")
     ] = True,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """Fit a small network to each picture and write it as a file.
+    """Fit a small network to each image and write it as a file.
 
     Examples:
 
@@ -123,16 +173,16 @@ def encode(
         target_size=None if target_size is None else parse_size(target_size),
         psnr=psnr,
         lmbda=lmbda,
-        slices=slices,
         model=model,
+        complexity=complexity,
         loss=loss,
-        tune=tune,
         loss_weight=loss_weight,
+        tune=tune,
         robust=robust,
         robust_strength=robust_strength,
-        complexity=complexity,
         effort=effort,
         time_limit=time_limit,
+        slices=slices,
         init=init,
         seed=seed,
         threads=threads,
@@ -140,6 +190,7 @@ def encode(
         metadata=metadata,
     )
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
+    require("torch", extra="encode")
     reports = []
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
@@ -173,7 +224,7 @@ def parse_size(text: str) -> int:
 def _encode_one(
     name: str, path: str, options: EncodeOptions, keep: bool
 ) -> tuple[dict[str, Any], bool]:
-    """Encode one picture and write it; (report, whether Ctrl-C ended it)."""
+    """Encode one image and write it; (report, whether Ctrl-C ended it)."""
     from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
@@ -182,13 +233,12 @@ def _encode_one(
         from inrcodec.codec.decode import decode_picture
         from inrcodec.codec.encode import encoding
         from inrcodec.codec.runtime import keep_freed_memory
-
-        keep_freed_memory()
-        if options.time_limit is not None:  # reading the picture and loading torch count
-            left = options.time_limit - (time.monotonic() - started)
-            options = replace(options, time_limit=max(0.1, left))
         from inrcodec.metrics.losses import with_loss
 
+        keep_freed_memory()
+        if options.time_limit is not None:  # reading the image and loading torch count
+            left = options.time_limit - (time.monotonic() - started)
+            options = replace(options, time_limit=max(0.1, left))
         job = encoding(picture, with_loss(options))
         last = follow(job, name, pressed)
         if pressed and not keep:
@@ -197,7 +247,7 @@ def _encode_one(
         console.write_output(path, data)
         elapsed = time.monotonic() - started
         given = options.init if options.init not in ("random", "meta") else None
-        decoded = decode_picture(data, threads=options.threads, device=options.device, start=given)
+        decoded = decode_picture(data, threads=options.threads, device=options.device, init=given)
     from inrcodec.codec.describe import info
     from inrcodec.pixels import psnr
 

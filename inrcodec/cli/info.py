@@ -54,12 +54,12 @@ def _described(name: str, about: FileInfo) -> str:
     ]
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")
-    if about.start is not None:
+    if about.init is not None:
         from inrcodec.codec.format.header import PHASES
 
-        identity, index = about.start
+        identity, index = about.init
         trained = f"trained networks {identity:08x}, number {index}"
-        lines.append(f"  start      {'phases' if identity == PHASES else trained}")
+        lines.append(f"  init       {'phases' if identity == PHASES else trained}")
     if about.slice_side is not None:
         lines.append(f"  slices     {about.slice_side} x {about.slice_side} symbols")
     if about.metadata:

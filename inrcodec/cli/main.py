@@ -19,7 +19,7 @@ from inrcodec.cli.compare import compare
 from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
-from inrcodec.cli.meta import app as meta
+from inrcodec.cli.init import app as init
 from inrcodec.cli.metrics import metrics
 from inrcodec.cli.models import models
 from inrcodec.cli.receive import receive
@@ -70,7 +70,7 @@ app.command()(robustness)
 app.command()(serve)
 app.command()(receive)
 app.command()(simulate)
-app.add_typer(meta, name="meta")
+app.add_typer(init, name="init")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,21 +1,46 @@
-"""Bytes -> pixels, at any size and in any region. Never reaches fitting or encoding."""
+"""Bytes -> pixels, at any size and in any region, whatever the family. Never reaches fitting."""
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
+from inrcodec.checks import whole
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import view_of
-from inrcodec.errors import OptionError, PartialFileWarning
+from inrcodec.errors import OptionError, PartialFileWarning, warn
+from inrcodec.extras import require
+from inrcodec.files import Source, read_bytes
 from inrcodec.pixels import Picture
 
 
+class DecodeKeywords(TypedDict, total=False):
+    """The keywords of `decode_picture`."""
+
+    size: tuple[int, int] | None
+    scale: float | None
+    crop: tuple[int, int, int, int] | None
+    bit_depth: int | None
+    threads: int | None
+    device: str
+    init: str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """An image, and what its file lacks as a text for people: "" for a whole file."""
+
+    picture: Picture
+    lacks: str
+
+
 def decode_picture(
-    data: bytes | list[bytes] | tuple[bytes, ...],
+    source: Source | Sequence[bytes],
     *,
     size: tuple[int, int] | None = None,
     scale: float | None = None,
@@ -23,49 +48,61 @@ def decode_picture(
     bit_depth: int | None = None,
     threads: int | None = None,
     device: str = "cpu",
-    start: str | Path | None = None,
+    init: str | os.PathLike[str] | None = None,
 ) -> Picture:
-    """Decode a file to pixels and metadata.
+    """Decode a file, as `inrcodec.decode_picture` says, and warn of what it lacks."""
+    decoded = decode_quietly(
+        source,
+        size=size,
+        scale=scale,
+        crop=crop,
+        bit_depth=bit_depth,
+        threads=threads,
+        device=device,
+        init=init,
+    )
+    if decoded.lacks:
+        warn(decoded.lacks, PartialFileWarning)
+    return decoded.picture
 
-    `data` is a file, a prefix of one, or what is left of a file that lost bytes: runs of it, of
-    which the first is its beginning and every other one begins with a section.
-    `size` = (width, height) or `scale` = a factor choose the output size (default: as encoded);
-    a coordinate network is a function, so any size is exact; latent grids have a picture of their
-    own size, which is resampled. `crop` = (x, y, width, height) in pixels of that
-    output renders only that region. `bit_depth` 8 or 16 overrides the file's.
-    `threads` as for encoding. `device` is where coordinate networks are evaluated; latent grids are
-    decoded on the CPU, without torch. `start` is the file of a trained start that does not come
-    with the package, for files encoded with one.
 
-    Raises `FormatError` for a damaged file, `TruncatedError` for a prefix without a picture and
-    `OptionError` for a bad size. A file cut behind its networks decodes with `PartialFileWarning`:
-    to the whole picture or, with latent grids, to a coarser one.
-    """
-    container = bitstream.read_runs(data if isinstance(data, (list, tuple)) else [data])
+def decode_quietly(
+    source: Source | Sequence[bytes],
+    *,
+    size: tuple[int, int] | None = None,
+    scale: float | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    bit_depth: int | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    init: str | os.PathLike[str] | None = None,
+) -> Decoded:
+    """Decode a file and say what it lacks, without a warning, which would be the whole process's
+    matter. Arguments and errors are those of `decode_picture`."""
+    runs = source if isinstance(source, (list, tuple)) else [read_bytes(source)]  # type: ignore[arg-type]
+    container = bitstream.read_runs(runs)
     header = container.header
     decoder = decoder_of(header)
     view = view_of(header.width, header.height, size, scale, crop)
-    if bit_depth not in (None, 8, 16):
-        raise OptionError(f"bit depth must be 8 or 16, got {bit_depth}")
-    depth = bit_depth or header.bit_depth
+    depth = header.bit_depth if bit_depth is None else whole("bit_depth", bit_depth, 8, 16)
+    if depth not in (8, 16):
+        raise OptionError(f"bit_depth must be 8 or 16, got {depth}")
     if device != "cpu":
+        require("torch", extra="encode")
         from inrcodec.codec.runtime import torch_device
 
         torch_device(device)  # raises OptionError also where it will not be used
-    given = None if start is None else Initialisation.read(start)
+    given = None if init is None else Initialisation.read(init)
     stored = decoder.read(container, given, threads)
     pixels = stored.render(view, depth, threads=threads, device=device)
-    _warn_of_losses(container, stored.missing)
-    return Picture(pixels, **container.metadata)
+    return Decoded(Picture(pixels, **container.metadata), _lacks(container, stored.missing))
 
 
-def _warn_of_losses(container: Container, missing: str) -> None:
-    """Say what of a file is not there; `missing` is what the picture itself lacks."""
+def _lacks(container: Container, missing: str) -> str:
+    """What of a file is not there; `missing` is what the image itself lacks."""
     if missing:
-        text = f"the picture is coarse: {missing}; the rest of the file is missing"
-    elif not container.complete or container.damaged:
+        return f"the image is coarse: {missing}; the rest of the file is missing"
+    if not container.complete or container.damaged:
         lost = ", ".join(container.damaged) or "the end of the file"
-        text = f"the picture is whole, but {lost} is missing or damaged"
-    else:
-        return
-    warnings.warn(text, PartialFileWarning, 3)
+        return f"the image is whole, but {lost} is missing or damaged"
+    return ""

@@ -29,8 +29,8 @@ class FileInfo:
     """Everything the container says. `complete` is False for a prefix of a file.
 
     `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
-    alpha. `start` is the (identity, index) of what a file's parameters add to, `slice_side`
-    the side of the slices its grids are cut into, in symbols; None without.
+    alpha. `init` is the (identity, index) of the initialisation that a file's parameters add to,
+    `slice_side` the side of the slices its grids are cut into, in symbols; None without.
     """
 
     width: int
@@ -49,7 +49,7 @@ class FileInfo:
     metadata: tuple[str, ...]
     damaged: tuple[str, ...]
     sections: tuple[SectionInfo, ...]
-    start: tuple[int, int] | None = None
+    init: tuple[int, int] | None = None
     slice_side: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def info(data: bytes) -> FileInfo:
             SectionInfo(_section_name(s, decoder), s.offset, s.size, s.intact)
             for s in container.sections
         ),
-        start=header.start,
+        init=header.init,
         slice_side=header.slice_side,
     )
 

@@ -1,10 +1,11 @@
-"""Which part of a picture is wanted, at what size."""
+"""Which part of an image is wanted, at what size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inrcodec import checks
 from inrcodec.errors import OptionError
 from inrcodec.pixels import MAX_PIXELS
 
@@ -13,9 +14,9 @@ MAX_SCALE = 1024
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which part of the picture, at what size: `width` x `height` pixels of the whole picture,
+    """Which part of the image, at what size: `width` x `height` pixels of the whole image,
     of which the region `crop` = (x, y, width, height) is wanted. `native` is the (width, height)
-    of the picture as encoded."""
+    of the image as encoded."""
 
     width: int
     height: int
@@ -30,7 +31,7 @@ def view_of(
     scale: float | None,
     crop: tuple[int, int, int, int] | None,
 ) -> View:
-    """The view that `size`, `scale` and `crop` ask for of a picture of this size.
+    """The view that `size`, `scale` and `crop` ask for of an image of this size.
 
     Raises `OptionError` for options that exclude each other or are beyond the limits.
     """
@@ -38,14 +39,15 @@ def view_of(
     if size is not None and scale is not None:
         raise OptionError("give a size or a scale, not both")
     if scale is not None:
-        if not isinstance(scale, (int, float)) or not 0 < scale <= MAX_SCALE:
-            raise OptionError(f"the scale must be in (0, {MAX_SCALE}], got {scale!r}")
+        scale = checks.real("scale", scale, 0, MAX_SCALE)
+        if scale == 0:
+            raise OptionError("scale must be above 0")
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
     if size is not None:
-        width, height = _integers("size", size, 2)
+        width, height = _whole("size", size, 2)
     if width < 1 or height < 1:
         raise OptionError(f"the output size must be at least 1 x 1, got {width} x {height}")
-    x, y, wide, high = (0, 0, width, height) if crop is None else _integers("crop", crop, 4)
+    x, y, wide, high = (0, 0, width, height) if crop is None else _whole("crop", crop, 4)
     if x < 0 or y < 0 or wide < 1 or high < 1 or x + wide > width or y + high > height:
         raise OptionError(f"the crop {x},{y},{wide},{high} is not inside {width} x {height} pixels")
     if wide * high > MAX_PIXELS:
@@ -53,10 +55,12 @@ def view_of(
     return View(width, height, (x, y, wide, high), native)
 
 
-def _integers(name: str, values: Sequence[int], count: int) -> tuple[int, ...]:
+def _whole(name: str, values: Sequence[int], count: int) -> tuple[int, ...]:
     """`count` whole numbers below 2^31, or an `OptionError`."""
-    if not isinstance(values, Sequence) or len(values) != count:
+    try:
+        found = tuple(values)
+    except TypeError:
+        found = ()
+    if isinstance(values, (str, bytes)) or len(found) != count:
         raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
-    if any(type(value) is not int or abs(value) >= 1 << 31 for value in values):
-        raise OptionError(f"{name} must be {count} whole numbers, got {values!r}")
-    return tuple(values)
+    return tuple(checks.whole(name, value, 1 - (1 << 31), (1 << 31) - 1) for value in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,12 @@ from inrcodec.images.metadata import kept, metadata_of, upright
 from inrcodec.images.modes import samples_of_image
 from inrcodec.images.sixteen_bit import deep_colour
 from inrcodec.pixels import Picture, check_size
+
+if TYPE_CHECKING:
+    import torch
+
+ImageSource: TypeAlias = "Source | Image.Image | Picture | NDArray[Any] | torch.Tensor"
+"""What is taken for an image."""
 
 
 def as_picture(image: object) -> Picture:

@@ -182,11 +182,11 @@ def read_networks(model: CoolChic, payload: bytes) -> Quantized:
 
 def _start(header: Header, model: CoolChic) -> Start | None:
     """The trained start a header names; raises `FormatError` if this version does not have it."""
-    if header.start is None:
+    if header.init is None:
         return None
     from inrcodec.codec.coolchic import init_tables
 
-    return init_tables.initial_parameters(*header.start, model)
+    return init_tables.initial_parameters(*header.init, model)
 
 
 def _decoded(

@@ -65,14 +65,14 @@ class Key(IntEnum):
     BIT_DEPTH = 4
     FAMILY = 5
     DIMENSIONS = 6
-    START = 7
+    INIT = 7
     SLICE = 8
 
 
 PHASES = 1
-"""Identity of the one start that is not a trained table (coordinate_starts.py)."""
+"""Identity of the one initialisation that is not a trained table (networks/init_tables.py)."""
 
-OPTIONAL = frozenset({Key.START, Key.SLICE})
+OPTIONAL = frozenset({Key.INIT, Key.SLICE})
 """Keys a header need not have; only a family with LATENTS sections has a slice side."""
 
 
@@ -80,10 +80,10 @@ OPTIONAL = frozenset({Key.START, Key.SLICE})
 class Header:
     """What a decoder must know before the first parameter.
 
-    `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth`
-    8 or 16; `dimensions` are the integers that fix the family's network (docs/format.md). `start` =
-    (identity, index) of the networks the parameters add to; in latent families `slice_side` is the
-    side of the slices that grids are cut into, in symbols; None without.
+    `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth` 8
+    or 16; `dimensions` are the integers that fix the family's network (docs/format.md). `init` =
+    (identity, index) of the initialisation the parameters add to; in latent families `slice_side`
+    is the side of the slices that grids are cut into, in symbols; None without.
     """
 
     width: int
@@ -92,7 +92,7 @@ class Header:
     bit_depth: int
     family: Family
     dimensions: tuple[int, ...]
-    start: tuple[int, int] | None = None
+    init: tuple[int, int] | None = None
     slice_side: int | None = None
 
     def to_bytes(self) -> bytes:
@@ -105,8 +105,8 @@ class Header:
             Key.FAMILY: int(self.family),
             Key.DIMENSIONS: list(self.dimensions),
         }
-        if self.start is not None:
-            fields[Key.START] = list(self.start)
+        if self.init is not None:
+            fields[Key.INIT] = list(self.init)
         if self.slice_side is not None:
             fields[Key.SLICE] = self.slice_side
         packed: bytes = msgpack.packb({int(key): value for key, value in fields.items()})
@@ -133,14 +133,14 @@ class Header:
         if len(dimensions) > 16:
             raise FormatError(f"{len(dimensions)} model dimensions; the limit is 16")
         channels = _integer(fields, Key.CHANNELS, 1, 4)
-        start, side = None, None
-        if Key.START in fields:
-            start = _integers(fields, Key.START, (1 << 32) - 1)
-            if len(start) != 2 or start[1] > 255:
-                raise FormatError(f"header field start must be [identity, index], got {start}")
+        init, side = None, None
+        if Key.INIT in fields:
+            init = _integers(fields, Key.INIT, (1 << 32) - 1)
+            if len(init) != 2 or init[1] > 255:
+                raise FormatError(f"header field init must be [identity, index], got {init}")
         if Key.SLICE in fields:
             side = _integer(fields, Key.SLICE, SMALLEST_SLICE, LARGEST_SLICE)
-        pair = None if start is None else (start[0], start[1])
+        pair = None if init is None else (init[0], init[1])
         return cls(width, height, channels, bit_depth, family, dimensions, pair, side)
 
 

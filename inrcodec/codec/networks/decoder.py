@@ -16,6 +16,7 @@ from inrcodec.codec.networks.families import network_from
 from inrcodec.codec.networks.init_tables import Initialisation, initial_values
 from inrcodec.codec.networks.sections import read_sections
 from inrcodec.codec.view import View
+from inrcodec.extras import require
 from inrcodec.pixels import Samples
 
 
@@ -46,7 +47,7 @@ class NetworkDecoder:
         is not known."""
         model, stored = read_sections(container, self.model)
         given = [] if init is None else [init]
-        stored = replace(stored, start=initial_values(self.header.start, model, given))
+        stored = replace(stored, start=initial_values(self.header.init, model, given))
         missing = ""
         if len(model.parts) < len(self.model.parts):
             missing = f"layers {len(model.parts)} of {len(self.model.parts)}"
@@ -86,7 +87,9 @@ class StoredNetwork:
         device: str = "cpu",
         change: Change | None = None,
     ) -> Samples:
-        """Samples (rows, columns, channels) of a view, computed by torch on a device."""
+        """Samples (rows, columns, channels) of a view, computed by torch on a device. Raises
+        `MissingExtraError` without torch."""
+        require("torch", extra="encode")
         from inrcodec.codec.networks import render
 
         values = self.network.values()

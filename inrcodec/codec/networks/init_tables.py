@@ -8,6 +8,7 @@ are meta-learned networks (start_training.py), each a file.
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class Initialisation:
         return cls(Family(family), tuple(dimensions), channels, whole, learned, inner_steps)
 
     @classmethod
-    def read(cls, path: str | Path) -> Initialisation:
+    def read(cls, path: str | os.PathLike[str]) -> Initialisation:
         """From a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
         try:
             with Path(path).open("rb") as file:
@@ -224,7 +225,7 @@ def initial_values(
         if start.identity == identity and start.suits(model):
             return start.values(model)
     others = ", ".join(f"{start.identity:08x}" for start in given)
-    instead = f"the one given is {others}" if given else "`inrcodec decode --start FILE` takes it"
+    instead = f"the one given is {others}" if given else "`inrcodec decode --init FILE` takes it"
     raise FormatError(
         f"the file needs the trained start {identity:08x}, which this installation does not have; "
         + instead

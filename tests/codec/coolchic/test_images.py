@@ -182,7 +182,7 @@ def test_a_photo_sized_file_decodes_within_a_second() -> None:
 def test_info_names_grids_and_counts_both_planes() -> None:
     data = random_file(Family.COOLCHIC, 64, 48, 4, 16)
     about = inrcodec.info(data)
-    assert (about.model, about.slice_side, about.start) == ("coolchic", 16, None)
+    assert (about.model, about.slice_side, about.init) == ("coolchic", 16, None)
     container = bitstream.read(data)
     model = decoder_of(container.header).model
     one = sum(int(np.prod(shape)) for shape in model.shapes.values())

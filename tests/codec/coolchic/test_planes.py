@@ -186,7 +186,7 @@ def test_parameters_add_to_the_start_of_the_header() -> None:
         assert np.abs(value - (start[name] + without[name])).max() < 1e-5
     assert all((a == b).all() for a, b in zip(plane.grids, again.grids, strict=True))
     for unknown in ((identity ^ 1, 3), (identity, 255)):
-        header = dataclasses.replace(header, start=unknown)
+        header = dataclasses.replace(header, init=unknown)
         with pytest.raises(FormatError, match="trained start"):
             latents_of(bitstream.write(header, file_sections([plane])))
 

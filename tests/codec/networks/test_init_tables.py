@@ -110,7 +110,7 @@ def test_a_file_needs_the_start_it_was_encoded_with(
     assert inrcodec.info(data).start == (trained.identity, 0)
     with pytest.raises(FormatError, match=f"{trained.identity:08x}"):
         inrcodec.decode(data)
-    assert psnr(small, inrcodec.decode(data, start=path)) > 15
+    assert psnr(small, inrcodec.decode(data, init=path)) > 15
 
 
 def test_a_start_that_comes_with_the_package_needs_no_file(
@@ -177,7 +177,7 @@ def test_gray_pictures_have_no_start_of_three_colours(small: np.ndarray, path: P
         inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
     with pytest.raises(OptionError, match="start missing"):
         inrcodec.decode(
-            inrcodec.encode(small, model="siren", effort=1, target_size=300), start="missing"
+            inrcodec.encode(small, model="siren", effort=1, target_size=300), init="missing"
         )
 
 
@@ -228,10 +228,10 @@ def test_the_start_given_is_named_beside_the_one_needed(
         small, model="pe-siren", init=str(path), target_size=700, effort=1, threads=1
     )
     with pytest.raises(FormatError, match=f"{trained.identity:08x}.*given is {other.identity:08x}"):
-        inrcodec.decode(data, start=tmp_path / "other.start")
+        inrcodec.decode(data, init=tmp_path / "other.start")
 
 
 def test_a_missing_start_is_an_error_of_every_model(small: np.ndarray) -> None:
     data = inrcodec.encode(small, effort=0)
     with pytest.raises(OptionError, match="start missing"):
-        inrcodec.decode(data, start="missing")
+        inrcodec.decode(data, init="missing")

@@ -254,6 +254,6 @@ class GridEncoding:
             self.picture.bit_depth,
             self.model.family,
             self.model.dimensions,
-            start=self._init,
+            init=self._init,
             slice_side=self.plan.slices,
         )

@@ -213,5 +213,5 @@ def _header(picture: Picture, model: CoordinateModel, identity: int) -> Header:
         picture.bit_depth,
         model.family,
         model.dimensions,
-        start=(identity, 0),
+        init=(identity, 0),
     )

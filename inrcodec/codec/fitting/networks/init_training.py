@@ -51,7 +51,7 @@ class TrainingProgress:
         return self.psnr
 
 
-class StartTraining:
+class InitTraining:
     """One training of a start for `model` on `pictures` (H, W, C), for so many seconds or, if
     given, outer steps. Iterate for `TrainingProgress`; `result()` at any time. The same seed and
     number of steps give the same start on one machine.
