@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scipy.interpolate import PchipInterpolator
 
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_published.jsonl"
 SLOPES = {"coolchic-v1": 5e-4, "coolchic-v2": 1e-3}

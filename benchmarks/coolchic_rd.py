@@ -4,8 +4,8 @@
     python -m benchmarks.coolchic_rd --efforts 9 --images kodim05 kodim23 --rates 3
 
 Whole files, decoded again; PSNR over RGB. Reference codecs are those of
-`inrcodec.metrics.reference_codecs` (AVIF 4:4:4, speed 2, tune=psnr, one thread; WebP method 6; JPEG
-4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run skips
+`inrcodec.metrics.references.codecs` (AVIF 4:4:4, speed 2, tune=psnr, one thread; WebP method 6;
+JPEG 4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run skips
 what is there. BD-rates are those of each photograph, then averaged.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inrcodec.metrics.bd import bd_rate
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.bd import bd_rate
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_rd.jsonl"
 TABLE = RESULTS.with_suffix(".md")

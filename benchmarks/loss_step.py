@@ -37,7 +37,7 @@ from inrcodec.codec.robust import backward_of
 from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
 from inrcodec.image_input import as_picture
-from inrcodec.metrics.losses import with_loss
+from inrcodec.metrics.metric_losses import with_loss
 from inrcodec.pixels import Picture
 
 RESULTS = Path(__file__).parent / "results" / "loss_step.json"

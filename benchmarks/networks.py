@@ -39,7 +39,7 @@ from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import read_image
-from inrcodec.metrics.ssim import ssim
+from inrcodec.metrics.quality.ssim import ssim
 from inrcodec.pixels import Samples, psnr
 
 RESULTS = Path(__file__).parent / "results" / "networks.jsonl"

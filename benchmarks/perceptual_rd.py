@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.coolchic_rd import AKIMA_POINTS, SLOPES, show
-from inrcodec.metrics.bd import bd_rate
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.bd import bd_rate
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "perceptual_rd.jsonl"
 TABLE = RESULTS.with_suffix(".md")

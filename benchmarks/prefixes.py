@@ -18,7 +18,7 @@ from skimage import data
 
 import inrcodec
 from inrcodec.errors import TruncatedError
-from inrcodec.metrics.baselines import encode_to_size
+from inrcodec.metrics.references.baselines import encode_to_size
 from inrcodec.pixels import psnr
 
 PICTURES = ("astronaut", "chelsea", "coffee")

@@ -41,7 +41,7 @@ from inrcodec.codec.pixel_grids import picture_error
 from inrcodec.codec.robust import backward_of
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import as_picture
-from inrcodec.metrics.damage import NETWORK_DAMAGE, Tensors
+from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
 
 RESULTS = Path(__file__).parent / "results" / "robust_weights.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -49,7 +49,7 @@ from inrcodec.codec.quantize import Tensors
 from inrcodec.codec.robust import Tolerance, neuron_loss
 from inrcodec.codec.view import view_of
 from inrcodec.image_input import read_image
-from inrcodec.metrics.damage import lost_neurons
+from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import Samples, psnr
 
 RESULTS = Path(__file__).parent / "results" / "spinr.jsonl"

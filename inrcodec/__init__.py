@@ -48,7 +48,7 @@ def encode(image: object, **options: Any) -> bytes:
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)
     from inrcodec.codec.encoder import encoding
-    from inrcodec.metrics.losses import with_loss
+    from inrcodec.metrics.metric_losses import with_loss
 
     job = encoding(picture, with_loss(checked))
     for _ in job:

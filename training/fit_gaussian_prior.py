@@ -1,4 +1,4 @@
-"""Fit the Gaussian prior of `inrcodec/metrics/gaussian_prior.py` to photographs.
+"""Fit the Gaussian prior of `inrcodec/metrics/quality/gaussian_prior.py` to photographs.
 
     python -m training.fit_gaussian_prior --data ../shared/data/cid22_train
 

@@ -1,4 +1,4 @@
-"""Train the denoiser of the information-estimation metric (`inrcodec/metrics/denoiser.py`).
+"""Train the denoiser of the information-estimation metric (`inrcodec/metrics/quality/denoiser.py`).
 
     python -m training.train_denoiser --data ../shared/data/cid22_train --minutes 40
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inrcodec.metrics import denoiser
+from inrcodec.metrics.quality import denoiser
 
 CROP, BATCH = 96, 12
 RATE, WARM_UP, AVERAGE = 2e-3, 200, 0.999

@@ -14,7 +14,7 @@ from inrcodec.cli import console
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.registry import Metric
+    from inrcodec.metrics.metric_table import Metric
     from inrcodec.pixels import Picture
 
 
@@ -46,7 +46,7 @@ def compare(
 
       inrcodec compare originals/ decoded/ --metrics all
     """
-    from inrcodec.metrics.registry import metric
+    from inrcodec.metrics.metric_table import metric
 
     names = console.words(metrics)
     for name in names or ():
@@ -68,7 +68,7 @@ class _Comparison:
     def __init__(
         self, names: tuple[str, ...] | None, allow_download: bool, threads: int | None
     ) -> None:
-        from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS
+        from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
 
         self._every = names is not None and "all" in names
         self._optional = names is None or self._every
@@ -81,7 +81,7 @@ class _Comparison:
     def measure(self, reference: str, decoded: str) -> dict[str, Any]:
         """One pair: sizes, metrics, what they say about themselves, and which were left out."""
         from inrcodec.codec.runtime import torch_threads
-        from inrcodec.metrics.registry import Judge
+        from inrcodec.metrics.metric_table import Judge
         from inrcodec.metrics.report.files import File, check_same_size, open_file
 
         first, second = (
@@ -109,7 +109,7 @@ class _Comparison:
 
     def _usable(self, name: str, picture: Picture) -> tuple[list[str], dict[str, str]]:
         """The metrics to measure and why others are not; asking for those by name is an error."""
-        from inrcodec.metrics.registry import METRICS
+        from inrcodec.metrics.metric_table import METRICS
         from inrcodec.metrics.report.evaluation import usable_metrics
 
         names, skipped = usable_metrics(self._names, picture, self._allow_download)
@@ -130,7 +130,7 @@ def _compare_files(reference: str, decoded: str, judge: _Comparison, as_json: bo
         console.print_json(row)
         return
     _note_skipped(row)
-    from inrcodec.metrics.registry import METRICS
+    from inrcodec.metrics.metric_table import METRICS
 
     lines = [
         (name, _text(METRICS[name], value), METRICS[name].unit, _direction(METRICS[name]))
@@ -220,7 +220,7 @@ def _means(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def _show_rows(rows: list[dict[str, Any]], means: dict[str, float]) -> None:
     """The table of two folders, and which way is better."""
-    from inrcodec.metrics.registry import METRICS
+    from inrcodec.metrics.metric_table import METRICS
 
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     units = [f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names]

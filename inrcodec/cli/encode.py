@@ -185,7 +185,7 @@ def _encode_one(
         if options.time_limit is not None:  # reading the picture and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))
-        from inrcodec.metrics.losses import with_loss
+        from inrcodec.metrics.metric_losses import with_loss
 
         job = encoding(picture, with_loss(options))
         last = follow(job, name, pressed)

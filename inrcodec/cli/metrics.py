@@ -10,7 +10,7 @@ import typer
 from inrcodec.cli import console
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.registry import Metric
+    from inrcodec.metrics.metric_table import Metric
 
 
 def metrics(
@@ -24,7 +24,7 @@ def metrics(
 
       inrcodec metrics --json
     """
-    from inrcodec.metrics.registry import METRICS
+    from inrcodec.metrics.metric_table import METRICS
 
     reasons = {name: metric.unavailable() for name, metric in METRICS.items()}
     if as_json:

@@ -11,8 +11,8 @@ from inrcodec.cli import console
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
+    from inrcodec.metrics.damage.robustness import DamageBench, Outcome
     from inrcodec.metrics.report.files import Opened
-    from inrcodec.metrics.robustness import DamageBench, Outcome
 
 
 def robustness(
@@ -58,14 +58,14 @@ def robustness(
 
       inrcodec robustness photo.inr -r photo.png --damage gaussian=0.001 --damage packets --json
     """
-    from inrcodec.metrics.registry import metric as metric_of
-    from inrcodec.metrics.robustness import check
+    from inrcodec.metrics.damage.robustness import check
+    from inrcodec.metrics.metric_table import metric as metric_of
 
     ladder = parse_ladder(damage)
     check(ladder, seeds)
     chosen = metric_of(metric)
     if plot is not None:
-        from inrcodec.metrics.damage_plot import check_plot
+        from inrcodec.metrics.damage.plot import check_plot
 
         check_plot(plot)
         for name in (reference, *files):
@@ -101,7 +101,7 @@ def robustness(
                 console.show(f"{name}: {clean:.{chosen.digits}f}{unit} undamaged")
                 console.show(console.table(_rows(outcomes, chosen.digits), "<>>>>>"))
         if plot is not None:
-            from inrcodec.metrics.damage_plot import plot as draw
+            from inrcodec.metrics.damage.plot import plot as draw
 
             console.write_output(plot, draw(results, plot, metric))
             console.note(f"{plot}: written")
@@ -109,7 +109,7 @@ def robustness(
 
 def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
     """Levels by kind of damage from "kind" and "kind=level,level"; raises `OptionError`."""
-    from inrcodec.metrics.robustness import LADDER
+    from inrcodec.metrics.damage.robustness import LADDER
 
     if not words:
         return LADDER
@@ -135,8 +135,8 @@ def _reference(path: str, threads: int | None) -> Opened:
 
 def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
     """The bench of one file; errors say which file they mean."""
+    from inrcodec.metrics.damage.robustness import DamageBench
     from inrcodec.metrics.report.files import File, check_same_size, describe
-    from inrcodec.metrics.robustness import DamageBench
 
     file = File(name, console.read_input(name))
     about = describe(file)

@@ -10,8 +10,8 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.cli import console
-from inrcodec.metrics import registry
-from inrcodec.metrics.registry import METRICS
+from inrcodec.metrics import metric_table as registry
+from inrcodec.metrics.metric_table import METRICS
 
 
 @pytest.fixture

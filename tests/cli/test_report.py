@@ -8,7 +8,7 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.cli.report import labels
-from inrcodec.metrics import registry
+from inrcodec.metrics import metric_table as registry
 
 FAST = ("--metrics", "psnr,ssim", "--codecs", "none")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.metrics.robustness import LADDER, DamageBench
+from inrcodec.metrics.damage.robustness import LADDER, DamageBench
 
 
 def test_the_command(run, tmp_path: Path, photo: np.ndarray, photo_file: bytes) -> None:

@@ -25,9 +25,9 @@ from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
 from inrcodec.codec.rehearsal import Rehearsal
 from inrcodec.codec.visits import LEAST_SIDE
 from inrcodec.errors import OptionError, WeightsError
-from inrcodec.metrics import ssim as metric
-from inrcodec.metrics.iem import iem
-from inrcodec.metrics.losses import with_loss
+from inrcodec.metrics.metric_losses import with_loss
+from inrcodec.metrics.quality import ssim as metric
+from inrcodec.metrics.quality.iem import iem
 
 NAMES = [name for name in LOSSES if name != "lpips"]
 
@@ -119,7 +119,7 @@ def test_iem_is_the_squared_metric_a_sample() -> None:
 
 
 def test_lpips_needs_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path, shared) -> None:
-    from inrcodec.metrics.lpips import lpips_squeeze
+    from inrcodec.metrics.quality.lpips import lpips_squeeze
 
     monkeypatch.setenv("INRCODEC_WEIGHTS", str(shared / "weights"))
     loss = named("lpips", alpha=0.25)

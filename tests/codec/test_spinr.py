@@ -11,7 +11,7 @@ from inrcodec.codec.decoder import decode_picture
 from inrcodec.codec.models.spinr import PREFIX_WEIGHT, Spinr
 from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import FormatError, PartialFileWarning
-from inrcodec.metrics.damage import lost_neurons
+from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import psnr
 from inrcodec.streaming.layers import stream_of
 

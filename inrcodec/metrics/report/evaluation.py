@@ -20,13 +20,13 @@ import PIL
 
 from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS, Judge, Metric, metric
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Judge, Metric, metric
 from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.baselines import Attempt, Coded
+    from inrcodec.metrics.references.baselines import Attempt, Coded
 
 DEFAULT_CODECS = ("jpeg", "webp", "avif")
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
@@ -148,7 +148,7 @@ class Evaluation:
         """The codecs asked for; missing ones are an `OptionError` unless nobody asked for them."""
         if wanted is not None and not wanted:
             return []
-        from inrcodec.metrics.baselines import available_codecs, codec_named
+        from inrcodec.metrics.references.baselines import available_codecs, codec_named
 
         if wanted is not None:
             return [codec_named(name).name for name in dict.fromkeys(wanted)]
@@ -206,7 +206,7 @@ class Evaluation:
 
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
         """One reference codec at one size, or the reason why there is none."""
-        from inrcodec.metrics.baselines import encode_to_size
+        from inrcodec.metrics.references.baselines import encode_to_size
 
         primary = size == len(self._files[0].data)
         try:
@@ -221,7 +221,7 @@ class Evaluation:
 
 def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Version:
     """A codec's file as a version of the picture."""
-    from inrcodec.metrics.baselines import codec_named
+    from inrcodec.metrics.references.baselines import codec_named
 
     return Version(
         name=coded.codec,
@@ -268,7 +268,7 @@ def _software(with_codecs: bool) -> dict[str, str]:
 
     found = {"inrcodec": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
     if with_codecs:
-        from inrcodec.metrics.baselines import library_versions
+        from inrcodec.metrics.references.baselines import library_versions
 
         found |= library_versions()
     return found | {"python": platform.python_version(), "system": platform.system()}
