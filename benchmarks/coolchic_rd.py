@@ -5,8 +5,8 @@
 
 Whole files, decoded again; PSNR over RGB. Reference codecs are those of
 `inrcodec.metrics.references.codecs` (AVIF 4:4:4, speed 2, tune=psnr, one thread; WebP method 6;
-JPEG 4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run skips
-what is there. BD-rates are those of each photograph, then averaged.
+JPEG 4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run
+skips what is there. BD-rates are those of each photograph, then averaged.
 """
 
 import argparse

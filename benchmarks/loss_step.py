@@ -37,7 +37,7 @@ from inrcodec.codec.robust import backward_of
 from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
 from inrcodec.image_input import as_picture
-from inrcodec.metrics.metric_losses import with_loss
+from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.pixels import Picture
 
 RESULTS = Path(__file__).parent / "results" / "loss_step.json"
@@ -84,7 +84,7 @@ def available() -> list[Loss]:
     found = []
     for name in LOSSES:
         try:
-            found.append(loss_of(with_loss(EncodeOptions(loss=name))))
+            found.append(loss_of(with_metric_loss(EncodeOptions(loss=name))))
         except WeightsError as error:
             print(f"{name} is left out: {error}")
     return found

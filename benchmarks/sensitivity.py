@@ -63,7 +63,7 @@ def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[di
 
     from inrcodec.image_input import read_image
     from inrcodec.metrics.distortions.relative_sensitivity import scores
-    from inrcodec.metrics.metric_table import Judge
+    from inrcodec.metrics.judge import Judge
 
     torch.set_num_threads(1)
     started = time.perf_counter()

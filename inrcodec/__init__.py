@@ -48,9 +48,9 @@ def encode(image: object, **options: Any) -> bytes:
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)
     from inrcodec.codec.encoder import encoding
-    from inrcodec.metrics.metric_losses import with_loss
+    from inrcodec.metrics.metric_losses import with_metric_loss
 
-    job = encoding(picture, with_loss(checked))
+    job = encoding(picture, with_metric_loss(checked))
     for _ in job:
         pass
     return job.finish()

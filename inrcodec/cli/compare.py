@@ -81,7 +81,7 @@ class _Comparison:
     def measure(self, reference: str, decoded: str) -> dict[str, Any]:
         """One pair: sizes, metrics, what they say about themselves, and which were left out."""
         from inrcodec.codec.runtime import torch_threads
-        from inrcodec.metrics.metric_table import Judge
+        from inrcodec.metrics.judge import Judge
         from inrcodec.metrics.report.files import File, check_same_size, open_file
 
         first, second = (

@@ -185,9 +185,9 @@ def _encode_one(
         if options.time_limit is not None:  # reading the picture and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))
-        from inrcodec.metrics.metric_losses import with_loss
+        from inrcodec.metrics.metric_losses import with_metric_loss
 
-        job = encoding(picture, with_loss(options))
+        job = encoding(picture, with_metric_loss(options))
         last = follow(job, name, pressed)
         if pressed and not keep:
             return {}, True

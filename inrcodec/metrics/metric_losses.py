@@ -1,7 +1,7 @@
 """Metrics as losses of an encoder: `lpips` and `iem`.
 
 The codec does not know the metrics, so whoever takes the name of a loss from a user passes the
-options through `with_loss` first.
+options through `with_metric_loss` first.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 from inrcodec.codec import losses
 from inrcodec.codec.losses import Loss
 from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
-from inrcodec.metrics import metric_table as registry
+from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality import iem as information
 from inrcodec.metrics.quality.lpips import lpips_squeeze
 
 LPIPS_SIDE = 32
 
 
-def with_loss(options: EncodeOptions) -> EncodeOptions:
+def with_metric_loss(options: EncodeOptions) -> EncodeOptions:
     """The options with the function of a loss that is a metric in place of its name.
 
     Raises `WeightsError` for LPIPS without its weights.
@@ -32,7 +32,7 @@ def with_loss(options: EncodeOptions) -> EncodeOptions:
     alpha = LOSS_ALPHAS[name] if options.alpha is None else options.alpha
     if name == "iem":
         return replace(options, loss=Loss(name, partial(iem, alpha=alpha)), alpha=None)
-    registry.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
+    metric_table.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
     return replace(options, loss=Loss(name, partial(lpips, alpha=alpha), LPIPS_SIDE), alpha=None)
 
 

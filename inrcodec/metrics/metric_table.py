@@ -1,18 +1,13 @@
-"""Every metric by name: what it says, what it needs, and how to score a pair.
+"""The table of metrics: what each is called, what it says, and what it needs.
 
-    judge = Judge(reference, ["psnr", "ssim", "inriq"])
-    scores = judge.score(decoded)                      # {"psnr": 31.2, ...}
-
-A `Judge` prepares what depends on the reference alone (the network that INRIQ fits) once, so
-scoring many versions of one picture costs that once. `compare` is one pair. Importing this module
-imports neither torch nor a metric.
+Importing this module imports neither torch nor a metric.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -234,39 +229,3 @@ def metric(name: str) -> Metric:
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(METRICS)}"
         raise OptionError(f"unknown metric {name!r}; {hint}")
     return METRICS[name]
-
-
-class Judge:
-    """Scores any number of decoded pictures against one reference.
-
-    Raises `OptionError` for an unknown name, `WeightsError` for a metric whose weights are missing.
-    """
-
-    def __init__(
-        self, reference: object, names: Iterable[str], *, allow_download: bool = False
-    ) -> None:
-        chosen = [metric(name) for name in names]
-        self._scorers = {m.name: m.scorer(reference, allow_download=allow_download) for m in chosen}
-
-    def score(self, decoded: object) -> dict[str, float]:
-        """The value of every metric, by name; for a batch, the mean over its pictures."""
-        return {
-            name: float(score(decoded).detach().mean()) for name, score in self._scorers.items()
-        }
-
-    def notes(self) -> dict[str, dict[str, float]]:
-        """What metrics say about their own reliability, such as INRIQ's fit of the reference."""
-        return {
-            name: scorer.notes for name, scorer in self._scorers.items() if hasattr(scorer, "notes")
-        }
-
-
-def compare(
-    reference: object,
-    decoded: object,
-    names: Iterable[str] = DEFAULT_METRICS,
-    *,
-    allow_download: bool = False,
-) -> dict[str, float]:
-    """The value of every named metric for one pair; inputs as in `inputs.batch`."""
-    return Judge(reference, names, allow_download=allow_download).score(decoded)

@@ -10,8 +10,10 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.cli import console
-from inrcodec.metrics import metric_table as registry
+from inrcodec.metrics import judge as judging
+from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_table import METRICS
+from inrcodec.metrics.quality import weights
 
 
 @pytest.fixture
@@ -28,13 +30,13 @@ def test_a_pair_as_json(run, folder: Path, small: np.ndarray, small_file: bytes)
     row = json.loads(stdout)
     assert code == 0
     assert (row["reference"], row["decoded"]) == ("picture.png", "coded.inr")
-    assert row["metrics"] == registry.compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
+    assert row["metrics"] == compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
     assert row["skipped"] == {"ms-ssim": "needs sides of at least 161 pixels"}
     assert "notes" not in row
 
 
 def test_a_pair_as_text(run, folder: Path, small: np.ndarray, small_file: bytes) -> None:
-    values = registry.compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
+    values = compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
     code, stdout, stderr = run("compare", "coded.inr", "picture.png")
     assert code == 0
     assert [line.split(maxsplit=2)[:2] for line in stdout.decode().splitlines()] == [
@@ -63,8 +65,8 @@ def test_all_means_whatever_can_be_measured(run, folder: Path, monkeypatch) -> N
         def notes(self) -> dict[str, dict[str, float]]:
             return {"inriq": {"fit_psnr": 30.0}}
 
-    monkeypatch.setattr(registry, "Judge", Judge)
-    monkeypatch.setattr(registry.weights, "locate", lambda name: None)
+    monkeypatch.setattr(judging, "Judge", Judge)
+    monkeypatch.setattr(weights, "locate", lambda name: None)
     _, stdout, _ = run("compare", "picture.png", "coded.inr", "--metrics", "all", "--json")
     row = json.loads(stdout)
     usable = [n for n, m in METRICS.items() if m.smallest_side <= 24 and not m.weights]
@@ -92,8 +94,8 @@ def folders(folder: Path, small: np.ndarray, small_file: bytes) -> Path:
 def test_folders_are_matched_by_name(run, folders: Path, small, small_file: bytes) -> None:
     code, stdout, stderr = run("compare", "a", "b", "--metrics", "psnr,ssim", "--json")
     result = json.loads(stdout)
-    one = registry.compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
-    two = registry.compare(small, 255 - small, ["psnr", "ssim"])
+    one = compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
+    two = compare(small, 255 - small, ["psnr", "ssim"])
     assert code == 0
     assert [row["metrics"] for row in result["pictures"]] == [one, two]
     assert result["metrics"]["psnr"] == pytest.approx((one["psnr"] + two["psnr"]) / 2)
@@ -142,7 +144,7 @@ def test_one_bad_picture_does_not_cost_the_others(run, folders: Path) -> None:
 def test_bad_input_gives_one_line_and_the_right_code(
     run, folders: Path, small, monkeypatch, arguments: list[str], code: int, message: str
 ) -> None:
-    monkeypatch.setattr(registry.weights, "locate", lambda name: None)
+    monkeypatch.setattr(weights, "locate", lambda name: None)
     for name in ("text.inr", "text.png"):
         Path(name).write_text("just words")
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save("large.png")

@@ -25,7 +25,7 @@ from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
 from inrcodec.codec.rehearsal import Rehearsal
 from inrcodec.codec.visits import LEAST_SIDE
 from inrcodec.errors import OptionError, WeightsError
-from inrcodec.metrics.metric_losses import with_loss
+from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.metrics.quality import ssim as metric
 from inrcodec.metrics.quality.iem import iem
 
@@ -33,7 +33,7 @@ NAMES = [name for name in LOSSES if name != "lpips"]
 
 
 def named(name: str, **options: float) -> Loss:
-    return loss_of(with_loss(EncodeOptions(loss=name, **options)))
+    return loss_of(with_metric_loss(EncodeOptions(loss=name, **options)))
 
 
 def a_pair(side: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:

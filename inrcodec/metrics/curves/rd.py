@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.errors import InputError, InrCodecError, OptionError, RateError, WeightsError
-from inrcodec.metrics import metric_table as registry
+from inrcodec.metrics import metric_table
 from inrcodec.metrics.curves.bd import Delta, bd_metric, bd_rate
 from inrcodec.metrics.curves.row import (
     Point,
@@ -80,7 +80,7 @@ def run(
     if processes < 0 or threads < 1:
         raise OptionError(f"need 0 or more processes and a thread, got {processes} and {threads}")
     for name in metrics:
-        reason = registry.metric(name).unavailable()
+        reason = metric_table.metric(name).unavailable()
         if reason is not None:
             raise WeightsError(f"{name} is not available: {reason}")
     chosen = list(points)
@@ -239,13 +239,13 @@ def bd_table(
 ) -> list[Comparison]:
     """Every other codec of `rows` against the anchor, by name; curves as in `curve`.
 
-    The direction of the metric is that of the registry. Where curves cannot be compared, the
+    Whether higher is better comes from the table of metrics. Where curves cannot be compared, the
     entry says why; raises `OptionError` where the anchor has no curve.
     """
     rows = list(rows)
     base = curve(rows, anchor, metric)
     how: dict[str, Any] = {"method": method, "least_overlap": least_overlap}
-    how["higher_is_better"] = registry.metric(metric).higher_is_better
+    how["higher_is_better"] = metric_table.metric(metric).higher_is_better
     table = []
     for codec in sorted({row["codec"] for row in rows} - {anchor}):
         reason = None

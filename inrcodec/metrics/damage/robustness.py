@@ -46,7 +46,8 @@ from inrcodec.metrics.damage.operations import (
     arrived,
     flipped,
 )
-from inrcodec.metrics.metric_table import Judge, metric
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import metric
 from inrcodec.pixels import Picture, Samples
 
 Ladder = Mapping[str, Sequence[float]]

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from inrcodec.errors import OptionError
 from inrcodec.metrics.distortions.kadid import DISTORTIONS, LEVELS, distort
-from inrcodec.metrics.metric_table import Judge, metric
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import metric
 
 UNORDERED = ("mean_shift", "contrast_change")
 """Types that are mildest at a middle level: they have no order to be monotone in."""

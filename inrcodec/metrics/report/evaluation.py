@@ -20,7 +20,8 @@ import PIL
 
 from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Judge, Metric, metric
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
 from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture

@@ -7,7 +7,7 @@ import pytest
 
 from inrcodec.image_input import read_image
 from inrcodec.metrics.curves.bd import bd_rate
-from inrcodec.metrics.metric_table import compare
+from inrcodec.metrics.judge import compare
 from inrcodec.metrics.references.baselines import encode_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -6,9 +6,9 @@ import pytest
 import inrcodec
 from inrcodec.codec.models.siren import Siren
 from inrcodec.errors import FormatError, OptionError, TruncatedError
-from inrcodec.metrics import metric_table as registry
 from inrcodec.metrics.damage import operations as damage
 from inrcodec.metrics.damage.robustness import LADDER, DamageBench
+from inrcodec.metrics.judge import compare
 
 MODEL = Siren(40, 3, 4, 3)
 
@@ -92,7 +92,7 @@ def test_packets_arrive_up_to_the_first_lost() -> None:
 @pytest.mark.parametrize("kind", LADDER)
 def test_no_damage_changes_nothing(kind: str, photo: np.ndarray, latent_file: bytes) -> None:
     bench = DamageBench(latent_file, photo, threads=1)
-    assert bench.clean == registry.compare(photo, inrcodec.decode(latent_file), ["psnr"])["psnr"]
+    assert bench.clean == compare(photo, inrcodec.decode(latent_file), ["psnr"])["psnr"]
     (outcome,) = bench.outcomes({kind: (0,)}, seeds=2)
     assert outcome.values == (bench.clean, bench.clean)
     assert outcome.spread == outcome.lost == 0
@@ -122,7 +122,7 @@ def test_a_file_of_which_nothing_arrives_is_a_gray_picture(
 ) -> None:
     bench = DamageBench(photo_file, photo, threads=1)
     (outcome,) = bench.outcomes({"packets": (1.0,)}, seeds=3)
-    gray = registry.compare(photo, np.full_like(photo, 128), ["psnr"])["psnr"]
+    gray = compare(photo, np.full_like(photo, 128), ["psnr"])["psnr"]
     assert outcome.values == (gray,) * 3
     assert outcome.lost == 3
 

@@ -15,7 +15,7 @@ from inrcodec.metrics.distortions.relative_sensitivity import (
     scores,
     sensitivity,
 )
-from inrcodec.metrics.metric_table import Judge
+from inrcodec.metrics.judge import Judge
 
 
 def test_equation_1_by_hand():

@@ -11,7 +11,8 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from inrcodec.errors import ImageError, OptionError, WeightsError
-from inrcodec.metrics.metric_table import METRICS, Judge, compare, metric
+from inrcodec.metrics.judge import Judge, compare
+from inrcodec.metrics.metric_table import METRICS, metric
 from inrcodec.metrics.quality.inputs import batch
 from inrcodec.metrics.quality.psnr import psnr
 from inrcodec.metrics.quality.ssim import ms_ssim, ms_ssim_db, ssim

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from inrcodec.errors import ImageError, WeightsError
-from inrcodec.metrics.metric_table import METRICS, compare
+from inrcodec.metrics.judge import compare
+from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.quality import clip, dists, lpips, trunks, weights
 
 

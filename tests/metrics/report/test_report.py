@@ -15,8 +15,9 @@ from PIL import Image
 import inrcodec
 from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWarning
 from inrcodec.image_output import image_bytes
-from inrcodec.metrics import metric_table as registry
+from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_table import METRICS
+from inrcodec.metrics.quality import weights
 from inrcodec.metrics.report import charts, evaluation, pictures
 from inrcodec.metrics.report.charts import Point, Series
 from inrcodec.metrics.report.evaluation import ReportOptions, default_metrics, evaluate
@@ -100,11 +101,11 @@ def test_numbers_are_those_of_the_files(report: Report, photo: np.ndarray, photo
     facts = to_dict(report)
     decoded = inrcodec.decode(photo_file)
     first, second, third = facts["versions"]
-    assert first["metrics"] == registry.compare(photo, decoded, ["psnr", "ssim"])
+    assert first["metrics"] == compare(photo, decoded, ["psnr", "ssim"])
     assert first["metrics"]["psnr"] == pytest.approx(psnr(photo, decoded))
     assert first["size_bytes"] == len(photo_file)
     assert first["bits_per_pixel"] == 8 * len(photo_file) / (150 * 100)
-    assert second["metrics"] == registry.compare(photo, opened(jpeg(photo)), ["psnr", "ssim"])
+    assert second["metrics"] == compare(photo, opened(jpeg(photo)), ["psnr", "ssim"])
     assert third["metrics"] == {"psnr": math.inf, "ssim": 1.0}
     assert [v["kind"] for v in facts["versions"]] == ["inr", "image", "image"]
     assert facts["reference"]["raw_bytes"] == photo.nbytes
@@ -116,7 +117,7 @@ def test_codecs_stay_within_the_first_file(report: Report, photo_file: bytes) ->
     for version in report.codecs:
         assert 0.5 * len(photo_file) < version.size_bytes <= len(photo_file)
         pixels = opened(version.data)
-        scores = registry.compare(report.picture, pixels, ["psnr"])
+        scores = compare(report.picture, pixels, ["psnr"])
         assert version.metrics["psnr"] == pytest.approx(scores["psnr"], abs=1e-9)
 
 
@@ -262,9 +263,7 @@ def test_every_kind_of_picture(photo: np.ndarray, channels: int, depth: int) -> 
         pixels = np.minimum(shade.astype(np.uint32) * 257 + 40, 65535).astype(np.uint16)
     other = np.roll(pixels, 1, 1)
     report = evaluate(File("a.png", png(pixels)), [File("b.png", png(other))], FAST)
-    assert report.versions[0].metrics == registry.compare(
-        Picture(pixels), Picture(other), ["psnr", "ssim"]
-    )
+    assert report.versions[0].metrics == compare(Picture(pixels), Picture(other), ["psnr", "ssim"])
     page = to_html(report)
     with Image.open(io.BytesIO(Page(page).pictures()[0])) as image:
         back = np.asarray(image.convert({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]))
@@ -374,12 +373,10 @@ def test_a_file_cut_behind_its_picture_is_judged(photo: np.ndarray, photo_file: 
 
 
 def test_defaults_take_lpips_where_it_can_be_had(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(registry.weights, "locate", lambda name: None)
+    monkeypatch.setattr(weights, "locate", lambda name: None)
     assert default_metrics() == ["psnr", "ssim", "ms-ssim", "iem"]
     assert default_metrics(allow_download=True) == ["psnr", "ssim", "ms-ssim", "lpips-alex", "iem"]
-    monkeypatch.setattr(
-        registry.weights, "locate", lambda name: tmp_path if "squeeze" in name else None
-    )
+    monkeypatch.setattr(weights, "locate", lambda name: tmp_path if "squeeze" in name else None)
     assert default_metrics() == ["psnr", "ssim", "ms-ssim", "lpips-squeeze", "iem"]
 
 
