@@ -106,7 +106,7 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
     """
     if not LOWEST_SIGMA < sigma <= HIGHEST_SIGMA:
         return gaussian_prior.wiener(noisy, sigma)
-    network = network or trained().to(noisy.device)
+    network = network or trained(noisy.device)
     estimate, x, scale = inputs(noisy, sigma)
     height, width = noisy.shape[-2:]
     x = F.pad(x.float(), (0, -width % 8, 0, -height % 8), mode="replicate")
@@ -119,12 +119,12 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
 
 
 @cache
-def trained() -> Residual:
-    """The network with the weights of the package (float16 on disk, float32 here)."""
+def trained(device: torch.device) -> Residual:
+    """The network with the weights of the package (float16 on disk, float32 here), one a device."""
     network = Residual()
     with resources.files(__package__).joinpath(WEIGHTS).open("rb") as file, np.load(file) as arrays:
         state = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays}
     network.load_state_dict(state)
     network.requires_grad_(False).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter faster
-    return network
+    return network.to(device)
