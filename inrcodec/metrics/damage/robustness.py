@@ -16,7 +16,6 @@ behind them. Packets hold the file in order, and a decoder shows what came befor
 from __future__ import annotations
 
 import math
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ import numpy as np
 
 from inrcodec.codec import bitstream, coordinate_render, latent_render
 from inrcodec.codec.bitstream import Container, Header
-from inrcodec.codec.decoder import decode_picture, read_network
+from inrcodec.codec.decoder import read_network
 from inrcodec.codec.latent_render import Plane
 from inrcodec.codec.latents import LatentPlane, read_latents
 from inrcodec.codec.models.coolchic import CoolChic
@@ -172,9 +171,8 @@ class DamageBench:
     def _streamed(self, data: bytes) -> float | None:
         """The value of a file cut short."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return self._value(decode_picture(data, threads=self._threads))
+            stored = _stored(bitstream.read_runs([data]), self._threads)
+            return self._score(stored, None)
         except FormatError:
             return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -28,7 +27,7 @@ def clip_similarity(reference: object, decoded: object) -> Tensor:
     x, y = pair(reference, decoded, colour=True)
     if torch.equal(x, y):
         return x.new_ones(len(x))
-    model = _model()
+    model = _model(x.device)
     embeddings = model.encode_image(_prepared(torch.cat([x, y])))
     one, two = embeddings.float().chunk(2)
     return F.cosine_similarity(one, two)
@@ -46,18 +45,18 @@ def _prepared(x: Tensor) -> Tensor:
 
 
 @cache
-def _model() -> Any:
-    """The archive, in float32."""
+def _model(device: torch.device) -> Any:
+    """The archive in float32, one for each device.
+
+    torch warns that it deprecates these archives (a `DeprecationWarning`, which Python shows to
+    nobody by default); OpenAI's models exist in no other form.
+    """
     path = weights.locate("clip")
     if path is None:
         raise WeightsError(f"clip is not available: {weights.missing('clip')}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # the archives exist in no other form
-            load: Any = torch.jit.load
-            model = load(str(path), map_location="cpu").eval().float()
+        load: Any = torch.jit.load
+        model = load(str(path), map_location=device).eval().float()
         model.encode_image  # noqa: B018
     except (RuntimeError, AttributeError, ValueError) as error:
         reason = str(error).splitlines()[0]

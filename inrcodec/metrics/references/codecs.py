@@ -16,7 +16,6 @@ What was refused, and why:
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -94,11 +93,15 @@ def _pillow_encode(
 
 
 def _pillow_decode(file_format: str, data: bytes) -> Samples:
-    """The pixels of a file of this format, as Pillow holds them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(data), formats=[file_format]) as image:
-            samples: Samples = np.array(image)
+    """Decode a file that this format's encoder made, with the channels that Pillow gives it.
+
+    The format's own reader is called: `Image.open` would warn of large images, and a warning can
+    only be silenced for all threads at once.
+    """
+    Image.init()
+    reader, _ = Image.OPEN[file_format]
+    with reader(io.BytesIO(data), "") as image:
+        samples: Samples = np.array(image)
     return samples[:, :, None] if samples.ndim == 2 else samples
 
 

@@ -1,5 +1,9 @@
 """Damage of numbers, and the bench that measures what it does to pictures."""
 
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -125,6 +129,31 @@ def test_a_file_of_which_nothing_arrives_is_a_gray_picture(
     gray = compare(photo, np.full_like(photo, 128), ["psnr"])["psnr"]
     assert outcome.values == (gray,) * 3
     assert outcome.lost == 3
+
+
+@pytest.mark.parametrize("family", ["photo_file", "latent_file"])
+def test_packets_are_decoded_as_the_decoder_does_in_any_thread(
+    family: str, photo: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue(family)
+    bench, filters = DamageBench(data, photo, threads=1), list(warnings.filters)
+
+    def packets(seed: int) -> float | None:
+        return next(iter(bench.outcomes({"packets": (0.1,)}, seeds=3))).values[seed]
+
+    with ThreadPoolExecutor(6) as pool:
+        values = list(pool.map(packets, [0, 1, 2] * 4))
+    assert warnings.filters == filters
+    for seed, value in enumerate(values[:3]):
+        random = np.random.default_rng([seed, zlib.crc32(b"packets")])
+        part = damage.arrived(data, 0.1, random)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                expected = compare(photo, inrcodec.decode(part), ["psnr"])["psnr"]
+        except FormatError:
+            expected = bench.lost
+        assert value == expected
 
 
 def test_a_perfect_file_may_lose_nothing(photo_file: bytes) -> None:
