@@ -29,8 +29,11 @@ from inrcodec.pixels import Samples
 INRCODEC = "inrcodec"
 """Name of this package among the codecs."""
 
-RATES = ("quality", "bpp", "target_size", "psnr", "slope")
-"""Ways to ask for a rate, of which a point takes one; the last two are never exceeded."""
+CODEC_RATES = ("quality", "bpp", "target_size")
+"""Ways to ask a reference codec for a rate, of which a point takes one."""
+
+INRCODEC_RATES = (*CODEC_RATES, "psnr", "slope")
+"""Ways to ask this package for a rate, of which a point takes one."""
 
 Row = dict[str, Any]
 
@@ -130,9 +133,10 @@ def _digest(pixels: Samples) -> str:
 
 def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, threads: int) -> Task:
     """The row for a picture and a point, its options checked; raises `OptionError`."""
-    asked = {name: _number(point.options[name]) for name in RATES if name in point.options}
+    rates = INRCODEC_RATES if point.codec == INRCODEC else CODEC_RATES
+    asked = {name: _number(point.options[name]) for name in rates if name in point.options}
     if len(asked) != 1:
-        raise OptionError(f"{point.codec}: give one of {', '.join(RATES)}, got {point.options}")
+        raise OptionError(f"{point.codec}: give one of {', '.join(rates)}, got {point.options}")
     if point.codec == INRCODEC:
         from inrcodec.codec.options import EncodeOptions
 
@@ -140,7 +144,7 @@ def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, thread
         if not isinstance(options.get("loss", "mse"), str):
             raise OptionError("a row needs its loss by name")
         settings = asdict(EncodeOptions.of(**options))
-        settings = {name: value for name, value in settings.items() if name not in RATES}
+        settings = {name: value for name, value in settings.items() if name not in INRCODEC_RATES}
     else:
         unknown = point.options.keys() - asked.keys()
         if unknown:
@@ -150,9 +154,9 @@ def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, thread
 
 
 def measure(work: Task) -> Row:
-    """Make one row; what goes wrong becomes an `InrCodecError` that names picture and codec.
+    """Make one row. An `InrCodecError` names image and codec; a `RateError` stays one.
 
-    A rate that cannot be met stays a `RateError`.
+    Any other exception is a bug: it keeps its type, and image and codec are added as a note.
     """
     try:
         return _measure(work)
@@ -161,7 +165,9 @@ def measure(work: Task) -> Row:
     except InrCodecError as error:
         raise InrCodecError(f"{work}: {error}") from error
     except Exception as error:
-        raise InrCodecError(f"{work}: {type(error).__name__}: {error}") from error
+        if sys.version_info >= (3, 11):
+            error.add_note(f"while measuring {work}")
+        raise
 
 
 def _measure(work: Task) -> Row:
@@ -196,8 +202,10 @@ def _run_baseline(work: Task, pixels: Samples) -> tuple[Samples, Row]:
         coded = baselines.encode_at(work.codec, pixels, value)
     elif rate == "bpp":
         coded = baselines.encode_to_bpp(work.codec, pixels, value)
-    else:
+    elif rate == "target_size":
         coded = baselines.encode_to_size(work.codec, pixels, int(value))
+    else:
+        raise OptionError(f"{work.codec} cannot be asked for {rate}")
     return coded.pixels, {
         "quality": coded.quality,
         "size_bytes": coded.size_bytes,

@@ -5,7 +5,7 @@
     coded.size_bytes, coded.bits_per_pixel, coded.pixels
 
 Pictures are uint8 or uint16 (H, W, C); a codec refuses what it cannot hold. Sizes are those of the
-complete file, without ICC or EXIF. The codecs and their settings are in `reference_codecs.py`.
+complete file, without ICC or EXIF. The codecs and their settings are in `codecs.py`.
 """
 
 from __future__ import annotations
@@ -89,9 +89,12 @@ def codec_named(name: str) -> Codec:
     return CODECS[name]
 
 
-def encode_at(codec_name: str, pixels: Samples, quality: float) -> Coded:
-    """Encode and decode at one quality of the codec's own scale; raises `OptionError`."""
-    codec = codec_named(codec_name)
+def encode_at(name: str | Codec, pixels: Samples, quality: float) -> Coded:
+    """Encode and decode at one quality of the codec's own scale; raises `OptionError`.
+
+    `name` is a name in `CODECS`, or a codec of your own.
+    """
+    codec = _codec(name)
     _check_pixels(codec, pixels)
     if not _is_number(quality):
         raise OptionError(f"the quality of {codec.name} must be a number, got {quality!r}")
@@ -107,7 +110,7 @@ def encode_at(codec_name: str, pixels: Samples, quality: float) -> Coded:
 
 
 def encode_to_size(
-    codec_name: str,
+    name: str | Codec,
     pixels: Samples,
     target_bytes: int,
     *,
@@ -119,7 +122,7 @@ def encode_to_size(
     dictionary given as `tried` for several targets of the same picture and codec saves encodes;
     `search_s` counts those of this call.
     """
-    codec = codec_named(codec_name)
+    codec = _codec(name)
     _check_pixels(codec, pixels)
     if not _is_number(target_bytes) or target_bytes != int(target_bytes) or target_bytes < 1:
         raise OptionError(f"target_bytes must be a whole number above 0, got {target_bytes!r}")
@@ -138,12 +141,12 @@ def encode_to_size(
     return _coded(codec, pixels, codec.grid[best], tried[best], search_s)
 
 
-def encode_to_bpp(codec_name: str, pixels: Samples, bits_per_pixel: float) -> Coded:
+def encode_to_bpp(name: str | Codec, pixels: Samples, bits_per_pixel: float) -> Coded:
     """`encode_to_size` at this many bits for each pixel, rounded down to whole bytes."""
     if not _is_number(bits_per_pixel) or bits_per_pixel <= 0:
         raise OptionError(f"bits_per_pixel must be above 0, got {bits_per_pixel!r}")
     target_bytes = int(bits_per_pixel * Picture(pixels).width * pixels.shape[0] / 8)
-    return encode_to_size(codec_name, pixels, max(1, target_bytes))
+    return encode_to_size(name, pixels, max(1, target_bytes))
 
 
 def next_level(sizes: Mapping[int, int], levels: int, target: int) -> int | None:
@@ -176,6 +179,11 @@ def next_level(sizes: Mapping[int, int], levels: int, target: int) -> int | None
     return min(max(math.floor(guess), below + 1), above - 1)
 
 
+def _codec(name: str | Codec) -> Codec:
+    """The codec of this name, or the codec itself."""
+    return name if isinstance(name, Codec) else codec_named(name)
+
+
 def _is_number(value: object) -> bool:
     """Whether `value` is a finite number, and no truth value."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -204,9 +212,7 @@ def _attempt(codec: Codec, pixels: Samples, quality: float) -> Attempt:
     start = time.perf_counter()
     try:
         data = codec.encode(pixels, quality)
-    except MemoryError:
-        raise
-    except Exception as error:  # encoders raise OSError, ValueError, RuntimeError and their own
+    except (OSError, ValueError, RuntimeError) as error:  # what Pillow and imagecodecs raise
         size = f"{pixels.shape[1]} x {pixels.shape[0]}"
         reason = str(error) or type(error).__name__
         raise OptionError(

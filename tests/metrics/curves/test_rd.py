@@ -165,6 +165,9 @@ def test_the_package_itself_is_measured(
         (Point("jpeg", {"quality": 3, "bpp": 1}), "give one of"),
         (Point("jpeg", {"quality": "high"}), "a rate must be a number"),
         (Point("jpeg", {"bpp": 1, "effort": 3}), "jpeg takes no option effort"),
+        (Point("jpeg", {"psnr": 30}), "jpeg: give one of quality, bpp, target_size, got"),
+        (Point("webp", {"slope": 0.01}), "webp: give one of quality, bpp, target_size, got"),
+        (Point("jpeg", {"bpp": 1, "psnr": 30}), "jpeg takes no option psnr"),
         (Point("inrcodec", {"bpp": 1, "speed": 3}), "unknown option 'speed'"),
     ],
 )
@@ -196,6 +199,24 @@ def test_a_failing_row_names_itself_and_keeps_the_others(
     assert {row["asked"]["quality"] for row in read_rows(path)} <= {20, 50, 90}
     assert rows_of({"waves": small}, POINTS, path, metrics=()) == [] or processes
     assert len(read_rows(path)) == 3
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_bug_is_no_error_of_the_caller(
+    processes: int, small: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rd, "measure", measure_with_a_bug)
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(run({"waves": small}, POINTS[:1], tmp_path / "r.jsonl", processes=processes))
+    if sys.version_info >= (3, 11):
+        assert "while measuring waves, jpeg at quality 20" in caught.value.__notes__
+
+
+def measure_with_a_bug(work: rd_row.Task) -> dict:
+    """`measure`, where the reference codec divides by zero."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rd_row.baselines, "encode_at", lambda *arguments: 1 // 0)
+        return rd_row.measure(work)
 
 
 def test_unmet_rates_are_raised_or_left_out(small: np.ndarray, tmp_path: Path) -> None:

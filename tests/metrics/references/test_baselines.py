@@ -2,6 +2,9 @@ import io
 import math
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +220,29 @@ def test_bits_per_pixel_are_a_size_in_bytes(photo: np.ndarray) -> None:
     coded = encode_to_bpp("jpeg", photo, 1.2)
     assert coded.data == encode_to_size("jpeg", photo, int(1.2 * 15000 / 8)).data
     assert 1.1 < coded.bits_per_pixel <= 1.2
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_decoding_a_large_picture_warns_of_nothing_in_any_thread(
+    name: str, small: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def entered(*arguments: object) -> None:
+        raise AssertionError("the filters of warnings are those of every thread")
+
+    data = encode_at(name, small, CODECS[name].high).data
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(warnings.catch_warnings, "__enter__", entered)
+        decoded = list(pool.map(CODECS[name].decode, [data] * 2))
+    assert [pixels.shape for pixels in decoded] == [small.shape] * 2
+
+
+def test_a_bug_in_a_codec_is_no_error_of_the_caller(small: np.ndarray) -> None:
+    def broken(pixels: np.ndarray, quality: float) -> bytes:
+        return {}[quality]  # type: ignore[return-value]
+
+    with pytest.raises(KeyError):
+        encode_at(replace(CODECS["jpeg"], encode=broken), small, 50)
 
 
 def test_what_cannot_be_met_is_refused(photo: np.ndarray) -> None:
