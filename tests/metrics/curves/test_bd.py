@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,34 @@ RATES = np.array([0.11, 0.23, 0.52, 0.97, 1.8, 3.1])
 PSNR = np.array([26.1, 29.0, 32.2, 35.1, 38.4, 41.9])
 OTHER = (np.array([0.1, 0.2, 0.4, 0.8, 1.6]), np.array([26.9, 29.9, 32.7, 35.8, 39.1]))
 METHODS = ("akima", "pchip")
+
+Curve = tuple[list[float], list[float]]
+
+PACKAGE: dict[str, tuple[Curve, Curve, list[float]]] = {
+    "made up": (
+        ([0.11, 0.23, 0.52, 0.97, 1.8, 3.1], [26.1, 29.0, 32.2, 35.1, 38.4, 41.9]),
+        ([0.1, 0.2, 0.4, 0.8, 1.6], [26.9, 29.9, 32.7, 35.8, 39.1]),
+        [-28.799687139949103, 1.5078805072593098, -28.829757660208454, 1.511720366918838],
+    ),
+    "jpeg and avif": (
+        ([0.213, 0.452, 0.743, 1.156, 1.996], [27.614, 30.923, 33.151, 35.327, 38.576]),
+        ([0.106, 0.24, 0.481, 0.91, 1.375], [29.305, 32.104, 34.999, 38.189, 40.421]),
+        [-57.61628226970434, 3.942160581030703, -57.625426499636355, 3.945300777619594],
+    ),
+    "webp and jpeg2000": (
+        ([0.111, 0.277, 0.518, 0.752, 1.685], [27.899, 30.827, 33.424, 35.209, 39.683]),
+        ([0.149, 0.299, 0.599, 1.199, 2.398], [29.281, 31.613, 34.642, 38.513, 43.369]),
+        [-12.13966766827862, 0.6065523282886408, -12.238945014649904, 0.6102873947135768],
+    ),
+    "kinked": (
+        ([0.1, 0.2, 0.3, 1.0, 1.1, 4.0], [25, 25.2, 30, 30.1, 36, 41]),
+        ([0.09, 0.15, 0.5, 0.9, 3.0], [24.8, 28, 28.3, 35, 40]),
+        [-31.699708428883056, -0.9214919965205415, -13.625389849008652, 0.610393704711589],
+    ),
+}
+"""Anchor, test, and what the package bjontegaard 1.3.0 (SciPy 1.17.1) says of them: BD-rate in
+percent and BD-PSNR in dB by Akima, then both by PCHIP. The second and third pair are from
+benchmarks/results/reference_codecs.jsonl."""
 
 
 def pchip(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -37,18 +63,25 @@ def pchip(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
 def mean_difference(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> float:
     """Mean of (second minus first) where both are defined, by the midpoint rule."""
     low, high = max(x1[0], x2[0]), min(x1[-1], x2[-1])
-    at = low + (np.arange(200_000) + 0.5) / 200_000 * (high - low)
+    at = low + (np.arange(20_000) + 0.5) / 20_000 * (high - low)
     return float((pchip(x2, y2, at) - pchip(x1, y1, at)).mean())
 
 
 def test_both_deltas_agree_with_an_integration_written_here() -> None:
     log = np.log10
     expected = 100 * (10 ** mean_difference(PSNR, log(RATES), OTHER[1], log(OTHER[0])) - 1)
-    assert bd_rate((RATES, PSNR), OTHER, method="pchip").value == pytest.approx(expected, abs=1e-6)
+    assert bd_rate((RATES, PSNR), OTHER, method="pchip").value == pytest.approx(expected, abs=1e-5)
     expected = mean_difference(log(RATES), PSNR, log(OTHER[0]), OTHER[1])
     result = bd_metric((RATES, PSNR), OTHER, method="pchip")
-    assert result.value == pytest.approx(expected, abs=1e-6)
+    assert result.value == pytest.approx(expected, abs=1e-5)
     assert expected > 0.5
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_both_deltas_equal_those_of_the_package_of_the_paper(name: str) -> None:
+    anchor, test, expected = PACKAGE[name]
+    values = [f(anchor, test, method=m).value for m in METHODS for f in (bd_rate, bd_metric)]
+    assert values == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -159,15 +192,8 @@ def test_nonsense_is_refused(rates: object, metric: object) -> None:
         bd_rate((RATES, PSNR), (rates, metric))
 
 
-def test_bad_arguments_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_arguments_are_refused() -> None:
     with pytest.raises(OptionError, match="akima, pchip"):
         bd_rate(OTHER, OTHER, method="cubic")
     with pytest.raises(OptionError, match="least_overlap"):
         bd_metric(OTHER, OTHER, least_overlap=0)
-
-    def absent(name: str) -> None:
-        raise ImportError(name)
-
-    monkeypatch.setattr(bd, "importlib", SimpleNamespace(import_module=absent))
-    with pytest.raises(OptionError, match=r"inrcodec\[research\]"):
-        bd_rate(OTHER, OTHER)
