@@ -46,6 +46,19 @@ class Distortion:
             raise OptionError(f"no level {level!r} of {self.name}; the levels are 1, 2, 3, 4, 5")
         return self.levels[level - 1]
 
+    def distorted(
+        self, pixels: NDArray[np.uint8], level: int, *, seed: int = 0
+    ) -> NDArray[np.uint8]:
+        """The image at `level` 1..5; see `distort`."""
+        image, parameter = _checked(pixels), self.parameter(level)
+        random = _random(seed, self.number, level)
+        try:
+            return rounded(self.apply(image, parameter, random))
+        except ImportError as error:
+            raise OptionError(
+                f"{self.name} needs {error.name}: pip install 'inrcodec[research]'"
+            ) from None
+
 
 _TABLE = (
     Distortion(1, "gaussian_blur", "Gaussian blur", (0.1, 0.5, 1, 2, 5), ops.gaussian_blur),
@@ -121,16 +134,9 @@ def distort(
     What is random depends on (`seed`, the type's number, `level`) only: not on earlier calls, nor
     on the picture's contents.
     """
-    image = _checked(pixels)
     if name not in DISTORTIONS:
         raise OptionError(f"no distortion {name!r}; known are {', '.join(DISTORTIONS)}")
-    distortion = DISTORTIONS[name]
-    parameter = distortion.parameter(level)
-    random = _random(seed, distortion.number, level)
-    try:
-        return rounded(distortion.apply(image, parameter, random))
-    except ImportError as error:
-        raise OptionError(f"{name} needs {error.name}: pip install 'inrcodec[research]'") from None
+    return DISTORTIONS[name].distorted(pixels, level, seed=seed)
 
 
 def undersample(pixels: NDArray[np.uint8], factor: int, *, seed: int = 0) -> NDArray[np.uint8]:

@@ -26,26 +26,38 @@ Parameters = Mapping[str, Tensor]
 Diagonal = dict[str, Tensor]
 
 
-def output_sensitivity(model: Siren, parameters: Parameters, shape: tuple[int, int]) -> Diagonal:
+def output_sensitivity(
+    model: Siren,
+    parameters: Parameters,
+    shape: tuple[int, int],
+    *,
+    tile_pixels: int = TILE_PIXELS,
+) -> Diagonal:
     """Mean over pixels of sum_c (d f_c / d parameter)^2, float64, shaped like the parameters.
 
     `shape` is (H, W). This is the Fisher information of the network under unit white noise.
+    About `tile_pixels` are held in memory at a time.
     """
-    return _accumulated(model, parameters, None, shape, 1)
+    return _accumulated(model, parameters, None, shape, 1, tile_pixels)
 
 
 def squared_gradients(
-    model: Siren, parameters: Parameters, residual: Tensor, *, block: int = 1
+    model: Siren,
+    parameters: Parameters,
+    residual: Tensor,
+    *,
+    block: int = 1,
+    tile_pixels: int = TILE_PIXELS,
 ) -> Diagonal:
     """Mean square, or with `block` > 1 variance, of the gradient of e . f, for every parameter.
 
     `residual` e is (H, W, C) on the scale [-1, 1]. With `block` 1 this is F_diag of the INRIQ
     paper, section 3.2; with more, the pooled variance of the gradient within blocks of `block` x
     `block` pixels, unbiased, those at the border smaller. Returns float64, shaped like the
-    parameters.
+    parameters. About `tile_pixels` are held in memory at a time.
     """
     shape = (int(residual.shape[0]), int(residual.shape[1]))
-    return _accumulated(model, parameters, residual, shape, block)
+    return _accumulated(model, parameters, residual, shape, block, tile_pixels)
 
 
 def _accumulated(
@@ -54,11 +66,12 @@ def _accumulated(
     residual: Tensor | None,
     shape: tuple[int, int],
     block: int,
+    tile_pixels: int,
 ) -> Diagonal:
     """Sums over tiles of block rows, divided by the degrees of freedom."""
     height, width = shape
     total = {n: t.new_zeros(t.shape, dtype=torch.float64) for n, t in parameters.items()}
-    rows = max(1, TILE_PIXELS // (width * block)) * block
+    rows = max(1, tile_pixels // (width * block)) * block
     freedom = 0
     for top in range(0, height, rows):
         tile = _Tile(model, parameters, range(top, min(top + rows, height)), shape, block)

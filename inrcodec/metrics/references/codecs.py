@@ -145,7 +145,7 @@ def _jpegxl_missing() -> str | None:
     try:
         import imagecodecs
     except ImportError:
-        return "imagecodecs is not installed"
+        return "imagecodecs is not installed: pip install 'inrcodec[metrics]'"
     lacks_jpegxl = "this imagecodecs is built without JPEG XL"
     return None if imagecodecs.JPEGXL.available else lacks_jpegxl
 

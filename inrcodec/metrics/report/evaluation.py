@@ -33,15 +33,14 @@ DEFAULT_CODECS = ("jpeg", "webp", "avif")
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
-MOST_PIXELS_OF_IEM = 1 << 21
-"""Largest picture for which the learned IEM, 4 s a megapixel, belongs to the default metrics."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
     """What to measure. `metrics` None: the default ones; "all" among them: whatever is available.
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
+    `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
+    takes 4 s a megapixel for each image (docs/metrics.md, Speed).
     """
 
     metrics: tuple[str, ...] | None = None
@@ -49,6 +48,7 @@ class ReportOptions:
     allow_download: bool = False
     threads: int | None = None
     command: str = ""
+    iem_pixels: int = 1 << 21
 
 
 def evaluate(
@@ -98,7 +98,7 @@ class Evaluation:
             wanted, self._reference.picture, options.allow_download
         )
         pixels = self._reference.picture.width * self._reference.picture.height
-        if options.metrics is None and pixels > MOST_PIXELS_OF_IEM:
+        if options.metrics is None and pixels > options.iem_pixels:
             self._names.remove("iem")
             self.unavailable["iem"] = "takes long for a picture of this size; name it to have it"
         self._judge: Judge

@@ -1,7 +1,7 @@
 """A report as one HTML page that needs nothing else: no network, no file, no font.
 
 The page's style and script are inline and named by their hashes in its content security policy,
-so nothing a file name could smuggle in would run. Text goes through `markup`.
+so nothing that a file name could smuggle in would run. Text goes through `markup`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from string import Template
 
 from inrcodec.metrics.report import sections
 from inrcodec.metrics.report.markup import Markup, element, joined
-from inrcodec.metrics.report.pictures import Gallery, gallery
+from inrcodec.metrics.report.pictures import Gallery, Limits, gallery
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.metrics.report.text import label, shown
 from inrcodec.pixels import CHANNEL_NAMES
@@ -21,9 +21,9 @@ from inrcodec.pixels import CHANNEL_NAMES
 HEADLINE_METRICS = 3
 
 
-def to_html(report: Report) -> str:
-    """The whole page."""
-    pictures = gallery(report)
+def to_html(report: Report, limits: Limits | None = None) -> str:
+    """Render the whole page; `limits` bound the size of the images in it."""
+    pictures = gallery(report, limits)
     folder = files("inrcodec.metrics.report")
     style = (folder / "page.css").read_text("utf-8") + _crop_style(pictures)
     script = (folder / "page.js").read_text("utf-8")

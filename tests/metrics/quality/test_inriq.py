@@ -82,12 +82,11 @@ def test_blocks_give_the_pooled_variance(case, block):
 
 
 @pytest.mark.parametrize("block", [1, 3])
-def test_tiles_add_up_to_the_whole(monkeypatch, block):
+def test_tiles_add_up_to_the_whole(block):
     model, parameters = network(3)
     residual = torch.randn(14, 5, 3, dtype=torch.float64)
     whole = squared_gradients(model, parameters, residual, block=block)
-    monkeypatch.setattr("inrcodec.metrics.quality.fisher.TILE_PIXELS", 15)
-    tiled = squared_gradients(model, parameters, residual, block=block)
+    tiled = squared_gradients(model, parameters, residual, block=block, tile_pixels=15)
     assert same(tiled, whole, 1e-10)
 
 

@@ -18,11 +18,12 @@ from inrcodec.image_output import image_bytes
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.quality import weights
-from inrcodec.metrics.report import charts, evaluation, pictures
+from inrcodec.metrics.report import charts
 from inrcodec.metrics.report.charts import Point, Series
 from inrcodec.metrics.report.evaluation import ReportOptions, default_metrics, evaluate
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.page import to_html
+from inrcodec.metrics.report.pictures import Limits, gallery
 from inrcodec.metrics.report.records import Report
 from inrcodec.metrics.report.text import best, sections, shown, to_dict, to_markdown
 from inrcodec.pixels import Picture, psnr
@@ -273,11 +274,9 @@ def test_every_kind_of_picture(photo: np.ndarray, channels: int, depth: int) -> 
 
 
 def test_large_pictures_are_copies_with_a_crop_at_full_size(
-    report: Report, photo: np.ndarray, monkeypatch
+    report: Report,
 ) -> None:
-    for name, value in {"LARGE_PIXELS": 9000, "COPY_PIXELS": 4000, "CROP": (40, 30)}.items():
-        monkeypatch.setattr(pictures, name, value)
-    page = to_html(report)
+    page = to_html(report, Limits(large_pixels=9000, copy_pixels=4000, crop=(40, 30)))
     parsed = Page(page)
     height, width, _ = opened(parsed.pictures()[0]).shape
     assert 3800 < width * height <= 4100
@@ -289,12 +288,11 @@ def test_large_pictures_are_copies_with_a_crop_at_full_size(
     assert (crop == decoded[y : y + 30, x : x + 40]).all()
 
 
-def test_the_crop_lies_where_the_error_is(photo: np.ndarray, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "CROP", (40, 30))
+def test_the_crop_lies_where_the_error_is(photo: np.ndarray) -> None:
     wrong = photo.copy()
     wrong[50:80, 60:100] ^= 255
     report = evaluate(File("a.png", png(photo)), [File("b.png", png(wrong))], FAST)
-    assert pictures.gallery(report).crop == (60, 50, 40, 30)
+    assert gallery(report, Limits(crop=(40, 30))).crop == (60, 50, 40, 30)
 
 
 def test_charts_place_points_in_order() -> None:
@@ -380,13 +378,12 @@ def test_defaults_take_lpips_where_it_can_be_had(monkeypatch, tmp_path) -> None:
     assert default_metrics() == ["psnr", "ssim", "ms-ssim", "lpips-squeeze", "iem"]
 
 
-def test_the_learned_iem_must_be_named_for_a_large_picture(photo, monkeypatch) -> None:
-    monkeypatch.setattr(evaluation, "MOST_PIXELS_OF_IEM", 1000)
+def test_the_learned_iem_must_be_named_for_a_large_picture(photo) -> None:
     files = File("photo.png", png(photo)), [File("same.png", png(photo))]
-    report = evaluate(*files, ReportOptions(codecs=()))
+    report = evaluate(*files, ReportOptions(codecs=(), iem_pixels=1000))
     assert "iem" not in report.versions[0].metrics
     assert "name it" in report.unavailable["iem"]
-    report = evaluate(*files, ReportOptions(codecs=(), metrics=("iem",)))
+    report = evaluate(*files, ReportOptions(codecs=(), metrics=("iem",), iem_pixels=1000))
     assert report.versions[0].metrics == {"iem": 0.0}
 
 
