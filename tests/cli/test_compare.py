@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -184,21 +183,13 @@ def test_metrics_are_listed(run) -> None:
     assert "not available: needs ViT-B-32.pt" in text or listed["clip"]["available"]
 
 
-def test_the_list_starts_fast_and_without_torch() -> None:
+def test_the_list_needs_no_heavy_module() -> None:
     code = (
         "import sys\nfrom inrcodec.cli.main import main\n"
         "try:\n    main(['metrics', '--json'])\nexcept SystemExit as stop:\n"
-        "    heavy = {'torch', 'numpy', 'PIL', 'constriction', 'imagecodecs'} & set(sys.modules)\n"
-        "    sys.exit(1 if stop.code or heavy else 0)\n"
+        "    heavy = {'torch', 'numpy', 'scipy', 'PIL', 'constriction', 'imagecodecs', 'markupsafe'}\n"
+        "    sys.exit(str(stop.code or heavy & set(sys.modules) or ''))\n"
     )
-    alone = (
-        "import typer\napp = typer.Typer()\n@app.command()\ndef hello(n: int = 1): print(n)\n"
-        "try:\n    app([])\nexcept SystemExit:\n    pass\n"
-    )
-    fastest = {code: 9.0, alone: 9.0}
-    for _ in range(5):
-        for program in fastest:
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-            fastest[program] = min(fastest[program], time.perf_counter() - start)
-    assert fastest[code] < 1.7 * fastest[alone]  # what the command line library itself takes
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+    assert len(json.loads(done.stdout)) == len(METRICS)

@@ -16,14 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
 from inrcodec.errors import OptionError, RateError
 
 FEWEST_POINTS = {"akima": 4, "pchip": 3}
 """Points that each curve must keep, by interpolation method."""
-
-INTERPOLATORS = {"akima": Akima1DInterpolator, "pchip": PchipInterpolator}
 
 Curve = tuple[ArrayLike, ArrayLike]
 """Rates (any unit, above 0) and the metric at each, in any order."""
@@ -159,6 +156,9 @@ def _overlap(
 
 def _mean_difference(anchor: _Points, test: _Points, method: str) -> float:
     """Mean of y of `test` less that of `anchor`, over the x that both have; x rises in each."""
+    from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
+
+    curve_of = {"akima": Akima1DInterpolator, "pchip": PchipInterpolator}[method]
     low, high = max(anchor[0][0], test[0][0]), min(anchor[0][-1], test[0][-1])
-    areas = [float(INTERPOLATORS[method](x, y).integrate(low, high)) for x, y in (anchor, test)]
+    areas = [float(curve_of(x, y).integrate(low, high)) for x, y in (anchor, test)]
     return (areas[1] - areas[0]) / float(high - low)

@@ -151,7 +151,7 @@ def test_the_package_itself_is_measured(
     assert row["settings"]["time_limit"] == 0.3
     assert row["settings"]["seed"] == 5
     assert row["quality"] is None
-    assert 0.05 < row["encode_s"] < 20  # a limited fit has that at least
+    assert row["search_s"] == row["encode_s"] > 0
     assert rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5) == []
     other = [Point("inrcodec", options | {"time_limit": 0.2})]
     assert len(rows_of({"a": small}, other, tmp_path / "rows.jsonl", seed=5)) == 1
@@ -207,7 +207,8 @@ def test_a_bug_is_no_error_of_the_caller(
 ) -> None:
     monkeypatch.setattr(rd, "measure", measure_with_a_bug)
     with pytest.raises(ZeroDivisionError) as caught:
-        list(run({"waves": small}, POINTS[:1], tmp_path / "r.jsonl", processes=processes))
+        path = tmp_path / "rows.jsonl"
+        list(run({"waves": small}, POINTS[:1], path, metrics=(), processes=processes))
     if sys.version_info >= (3, 11):
         assert "while measuring waves, jpeg at quality 20" in caught.value.__notes__
 
@@ -280,7 +281,7 @@ import numpy as np
 from inrcodec.metrics.curves.rd import Point, run
 
 if __name__ == "__main__":
-    pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     points = [Point("jpeg", {"quality": 50})]
     points += [Point("avif", {"quality": q}) for q in (100, 99, 98, 97, 96)]
     try:
@@ -318,18 +319,16 @@ def test_stopping_keeps_the_rows_and_leaves_no_process(
     assert job.stdout.readline() == "jpeg\n"
     workers = children(job.pid)
     assert len(workers) >= 2
-    start = time.perf_counter()
     if stop == signal.SIGINT:
         os.killpg(job.pid, stop)  # as a terminal does
     else:
         job.send_signal(stop)
-    output, errors = job.communicate(timeout=20)
+    output, errors = job.communicate()
     if stop == signal.SIGINT:
         assert output.splitlines()[-1] == "stopped"
         assert errors == ""
     while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
-        assert time.perf_counter() - start < 15
-        time.sleep(0.05)
+        time.sleep(0.02)  # for ever, where a process is left behind: pytest's timeout ends that
     assert read_rows(path)[0]["codec"] == "jpeg"
 
 

@@ -29,7 +29,7 @@ from inrcodec.metrics.distortions.tools import (
 )
 from inrcodec.pixels import psnr
 
-PHOTO = np.asarray(Image.fromarray(data.astronaut()).resize((192, 160), Image.Resampling.LANCZOS))
+PHOTO = np.asarray(Image.fromarray(data.astronaut()).resize((144, 120), Image.Resampling.LANCZOS))
 GRAY = np.full((128, 128, 3), 128, np.uint8)
 NOISE = np.random.default_rng(5).integers(0, 256, (96, 112, 3), np.uint8)
 
@@ -562,8 +562,8 @@ def test_unknown_names_and_levels_are_refused() -> None:
         (PHOTO.tolist(), "uint8 pixels, got list"),
         (PHOTO[..., 0], "RGB pixels"),
         (PHOTO[..., :1], "RGB pixels"),
-        (PHOTO[:15], "at least 16 x 16 pixels, got 192 x 15"),
-        (PHOTO[:, :0], "at least 16 x 16 pixels, got 0 x 160"),
+        (PHOTO[:15], "at least 16 x 16 pixels, got 144 x 15"),
+        (PHOTO[:, :0], "at least 16 x 16 pixels, got 0 x 120"),
     ],
 )
 def test_other_pictures_are_refused(pixels: Any, message: str) -> None:

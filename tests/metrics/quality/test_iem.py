@@ -183,11 +183,9 @@ def test_the_denoiser_works_on_any_size_and_is_wiener_outside_its_range():
 
 
 def test_another_device_leaves_the_denoiser_where_it_is():
-    noisy = torch.zeros(1, 3, 16, 16)
-    before = denoiser.denoise(noisy, 0.1)
-    assert denoiser.denoise(noisy.to("meta"), 0.1).device.type == "meta"
-    assert all(p.device.type == "cpu" for p in denoiser.trained(noisy.device).parameters())
-    assert torch.equal(denoiser.denoise(noisy, 0.1), before)
+    for kind in ("cpu", "meta", "cpu"):
+        network = denoiser.trained(torch.device(kind))
+        assert {p.device.type for p in network.parameters()} == {kind}
 
 
 def test_the_denoiser_beats_the_wiener_filter_on_photographs():

@@ -107,7 +107,7 @@ def test_the_distances_equal_their_formulas():
 
 @pytest.fixture(scope="module")
 def picture(photo):
-    return photo[20:84, 30:126]
+    return photo[20:68, 30:78]
 
 
 def distorted(picture):
@@ -121,7 +121,7 @@ def distorted(picture):
 
 @pytest.mark.parametrize("variant", ["stable", "paper"])
 def test_identical_is_zero_and_worse_is_more(picture, variant):
-    scorer = Inriq(picture, variant=variant, steps=60)
+    scorer = Inriq(picture, variant=variant, steps=40)
     noise = np.random.default_rng(1).normal(0, 1, picture.shape)
     near, far = (np.clip(picture + s * noise, 0, 255).astype(np.uint8) for s in (3, 30))
     assert float(scorer(picture)) == 0
@@ -132,15 +132,15 @@ def test_identical_is_zero_and_worse_is_more(picture, variant):
 
 def test_the_same_seed_gives_the_same_score(picture):
     (noisy, *_) = distorted(picture)
-    assert float(inriq(picture, noisy, steps=30)) == float(inriq(picture, noisy, steps=30))
-    assert float(inriq(picture, noisy, steps=30)) != float(inriq(picture, noisy, steps=30, seed=1))
+    assert float(inriq(picture, noisy, steps=10)) == float(inriq(picture, noisy, steps=10))
+    assert float(inriq(picture, noisy, steps=10)) != float(inriq(picture, noisy, steps=10, seed=1))
 
 
 def test_gray_scores_like_the_same_gray_in_colour(picture):
     gray = picture[:, :, 0]
     colour = np.repeat(gray[:, :, None], 3, 2)
     noisy = distorted(picture)[0][:, :, 0]
-    assert float(inriq(gray, noisy, steps=30)) == float(inriq(colour, noisy, steps=30))
+    assert float(inriq(gray, noisy, steps=10)) == float(inriq(colour, noisy, steps=10))
 
 
 def test_it_computes_with_the_threads_it_is_given(picture, monkeypatch):
@@ -179,8 +179,9 @@ def test_bad_input_is_refused(picture):
 
 
 @pytest.mark.slow
-def test_the_stable_variant_hardly_moves_as_the_fit_improves(picture):
+def test_the_stable_variant_hardly_moves_as_the_fit_improves(photo):
     """From below 40 to above 55 dB: under 10 % for each distortion; the paper's explodes."""
+    picture = photo[20:84, 30:126]
     versions = distorted(picture)
     scores, published, fits = [], [], []
     for steps in (200, 2500):

@@ -247,7 +247,7 @@ def test_markdown_is_one_table(report: Report) -> None:
 
 def test_a_codec_that_cannot_get_so_small_says_so(small: np.ndarray, small_file: bytes) -> None:
     options = ReportOptions(metrics=("psnr",), codecs=("jpeg",))
-    small_file = inrcodec.encode(small, target_size=300, effort=1, threads=1)
+    small_file = inrcodec.encode(small, quality=20, effort=0, threads=1)
     report = evaluate(File("a.png", png(small)), [File("a.inr", small_file)], options)
     assert report.codecs == ()
     assert "more than" in report.failures["jpeg"]
@@ -330,7 +330,7 @@ def test_rates_far_apart_get_a_logarithmic_axis() -> None:
 
 
 def test_curves_follow_every_inr_file(photo: np.ndarray, photo_file: bytes) -> None:
-    smaller = inrcodec.encode(photo, bpp=0.5, effort=1, threads=1)
+    smaller = inrcodec.encode(photo, quality=20, effort=0, threads=1)
     files = [File("a.inr", photo_file), File("b.inr", smaller)]
     options = ReportOptions(metrics=("psnr",), codecs=("webp",))
     report = evaluate(File("photo.png", png(photo)), files, options)
