@@ -1,38 +1,21 @@
+"""A run measures what is missing, and names what fails."""
+
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import AvifImagePlugin, Image
 
 import inrcodec
 from inrcodec.errors import InputError, InrCodecError, OptionError, RateError
 from inrcodec.metrics.curves import rd
 from inrcodec.metrics.curves import row as rd_row
-from inrcodec.metrics.curves import workers as rd_workers
-from inrcodec.metrics.curves.rd import Point, bd_table, curve, read_rows, run
+from inrcodec.metrics.curves.rd import Point, read_rows, run
 from inrcodec.metrics.curves.row import stored_key
 from inrcodec.metrics.references.baselines import encode_at
 from inrcodec.pixels import psnr
-
-POINTS = [Point("jpeg", {"quality": quality}) for quality in (20, 50, 90)]
-
-
-@pytest.fixture
-def images(photo: np.ndarray, small: np.ndarray, tmp_path: Path) -> dict[str, object]:
-    """One picture as a file, one as an array."""
-    Image.fromarray(photo).save(tmp_path / "cup.png")
-    return {"cup": tmp_path / "cup.png", "waves": small}
-
-
-def rows_of(*arguments: object, **options: object) -> list[dict]:
-    return list(run(*arguments, **({"processes": 0} | options)))  # type: ignore[arg-type]
+from tests.metrics.curves.runs import POINTS, rows_of
 
 
 def test_rows_hold_what_was_measured(
@@ -206,9 +189,9 @@ def test_a_bug_is_no_error_of_the_caller(
     processes: int, small: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rd, "measure", measure_with_a_bug)
+    rows = run({"waves": small}, POINTS[:1], tmp_path / "r.jsonl", metrics=(), processes=processes)
     with pytest.raises(ZeroDivisionError) as caught:
-        path = tmp_path / "rows.jsonl"
-        list(run({"waves": small}, POINTS[:1], path, metrics=(), processes=processes))
+        list(rows)
     if sys.version_info >= (3, 11):
         assert "while measuring waves, jpeg at quality 20" in caught.value.__notes__
 
@@ -228,200 +211,6 @@ def test_unmet_rates_are_raised_or_left_out(small: np.ndarray, tmp_path: Path) -
     (row,) = rows_of({"waves": small}, points, path, skip_unmet=True)
     assert row["asked"] == {"bpp": 12}
     assert row["bits_per_pixel"] <= 12
-
-
-def test_processes_measure_the_same(images: dict[str, object], tmp_path: Path) -> None:
-    points = [*POINTS, Point("jpegxl", {"bpp": 4}), Point("webp", {"quality": 50})]
-    here = rows_of(images, points, tmp_path / "here.jsonl", metrics=())
-    there = rows_of(images, points, tmp_path / "there.jsonl", metrics=(), processes=2)
-    key = ("sha256", "codec", "settings", "asked", "size_bytes", "quality", "metrics")
-    same = [sorted(json.dumps([row[k] for k in key]) for row in rows) for rows in (here, there)]
-    assert same[0] == same[1]
-    assert len(here) == 10
-
-
-def measure_with_threads(work: rd_row.Task) -> dict:
-    """A row that also says how many threads torch has."""
-    row = rd_row.measure(work)
-    return row | {"torch_threads": sys.modules["torch"].get_num_threads()}
-
-
-def test_processes_score_the_same_on_threads_of_their_own(
-    images: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = rows_of(images, POINTS[:1], tmp_path / "here.jsonl")
-    monkeypatch.setattr(rd, "measure", measure_with_threads)
-    there = rows_of(images, POINTS[:1], tmp_path / "there.jsonl", processes=1, threads=2)
-    scores = [{row["image"]: row["metrics"]["psnr"] for row in rows} for rows in (here, there)]
-    assert scores[0].keys() == {"cup", "waves"}
-    assert scores[0] == pytest.approx(scores[1])
-    assert [row["torch_threads"] for row in there] == [2, 2]
-
-
-def test_a_worker_takes_its_threads_and_leaves_ctrl_c_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    set_threads: list[int] = []
-    signals: list[tuple[int, object]] = []
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=set_threads.append))
-    monkeypatch.setattr(rd_workers.signal, "signal", lambda *pair: signals.append(pair))
-    monkeypatch.setattr(rd_workers, "_exit_with", lambda alive: None)
-    monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 0)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    rd_workers._start_worker(None, 3)  # type: ignore[arg-type]
-    assert set_threads == [3]
-    assert signals == [(signal.SIGINT, signal.SIG_IGN)]
-    assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
-    assert os.environ["OMP_NUM_THREADS"] == "3"
-
-
-SCRIPT = """
-import sys
-import numpy as np
-from inrcodec.metrics.curves.rd import Point, run
-
-if __name__ == "__main__":
-    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    points = [Point("jpeg", {"quality": 50})]
-    points += [Point("avif", {"quality": q}) for q in (100, 99, 98, 97, 96)]
-    try:
-        for row in run({"noise": pixels}, points, sys.argv[1], metrics=(), processes=2):
-            print(row["codec"], flush=True)
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-"""
-
-
-def children(pid: int) -> list[int]:
-    """Processes that descend from this one (Linux)."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True)
-    return [int(word) for word in listed.stdout.split()]
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_stopping_keeps_the_rows_and_leaves_no_process(
-    stop: signal.Signals, tmp_path: Path
-) -> None:
-    if not Path("/proc/self/status").exists():
-        pytest.skip("needs /proc")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    path = tmp_path / "rows.jsonl"
-    environment = os.environ | {"PYTHONPATH": str(Path(rd.__file__).parents[3])}
-    job = subprocess.Popen(
-        [sys.executable, tmp_path / "script.py", path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    assert job.stdout is not None
-    assert job.stdout.readline() == "jpeg\n"
-    workers = children(job.pid)
-    assert len(workers) >= 2
-    if stop == signal.SIGINT:
-        os.killpg(job.pid, stop)  # as a terminal does
-    else:
-        job.send_signal(stop)
-    output, errors = job.communicate()
-    if stop == signal.SIGINT:
-        assert output.splitlines()[-1] == "stopped"
-        assert errors == ""
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
-        time.sleep(0.02)  # for ever, where a process is left behind: pytest's timeout ends that
-    assert read_rows(path)[0]["codec"] == "jpeg"
-
-
-def test_a_consumer_that_leaves_early_stops_the_run(small: np.ndarray, tmp_path: Path) -> None:
-    rows = run({"waves": small}, POINTS, tmp_path / "rows.jsonl", metrics=(), processes=1)
-    next(rows)
-    rows.close()  # type: ignore[attr-defined]
-    assert len(read_rows(tmp_path / "rows.jsonl")) == 1
-
-
-def die(work: rd_row.Task) -> None:
-    """Take the process with it, as running out of memory does."""
-    os._exit(9)
-
-
-def test_a_process_that_dies_is_an_error(
-    small: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rd, "measure", die)
-    with pytest.raises(InrCodecError, match="waves, jpeg at quality 20: the process died"):
-        list(run({"waves": small}, POINTS[:1], tmp_path / "rows.jsonl", metrics=(), processes=1))
-
-
-def made_up(
-    image: str, codec: str, asked: float, bpp: float, psnr_db: float, **more: object
-) -> dict:
-    row = {"image": image, "sha256": image, "codec": codec, "asked": {"quality": asked}}
-    row |= {"bits_per_pixel": bpp, "metrics": {"psnr": psnr_db}, "settings": {}}
-    return row | more
-
-
-def test_a_curve_is_the_mean_over_pictures_of_every_common_setting() -> None:
-    rows = [
-        made_up("a", "x", 9, 0.9, 39),
-        made_up("a", "x", 5, 0.5, 35),
-        made_up("b", "x", 5, 0.7, 31),
-        made_up("b", "x", 9, 1.1, 35),
-        made_up("a", "x", 7, 0.1, 10),
-        made_up("b", "x", 9, 1.3, 37),
-        made_up("a", "y", 5, 9.9, 99),
-        made_up("b", "x", 5, 0.1, 0.3, metrics={"ssim": 0.3}),
-    ]
-    bpp, values = curve(rows, "x", "psnr")
-    assert bpp.tolist() == pytest.approx([0.6, 1.1])
-    assert values.tolist() == pytest.approx([33, 38])
-    with pytest.raises(OptionError, match="no rate of y has psnr for all 2 pictures"):
-        curve(rows, "y", "psnr")
-    rows.append(made_up("a", "x", 3, 0.2, 20, settings={"effort": 2}))
-    with pytest.raises(OptionError, match="x was run with several settings"):
-        curve(rows, "x", "psnr")
-
-
-def test_the_table_compares_every_codec_with_the_anchor() -> None:
-    rates = [0.2, 0.4, 0.8, 1.6, 3.2]
-    rows = []
-    for image in ("a", "b"):
-        for rate in rates:
-            psnr_db = 32 + 7 * np.log10(rate)
-            rows.append(made_up(image, "base", rate, rate, psnr_db))
-            rows.append(made_up(image, "half", rate, rate / 2, psnr_db))
-            rows.append(made_up(image, "far", rate, rate, psnr_db + 30))
-    rows.append(made_up("a", "poor", 1, 1.0, 30))
-    half, far, poor = (
-        {entry.codec: entry for entry in bd_table(rows, "base", "psnr")}[name]
-        for name in ("half", "far", "poor")
-    )
-    assert half.rate is not None
-    assert half.gain is not None
-    assert half.rate.value == pytest.approx(-50)
-    assert half.gain.value == pytest.approx(7 * np.log10(2))
-    assert half.reason is None
-    assert far.rate is None
-    assert far.gain is not None
-    assert far.gain.value == pytest.approx(30)
-    assert "metric ranges overlap by 0%" in str(far.reason)
-    assert poor.rate is poor.gain is None
-    assert "no rate of poor" in str(poor.reason)
-    with pytest.raises(OptionError, match="no rate of absent"):
-        bd_table(rows, "absent", "psnr")
-
-
-def test_the_table_knows_the_direction_of_a_metric() -> None:
-    rows = []
-    for rate in (0.2, 0.4, 0.8, 1.6, 3.2):
-        lpips = 0.3 - 0.2 * np.log10(rate)
-        for codec, factor in (("base", 1.0), ("half", 0.5)):
-            scores = {"lpips-alex": lpips}
-            rows.append(made_up("a", codec, rate, rate * factor, 0, metrics=scores))
-    (entry,) = bd_table(rows, "base", "lpips-alex")
-    assert entry.rate is not None
-    assert entry.gain is not None
-    assert entry.rate.value == pytest.approx(-50)
-    assert entry.gain.value == pytest.approx(-0.2 * np.log10(2))
 
 
 def test_tasks_say_what_they_are(small: np.ndarray) -> None:
