@@ -87,7 +87,7 @@ def batch_loss(network: torch.nn.Module, pictures: list, random: np.random.Gener
 
 
 def crop(pictures: list, random: np.random.Generator) -> np.ndarray:
-    """A random square of a random picture, turned and mirrored at random, (3, CROP, CROP)."""
+    """A random square of a random image, turned and mirrored at random, (3, CROP, CROP)."""
     picture = pictures[random.integers(len(pictures))]
     top = random.integers(picture.shape[1] - CROP + 1)
     left = random.integers(picture.shape[2] - CROP + 1)

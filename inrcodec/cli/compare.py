@@ -1,4 +1,4 @@
-"""`inrcodec compare`: quality metrics of a pair of pictures, or of two folders of them."""
+"""`inrcodec compare`: quality metrics of a pair of images, or of two folders of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compare(
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """Measure how far B is from A. Pictures of two folders are matched by name, less extension.
+    """Measure how far B is from A. Images of two folders are matched by name, less extension.
 
     Examples:
 
@@ -144,12 +144,12 @@ def _compare_files(reference: str, decoded: str, judge: _Comparison, as_json: bo
 
 
 def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: bool) -> None:
-    """All pictures of two folders: a row each, and the mean."""
+    """All images of two folders: a row each, and the mean."""
     pairs, unmatched = match(reference, decoded)
     for name in unmatched:
         console.note(f"left out: {name} has no counterpart")
     if not pairs:
-        raise InputError(f"no picture in {reference} has the name of one in {decoded}")
+        raise InputError(f"no image in {reference} has the name of one in {decoded}")
     rows: list[dict[str, Any]] = []
     with console.exit_codes() as codes:
 
@@ -172,7 +172,7 @@ def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: 
                     "reference": reference,
                     "decoded": decoded,
                     "metrics": means,
-                    "pictures": rows,
+                    "images": rows,
                     "unmatched": unmatched,
                 }
             )
@@ -183,7 +183,7 @@ def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: 
 
 
 def match(reference: str, decoded: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pictures of two folders with the same stem, as pairs of paths, and those without a match."""
+    """Images of two folders with the same stem, as pairs of paths, and those without a match."""
     first, second = _pictures(reference), _pictures(decoded)
     pairs = [(first[stem], second[stem]) for stem in first if stem in second]
     unmatched = [path for stem, path in first.items() if stem not in second]
@@ -191,7 +191,7 @@ def match(reference: str, decoded: str) -> tuple[list[tuple[str, str]], list[str
 
 
 def _pictures(folder: str) -> dict[str, str]:
-    """Paths of the pictures of a folder by stem, sorted; other files are passed over."""
+    """Paths of the images of a folder by stem, sorted; other files are passed over."""
     from PIL import Image
 
     from inrcodec.metrics.report.files import EXTENSIONS
@@ -213,7 +213,7 @@ def _pictures(folder: str) -> dict[str, str]:
 
 
 def _means(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """The mean of every metric that all pictures have."""
+    """The mean of every metric that all images have."""
     shared = [n for n in rows[0]["metrics"] if all(n in row["metrics"] for row in rows)]
     return {name: sum(row["metrics"][name] for row in rows) / len(rows) for name in shared}
 
@@ -225,7 +225,7 @@ def _show_rows(rows: list[dict[str, Any]], means: dict[str, float]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     units = [f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names]
     values = [(Path(row["reference"]).stem, row["metrics"]) for row in rows] + [("mean", means)]
-    lines = [["picture", *units]]
+    lines = [["image", *units]]
     for title, scores in values:
         cells = [_text(METRICS[n], scores[n]) if n in scores else "-" for n in names]
         lines.append([title, *cells])

@@ -20,7 +20,7 @@ DEFAULT_OUTPUT = "report.html"
 
 
 def report(
-    reference: Annotated[str, typer.Argument(help="The picture as it was.", metavar="REFERENCE")],
+    reference: Annotated[str, typer.Argument(help="The image as it was.", metavar="REFERENCE")],
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -53,7 +53,7 @@ def report(
         bool, typer.Option("--markdown", help="A table on stdout; a page only with -o.")
     ] = False,
 ) -> None:
-    """Judge files against the picture they were made from, beside other codecs of the same size.
+    """Judge files against the image they were made from, beside other codecs of the same size.
 
     Examples:
 

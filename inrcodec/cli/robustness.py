@@ -1,4 +1,4 @@
-"""`inrcodec robustness`: what is left of a picture when weights or packets are damaged."""
+"""`inrcodec robustness`: what is left of an image when weights or packets are damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def robustness(
     files: Annotated[list[str], typer.Argument(help=".inr files.", metavar="FILE...")],
     reference: Annotated[
-        str, typer.Option("-r", "--reference", help="The picture that the files show.")
+        str, typer.Option("-r", "--reference", help="The image that the files show.")
     ],
     damage: Annotated[
         list[str] | None,
@@ -38,7 +38,7 @@ def robustness(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """Damage files in many ways, and measure what is left of the picture.
+    """Damage files in many ways, and measure what is left of the image.
 
     gaussian: noise on weights, sigma as papers count (before w0 = 30)
 
@@ -127,7 +127,7 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
 
 
 def _reference(path: str, threads: int | None) -> Opened:
-    """The picture that the files show."""
+    """The image that the files show."""
     from inrcodec.metrics.report.files import File, open_file
 
     return open_file(File(path, console.read_input(path)), threads=threads)
@@ -151,7 +151,7 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
     """The table of one file."""
-    rows = [["damage", "level", "mean", "spread", "worst", "no picture"]]
+    rows = [["damage", "level", "mean", "spread", "worst", "no image"]]
     for o in outcomes:
         values = (f"{v:.{digits}f}" for v in (o.mean, o.spread, o.worst))
         rows.append([o.kind, f"{o.level:g}", *values, f"{o.lost}/{len(o.values)}"])

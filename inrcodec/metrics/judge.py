@@ -14,7 +14,7 @@ from inrcodec.metrics.metric_table import DEFAULT_METRICS, metric
 
 
 class Judge:
-    """Scores any number of decoded pictures against one reference.
+    """Scores any number of decoded images against one reference.
 
     Raises `OptionError` for an unknown name, `WeightsError` for a metric whose weights are missing.
     """
@@ -26,7 +26,7 @@ class Judge:
         self._scorers = {m.name: m.scorer(reference, allow_download=allow_download) for m in chosen}
 
     def score(self, decoded: object) -> dict[str, float]:
-        """The value of every metric, by name; for a batch, the mean over its pictures."""
+        """The value of every metric, by name; for a batch, the mean over its images."""
         return {
             name: float(score(decoded).detach().mean()) for name, score in self._scorers.items()
         }

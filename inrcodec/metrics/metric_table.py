@@ -28,9 +28,9 @@ INFINITY = math.inf
 class Metric:
     """One metric. `function` is "module:name" below `inrcodec.metrics`.
 
-    `low` and `high` bound the values, `ideal` is the value of identical pictures, `smallest_side`
+    `low` and `high` bound the values, `ideal` is the value of identical images, `smallest_side`
     the least width and height in pixels. `weights` are names of `weights.WEIGHTS`, all needed.
-    `prepares`: the function takes the reference alone and returns the scorer of decoded pictures.
+    `prepares`: the function takes the reference alone and returns the scorer of decoded images.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Metric:
         return None
 
     def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
-        """What scores decoded pictures against `reference`; raises `WeightsError`."""
+        """What scores decoded images against `reference`; raises `WeightsError`."""
         reason = self.unavailable()
         if reason is not None:
             if not (allow_download and self.can_download()):
@@ -186,7 +186,7 @@ METRICS: Mapping[str, Metric] = {
             "inriq",
             "INRIQ (stable)",
             "inriq:stable_scorer",
-            "how differently a network fitted to the reference reacts to the decoded picture",
+            "how differently a network fitted to the reference reacts to the decoded image",
             prepares=True,
             smallest_side=16,
             differentiable=False,

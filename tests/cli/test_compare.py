@@ -96,14 +96,14 @@ def test_folders_are_matched_by_name(run, folders: Path, small, small_file: byte
     one = compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
     two = compare(small, 255 - small, ["psnr", "ssim"])
     assert code == 0
-    assert [row["metrics"] for row in result["pictures"]] == [one, two]
+    assert [row["metrics"] for row in result["images"]] == [one, two]
     assert result["metrics"]["psnr"] == pytest.approx((one["psnr"] + two["psnr"]) / 2)
     assert result["metrics"]["ssim"] == pytest.approx((one["ssim"] + two["ssim"]) / 2)
     assert sorted(result["unmatched"]) == ["a/only.png", "b/other.png"]
     assert "left out: a/only.png has no counterpart" in stderr
     code, stdout, _ = run("compare", "a", "b", "--metrics", "psnr,ssim")
     lines = stdout.decode().splitlines()
-    assert [line.split()[0] for line in lines[:4]] == ["picture", "one", "two", "mean"]
+    assert [line.split()[0] for line in lines[:4]] == ["image", "one", "two", "mean"]
     assert lines[1].split()[1:] == [f"{one['psnr']:.2f}", f"{one['ssim']:.4f}"]
     assert lines[4] == "higher is better: psnr, ssim"
 
@@ -114,8 +114,8 @@ def test_one_bad_picture_does_not_cost_the_others(run, folders: Path) -> None:
     assert code == 3
     assert "b/one.inr" in stderr
     result = json.loads(stdout)
-    assert [row["reference"] for row in result["pictures"]] == ["a/two.png"]
-    assert result["metrics"] == result["pictures"][0]["metrics"]
+    assert [row["reference"] for row in result["images"]] == ["a/two.png"]
+    assert result["metrics"] == result["images"][0]["metrics"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_one_bad_picture_does_not_cost_the_others(run, folders: Path) -> None:
         (["picture.png", "coded.inr", "--metrics", "clip"], 1, "set INRCODEC_CLIP"),
         (["picture.png", "coded.inr", "--threads", "0"], 2, "threads"),
         (["-", "-"], 2, "only one input"),
-        (["a", "empty"], 1, "no picture in a has the name"),
+        (["a", "empty"], 1, "no image in a has the name"),
         (["a", "twice"], 2, "two files are called one"),
     ],
 )

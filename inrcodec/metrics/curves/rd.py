@@ -1,4 +1,4 @@
-"""Rate-distortion curves over pictures and codecs: measured in parallel, resumable, on one file.
+"""Rate-distortion curves over images and codecs: measured in parallel, resumable, on one file.
 
     points = [Point("webp", {"quality": q}) for q in (20, 50, 80)]
     points += [Point("inrcodec", {"bpp": 0.3, "time_limit": 60})]
@@ -69,12 +69,12 @@ def run(
     seed: int = 0,
     skip_unmet: bool = False,
 ) -> Iterator[Row]:
-    """Measure every point on every picture that `path` lacks; yields rows as they are written.
+    """Measure every point on every image that `path` lacks; yields rows as they are written.
 
     `images` maps a name to anything `as_picture` takes. Each of the `processes` works with
     `threads` threads; with 0 processes all happens in this one, on the threads it has. Bad
     arguments raise `InrCodecError` here, before any work; so does a row that fails later, naming
-    picture and codec. Rows that were written stay, also after Ctrl-C. `skip_unmet` leaves out
+    image and codec. Rows that were written stay, also after Ctrl-C. `skip_unmet` leaves out
     rates that a codec cannot meet instead of raising `RateError`.
     """
     if processes < 0 or threads < 1:
@@ -202,7 +202,7 @@ def curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean bits per pixel and mean metric of a codec, by rising rate.
 
-    One point for each rate asked for, of those measured on every picture in `rows`. Of rows for
+    One point for each rate asked for, of those measured on every image in `rows`. Of rows for
     the same thing the last counts. Raises `OptionError` where there is no such point, or where the
     codec was run with several settings.
     """
@@ -225,7 +225,7 @@ def curve(
         if len(group) == len(pictures)
     )
     if not points:
-        raise OptionError(f"no rate of {codec} has {metric} for all {len(pictures)} pictures")
+        raise OptionError(f"no rate of {codec} has {metric} for all {len(pictures)} images")
     return np.array([rate for rate, _ in points]), np.array([value for _, value in points])
 
 

@@ -1,4 +1,4 @@
-"""One row of a rate-distortion table: encode a picture, decode it, score it.
+"""One row of a rate-distortion table: encode an image, decode it, score it.
 
 `rd.py` decides which rows are missing and hands them to processes that call `measure`.
 """
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What to do to every picture: `Point("webp", {"bpp": 0.5})`.
+    """What to do to every image: `Point("webp", {"bpp": 0.5})`.
 
     `options` hold one of quality, bpp and target_size (bytes); for the codec "inrcodec" also any
     other option of `inrcodec.encode`.
@@ -52,7 +52,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A picture to encode: its name, the SHA-256 of its samples, and where it comes from."""
+    """An image to encode: its name, the SHA-256 of its samples, and where it comes from."""
 
     name: str
     sha256: str
@@ -72,7 +72,7 @@ class Task:
     threads: int
 
     def key(self) -> str:
-        """What a row is found by: picture, codec, settings and the rate asked for."""
+        """What a row is found by: image, codec, settings and the rate asked for."""
         return row_key(
             self.subject.name, self.subject.sha256, self.codec, self.settings, self.asked
         )
@@ -85,7 +85,7 @@ class Task:
 def row_key(
     image: str, sha256: str, codec: str, settings: Mapping[str, object], asked: object
 ) -> str:
-    """One text for rows of the same picture by name and samples, codec, settings and rate.
+    """One text for rows of the same image by name and samples, codec, settings and rate.
 
     Options at their default do not count: a new one leaves the rows made without it valid.
     """
@@ -115,7 +115,7 @@ def to_line(row: Row) -> bytes:
 
 
 def subject(name: str, source: object) -> Subject:
-    """Read a picture, to know it by its samples; raises `ImageError`.
+    """Read an image, to know it by its samples; raises `ImageError`.
 
     Processes read a path again; of anything else they are sent the samples.
     """
@@ -132,7 +132,7 @@ def _digest(pixels: Samples) -> str:
 
 
 def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, threads: int) -> Task:
-    """The row for a picture and a point, its options checked; raises `OptionError`."""
+    """The row for an image and a point, its options checked; raises `OptionError`."""
     rates = INRCODEC_RATES if point.codec == INRCODEC else CODEC_RATES
     asked = {name: _number(point.options[name]) for name in rates if name in point.options}
     if len(asked) != 1:
@@ -235,16 +235,16 @@ def _run_inrcodec(work: Task, pixels: Samples) -> tuple[Samples, Row]:
 
 @lru_cache(maxsize=1)
 def _pixels(where: Subject) -> Samples:
-    """The samples of a picture, kept for the rows that follow; refuses a source that changed."""
+    """The samples of an image, kept for the rows that follow; refuses a source that changed."""
     pixels = as_picture(where.source).pixels
     if _digest(pixels) != where.sha256:
-        raise InrCodecError("the picture changed while the run was going on")
+        raise InrCodecError("the image changed while the run was going on")
     return pixels
 
 
 @lru_cache(maxsize=1)
 def _judge(where: Subject, metrics: tuple[str, ...]) -> Judge:
-    """What scores against a picture: some metrics fit a network to it first."""
+    """What scores against an image: some metrics fit a network to it first."""
     return Judge(_pixels(where), metrics)
 
 

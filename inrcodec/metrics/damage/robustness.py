@@ -1,4 +1,4 @@
-"""How a file's picture suffers when its weights, symbols or packets do.
+"""How a file's image suffers when its weights, symbols or packets do.
 
     bench = DamageBench(data, reference)
     for outcome in bench.outcomes(LADDER, seeds=10):
@@ -6,7 +6,7 @@
 
 A trial damages what `damage.py` names, decodes as the decoder does, rounds to samples and scores.
 A seed draws the same numbers at every level of a kind: what is lost at one level is lost at the
-next. A trial that leaves no picture counts as a mid-gray one.
+next. A trial that leaves no image counts as a mid-gray one.
 
 Networks are damaged as they compute, after dequantisation, those of an alpha plane too. Bits flip
 in symbols: in those of coordinate networks; of latent-grid models in all grids and in the networks
@@ -70,7 +70,7 @@ MOST_COUNTED, MOST_SEEDS = 4096, 10_000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The values of a metric at one level of damage, one for each seed; `lost` of them are of
-    trials that left no picture. `mean` is that of the values, `spread` their standard deviation."""
+    trials that left no image. `mean` is that of the values, `spread` their standard deviation."""
 
     kind: str
     level: float
@@ -85,7 +85,7 @@ class Outcome:
 
     @property
     def spread(self) -> float:
-        """Standard deviation over seeds; NaN where some pictures are perfect and some are not."""
+        """Standard deviation over seeds; NaN where some images are perfect and some are not."""
         if len(set(self.values)) == 1:
             return 0.0
         return pstdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
@@ -124,7 +124,7 @@ def check(ladder: Ladder, seeds: int) -> None:
 
 class DamageBench:
     """One file against one reference; `clean` is the metric of the file as it is, `lost` that of no
-    picture. Raises what decoding raises, and `OptionError` for a metric that does not exist."""
+    image. Raises what decoding raises, and `OptionError` for a metric that does not exist."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class DamageBench:
                 yield Outcome(kind, level, values, scores.count(None), worst)
 
     def _trial(self, kind: str, level: float, seed: int) -> float | None:
-        """The value of one trial; None if it leaves no picture."""
+        """The value of one trial; None if it leaves no image."""
         random = np.random.default_rng([seed, zlib.crc32(kind.encode())])
         if kind == "packets":
             return self._streamed(arrived(self._data, level, random))
@@ -177,11 +177,11 @@ class DamageBench:
             return None
 
     def _score(self, stored: _Stored, damage: Damage | None) -> float:
-        """The metric of the picture of what is stored, its networks damaged."""
+        """The metric of the image of what is stored, its networks damaged."""
         return self._value(Picture(stored.render(self._header, damage, self._threads)))
 
     def _value(self, picture: Picture) -> float:
-        """The metric of a picture."""
+        """The metric of an image."""
         with torch_threads(self._threads):
             return self._judge.score(picture)[self._name]
 
@@ -197,7 +197,7 @@ class _Network:
         return _Network(self._model, _flipped(self._networks, probability, random))
 
     def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The picture, after damage of the network."""
+        """The image, after damage of the network."""
         values: Tensors = self._networks.values()
         if damage is not None:
             values = damage(values, self._model.units)
@@ -221,7 +221,7 @@ class _Grids:
         return _Grids(planes)
 
     def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The picture, after damage of the networks."""
+        """The image, after damage of the networks."""
         planes = [Plane.of(plane) for plane in self._planes]
         if damage is not None:
             planes = [replace(p, parameters=damage(p.parameters, p.model.units)) for p in planes]

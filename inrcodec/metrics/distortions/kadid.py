@@ -31,7 +31,7 @@ class Distortion:
     """One type: KADID's number, a name, and what the operation is given at levels 1 to 5.
 
     `apply` maps float64 RGB in [0, 1], a parameter and a random generator to the distorted
-    picture, which may leave [0, 1].
+    image, which may leave [0, 1].
     """
 
     number: int
@@ -132,7 +132,7 @@ def distort(
     """Distort uint8 RGB pixels by one type at `level` 1..5.
 
     What is random depends on (`seed`, the type's number, `level`) only: not on earlier calls, nor
-    on the picture's contents.
+    on the image's contents.
     """
     if name not in DISTORTIONS:
         raise OptionError(f"no distortion {name!r}; known are {', '.join(DISTORTIONS)}")
@@ -172,7 +172,7 @@ def sampling_mask(lines: int, factor: int, *, seed: int = 0) -> NDArray[np.bool_
 
 
 def _checked(pixels: NDArray[np.uint8]) -> Pixels:
-    """Return the picture as float64 in [0, 1], or raise `ImageError`."""
+    """Return the image as float64 in [0, 1], or raise `ImageError`."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         kind = getattr(pixels, "dtype", type(pixels).__name__)
         raise ImageError(f"expected uint8 pixels, got {kind}")

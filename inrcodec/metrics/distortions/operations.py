@@ -2,7 +2,7 @@
 
 Results may leave [0, 1]; `distortions.distort` clips and rounds them. Edges are replicated
 throughout. Parameters are those of KADID's generator, and so are the conventions of MATLAB it
-rests on (named where they matter); its min-max stretch of every picture is left out.
+rests on (named where they matter); its min-max stretch of every image is left out.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def color_diffusion(image: Pixels, amount: float, random: np.random.Generator) -
 
 
 def color_shift(image: Pixels, distance: float, random: np.random.Generator) -> Pixels:
-    """Move green by `distance` px in a random direction where the picture has structure.
+    """Move green by `distance` px in a random direction where the image has structure.
 
     The moved channel's weight is the gradient magnitude of luma, blurred, with its least value
     taken to 0 and its 99th percentile to 1 (one sharp edge must not set the strength of all).
@@ -202,7 +202,7 @@ def jitter(image: Pixels, deviation: float, random: np.random.Generator) -> Pixe
 
 
 def non_eccentricity_patch(image: Pixels, count: float, random: np.random.Generator) -> Pixels:
-    """Cover `count` places of 16 x 16 px with the picture from up to 8 px away on each axis."""
+    """Cover `count` places of 16 x 16 px with the image from up to 8 px away on each axis."""
     result = image.copy()
     room = np.array(image.shape[:2]) - PATCH_SIDE
     for _ in range(int(count)):
@@ -269,7 +269,7 @@ def _there_and_back(side: int, small: int) -> NDArray[np.int64]:
 
 
 def _through_file(image: Pixels, kind: str, **options: Any) -> Pixels:
-    """Write the picture as a file of this kind and read it back."""
+    """Write the image as a file of this kind and read it back."""
     with BytesIO() as file:
         Image.fromarray(rounded(image)).save(file, kind, **options)
         return np.asarray(Image.open(file).convert("RGB")) / 255

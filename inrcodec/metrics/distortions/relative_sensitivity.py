@@ -34,7 +34,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What every metric says of one picture under one distortion at one level."""
+    """What every metric says of one image under one distortion at one level."""
 
     image: str
     distortion: str
@@ -44,9 +44,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """S of equation 2 for one metric and one distortion, averaged over pictures.
+    """S of equation 2 for one metric and one distortion, averaged over images.
 
-    `low`, `high`: 95 % bootstrap interval over pictures. `steps` of `steps` + the three counts of
+    `low`, `high`: 95 % bootstrap interval over images. `steps` of `steps` + the three counts of
     excluded ones went in. `monotone`: share of steps at which the metric gets worse as the level
     rises; None for types without an order. All are None if every step was excluded.
     """
@@ -66,7 +66,7 @@ class Agreement:
     """Spearman's rank correlation of a metric with opinion scores over types and levels.
 
     Positive where the metric and people agree, whichever way the metric points. `low`, `high`: 95 %
-    bootstrap interval over pictures. `within_types`: mean over types of the correlation over their
+    bootstrap interval over images. `within_types`: mean over types of the correlation over their
     levels.
     """
 
@@ -85,7 +85,7 @@ def scores(
     *,
     seed: int = 0,
 ) -> Iterator[Score]:
-    """Score every level of these distortions of one picture; `judge` holds it as the reference.
+    """Score every level of these distortions of one image; `judge` holds it as the reference.
 
     `pixels` (H, W, 3) uint8. Raises `OptionError` for an unknown distortion.
     """
@@ -119,7 +119,7 @@ def relative_sensitivity(
 
 
 def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0) -> Sensitivity:
-    """The sensitivity of one metric to one distortion over every picture in `rows`."""
+    """The sensitivity of one metric to one distortion over every image in `rows`."""
     if distortion not in DISTORTIONS:
         raise OptionError(f"unknown distortion {distortion!r}; known: {', '.join(DISTORTIONS)}")
     severities = DISTORTIONS[distortion].levels
@@ -133,7 +133,7 @@ def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0
             means.append(sum(steps) / len(steps))
         ordered += [direction * after > direction * before for before, after in pairwise(values)]
     if not ordered:
-        raise OptionError(f"no picture has all five levels of {distortion} scored by {name}")
+        raise OptionError(f"no image has all five levels of {distortion} scored by {name}")
     low, high = _interval(np.array(means), seed) if means else (None, None)
     return Sensitivity(
         mean=float(np.mean(means)) if means else None,
@@ -148,7 +148,7 @@ def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0
 def agreement(
     rows: Iterable[Score], name: str, opinions: Mapping[tuple[str, int], float], seed: int = 0
 ) -> Agreement:
-    """SRCC between a metric, averaged over pictures, and opinion scores (higher = better).
+    """SRCC between a metric, averaged over images, and opinion scores (higher = better).
 
     `opinions` maps (distortion, level) to a mean opinion score; only conditions in both count.
     """
@@ -163,9 +163,9 @@ def agreement(
         place = images.index(row.image), conditions.index((row.distortion, row.level))
         table[place], scored[place] = row.values[name], True
     if not scored.all():
-        raise OptionError("some picture lacks some condition: score all of them first")
+        raise OptionError("some image lacks some condition: score all of them first")
     if np.isnan(table).any():
-        raise OptionError(f"{name} is NaN for some picture")
+        raise OptionError(f"{name} is NaN for some image")
     sign = 1 if metric(name).higher_is_better else -1
     opinion = np.array([opinions[condition] for condition in conditions])
     random = np.random.default_rng(seed)
@@ -197,7 +197,7 @@ def _srcc(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
 
 
 def _by_image(rows: Iterable[Score], name: str, distortion: str) -> dict[str, list[float]]:
-    """The values at levels 1 to 5, for every picture that has them all."""
+    """The values at levels 1 to 5, for every image that has them all."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
         if row.distortion == distortion and name in row.values:
@@ -210,7 +210,7 @@ def _by_image(rows: Iterable[Score], name: str, distortion: str) -> dict[str, li
 
 
 def _interval(means: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean over pictures."""
+    """95 % bootstrap interval of a mean over images."""
     random = np.random.default_rng(seed)
     draws = means[random.integers(len(means), size=(RESAMPLES, len(means)))].mean(1)
     low, high = np.quantile(draws, [0.025, 0.975])

@@ -22,7 +22,7 @@ def clip_similarity(reference: object, decoded: object) -> Tensor:
     """Cosine in [-1, 1], (N,); 1 is identical.
 
     The model is a TorchScript archive with `encode_image`, such as OpenAI's own `ViT-B-32.pt`, at
-    the path in `INRCODEC_CLIP`. Pictures are shrunk to 224 on the short side and cropped centrally.
+    the path in `INRCODEC_CLIP`. Images are shrunk to 224 on the short side and cropped centrally.
     """
     x, y = pair(reference, decoded, colour=True)
     if torch.equal(x, y):

@@ -1,6 +1,6 @@
 """A small learned denoiser for the information-estimation metric, for noise of any strength.
 
-The Wiener filter of `gaussian_prior.py` comes first: it sees the whole picture, and under strong
+The Wiener filter of `gaussian_prior.py` comes first: it sees the whole image, and under strong
 noise nothing better is known. A U-Net of three scales then adds what the Gaussian model lacks:
 
     D(y, s) = W(y, s) + t(s) c(s) F(W(y, s), (y - W(y, s)) / r(s), ln s)
@@ -99,7 +99,7 @@ def inputs(noisy: Tensor, sigma: float) -> tuple[Tensor, Tensor, float]:
 
 
 def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Tensor:
-    """The estimate of a picture seen through white noise of standard deviation `sigma`.
+    """The estimate of an image seen through white noise of standard deviation `sigma`.
 
     `noisy` (N, 3, H, W) on the scale [-1, 1], any size; differentiable. `network` defaults to the
     weights in the package.

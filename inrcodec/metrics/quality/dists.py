@@ -25,7 +25,7 @@ POOLED_EPSILON = 1e-12
 def dists(reference: object, decoded: object) -> Tensor:
     """DISTS, (N,); 0 is identical (equation 6 of the paper). Sides of at least 32 pixels.
 
-    Pictures are compared at their own size: the paper's code shrinks them to 256 pixels first.
+    Images are compared at their own size: the paper's code shrinks them to 256 pixels first.
     """
     x, y = pair(reference, decoded, smallest=32, colour=True)
     state = {key: value.to(x.device) for key, value in _state().items()}
@@ -46,7 +46,7 @@ def dists(reference: object, decoded: object) -> Tensor:
 
 
 def _features(x: Tensor, state: State) -> list[Tensor]:
-    """The picture itself, then the five stages of VGG-16."""
+    """The image itself, then the five stages of VGG-16."""
     mean, deviation = (x.new_tensor(v)[:, None, None] for v in (MEAN, DEVIATION))
     normal = ((x - mean) / deviation).float()
     return [x.float(), *trunks.vgg16(normal, state, _l2_pool)]

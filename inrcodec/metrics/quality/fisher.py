@@ -1,4 +1,4 @@
-"""The diagonal Fisher information of a SIREN over a picture, in closed form.
+"""The diagonal Fisher information of a SIREN over an image, in closed form.
 
 For a residual e(u) at pixel u, the gradient g(u) of e . f(u) with respect to a linear layer is the
 outer product of the back-propagated signal d(u) and the layer's input a(u). Its square is the outer

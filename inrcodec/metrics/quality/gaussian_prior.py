@@ -76,7 +76,7 @@ def _eigenvalues(height: int, width: int, dtype: torch.dtype, device: torch.devi
 
 
 def wiener(noisy: Tensor, sigma: float) -> Tensor:
-    """The posterior mean of a picture seen through white noise of standard deviation `sigma`.
+    """The posterior mean of an image seen through white noise of standard deviation `sigma`.
 
     `noisy` (N, 3, H, W) on the scale [-1, 1]; this is the best denoiser for the prior.
     """

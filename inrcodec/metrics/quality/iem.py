@@ -1,11 +1,11 @@
-"""IEM, the information-estimation metric: two pictures compared by their denoising errors.
+"""IEM, the information-estimation metric: two images compared by their denoising errors.
 
-Both pictures x are seen through the same white noise, y = x + s n, of every strength s. With D the
+Both images x are seen through the same white noise, y = x + s n, of every strength s. With D the
 best denoiser of photographs and e_i = x_i - D(y_i, s), in terms of the precision g = 1 / s^2,
 
     IEM^2(x_1, x_2) = integral_0^gamma_max E |e_1 - e_2|^2 dg,
 
-summed over all samples of pictures on the scale [-1, 1]; the root is reported. It is a metric for
+summed over all samples of images on the scale [-1, 1]; the root is reported. It is a metric for
 any denoiser while the noise is fixed: symmetric, with the triangle inequality (Information-
 Estimation Metric, 2025). `gamma_max` says how fine a difference counts: 1/4, the default, agrees
 best with opinion scores in that work, 1e6 suits textures.
@@ -55,7 +55,7 @@ class Iem:
     `reference` as in `inputs.batch`. `denoiser`: "learned", "gaussian" (exact: `rule`, `cells` and
     `sigma_max` do not matter), or a function. `rule`: "simpson" in ln g, or "left" in g as in the
     paper, each with `cells` cells between `sigma_max` and the sigma of `gamma_max` (default: 6 for
-    each factor 10 in sigma). Differentiable except where the pictures are identical.
+    each factor 10 in sigma). Differentiable except where the images are identical.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Iem:
             ]
 
     def __call__(self, decoded: object) -> Tensor:
-        """IEM of each decoded picture, (N,); 0 is identical, no upper bound."""
+        """IEM of each decoded image, (N,); 0 is identical, no upper bound."""
         x, y = (image * 2 - 1 for image in pair(self._reference, decoded, colour=True))
         total = y.new_zeros(len(y))
         if self._exact_to:
@@ -189,13 +189,13 @@ def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> 
 
 
 def learned_scorer(reference: object) -> Iem:
-    """What scores pictures against `reference` with the learned denoiser and every default."""
+    """What scores images against `reference` with the learned denoiser and every default."""
     with torch.no_grad():
         return Iem(reference)
 
 
 def gaussian_scorer(reference: object) -> Iem:
-    """What scores pictures against `reference` under the Gaussian prior, exact."""
+    """What scores images against `reference` under the Gaussian prior, exact."""
     return Iem(reference, denoiser="gaussian")
 
 
@@ -230,7 +230,7 @@ def _denoiser(denoiser: str | Denoiser) -> Denoiser:
 
 
 def _path(grid: Grid, like: Tensor, seed: int) -> Iterator[tuple[float, float, Tensor]]:
-    """(g, weight, w_g / g) along one Brownian path w, the same for every picture of a batch."""
+    """(g, weight, w_g / g) along one Brownian path w, the same for every image of a batch."""
     generator = torch.Generator().manual_seed(seed)
     path, before = torch.zeros(1, *like.shape[1:], dtype=like.dtype), 0.0
     for gamma, weight in zip(grid.gammas, grid.weights, strict=True):

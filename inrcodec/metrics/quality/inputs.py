@@ -3,7 +3,7 @@
 Policies, the same for all metrics:
 
 - integer samples are divided by their own peak: 8 and 16 bit compare as values in [0, 1];
-- alpha: both pictures are laid over mid-gray (0.5); a picture without alpha is opaque;
+- alpha: both images are laid over mid-gray (0.5); an image without alpha is opaque;
 - gray: compared as one channel if both are gray, else repeated to three;
 - sizes must agree; nothing is resized, cropped or clipped;
 - integers, paths and PIL images become float64, half precision float32; other float tensors keep
@@ -31,17 +31,17 @@ BACKGROUND = 0.5
 def pair(
     reference: object, decoded: object, *, smallest: int = 1, colour: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Two pictures or two batches as (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
+    """Two images or two batches as (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
 
-    One reference may stand for a whole batch of decoded pictures. `smallest` is the least side the
+    One reference may stand for a whole batch of decoded images. `smallest` is the least side the
     metric can do with; `colour` asks for three channels. Raises `ImageError` for different sizes,
-    pictures too small, NaN and values outside [0, 1].
+    images too small, NaN and values outside [0, 1].
     """
     x, y = batch(reference), batch(decoded)
     if len(x) == 1 < len(y):
         x = x.expand(len(y), -1, -1, -1)
     if x.shape[-2:] != y.shape[-2:] or len(x) != len(y):
-        raise ImageError(f"the pictures differ in size or number: {_size(x)} and {_size(y)}")
+        raise ImageError(f"the images differ in size or number: {_size(x)} and {_size(y)}")
     if min(x.shape[-2:]) < smallest:
         raise ImageError(f"{_size(x)} is too small: both sides must be at least {smallest} pixels")
     if colour or x.shape[1] != y.shape[1]:
@@ -51,7 +51,7 @@ def pair(
 
 
 def batch(image: object) -> Tensor:
-    """One picture or a batch -> (N, C, H, W) in [0, 1], C = 1 or 3, alpha laid over mid-gray.
+    """One image or a batch -> (N, C, H, W) in [0, 1], C = 1 or 3, alpha laid over mid-gray.
 
     Accepts a path or bytes (of an image or a .inr file), a file object, a PIL image, a `Picture`;
     numpy (H, W), (H, W, C) or (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of
@@ -59,10 +59,10 @@ def batch(image: object) -> Tensor:
     """
     if isinstance(image, (list, tuple)):
         if not image:
-            raise ImageError("the list of pictures is empty")
+            raise ImageError("the list of images is empty")
         parts = [batch(item) for item in image]
         if len({part.shape[1:] for part in parts}) > 1:
-            raise ImageError("the pictures of a batch differ in size or channels")
+            raise ImageError("the images of a batch differ in size or channels")
         return torch.cat(parts)
     if isinstance(image, Tensor):
         tensor = _scaled(image)
@@ -89,7 +89,7 @@ def batch(image: object) -> Tensor:
 
 
 def _picture(image: object) -> Picture:
-    """A picture, from an image or, by its signature, a .inr file."""
+    """An image, from an image or, by its signature, a .inr file."""
     data = image
     if isinstance(image, (str, os.PathLike)):
         try:
@@ -129,12 +129,12 @@ def _check_values(tensor: Tensor) -> None:
     """Raise `ImageError` for NaN, infinities and values outside [0, 1]."""
     low, high = (float(bound) for bound in torch.aminmax(tensor.detach()))
     if low != low or high != high or low in (float("inf"), float("-inf")) or high == float("inf"):
-        raise ImageError("the picture holds NaN or infinite values")
+        raise ImageError("the image holds NaN or infinite values")
     if low < 0 or high > 1:
         raise ImageError(f"float samples must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
 
 
 def _size(tensor: Tensor) -> str:
     """Width x height, and how many if it is a batch."""
-    count = f"{len(tensor)} pictures of " if len(tensor) > 1 else ""
+    count = f"{len(tensor)} images of " if len(tensor) > 1 else ""
     return f"{count}{tensor.shape[-1]} x {tensor.shape[-2]} pixels"

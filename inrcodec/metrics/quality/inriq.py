@@ -1,4 +1,4 @@
-"""INRIQ: how differently a network fitted to the reference reacts to another picture.
+"""INRIQ: how differently a network fitted to the reference reacts to another image.
 
 A SIREN is fitted to the reference and frozen. The diagonal of its Fisher information, from the
 gradients of the squared error at every pixel, is a vector F over its P parameters, read as the
@@ -17,7 +17,7 @@ the Jacobian of the network f at one pixel:
   same Gaussians, as a root mean square, sqrt(1 / (2 P) sum_j (ln r_j)^2): the KL divergence leaves
   the few parameters of largest r to decide, and moves with the fit (docs/metrics.md).
 
-Identical pictures score exactly 0 by both.
+Identical images score exactly 0 by both.
 
 The network is a PE-SIREN, fitted by the encoder's own code from a fixed seed. The paper begins with
 meta-learned weights (section 3.3), and so does the paper variant: with the trained start of about
@@ -59,9 +59,9 @@ DEFAULT_STEPS = 2000
 
 
 class Inriq:
-    """INRIQ against one reference: fitted once, then asked for any number of pictures.
+    """INRIQ against one reference: fitted once, then asked for any number of images.
 
-    `reference` is one picture, as in `inputs.batch`. `steps` of fitting from `seed`; `init` is
+    `reference` is one image, as in `inputs.batch`. `steps` of fitting from `seed`; `init` is
     "random", a network of `width` (default 64), or "meta" (default: that of the variant);
     `precision` is that of the hidden layers while fitting (default: the fastest of the machine, so
     that scores of different processors differ as those of different seeds do). The Fisher
@@ -119,14 +119,14 @@ class Inriq:
         return {"fit_psnr": self.fit_psnr}
 
     def __call__(self, decoded: object) -> Tensor:
-        """INRIQ of each decoded picture, (N,) float64; 0 is identical, no upper bound."""
+        """INRIQ of each decoded image, (N,) float64; 0 is identical, no upper bound."""
         distance = symmetric_kl if self._variant == "paper" else fisher_rao
         _, pictures = pair(self._reference, decoded, colour=True)
         return torch.stack([distance(*self.fisher(picture)) for picture in pictures])
 
     @torch.no_grad()
     def fisher(self, decoded: object) -> tuple[Fisher, Fisher]:
-        """The two Fisher diagonals that are compared: of the reference, of one decoded picture."""
+        """The two Fisher diagonals that are compared: of the reference, of one decoded image."""
         _, pictures = pair(self._reference, decoded, colour=True)
         residual = self._anchor - _on_unit_scale(pictures[0])
         if self._variant == "paper":
@@ -144,7 +144,7 @@ class Inriq:
         return {name: value * NOISE_FLOOR**2 for name, value in unit.items()}
 
     def _paper_anchor(self) -> Tensor:
-        """The network's own picture f, (H, W, C): what the published residuals start from."""
+        """The network's own image f, (H, W, C): what the published residuals start from."""
         ys, xs = (coordinates(int(size)) for size in self._unit.shape[:2])
         rows = max(1, TILE_PIXELS // len(xs))
         tops = range(0, len(ys), rows)
@@ -158,12 +158,12 @@ def inriq(reference: object, decoded: object, **options: Any) -> Tensor:
 
 
 def stable_scorer(reference: object) -> Inriq:
-    """What scores pictures against `reference` by the stable variant."""
+    """What scores images against `reference` by the stable variant."""
     return Inriq(reference)
 
 
 def paper_scorer(reference: object) -> Inriq:
-    """What scores pictures against `reference` by the variant of the paper."""
+    """What scores images against `reference` by the variant of the paper."""
     return Inriq(reference, variant="paper")
 
 

@@ -10,7 +10,7 @@ from inrcodec.metrics.quality.inputs import pair
 def psnr(reference: object, decoded: object) -> Tensor:
     """-10 log10 of the mean squared error over all channels of values in [0, 1], in dB, (N,).
 
-    Identical pictures score infinity, without a gradient there. Inputs as in `inputs.pair`;
+    Identical images score infinity, without a gradient there. Inputs as in `inputs.pair`;
     differentiable.
     """
     x, y = pair(reference, decoded)

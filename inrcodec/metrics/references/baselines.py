@@ -4,7 +4,7 @@
     coded = encode_to_size("avif", pixels, 12_000)    # the largest file of at most 12 000 bytes
     coded.size_bytes, coded.bits_per_pixel, coded.pixels
 
-Pictures are uint8 or uint16 (H, W, C); a codec refuses what it cannot hold. Sizes are those of the
+Images are uint8 or uint16 (H, W, C); a codec refuses what it cannot hold. Sizes are those of the
 complete file, without ICC or EXIF. The codecs and their settings are in `codecs.py`.
 """
 
@@ -67,7 +67,7 @@ class Coded:
 
     @property
     def bits_per_pixel(self) -> float:
-        """Bits of the complete file for each pixel of the picture."""
+        """Bits of the complete file for each pixel of the image."""
         return 8 * len(self.data) / float(self.pixels.shape[0] * self.pixels.shape[1])
 
 
@@ -119,7 +119,7 @@ def encode_to_size(
     """The largest file found of at most `target_bytes`; `RateError` if the smallest is larger.
 
     The target is never exceeded, also where sizes do not grow with every step of quality. One
-    dictionary given as `tried` for several targets of the same picture and codec saves encodes;
+    dictionary given as `tried` for several targets of the same image and codec saves encodes;
     `search_s` counts those of this call.
     """
     codec = _codec(name)
@@ -134,7 +134,7 @@ def encode_to_size(
     fitting = {level: size for level, size in _sizes(tried).items() if size <= target_bytes}
     if not fitting:
         raise RateError(
-            f"{codec.name} needs {len(tried[0].data)} bytes for this picture at its lowest "
+            f"{codec.name} needs {len(tried[0].data)} bytes for this image at its lowest "
             f"quality, more than the {target_bytes} asked for"
         )
     best = max(fitting, key=lambda level: (fitting[level], level))
@@ -204,7 +204,7 @@ def _check_pixels(codec: Codec, pixels: Samples) -> None:
     held = codec.channels if picture.bit_depth == 8 else codec.channels_16_bit
     if picture.channels not in held:
         kind = f"{picture.bit_depth}-bit {CHANNEL_NAMES[picture.channels]}"
-        raise OptionError(f"{codec.name} cannot hold {kind} pictures here")
+        raise OptionError(f"{codec.name} cannot hold {kind} images here")
 
 
 def _attempt(codec: Codec, pixels: Samples, quality: float) -> Attempt:
@@ -216,7 +216,7 @@ def _attempt(codec: Codec, pixels: Samples, quality: float) -> Attempt:
         size = f"{pixels.shape[1]} x {pixels.shape[0]}"
         reason = str(error) or type(error).__name__
         raise OptionError(
-            f"{codec.name} cannot encode this {size} picture at quality {quality:g}: {reason}"
+            f"{codec.name} cannot encode this {size} image at quality {quality:g}: {reason}"
         ) from None
     return Attempt(data, time.perf_counter() - start)
 

@@ -81,7 +81,7 @@ def library_versions() -> dict[str, str]:
 def _pillow_encode(
     file_format: str, settings: Mapping[str, Any], pixels: Samples, quality: float
 ) -> bytes:
-    """One picture through Pillow; `quality` is a compression ratio for JPEG 2000."""
+    """One image through Pillow; `quality` is a compression ratio for JPEG 2000."""
     own: dict[str, Any] = {"quality": quality}
     if file_format == "JPEG2000":
         own = {"quality_layers": [quality]}
@@ -106,7 +106,7 @@ def _pillow_decode(file_format: str, data: bytes) -> Samples:
 
 
 def _jpegxl_encode(settings: Mapping[str, Any], pixels: Samples, quality: float) -> bytes:
-    """One picture through libjxl; `quality` is a Butteraugli distance."""
+    """One image through libjxl; `quality` is a Butteraugli distance."""
     import imagecodecs
 
     return bytes(imagecodecs.jpegxl_encode(pixels, distance=quality, **settings))

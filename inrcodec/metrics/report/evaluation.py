@@ -100,7 +100,7 @@ class Evaluation:
         pixels = self._reference.picture.width * self._reference.picture.height
         if options.metrics is None and pixels > options.iem_pixels:
             self._names.remove("iem")
-            self.unavailable["iem"] = "takes long for a picture of this size; name it to have it"
+            self.unavailable["iem"] = "takes long for an image of this size; name it to have it"
         self._judge: Judge
 
     @property
@@ -179,7 +179,7 @@ class Evaluation:
         self._measured.prepare_s = time.perf_counter() - started
 
     def _score(self, picture: Picture) -> tuple[dict[str, float], float]:
-        """The metrics of one picture, and the seconds they took."""
+        """The metrics of one image, and the seconds they took."""
         from inrcodec.codec.runtime import torch_threads
 
         started = time.perf_counter()
@@ -221,7 +221,7 @@ class Evaluation:
 
 
 def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Version:
-    """A codec's file as a version of the picture."""
+    """A codec's file as a version of the image."""
     from inrcodec.metrics.references.baselines import codec_named
 
     return Version(
@@ -248,7 +248,7 @@ def default_metrics(allow_download: bool = False) -> list[str]:
 def usable_metrics(
     wanted: Sequence[str], picture: Picture, allow_download: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """The names of metrics that can judge this picture, and why the others cannot."""
+    """The names of metrics that can judge this image, and why the others cannot."""
     reasons = {name: refusal(METRICS[name], picture, allow_download) for name in wanted}
     return (
         [name for name, reason in reasons.items() if reason is None],
@@ -257,7 +257,7 @@ def usable_metrics(
 
 
 def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> str | None:
-    """Why this metric cannot judge this picture; None if it can."""
+    """Why this metric cannot judge this image; None if it can."""
     if min(picture.width, picture.height) < metric.smallest_side:
         return f"needs sides of at least {metric.smallest_side} pixels"
     return metric.trial(allow_download=allow_download)

@@ -82,7 +82,7 @@ def check_same_size(reference: Opened, other: File, size: tuple[int, int]) -> No
     wanted = reference.picture.width, reference.picture.height
     if size != wanted:
         raise ImageError(
-            f"the pictures differ in size: {reference.file.name} has {wanted[0]} x {wanted[1]} "
+            f"the images differ in size: {reference.file.name} has {wanted[0]} x {wanted[1]} "
             f"pixels, {other.name} {size[0]} x {size[1]}"
         )
 

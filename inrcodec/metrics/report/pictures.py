@@ -49,11 +49,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """All pictures of a report: first the reference, then every version and codec.
+    """All images of a report: first the reference, then every version and codec.
 
     `width` x `height` is the size embedded, `crop` the corner and size of what is shown side by
     side, in pixels of the reference, `crop_zoom` how often each of them is repeated: more than once
-    where the crop is a whole small picture.
+    where the crop is a whole small image.
     """
 
     width: int
@@ -91,7 +91,7 @@ def gallery(report: Report, limits: Limits | None = None) -> Gallery:
 
 
 def eight_bit(picture: Picture) -> Image.Image:
-    """The samples as an 8-bit PIL image, without profiles: every picture is shown alike."""
+    """The samples as an 8-bit PIL image, without profiles: every image is shown alike."""
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

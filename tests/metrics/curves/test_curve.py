@@ -29,7 +29,7 @@ def test_a_curve_is_the_mean_over_pictures_of_every_common_setting() -> None:
     bpp, values = curve(rows, "x", "psnr")
     assert bpp.tolist() == pytest.approx([0.6, 1.1])
     assert values.tolist() == pytest.approx([33, 38])
-    with pytest.raises(OptionError, match="no rate of y has psnr for all 2 pictures"):
+    with pytest.raises(OptionError, match="no rate of y has psnr for all 2 images"):
         curve(rows, "y", "psnr")
     rows.append(made_up("a", "x", 3, 0.2, 20, settings={"effort": 2}))
     with pytest.raises(OptionError, match="x was run with several settings"):

@@ -185,7 +185,7 @@ def test_a_quality_outside_the_scale_is_refused(quality: float, small: np.ndarra
 
 def test_what_an_encoder_cannot_do_names_it() -> None:
     needs("webp")
-    with pytest.raises(OptionError, match="webp cannot encode this 16400 x 1 picture"):
+    with pytest.raises(OptionError, match="webp cannot encode this 16400 x 1 image"):
         encode_at("webp", np.zeros((1, 16400, 3), np.uint8), 50)
 
 
