@@ -1,4 +1,4 @@
-"""`inrcodec robustness`: what is left of an image when weights or packets are damaged."""
+"""`inrcodec robustness`: measure how an image suffers from damaged weights or lost packets."""
 
 from __future__ import annotations
 
@@ -17,38 +17,42 @@ if TYPE_CHECKING:
 
 def robustness(
     files: Annotated[list[str], typer.Argument(help=".inr files.", metavar="FILE...")],
-    reference: Annotated[
-        str, typer.Option("-r", "--reference", help="The image that the files show.")
-    ],
+    reference: Annotated[str, typer.Option("-r", "--reference", help="The original image.")],
     damage: Annotated[
         list[str] | None,
         typer.Option(
-            help="A kind, or kind=level,level: gaussian, gaussian-relative, binary, neurons, "
-            "layers, bits or packets; may be given several times (default: all)."
+            help="A kind of damage, or kind=level,level: gaussian, gaussian-relative, binary, "
+            "neurons, layers, bits or packets; may be repeated (default: all)."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Trials at each level.")] = 10,
-    metric: Annotated[str, typer.Option(help="What to measure; see `inrcodec metrics`.")] = "psnr",
+    seeds: Annotated[int, typer.Option(help="Random trials at each level.")] = 10,
+    metric: Annotated[
+        str, typer.Option(help="The metric; `inrcodec metrics` lists them.")
+    ] = "psnr",
     plot: Annotated[
-        str | None, typer.Option(help="Draw all files: a name in .png, .svg or .pdf.")
+        str | None, typer.Option(help="Draw all files as a plot: a name in .png, .svg or .pdf.")
     ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing plot.")] = False,
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: one a core, at most 4; torch: 1).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
+    ] = False,
 ) -> None:
-    """Damage files in many ways, and measure what is left of the image.
+    """Damage files in several ways, and measure the quality of the image that remains.
 
-    gaussian: noise on weights, sigma as papers count (before w0 = 30)
+    gaussian: noise on weights, sigma in the units of papers (before the factor w0 = 30)
 
-    gaussian-relative: noise on weights, sigma times each of them
+    gaussian-relative: noise on weights, sigma relative to each weight
 
-    binary: weights set to zero; bits: bits of stored symbols flipped
+    binary: weights set to zero, with a probability
 
-    neurons, layers: so many give nothing
+    bits: flipped bits of stored symbols, with a probability
 
-    packets: 1160 bytes each; what came before the first lost is shown
+    neurons, layers: a number of hidden neurons or layers that output zero
+
+    packets: lost packets of 1160 bytes, with a probability; the part before the first is decoded
 
     Examples:
 
@@ -108,7 +112,7 @@ def robustness(
 
 
 def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
-    """Levels by kind of damage from "kind" and "kind=level,level"; raises `OptionError`."""
+    """Parse "kind" and "kind=level,level" into levels by kind; raises `OptionError`."""
     from inrcodec.metrics.damage.robustness import LADDER
 
     if not words:
@@ -127,14 +131,14 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
 
 
 def _reference(path: str, threads: int | None) -> Opened:
-    """The image that the files show."""
+    """Read the original image."""
     from inrcodec.metrics.report.files import File, open_file
 
     return open_file(File(path, console.read_input(path)), threads=threads)
 
 
 def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
-    """The bench of one file; errors say which file they mean."""
+    """Make the bench of one file; errors name the file."""
     from inrcodec.metrics.damage.robustness import DamageBench
     from inrcodec.metrics.report.files import File, check_same_size, describe
 
@@ -150,7 +154,7 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
-    """The table of one file."""
+    """Make the table of one file."""
     rows = [["damage", "level", "mean", "spread", "worst", "no image"]]
     for o in outcomes:
         values = (f"{v:.{digits}f}" for v in (o.mean, o.spread, o.worst))
@@ -161,7 +165,7 @@ def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
 def _facts(
     results: dict[str, tuple[float, list[Outcome]]], reference: str, metric: str, seeds: int
 ) -> dict[str, Any]:
-    """All files for a program."""
+    """Describe all files as plain values, ready for JSON."""
     return {
         "reference": reference,
         "metric": metric,

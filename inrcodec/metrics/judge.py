@@ -26,13 +26,13 @@ class Judge:
         self._scorers = {m.name: m.scorer(reference, allow_download=allow_download) for m in chosen}
 
     def score(self, decoded: object) -> dict[str, float]:
-        """The value of every metric, by name; for a batch, the mean over its images."""
+        """Score decoded images with every metric, by name; a batch by the mean over its images."""
         return {
             name: float(score(decoded).detach().mean()) for name, score in self._scorers.items()
         }
 
     def notes(self) -> dict[str, dict[str, float]]:
-        """What metrics say about their own reliability, such as INRIQ's fit of the reference."""
+        """Return what metrics say of their own reliability, such as the PSNR of INRIQ's fit."""
         return {
             name: scorer.notes for name, scorer in self._scorers.items() if hasattr(scorer, "notes")
         }
@@ -45,5 +45,5 @@ def compare(
     *,
     allow_download: bool = False,
 ) -> dict[str, float]:
-    """The value of every named metric for one pair; inputs as in `inputs.batch`."""
+    """Score one pair with every named metric; inputs as in `quality.inputs.batch`."""
     return Judge(reference, names, allow_download=allow_download).score(decoded)

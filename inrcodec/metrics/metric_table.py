@@ -26,7 +26,7 @@ INFINITY = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `function` is "module:name" below `inrcodec.metrics`.
+    """One metric and its facts. `function` is "module:name" below `inrcodec.metrics.quality`.
 
     `low` and `high` bound the values, `ideal` is the value of identical images, `smallest_side`
     the least width and height in pixels. `weights` are names of `weights.WEIGHTS`, all needed.
@@ -51,7 +51,7 @@ class Metric:
     prepares: bool = False
 
     def unavailable(self) -> str | None:
-        """Why this metric cannot be used on this machine; None if it can."""
+        """Say why this metric cannot be used on this machine; None if it can."""
         for name in self.alternative_weights:
             try:
                 if weights.locate(name):
@@ -61,14 +61,14 @@ class Metric:
         return weights.missing(*self.weights)
 
     def can_download(self) -> bool:
-        """Whether all that is missing can be fetched."""
+        """Tell whether everything that is missing can be downloaded."""
         try:
             return all(weights.locate(n) or weights.WEIGHTS[n].url for n in self.weights)
         except WeightsError:
             return False
 
     def trial(self, *, allow_download: bool = False) -> str | None:
-        """Why a learned metric does not work, by loading its weights; None if it does."""
+        """Load the weights of a learned metric and say why it does not work; None if it does."""
         if not self.weights:
             return None
         import numpy as np
@@ -81,7 +81,7 @@ class Metric:
         return None
 
     def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
-        """What scores decoded images against `reference`; raises `WeightsError`."""
+        """Make the function that scores decoded images; raises `WeightsError`."""
         reason = self.unavailable()
         if reason is not None:
             if not (allow_download and self.can_download()):
@@ -96,7 +96,7 @@ class Metric:
 
 
 def _metric(name: str, title: str, function: str, meaning: str, **facts: object) -> Metric:
-    """A metric with the bounds of a distance unless told otherwise: 0 is identical, less better."""
+    """Make a metric, by default with the bounds of a distance: 0 is identical, lower is better."""
     bounds: dict[str, object] = {"higher_is_better": False, "ideal": 0.0, "low": 0.0}
     bounds |= {"high": INFINITY}
     return Metric(name, title, meaning, function, **(bounds | facts))  # type: ignore[arg-type]
@@ -113,14 +113,14 @@ METRICS: Mapping[str, Metric] = {
             "psnr",
             "PSNR",
             "psnr:psnr",
-            "size of the squared error; 30 fair, 40 hard to see",
+            "mean squared error on a log scale; 30 dB is fair, 40 dB hard to see",
             **_DECIBELS,
         ),
         _metric(
             "ssim",
             "SSIM",
             "ssim:ssim",
-            "likeness of local structure in 11 x 11 windows",
+            "similarity of local structure in 11 x 11 windows",
             **(_SIMILARITY | {"low": -1.0}),
             smallest_side=11,
         ),
@@ -128,7 +128,7 @@ METRICS: Mapping[str, Metric] = {
             "ms-ssim",
             "MS-SSIM",
             "ssim:ms_ssim",
-            "SSIM over five scales, nearer to the eye",
+            "SSIM over five scales, agrees better with people",
             **_SIMILARITY,
             smallest_side=161,
         ),
@@ -136,7 +136,7 @@ METRICS: Mapping[str, Metric] = {
             "ms-ssim-db",
             "MS-SSIM (dB)",
             "ssim:ms_ssim_db",
-            "-10 log10(1 - MS-SSIM): the same, spread out near 1",
+            "-10 log10(1 - MS-SSIM): MS-SSIM spread out near 1",
             **_DECIBELS,
             smallest_side=161,
         ),
@@ -195,7 +195,7 @@ METRICS: Mapping[str, Metric] = {
             "inriq-paper",
             "INRIQ (as published)",
             "inriq:paper_scorer",
-            "the same as published: grows without bound as the reference fit improves",
+            "INRIQ as published: grows without bound as the fit of the reference improves",
             prepares=True,
             smallest_side=16,
             differentiable=False,
@@ -212,7 +212,7 @@ METRICS: Mapping[str, Metric] = {
             "iem-gaussian",
             "IEM (Gaussian)",
             "iem:gaussian_scorer",
-            "the same for a Gaussian model of photographs, exact: smooth errors weigh less",
+            "IEM for a Gaussian model of photographs, exact: smooth errors weigh less",
             prepares=True,
             digits=2,
         ),
@@ -223,7 +223,7 @@ DEFAULT_METRICS = ("psnr", "ssim", "ms-ssim")
 
 
 def metric(name: str) -> Metric:
-    """The metric of that name; `OptionError` with near names if there is none."""
+    """Return the metric of that name; `OptionError` with similar names if there is none."""
     if name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, 3, 0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(METRICS)}"

@@ -30,7 +30,7 @@ _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A Bjøntegaard delta and what it rests on.
+    """A Bjøntegaard delta, and how much of the curves it rests on.
 
     `value` is in percent for `bd_rate` (negative: the test codec needs fewer bits) and in units of
     the metric for `bd_metric` (test minus anchor). `overlap` is the share of the shorter range, of
@@ -87,7 +87,7 @@ def bd_metric(
 
 
 def pareto_front(rates: NDArray[np.float64], metric: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices of the points no other beats in rate and metric (higher is better), by rate.
+    """Find the points that no other beats in rate and metric (higher is better), by rate.
 
     Along them both rate and metric strictly increase.
     """
@@ -99,7 +99,7 @@ def pareto_front(rates: NDArray[np.float64], metric: NDArray[np.float64]) -> NDA
 def _prepare(
     anchor: Curve, test: Curve, method: str, higher_is_better: bool
 ) -> tuple[_Points, _Points, tuple[int, int]]:
-    """Both curves checked, sorted and thinned to their fronts; how many points each lost."""
+    """Check both curves and reduce them to their fronts; also count the points each lost."""
     if method not in FEWEST_POINTS:
         raise OptionError(f"unknown method {method!r}; known: {', '.join(FEWEST_POINTS)}")
     fronts, dropped = [], []
@@ -121,7 +121,7 @@ def _prepare(
 
 
 def _checked(name: str, curve: Curve) -> _Points:
-    """Rates and metric of a curve as float64 vectors of one length; raises `OptionError`."""
+    """Convert a curve to float64 vectors of one length; raises `OptionError`."""
     try:
         rates, metric = (np.asarray(values, np.float64) for values in curve)
     except (TypeError, ValueError):
@@ -141,7 +141,7 @@ def _checked(name: str, curve: Curve) -> _Points:
 def _overlap(
     first: NDArray[np.float64], second: NDArray[np.float64], least: float, axis: str
 ) -> float:
-    """Length in common over the shorter length of two rising vectors; `RateError` below `least`."""
+    """Divide the length in common by the shorter length; `RateError` below `least`."""
     if not 0 < least <= 1:
         raise OptionError(f"least_overlap must be above 0 and at most 1, got {least}")
     common = min(first[-1], second[-1]) - max(first[0], second[0])
@@ -155,7 +155,7 @@ def _overlap(
 
 
 def _mean_difference(anchor: _Points, test: _Points, method: str) -> float:
-    """Mean of y of `test` less that of `anchor`, over the x that both have; x rises in each."""
+    """Average the y of `test` minus that of `anchor` over the x they share; x rises in each."""
     from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
     curve_of = {"akima": Akima1DInterpolator, "pchip": PchipInterpolator}[method]

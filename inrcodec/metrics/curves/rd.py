@@ -1,4 +1,4 @@
-"""Rate-distortion curves over images and codecs: measured in parallel, resumable, on one file.
+"""Measure rate-distortion curves over images and codecs: in parallel, resumable, in one file.
 
     points = [Point("webp", {"quality": q}) for q in (20, 50, 80)]
     points += [Point("inrcodec", {"bpp": 0.3, "time_limit": 60})]
@@ -46,7 +46,7 @@ __all__ = ["Comparison", "Point", "Row", "bd_table", "curve", "read_rows", "run"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A codec against the anchor: `rate` in percent and `gain` in units of the metric.
+    """A codec compared with the anchor: `rate` in percent, `gain` in units of the metric.
 
     `gain` is codec minus anchor, so less is better where a lower metric is. `reason` says why one
     or both are missing.
@@ -121,14 +121,14 @@ def _run(
 
 
 def _here(tasks: list[Task]) -> Generator[Callable[[], Row], None, None]:
-    """A call that makes each row, in this process."""
+    """Yield a call that makes each row, in this process."""
     yield from (partial(measure, work) for work in tasks)
 
 
 def _in_processes(
     tasks: list[Task], processes: int, threads: int
 ) -> Generator[Callable[[], Row], None, None]:
-    """A call that returns each row or raises what went wrong, in the order they are finished.
+    """Yield a call for each row, as rows finish; it returns the row or raises its error.
 
     Of those finished together, failures come last.
     """
@@ -149,7 +149,7 @@ def _in_processes(
 
 
 def _submitted(pool: ProcessPoolExecutor, work: Task) -> Future[Row]:
-    """The row to come, unless a process has died since the last one was asked for."""
+    """Submit a row; `InrCodecError` if a process has died since the last one."""
     try:
         return pool.submit(measure, work)
     except BrokenProcessPool:
@@ -157,7 +157,7 @@ def _submitted(pool: ProcessPoolExecutor, work: Task) -> Future[Row]:
 
 
 def _result(future: Future[Row], work: Task) -> Row:
-    """The row of a process, or what went wrong there."""
+    """Return the row of a process, or raise its error."""
     try:
         return future.result()
     except BrokenProcessPool:
@@ -165,12 +165,12 @@ def _result(future: Future[Row], work: Task) -> Row:
 
 
 def _died(work: Task) -> InrCodecError:
-    """What to raise when a process ends without an answer."""
+    """Make the error of a process that ended without an answer."""
     return InrCodecError(f"{work}: the process died (out of memory?)")
 
 
 def read_rows(path: str | os.PathLike[str], *, missing_ok: bool = False) -> list[Row]:
-    """The rows of a file; a last line that was cut short is left out. Raises `InputError`."""
+    """Read the rows of a file, without a last line that was cut short. Raises `InputError`."""
     try:
         lines = Path(path).read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -200,7 +200,7 @@ def _drop_torn_line(file: IO[bytes]) -> None:
 def curve(
     rows: Iterable[Row], codec: str, metric: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean bits per pixel and mean metric of a codec, by rising rate.
+    """Average bits per pixel and metric of a codec over images, by rising rate.
 
     One point for each rate asked for, of those measured on every image in `rows`. Of rows for
     the same thing the last counts. Raises `OptionError` where there is no such point, or where the
@@ -237,7 +237,7 @@ def bd_table(
     method: str = "akima",
     least_overlap: float = 0.5,
 ) -> list[Comparison]:
-    """Every other codec of `rows` against the anchor, by name; curves as in `curve`.
+    """Compare every other codec of `rows` with the anchor, by name; curves as in `curve`.
 
     Whether higher is better comes from the table of metrics. Where curves cannot be compared, the
     entry says why; raises `OptionError` where the anchor has no curve.

@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What to do to every image: `Point("webp", {"bpp": 0.5})`.
+    """One codec at one rate, for every image: `Point("webp", {"bpp": 0.5})`.
 
     `options` hold one of quality, bpp and target_size (bytes); for the codec "inrcodec" also any
     other option of `inrcodec.encode`.
@@ -72,7 +72,7 @@ class Task:
     threads: int
 
     def key(self) -> str:
-        """What a row is found by: image, codec, settings and the rate asked for."""
+        """Identify the row: image, codec, settings and the rate asked for."""
         return row_key(
             self.subject.name, self.subject.sha256, self.codec, self.settings, self.asked
         )
@@ -85,7 +85,7 @@ class Task:
 def row_key(
     image: str, sha256: str, codec: str, settings: Mapping[str, object], asked: object
 ) -> str:
-    """One text for rows of the same image by name and samples, codec, settings and rate.
+    """Identify a row by image (name and samples), codec, settings and rate.
 
     Options at their default do not count: a new one leaves the rows made without it valid.
     """
@@ -101,12 +101,12 @@ def _defaults() -> dict[str, object]:
 
 
 def stored_key(row: Row) -> str:
-    """What a row is found by, as `Task.key`."""
+    """Identify a stored row, as `Task.key` does."""
     return row_key(row["image"], row["sha256"], row["codec"], row["settings"], row["asked"])
 
 
 def to_line(row: Row) -> bytes:
-    """A row as one line of strict JSON: infinite values, which it cannot hold, become text."""
+    """Write a row as one line of strict JSON; infinite values become text."""
     metrics = {
         name: value if math.isfinite(value) else str(value)
         for name, value in row["metrics"].items()
@@ -115,7 +115,7 @@ def to_line(row: Row) -> bytes:
 
 
 def subject(name: str, source: object) -> Subject:
-    """Read an image, to know it by its samples; raises `ImageError`.
+    """Read an image and identify it by its samples; raises `ImageError`.
 
     Processes read a path again; of anything else they are sent the samples.
     """
@@ -125,14 +125,14 @@ def subject(name: str, source: object) -> Subject:
 
 
 def _digest(pixels: Samples) -> str:
-    """SHA-256 of type, shape and samples, in hexadecimal."""
+    """Hash type, shape and samples: SHA-256 in hexadecimal."""
     digest = hashlib.sha256(f"{pixels.dtype} {pixels.shape} ".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
 def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, threads: int) -> Task:
-    """The row for an image and a point, its options checked; raises `OptionError`."""
+    """Make the task of an image and a point; raises `OptionError` for its options."""
     rates = INRCODEC_RATES if point.codec == INRCODEC else CODEC_RATES
     asked = {name: _number(point.options[name]) for name in rates if name in point.options}
     if len(asked) != 1:
@@ -196,7 +196,7 @@ def _measure(work: Task) -> Row:
 
 
 def _run_baseline(work: Task, pixels: Samples) -> tuple[Samples, Row]:
-    """A reference codec, at the rate asked for."""
+    """Run a reference codec at the rate asked for."""
     ((rate, value),) = work.asked.items()
     if rate == "quality":
         coded = baselines.encode_at(work.codec, pixels, value)
@@ -216,7 +216,7 @@ def _run_baseline(work: Task, pixels: Samples) -> tuple[Samples, Row]:
 
 
 def _run_inrcodec(work: Task, pixels: Samples) -> tuple[Samples, Row]:
-    """This package, through the functions every user calls."""
+    """Run this package through the functions that every user calls."""
     import inrcodec.codec.decoder
     import inrcodec.codec.encoder  # loads torch, which is no part of the time to encode
 
@@ -235,7 +235,7 @@ def _run_inrcodec(work: Task, pixels: Samples) -> tuple[Samples, Row]:
 
 @lru_cache(maxsize=1)
 def _pixels(where: Subject) -> Samples:
-    """The samples of an image, kept for the rows that follow; refuses a source that changed."""
+    """Read the samples, kept for the rows that follow; refuse a source that changed."""
     pixels = as_picture(where.source).pixels
     if _digest(pixels) != where.sha256:
         raise InrCodecError("the image changed while the run was going on")
@@ -244,24 +244,24 @@ def _pixels(where: Subject) -> Samples:
 
 @lru_cache(maxsize=1)
 def _judge(where: Subject, metrics: tuple[str, ...]) -> Judge:
-    """What scores against an image: some metrics fit a network to it first."""
+    """Make the judge of an image, kept for the rows that follow: INRIQ fits a network to it."""
     return Judge(_pixels(where), metrics)
 
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    """Versions of everything that decides the numbers."""
+    """Collect the versions of everything that the numbers depend on."""
     own = {"inrcodec": inrcodec.__version__, "python": platform.python_version()}
     return {**own, "numpy": np.__version__, **baselines.library_versions()}
 
 
 def _torch_version() -> dict[str, str]:
-    """The version of torch, where it took part."""
+    """Give the version of torch if it was used."""
     return {"torch": str(sys.modules["torch"].__version__)} if "torch" in sys.modules else {}
 
 
 def _number(value: Any) -> float:
-    """A rate as JSON will give it back: whole numbers as int; raises `OptionError`."""
+    """Convert a rate to what JSON gives back: whole numbers as int; raises `OptionError`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise OptionError(f"a rate must be a number, got {value!r}")
     return int(value) if value == int(value) else value

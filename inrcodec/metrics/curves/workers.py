@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 @contextmanager
 def workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes end at once if this block is left by an exception, or if we die.
+    """Open a pool whose processes end at once if this block raises, or if its owner dies.
 
     Each of them watches a pipe whose other end is held here alone.
     """
@@ -40,7 +40,7 @@ def workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _start_worker(alive: Connection, threads: int) -> None:
-    """Leave Ctrl-C to the process that started us, take `threads` threads, and watch the pipe."""
+    """Start a worker: ignore Ctrl-C, take `threads` threads, and watch the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is first imported
     if "torch" in sys.modules:

@@ -1,4 +1,4 @@
-"""Ways to damage what a decoder holds: networks, symbols, packets. Pure functions of numbers.
+"""Damage what a decoder holds: networks, symbols, packets. Pure functions of numbers.
 
 Weights are damaged in two readings of one sigma, since papers rarely say which they mean:
 
@@ -27,29 +27,29 @@ PACKET_BYTES = 1160
 
 
 def gaussian(values: Tensors, units: Units, sigma: float, random: Random) -> Tensors:
-    """Gaussian noise of a standard deviation of `sigma` units of each tensor."""
+    """Add Gaussian noise with a standard deviation of `sigma` units of each tensor."""
     return _changed(values, units, lambda v, u: v + sigma * u * random.standard_normal(v.shape))
 
 
 def gaussian_relative(values: Tensors, units: Units, sigma: float, random: Random) -> Tensors:
-    """Gaussian noise of a standard deviation of `sigma` times each weight."""
+    """Add Gaussian noise with a standard deviation of `sigma` times each weight."""
     return _changed(values, units, lambda v, _: v * (1 + sigma * random.standard_normal(v.shape)))
 
 
 def binary(values: Tensors, units: Units, probability: float, random: Random) -> Tensors:
-    """Each parameter is set to zero with a probability."""
+    """Set each parameter to zero with a probability."""
     return _changed(values, units, lambda v, _: v * (random.random(v.shape) >= probability))
 
 
 def lost_neurons(values: Tensors, units: Units, count: float, random: Random) -> Tensors:
-    """So many hidden neurons, drawn from all, give zero."""
+    """Silence `count` hidden neurons, drawn from all: they output zero."""
     hidden = [(n, i) for n in _hidden(values, units) for i in range(len(values[n]))]
     drawn = random.permutation(len(hidden))[: int(count)]
     return _silenced(values, [hidden[i] for i in drawn])
 
 
 def lost_layers(values: Tensors, units: Units, count: float, random: Random) -> Tensors:
-    """All neurons of so many hidden layers give zero."""
+    """Silence all neurons of `count` hidden layers."""
     layers = _hidden(values, units)
     drawn = [layers[i] for i in random.permutation(len(layers))[: int(count)]]
     return _silenced(values, [(name, slice(None)) for name in drawn])
@@ -65,8 +65,10 @@ NETWORK_DAMAGE: dict[str, Callable[[Tensors, Units, float, Random], Tensors]] = 
 
 
 def flipped(symbols: NDArray[np.int32], probability: float, random: Random) -> NDArray[np.int32]:
-    """Each bit of each symbol flips with a probability: symbols as two's complement integers, just
-    wide enough for the largest of them."""
+    """Flip each bit of each symbol with a probability.
+
+    Symbols are two's complement integers, just wide enough for the largest of them.
+    """
     if not symbols.any():
         return symbols
     low, high = int(symbols.min()), int(symbols.max())
@@ -80,7 +82,7 @@ def flipped(symbols: NDArray[np.int32], probability: float, random: Random) -> N
 
 
 def arrived(data: bytes, probability: float, random: Random) -> bytes:
-    """What of a file lies before the first lost packet, each lost with a probability."""
+    """Return the part of a file before the first lost packet; each is lost with a probability."""
     packets = -(-len(data) // PACKET_BYTES)
     lost = np.flatnonzero(random.random(packets) < probability)
     return data if not len(lost) else data[: int(lost[0]) * PACKET_BYTES]
@@ -89,19 +91,21 @@ def arrived(data: bytes, probability: float, random: Random) -> bytes:
 def _changed(
     values: Tensors, units: Units, change: Callable[[NDArray[np.float32], float], NDArray[Any]]
 ) -> Tensors:
-    """The tensors that have a unit changed, the others as they are."""
+    """Change the tensors that have a unit; leave the others as they are."""
     changed = {n: change(values[n], unit).astype(np.float32) for n, unit in units.items()}
     return {**values, **changed}
 
 
 def _hidden(values: Tensors, units: Units) -> list[str]:
-    """Weight matrices of hidden layers. Their rows are neurons, which give 0 at 0, or in residual
-    layers nothing to add."""
+    """List the weight matrices of hidden layers.
+
+    Their rows are neurons, which output 0 for weights of 0, or add nothing in residual layers.
+    """
     return [n for n in units if "weight." in n and not n.endswith("out") and values[n].ndim == 2]
 
 
 def _silenced(values: Tensors, rows: list[tuple[str, Any]]) -> Tensors:
-    """The same without the weights and biases of some rows of some layers."""
+    """Set the weights and biases of some rows of some layers to zero."""
     out = dict(values)
     for name, row in rows:
         for each in (name, name.replace("weight", "bias")):

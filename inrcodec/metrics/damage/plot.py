@@ -1,4 +1,4 @@
-"""A drawing of how files stand damage: one panel a kind, one line a file. Needs matplotlib."""
+"""Plot how files stand damage: one panel a kind, one line a file. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_plot(path: str) -> None:
 def plot(
     files: Mapping[str, tuple[float, Sequence[Outcome]]], path: str, metric_name: str = "psnr"
 ) -> bytes:
-    """The drawing, in the format that the name `path` ends in.
+    """Draw the outcomes, in the format that the name `path` ends in.
 
     `files` gives the metric of each file undamaged, and its outcomes.
 

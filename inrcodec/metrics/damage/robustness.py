@@ -1,4 +1,4 @@
-"""How a file's image suffers when its weights, symbols or packets do.
+"""Measure how an image suffers when its file's weights, symbols or packets are damaged.
 
     bench = DamageBench(data, reference)
     for outcome in bench.outcomes(LADDER, seeds=10):
@@ -69,8 +69,11 @@ MOST_COUNTED, MOST_SEEDS = 4096, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The values of a metric at one level of damage, one for each seed; `lost` of them are of
-    trials that left no image. `mean` is that of the values, `spread` their standard deviation."""
+    """The values of a metric at one level of damage, one for each seed.
+
+    `lost` counts the trials that left no image. `mean` is the mean of the values, `spread` their
+    standard deviation, `worst` the worst of them.
+    """
 
     kind: str
     level: float
@@ -80,7 +83,7 @@ class Outcome:
 
     @property
     def mean(self) -> float:
-        """Mean over seeds."""
+        """Average the values over seeds."""
         return fmean(self.values)
 
     @property
@@ -91,7 +94,7 @@ class Outcome:
         return pstdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return {
             "damage": self.kind,
             "level": self.level,
@@ -123,8 +126,11 @@ def check(ladder: Ladder, seeds: int) -> None:
 
 
 class DamageBench:
-    """One file against one reference; `clean` is the metric of the file as it is, `lost` that of no
-    image. Raises what decoding raises, and `OptionError` for a metric that does not exist."""
+    """One file against one reference, ready to be damaged.
+
+    `clean` is the metric of the undamaged file, `lost` that of a mid-gray image. Raises what
+    decoding raises, and `OptionError` for a metric that does not exist.
+    """
 
     def __init__(
         self,
@@ -150,7 +156,7 @@ class DamageBench:
         self.lost = self._value(Picture(gray))
 
     def outcomes(self, ladder: Ladder = LADDER, seeds: int = 10) -> Iterator[Outcome]:
-        """Every level of every kind, in order; raises `OptionError` as `check`."""
+        """Yield the outcome of every level of every kind, in order; raises as `check` does."""
         check(ladder, seeds)
         for kind, levels in ladder.items():
             for level in levels:
@@ -160,7 +166,7 @@ class DamageBench:
                 yield Outcome(kind, level, values, scores.count(None), worst)
 
     def _trial(self, kind: str, level: float, seed: int) -> float | None:
-        """The value of one trial; None if it leaves no image."""
+        """Run one trial and return its value; None if it leaves no image."""
         random = np.random.default_rng([seed, zlib.crc32(kind.encode())])
         if kind == "packets":
             return self._streamed(arrived(self._data, level, random))
@@ -169,7 +175,7 @@ class DamageBench:
         return self._score(self._stored, lambda v, u: NETWORK_DAMAGE[kind](v, u, level, random))
 
     def _streamed(self, data: bytes) -> float | None:
-        """The value of a file cut short."""
+        """Score a file that was cut short; None if nothing can be decoded."""
         try:
             stored = _stored(bitstream.read_runs([data]), self._threads)
             return self._score(stored, None)
@@ -177,11 +183,11 @@ class DamageBench:
             return None
 
     def _score(self, stored: _Stored, damage: Damage | None) -> float:
-        """The metric of the image of what is stored, its networks damaged."""
+        """Score the image of what is stored, after damage of its networks."""
         return self._value(Picture(stored.render(self._header, damage, self._threads)))
 
     def _value(self, picture: Picture) -> float:
-        """The metric of an image."""
+        """Score an image."""
         with torch_threads(self._threads):
             return self._judge.score(picture)[self._name]
 
@@ -193,11 +199,11 @@ class _Network:
         self._model, self._networks = model, networks
 
     def flipped(self, probability: float, random: Random) -> _Network:
-        """With flipped bits."""
+        """Return a copy with flipped bits."""
         return _Network(self._model, _flipped(self._networks, probability, random))
 
     def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The image, after damage of the network."""
+        """Render the image, after damage of the network."""
         values: Tensors = self._networks.values()
         if damage is not None:
             values = damage(values, self._model.units)
@@ -212,7 +218,7 @@ class _Grids:
         self._planes = planes
 
     def flipped(self, probability: float, random: Random) -> _Grids:
-        """With flipped bits, the context network as it is."""
+        """Return a copy with flipped bits, the context network as it is."""
         planes = []
         for plane in self._planes:
             networks = _flipped(plane.networks, probability, random)
@@ -221,7 +227,7 @@ class _Grids:
         return _Grids(planes)
 
     def render(self, header: Header, damage: Damage | None, threads: int | None) -> Samples:
-        """The image, after damage of the networks."""
+        """Render the image, after damage of the networks."""
         planes = [Plane.of(plane) for plane in self._planes]
         if damage is not None:
             planes = [replace(p, parameters=damage(p.parameters, p.model.units)) for p in planes]
@@ -234,7 +240,7 @@ _Stored = _Network | _Grids
 
 
 def _stored(container: Container, threads: int | None) -> _Stored:
-    """What a whole file stores, decoded."""
+    """Decode what a file stores."""
     model = model_of(container.header)
     if isinstance(model, CoolChic):
         with kernel_threads(threads):
@@ -243,7 +249,7 @@ def _stored(container: Container, threads: int | None) -> _Stored:
 
 
 def _flipped(networks: Quantized, probability: float, random: Random) -> Quantized:
-    """Symbols of all networks but the context network with flipped bits."""
+    """Flip bits in the symbols of all networks but the context network."""
     symbols = {
         name: s if name.startswith("arm") else flipped(s, probability, random)
         for name, s in networks.symbols.items()

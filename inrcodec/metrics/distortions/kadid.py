@@ -41,7 +41,7 @@ class Distortion:
     apply: Callable[[Pixels, float, np.random.Generator], Pixels]
 
     def parameter(self, level: int) -> float:
-        """Parameter of the operation at `level` 1..5."""
+        """Return the parameter of the operation at `level` 1..5."""
         if not isinstance(level, int | np.integer) or level not in LEVELS:
             raise OptionError(f"no level {level!r} of {self.name}; the levels are 1, 2, 3, 4, 5")
         return self.levels[level - 1]
@@ -49,7 +49,7 @@ class Distortion:
     def distorted(
         self, pixels: NDArray[np.uint8], level: int, *, seed: int = 0
     ) -> NDArray[np.uint8]:
-        """The image at `level` 1..5; see `distort`."""
+        """Distort uint8 RGB pixels at `level` 1..5; see `distort`."""
         image, parameter = _checked(pixels), self.parameter(level)
         random = _random(seed, self.number, level)
         try:
@@ -155,7 +155,7 @@ def undersample(pixels: NDArray[np.uint8], factor: int, *, seed: int = 0) -> NDA
 
 
 def sampling_mask(lines: int, factor: int, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Lines kept of a centred spectrum: `lines` / `factor`, rounded, and at least one.
+    """Choose the lines kept of a centred spectrum: `lines` / `factor`, rounded, at least one.
 
     A band around frequency 0 holds `CENTER_SHARE` of them; the others are drawn evenly at random
     without replacement, as fastMRI's knee protocol does.

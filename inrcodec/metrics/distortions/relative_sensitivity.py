@@ -1,4 +1,4 @@
-"""How metrics respond to growing distortion, and whether people agree with them.
+"""Measure how metrics respond to growing distortion, and whether people agree with them.
 
 Relative sensitivity (INRIQ paper, equations 1 and 2): with M_i the value of a metric at level i of
 a distortion and d_i the parameter of that level,
@@ -34,7 +34,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What every metric says of one image under one distortion at one level."""
+    """The value of every metric for one image under one distortion at one level."""
 
     image: str
     distortion: str
@@ -97,7 +97,7 @@ def scores(
 def relative_sensitivity(
     values: Sequence[float], severities: Sequence[float]
 ) -> tuple[list[float], dict[str, int]]:
-    """S(M, i) for every step that has one (equation 1), and how many steps were excluded and why.
+    """Compute S(M, i) of every step that has one (equation 1); count the excluded steps.
 
     `values` M_1..M_L, `severities` d_1..d_L. Reasons: "zero_values", "not_finite",
     "zero_severities".
@@ -119,7 +119,7 @@ def relative_sensitivity(
 
 
 def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0) -> Sensitivity:
-    """The sensitivity of one metric to one distortion over every image in `rows`."""
+    """Average the sensitivity of one metric to one distortion over the images in `rows`."""
     if distortion not in DISTORTIONS:
         raise OptionError(f"unknown distortion {distortion!r}; known: {', '.join(DISTORTIONS)}")
     severities = DISTORTIONS[distortion].levels
@@ -148,7 +148,7 @@ def sensitivity(rows: Iterable[Score], name: str, distortion: str, seed: int = 0
 def agreement(
     rows: Iterable[Score], name: str, opinions: Mapping[tuple[str, int], float], seed: int = 0
 ) -> Agreement:
-    """SRCC between a metric, averaged over images, and opinion scores (higher = better).
+    """Correlate a metric, averaged over images, with opinion scores (higher is better): SRCC.
 
     `opinions` maps (distortion, level) to a mean opinion score; only conditions in both count.
     """
@@ -197,7 +197,7 @@ def _srcc(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
 
 
 def _by_image(rows: Iterable[Score], name: str, distortion: str) -> dict[str, list[float]]:
-    """The values at levels 1 to 5, for every image that has them all."""
+    """Collect the values at levels 1 to 5 of every image that has them all."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
         if row.distortion == distortion and name in row.values:

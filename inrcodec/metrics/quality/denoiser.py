@@ -35,7 +35,7 @@ WEIGHTS = "denoiser.npz"
 
 
 class Residual(nn.Module):
-    """F above: (N, 6, H, W) and ln s -> (N, 3, H, W); H and W are multiples of 8."""
+    """The network F: (N, 6, H, W) and ln s -> (N, 3, H, W); H and W are multiples of 8."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Residual(nn.Module):
             nn.init.zeros_(parameter)
 
     def _stage(self, width: int) -> nn.ModuleList:
-        """A residual pair of convolutions whose inner gain depends on the noise."""
+        """Make a residual pair of convolutions whose inner gain depends on the noise."""
         gain = nn.Linear(5, 2 * width)
         nn.init.zeros_(gain.weight)
         nn.init.zeros_(gain.bias)
@@ -61,7 +61,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
-        """`strength` (N,): ln s scaled to [-1, 1] over the trained range."""
+        """Compute F; `strength` (N,) is ln s, scaled to [-1, 1] over the trained range."""
         angles = strength[:, None] * x.new_tensor([math.pi / 2, math.pi])
         noise = torch.cat([strength[:, None], angles.sin(), angles.cos()], 1)
         first = _apply(self.down[0], self.enter(F.pixel_unshuffle(x, 2)), noise)
@@ -76,7 +76,7 @@ class Residual(nn.Module):
 
 
 def _apply(stage: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
-    """x + conv(silu(gain conv(x) + shift))."""
+    """Compute x + conv(silu(gain conv(x) + shift))."""
     one, two, gain = stage.children()
     scale, shift = gain(noise.to(x.dtype))[:, :, None, None].chunk(2, 1)
     inner = one(x)
@@ -85,13 +85,13 @@ def _apply(stage: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def strength(sigma: float) -> float:
-    """ln sigma, scaled so that the trained range is [-1, 1], and kept within it."""
+    """Scale ln sigma so that the trained range is [-1, 1]; clamp it to that range."""
     low, high = math.log(LOWEST_SIGMA), math.log(HIGHEST_SIGMA)
     return 2 * (math.log(min(max(sigma, LOWEST_SIGMA), HIGHEST_SIGMA)) - low) / (high - low) - 1
 
 
 def inputs(noisy: Tensor, sigma: float) -> tuple[Tensor, Tensor, float]:
-    """(Wiener estimate, network input (N, 6, H, W), c(sigma))."""
+    """Return the Wiener estimate, the network's input (N, 6, H, W), and c(sigma)."""
     estimate = gaussian_prior.wiener(noisy, sigma)
     error = gaussian_prior.wiener_error(noisy.shape[-2], noisy.shape[-1], sigma)
     spread = math.sqrt(max(sigma**2 - error, 1e-12))
@@ -99,7 +99,7 @@ def inputs(noisy: Tensor, sigma: float) -> tuple[Tensor, Tensor, float]:
 
 
 def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Tensor:
-    """The estimate of an image seen through white noise of standard deviation `sigma`.
+    """Estimate an image seen through white noise of standard deviation `sigma`.
 
     `noisy` (N, 3, H, W) on the scale [-1, 1], any size; differentiable. `network` defaults to the
     weights in the package.
@@ -120,7 +120,7 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
 
 @cache
 def trained(device: torch.device) -> Residual:
-    """The network with the weights of the package (float16 on disk, float32 here), one a device."""
+    """Load the network of the package (float16 on disk, float32 here), once for each device."""
     network = Residual()
     with resources.files(__package__).joinpath(WEIGHTS).open("rb") as file, np.load(file) as arrays:
         state = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays}

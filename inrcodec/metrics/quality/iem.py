@@ -50,7 +50,7 @@ RULES = ("simpson", "left")
 
 
 class Iem:
-    """IEM against one reference (or batch): its half of the work is done once.
+    """IEM against one reference (or batch), whose half of the work is done once.
 
     `reference` as in `inputs.batch`. `denoiser`: "learned", "gaussian" (exact: `rule`, `cells` and
     `sigma_max` do not matter), or a function. `rule`: "simpson" in ln g, or "left" in g as in the
@@ -166,7 +166,7 @@ class Grid:
 
 
 def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> Grid:
-    """Nodes and weights for an integral over g from `low` to `high`, even in ln g.
+    """Make nodes and weights for an integral over g from `low` to `high`, even in ln g.
 
     "simpson" integrates g f(g) over ln g; "left" sums f at the lower end of each cell of g, with a
     last node of weight 0 to end the path.
@@ -189,13 +189,13 @@ def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> 
 
 
 def learned_scorer(reference: object) -> Iem:
-    """What scores images against `reference` with the learned denoiser and every default."""
+    """Make the IEM of `reference` with the learned denoiser and every default."""
     with torch.no_grad():
         return Iem(reference)
 
 
 def gaussian_scorer(reference: object) -> Iem:
-    """What scores images against `reference` under the Gaussian prior, exact."""
+    """Make the exact IEM of `reference` under the Gaussian prior."""
     return Iem(reference, denoiser="gaussian")
 
 
@@ -212,7 +212,7 @@ def _check_seed(seed: object) -> None:
 
 
 def _denoiser(denoiser: str | Denoiser) -> Denoiser:
-    """The function behind a name, or the user's own, its result checked."""
+    """Return the function behind a name, or the user's own with its result checked."""
     if denoiser == "learned":
         return lambda noisy, sigma: learned.denoise(noisy, sigma)
     if denoiser == "gaussian":
@@ -230,7 +230,7 @@ def _denoiser(denoiser: str | Denoiser) -> Denoiser:
 
 
 def _path(grid: Grid, like: Tensor, seed: int) -> Iterator[tuple[float, float, Tensor]]:
-    """(g, weight, w_g / g) along one Brownian path w, the same for every image of a batch."""
+    """Yield (g, weight, w_g / g) along one Brownian path w, the same for a whole batch."""
     generator = torch.Generator().manual_seed(seed)
     path, before = torch.zeros(1, *like.shape[1:], dtype=like.dtype), 0.0
     for gamma, weight in zip(grid.gammas, grid.weights, strict=True):

@@ -1,4 +1,4 @@
-"""Whatever a caller holds -> the pair of tensors that every metric compares.
+"""Turn whatever a caller holds into the pair of tensors that every metric compares.
 
 Policies, the same for all metrics:
 
@@ -31,7 +31,7 @@ BACKGROUND = 0.5
 def pair(
     reference: object, decoded: object, *, smallest: int = 1, colour: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Two images or two batches as (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
+    """Convert two images or batches to (N, C, H, W) in [0, 1], C = 1 or 3, ready to compare.
 
     One reference may stand for a whole batch of decoded images. `smallest` is the least side the
     metric can do with; `colour` asks for three channels. Raises `ImageError` for different sizes,
@@ -51,7 +51,7 @@ def pair(
 
 
 def batch(image: object) -> Tensor:
-    """One image or a batch -> (N, C, H, W) in [0, 1], C = 1 or 3, alpha laid over mid-gray.
+    """Convert an image or a batch to (N, C, H, W) in [0, 1], C = 1 or 3, over mid-gray.
 
     Accepts a path or bytes (of an image or a .inr file), a file object, a PIL image, a `Picture`;
     numpy (H, W), (H, W, C) or (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of
@@ -89,7 +89,7 @@ def batch(image: object) -> Tensor:
 
 
 def _picture(image: object) -> Picture:
-    """An image, from an image or, by its signature, a .inr file."""
+    """Read an image file or, by its signature, decode a .inr file."""
     data = image
     if isinstance(image, (str, os.PathLike)):
         try:
@@ -105,7 +105,7 @@ def _picture(image: object) -> Picture:
 
 
 def _from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor of the same values; uint16, which torch can hardly compute with, already scaled."""
+    """Make a tensor of the same values; uint16, for which torch has few operators, scaled."""
     if array.dtype == np.uint16:
         return torch.from_numpy(array.astype(np.float64) / 65535)
     if array.dtype not in (np.uint8, np.bool_) and not np.issubdtype(array.dtype, np.floating):
@@ -115,7 +115,7 @@ def _from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def _scaled(tensor: Tensor) -> Tensor:
-    """Integer samples as float64 in [0, 1]; floats as they are."""
+    """Scale integer samples to float64 in [0, 1]; leave floats as they are."""
     if tensor.is_floating_point():
         return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
     if tensor.dtype == torch.bool:
@@ -135,6 +135,6 @@ def _check_values(tensor: Tensor) -> None:
 
 
 def _size(tensor: Tensor) -> str:
-    """Width x height, and how many if it is a batch."""
+    """Describe width x height, and the number of images of a batch."""
     count = f"{len(tensor)} images of " if len(tensor) > 1 else ""
     return f"{count}{tensor.shape[-1]} x {tensor.shape[-2]} pixels"

@@ -19,9 +19,9 @@ the Jacobian of the network f at one pixel:
 
 Identical images score exactly 0 by both.
 
-The network is a PE-SIREN, fitted by the encoder's own code from a fixed seed. The paper begins with
-meta-learned weights (section 3.3), and so does the paper variant: with the trained start of about
-its size that comes with the package, and that start's network. The stable variant begins at random.
+The network is a PE-SIREN, fitted by the encoder's own code from a fixed seed. The paper starts from
+meta-learned weights (section 3.3). So does the paper variant: from the pretrained initialisation of
+about its size that comes with the package. The stable variant is initialised at random.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ DEFAULT_STEPS = 2000
 
 
 class Inriq:
-    """INRIQ against one reference: fitted once, then asked for any number of images.
+    """INRIQ against one reference, to which a network is fitted once.
 
     `reference` is one image, as in `inputs.batch`. `steps` of fitting from `seed`; `init` is
     "random", a network of `width` (default 64), or "meta" (default: that of the variant);
@@ -115,7 +115,7 @@ class Inriq:
 
     @property
     def notes(self) -> dict[str, float]:
-        """What qualifies the score: PSNR in dB of the network's fit to the reference."""
+        """Return what qualifies the score: PSNR in dB of the network's fit to the reference."""
         return {"fit_psnr": self.fit_psnr}
 
     def __call__(self, decoded: object) -> Tensor:
@@ -126,7 +126,7 @@ class Inriq:
 
     @torch.no_grad()
     def fisher(self, decoded: object) -> tuple[Fisher, Fisher]:
-        """The two Fisher diagonals that are compared: of the reference, of one decoded image."""
+        """Return the two Fisher diagonals compared: of the reference, of one decoded image."""
         _, pictures = pair(self._reference, decoded, colour=True)
         residual = self._anchor - _on_unit_scale(pictures[0])
         if self._variant == "paper":
@@ -136,7 +136,7 @@ class Inriq:
         return self._of_reference, total
 
     def _reference_fisher(self) -> Fisher:
-        """F_ref of the variant."""
+        """Compute F_ref of the variant."""
         if self._variant == "paper":
             return squared_gradients(self._model, self._parameters, self._anchor - self._unit)
         shape = (int(self._unit.shape[0]), int(self._unit.shape[1]))
@@ -144,7 +144,7 @@ class Inriq:
         return {name: value * NOISE_FLOOR**2 for name, value in unit.items()}
 
     def _paper_anchor(self) -> Tensor:
-        """The network's own image f, (H, W, C): what the published residuals start from."""
+        """Render the network's own image f, (H, W, C), from which published residuals are taken."""
         ys, xs = (coordinates(int(size)) for size in self._unit.shape[:2])
         rows = max(1, TILE_PIXELS // len(xs))
         tops = range(0, len(ys), rows)
@@ -158,12 +158,12 @@ def inriq(reference: object, decoded: object, **options: Any) -> Tensor:
 
 
 def stable_scorer(reference: object) -> Inriq:
-    """What scores images against `reference` by the stable variant."""
+    """Make the INRIQ of `reference` by the stable variant."""
     return Inriq(reference)
 
 
 def paper_scorer(reference: object) -> Inriq:
-    """What scores images against `reference` by the variant of the paper."""
+    """Make the INRIQ of `reference` by the variant of the paper."""
     return Inriq(reference, variant="paper")
 
 
@@ -179,12 +179,12 @@ def fisher_rao(reference: Fisher, degraded: Fisher) -> Tensor:
 
 
 def _ratios(reference: Fisher, degraded: Fisher) -> Tensor:
-    """r for every parameter; one without any gradient in either counts as unchanged."""
+    """Divide the diagonals: r for every parameter; one without any gradient counts as 1."""
     one = torch.cat([value.flatten() for value in reference.values()])
     two = torch.cat([degraded[name].flatten() for name in reference])
     return torch.where((one == 0) & (two == 0), 1.0, two / one)
 
 
 def _on_unit_scale(picture: Tensor) -> Tensor:
-    """(C, H, W) in [0, 1] -> (H, W, C) float32 on [-1, 1]."""
+    """Convert (C, H, W) in [0, 1] to (H, W, C) float32 on [-1, 1]."""
     return picture.detach().permute(1, 2, 0).float() * 2 - 1

@@ -46,12 +46,12 @@ class Weights:
 
 
 def _trunk(file: str, variable: str) -> Weights:
-    """An ImageNet classifier of torchvision."""
+    """Describe an ImageNet classifier of torchvision."""
     return Weights(file, variable, url=f"https://download.pytorch.org/models/{file}")
 
 
 def _head(trunk: str) -> Weights:
-    """The linear heads of LPIPS 0.1 (Zhang et al. 2018), 10 KB in the package `lpips`."""
+    """Describe the linear heads of LPIPS 0.1 (Zhang et al. 2018), 10 KB in the package `lpips`."""
     file = f"lpips_{trunk}_v0.1.pth"
     variable = f"INRCODEC_LPIPS_{trunk.upper()}_HEAD"
     return Weights(file, variable, package="lpips", package_file=f"weights/v0.1/{trunk}.pth")
@@ -73,7 +73,7 @@ WEIGHTS: Mapping[str, Weights] = {
 
 
 def locate(name: str) -> Path | None:
-    """The file of these weights on this machine, or None; raises `WeightsError` for a bad path."""
+    """Find the file of these weights; None if it is missing. `WeightsError` for a bad path."""
     weights = WEIGHTS[name]
     if given := os.environ.get(weights.variable):
         path = Path(given)
@@ -92,7 +92,7 @@ def locate(name: str) -> Path | None:
 
 
 def missing(*names: str) -> str | None:
-    """Why these weights cannot be used, in one sentence; None if all of them are here."""
+    """Say in one sentence why these weights cannot be used; None if all of them are here."""
     reasons = []
     for name in names:
         try:
@@ -105,7 +105,7 @@ def missing(*names: str) -> str | None:
 
 
 def _how_to_get(weights: Weights) -> str:
-    """One clause: what is missing and how to have it."""
+    """Say what is missing and how to get it."""
     ways = [f"put it in the folder {FOLDER}", f"set {weights.variable}"]
     if weights.package:
         ways.append(f"install {weights.package}")
@@ -115,7 +115,7 @@ def _how_to_get(weights: Weights) -> str:
 
 
 def load(name: str, *, allow_download: bool = False) -> Arrays:
-    """The arrays of a weights file by name; raises `WeightsError` if it cannot be had or read."""
+    """Load the arrays of a weights file; raises `WeightsError` if it is missing or damaged."""
     path = locate(name) or (download(name) if allow_download else None)
     if path is None:
         raise WeightsError(_how_to_get(WEIGHTS[name]))
@@ -139,7 +139,7 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
 
 @contextmanager
 def checked(*names: str) -> Iterator[None]:
-    """Around a trial of loaded arrays: what does not fit together is a `WeightsError`."""
+    """Turn what a trial of loaded arrays raises into a `WeightsError`."""
     try:
         yield
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
@@ -149,7 +149,7 @@ def checked(*names: str) -> Iterator[None]:
 
 
 def download(name: str) -> Path:
-    """Fetch a file into torch's cache, checked against the hash in its name."""
+    """Download a file into torch's cache; check it against the hash in its name."""
     weights = WEIGHTS[name]
     if weights.url is None:
         raise WeightsError(_how_to_get(weights))
@@ -166,7 +166,7 @@ def download(name: str) -> Path:
 
 
 def _cache() -> Path:
-    """Where torch keeps downloaded weights."""
+    """Find the folder where torch keeps downloaded weights."""
     home = os.environ.get("TORCH_HOME")
     if not home:
         home = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "torch")

@@ -80,7 +80,7 @@ class Attempt:
 
 
 def codec_named(name: str) -> Codec:
-    """The codec of this name; `OptionError` if it is unknown or cannot be used here."""
+    """Return the codec of this name; `OptionError` if it is unknown or cannot be used here."""
     if name not in CODECS:
         raise OptionError(f"unknown codec {name!r}; known: {', '.join(CODECS)}")
     reason = CODECS[name].missing()
@@ -116,7 +116,7 @@ def encode_to_size(
     *,
     tried: dict[int, Attempt] | None = None,
 ) -> Coded:
-    """The largest file found of at most `target_bytes`; `RateError` if the smallest is larger.
+    """Find the largest file of at most `target_bytes`; `RateError` if the smallest is larger.
 
     The target is never exceeded, also where sizes do not grow with every step of quality. One
     dictionary given as `tried` for several targets of the same image and codec saves encodes;
@@ -142,7 +142,7 @@ def encode_to_size(
 
 
 def encode_to_bpp(name: str | Codec, pixels: Samples, bits_per_pixel: float) -> Coded:
-    """`encode_to_size` at this many bits for each pixel, rounded down to whole bytes."""
+    """Call `encode_to_size` with this many bits for each pixel, rounded down to whole bytes."""
     if not _is_number(bits_per_pixel) or bits_per_pixel <= 0:
         raise OptionError(f"bits_per_pixel must be above 0, got {bits_per_pixel!r}")
     target_bytes = int(bits_per_pixel * Picture(pixels).width * pixels.shape[0] / 8)
@@ -150,7 +150,7 @@ def encode_to_bpp(name: str | Codec, pixels: Samples, bits_per_pixel: float) -> 
 
 
 def next_level(sizes: Mapping[int, int], levels: int, target: int) -> int | None:
-    """The level 0..levels to try next, knowing the bytes of some; None when the search is over.
+    """Choose the next level 0..levels to try from the sizes so far; None ends the search.
 
     Brackets the target between a level that fits and a higher one that does not. The crossing is
     interpolated in the logarithm of the size, or extrapolated while all levels tried lie on one
@@ -180,19 +180,19 @@ def next_level(sizes: Mapping[int, int], levels: int, target: int) -> int | None
 
 
 def _codec(name: str | Codec) -> Codec:
-    """The codec of this name, or the codec itself."""
+    """Return the codec of this name, or the codec itself."""
     return name if isinstance(name, Codec) else codec_named(name)
 
 
 def _is_number(value: object) -> bool:
-    """Whether `value` is a finite number, and no truth value."""
+    """Tell whether `value` is a finite number, and not a bool."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     return math.isfinite(float(value))
 
 
 def _sizes(tried: Mapping[int, Attempt]) -> dict[int, int]:
-    """Bytes of each level tried."""
+    """Return the size in bytes of each level tried."""
     return {level: len(attempt.data) for level, attempt in tried.items()}
 
 
@@ -208,7 +208,7 @@ def _check_pixels(codec: Codec, pixels: Samples) -> None:
 
 
 def _attempt(codec: Codec, pixels: Samples, quality: float) -> Attempt:
-    """Encode once, timed; a failure of the encoder is an `OptionError`."""
+    """Encode once and take the time; a failure of the encoder is an `OptionError`."""
     start = time.perf_counter()
     try:
         data = codec.encode(pixels, quality)

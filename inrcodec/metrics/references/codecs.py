@@ -56,12 +56,12 @@ class Codec:
 
 
 def available_codecs() -> dict[str, str | None]:
-    """Every codec by name: None where it can be used, else the reason why not."""
+    """List every codec by name: None where it can be used, else the reason why not."""
     return {name: codec.missing() for name, codec in CODECS.items()}
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries behind the codecs, as far as they are present."""
+    """List the versions of the libraries behind the codecs, as far as they are present."""
     found: dict[str, str | None] = {
         "aom": _aom_version(),
         "libavif": features.version_module("avif"),
@@ -81,7 +81,7 @@ def library_versions() -> dict[str, str]:
 def _pillow_encode(
     file_format: str, settings: Mapping[str, Any], pixels: Samples, quality: float
 ) -> bytes:
-    """One image through Pillow; `quality` is a compression ratio for JPEG 2000."""
+    """Encode an image with Pillow; `quality` is a compression ratio for JPEG 2000."""
     own: dict[str, Any] = {"quality": quality}
     if file_format == "JPEG2000":
         own = {"quality_layers": [quality]}
@@ -106,14 +106,14 @@ def _pillow_decode(file_format: str, data: bytes) -> Samples:
 
 
 def _jpegxl_encode(settings: Mapping[str, Any], pixels: Samples, quality: float) -> bytes:
-    """One image through libjxl; `quality` is a Butteraugli distance."""
+    """Encode an image with libjxl; `quality` is a Butteraugli distance."""
     import imagecodecs
 
     return bytes(imagecodecs.jpegxl_encode(pixels, distance=quality, **settings))
 
 
 def _jpegxl_decode(data: bytes) -> Samples:
-    """The pixels of a JPEG XL file."""
+    """Decode a JPEG XL file."""
     import imagecodecs
 
     samples: Samples = np.asarray(imagecodecs.jpegxl_decode(data, numthreads=1))
@@ -121,12 +121,12 @@ def _jpegxl_decode(data: bytes) -> Samples:
 
 
 def _pillow_missing(feature: str) -> str | None:
-    """Why Pillow cannot do this, or None."""
+    """Say why Pillow cannot do this, or None."""
     return None if features.check(feature) else f"this Pillow is built without {feature}"
 
 
 def _aom_version() -> str | None:
-    """Version of the AV1 encoder inside Pillow, or None."""
+    """Find the version of the AV1 encoder inside Pillow, or None."""
     if not features.check("avif"):
         return None
     from PIL import AvifImagePlugin
@@ -135,13 +135,13 @@ def _aom_version() -> str | None:
 
 
 def _avif_missing() -> str | None:
-    """Why AVIF cannot be used, or None: `tune` is an option of aom alone."""
+    """Say why AVIF cannot be used, or None: `tune` is an option of aom alone."""
     lacks_aom = "this Pillow's AVIF is built without the encoder aom"
     return _pillow_missing("avif") or (None if _aom_version() else lacks_aom)
 
 
 def _jpegxl_missing() -> str | None:
-    """Why JPEG XL cannot be used, or None."""
+    """Say why JPEG XL cannot be used, or None."""
     try:
         import imagecodecs
     except ImportError:

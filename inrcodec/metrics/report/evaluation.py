@@ -63,7 +63,7 @@ def evaluate(
 
 @dataclass(slots=True)
 class _Measured:
-    """What an evaluation has so far."""
+    """The results of an evaluation so far."""
 
     versions: list[Version] = field(default_factory=list)
     codecs: list[Version] = field(default_factory=list)
@@ -73,7 +73,7 @@ class _Measured:
 
 
 class Evaluation:
-    """The same step by step: iterating yields what is done next, `finish` returns the report.
+    """An evaluation in steps: iterating yields what is done next, `finish` returns the report.
 
     Unknown names, unreadable files and sizes that differ are refused at once, before any work.
     """
@@ -105,7 +105,7 @@ class Evaluation:
 
     @property
     def steps(self) -> int:
-        """How many steps iterating yields."""
+        """Count the steps that iterating yields."""
         return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
 
     def __iter__(self) -> Iterator[str]:
@@ -122,7 +122,7 @@ class Evaluation:
                 self._add_codec(name, size, tried)
 
     def finish(self) -> Report:
-        """The report, once iterated to the end."""
+        """Return the report, after iterating to the end."""
         done = self._measured
         return Report(
             reference=self._reference.file,
@@ -188,7 +188,7 @@ class Evaluation:
         return scores, time.perf_counter() - started
 
     def _judged(self, file: File) -> Version:
-        """One file, decoded and scored."""
+        """Decode and score one file."""
         opened = open_file(file, threads=self._options.threads)
         picture = opened.picture
         check_same_size(self._reference, file, (picture.width, picture.height))
@@ -206,7 +206,7 @@ class Evaluation:
         )
 
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
-        """One reference codec at one size, or the reason why there is none."""
+        """Add a reference codec at one size, or the reason why there is none."""
         from inrcodec.metrics.references.baselines import encode_to_size
 
         primary = size == len(self._files[0].data)
@@ -239,7 +239,7 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
 
 
 def default_metrics(allow_download: bool = False) -> list[str]:
-    """What a report measures unless told: PSNR, SSIM, MS-SSIM, IEM, and LPIPS where it can."""
+    """List the default metrics: PSNR, SSIM, MS-SSIM, IEM, and LPIPS if it is available."""
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
     return [*DEFAULT_METRICS, *found[:1], "iem"]
@@ -248,7 +248,7 @@ def default_metrics(allow_download: bool = False) -> list[str]:
 def usable_metrics(
     wanted: Sequence[str], picture: Picture, allow_download: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """The names of metrics that can judge this image, and why the others cannot."""
+    """Split metrics into the usable names for this image, and reasons against the others."""
     reasons = {name: refusal(METRICS[name], picture, allow_download) for name in wanted}
     return (
         [name for name, reason in reasons.items() if reason is None],
@@ -257,7 +257,7 @@ def usable_metrics(
 
 
 def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> str | None:
-    """Why this metric cannot judge this image; None if it can."""
+    """Say why this metric cannot judge this image; None if it can."""
     if min(picture.width, picture.height) < metric.smallest_side:
         return f"needs sides of at least {metric.smallest_side} pixels"
     return metric.trial(allow_download=allow_download)

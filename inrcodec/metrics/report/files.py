@@ -22,7 +22,7 @@ class File:
     data: bytes
 
     def is_inr(self) -> bool:
-        """Whether the bytes, or else the name, say that a network is inside."""
+        """Tell by signature or extension whether this is a .inr file."""
         return self.data.startswith(SIGNATURE) or self.name.lower().endswith(EXTENSIONS)
 
 
@@ -37,7 +37,7 @@ class Opened:
 
 
 def describe(file: File) -> FileInfo | None:
-    """What a .inr file says about itself, None for other images; neither is decoded.
+    """Describe a .inr file without decoding it; None for other images.
 
     Raises `FormatError` for a damaged file.
     """
@@ -48,7 +48,7 @@ def describe(file: File) -> FileInfo | None:
 
 
 def size_of(file: File) -> tuple[int, int]:
-    """Width and height of what a file holds; reads ordinary images to the end, decodes no .inr."""
+    """Return width and height; reads ordinary images to the end, decodes no .inr file."""
     about = describe(file)
     if about is not None:
         return about.width, about.height
@@ -88,6 +88,6 @@ def check_same_size(reference: Opened, other: File, size: tuple[int, int]) -> No
 
 
 def _named(error: FormatError, file: File) -> FormatError:
-    """The same error with the file's name in front."""
+    """Put the file's name in front of the error's message."""
     error.args = (f"{file.name}: {error}",)
     return error

@@ -12,7 +12,7 @@ Attribute = str | int | float | bool | None
 
 
 def element(tag: str, *children: str | None, **attributes: Attribute) -> Markup:
-    """One element. Children that are None are left out, and so are attributes None and False.
+    """Make one element. Children and attributes that are None are left out, and false ones.
 
     Attribute names: a trailing underscore is dropped (`class_`), others become hyphens
     (`aria_label`). Colours of SVG come from classes, since the page forbids style attributes.
@@ -29,12 +29,12 @@ def element(tag: str, *children: str | None, **attributes: Attribute) -> Markup:
 
 
 def joined(*children: str | None) -> Markup:
-    """The children one after the other, without those that are None."""
+    """Join the children, without those that are None."""
     return Markup("").join(child for child in children if child is not None)
 
 
 def table(head: list[str], rows: list[list[str]], *, class_: str | None = None) -> Markup:
-    """A table whose first column names its rows, in a box of its own that scrolls."""
+    """Make a table whose first column names its rows, in a box of its own that scrolls."""
     columns = [element("th", element("span", cell), scope="col") for cell in head]
     lines = [
         element("tr", element("th", row[0], scope="row"), *(_cell(cell) for cell in row[1:]))

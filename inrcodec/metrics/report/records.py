@@ -13,7 +13,7 @@ from inrcodec.pixels import Picture
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
-    """The image as one file has it.
+    """The image as one file stores it.
 
     `kind` is "inr", "image" (any other file) or "codec" (made by a reference codec to compare).
     `setting` is the quality on a codec's own scale; `encode_s` is known for codecs alone.
