@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +12,11 @@ from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.metrics.damage.robustness import DamageBench, Outcome
+    from inrcodec.metrics.metric_table import Metric
     from inrcodec.metrics.report.files import Opened
+
+    Results = dict[str, tuple[float, list[Outcome]]]
+    """The metric of each file undamaged, and its outcomes."""
 
 
 def robustness(
@@ -77,38 +81,55 @@ def robustness(
     if reference == "-" and "-" in files:
         raise OptionError("only one input can come from stdin")
     original = _reference(reference, threads)
-    results: dict[str, tuple[float, list[Outcome]]] = {}
+    results: Results = {}
     with console.exit_codes() as codes:
         levels = sum(map(len, ladder.values()))
 
-        def steps() -> Iterator[str]:
-            for name in dict.fromkeys(files):
-                try:
-                    bench = _bench(name, original, metric, threads)
-                    results[name] = bench.clean, []
-                    yield name
-                    for outcome in bench.outcomes(ladder, seeds):
-                        results[name][1].append(outcome)
-                        yield f"{name}: {outcome.kind} {outcome.level:g}"
-                except InrCodecError as error:
-                    console.show_error(error)
-                    codes.append(console.exit_code(error))
+        def bench_of(name: str) -> DamageBench:
+            return _bench(name, original, metric, threads)
 
-        console.follow(steps(), (levels + 1) * len(files))
+        steps = _steps(files, bench_of, lambda bench: bench.outcomes(ladder, seeds), results, codes)
+        console.follow(steps, (levels + 1) * len(files))
         if not results:
             return
         if as_json:
             console.print_json(_facts(results, reference, metric, seeds))
         else:
-            for name, (clean, outcomes) in results.items():
-                unit = f" {chosen.unit}" if chosen.unit else ""
-                console.show(f"{name}: {clean:.{chosen.digits}f}{unit} undamaged")
-                console.show(console.table(_rows(outcomes, chosen.digits), "<>>>>>"))
+            _show(results, chosen)
         if plot is not None:
             from inrcodec.metrics.damage.plot import plot as draw
 
             console.write_output(plot, draw(results, plot, metric))
             console.note(f"{plot}: written")
+
+
+def _steps(
+    files: list[str],
+    bench_of: Callable[[str], DamageBench],
+    outcomes_of: Callable[[DamageBench], Iterator[Outcome]],
+    results: Results,
+    codes: list[int],
+) -> Iterator[str]:
+    """Measure every file into `results`, and yield what is done; an error costs its file alone."""
+    for name in dict.fromkeys(files):
+        try:
+            bench = bench_of(name)
+            results[name] = bench.clean, []
+            yield name
+            for outcome in outcomes_of(bench):
+                results[name][1].append(outcome)
+                yield f"{name}: {outcome.kind} {outcome.level:g}"
+        except InrCodecError as error:
+            console.show_error(error)
+            codes.append(console.exit_code(error))
+
+
+def _show(results: Results, metric: Metric) -> None:
+    """Print a table for each file."""
+    for name, (clean, outcomes) in results.items():
+        unit = f" {metric.unit}" if metric.unit else ""
+        console.show(f"{name}: {clean:.{metric.digits}f}{unit} undamaged")
+        console.show(console.table(_rows(outcomes, metric.digits), "<>>>>>"))
 
 
 def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
@@ -140,7 +161,7 @@ def _reference(path: str, threads: int | None) -> Opened:
 def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
     """Make the bench of one file; errors name the file."""
     from inrcodec.metrics.damage.robustness import DamageBench
-    from inrcodec.metrics.report.files import File, check_same_size, describe
+    from inrcodec.metrics.report.files import File, check_same_size, describe, named
 
     file = File(name, console.read_input(name))
     about = describe(file)
@@ -150,7 +171,7 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
     try:
         return DamageBench(file.data, original.picture, metric_name=metric, threads=threads)
     except FormatError as error:
-        raise type(error)(f"{name}: {error}") from None
+        raise named(error, file) from None
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
@@ -162,9 +183,7 @@ def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
     return rows
 
 
-def _facts(
-    results: dict[str, tuple[float, list[Outcome]]], reference: str, metric: str, seeds: int
-) -> dict[str, Any]:
+def _facts(results: Results, reference: str, metric: str, seeds: int) -> dict[str, Any]:
     """Describe all files as plain values, ready for JSON."""
     return {
         "reference": reference,

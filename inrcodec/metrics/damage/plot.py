@@ -6,10 +6,14 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from inrcodec.errors import OptionError
 from inrcodec.metrics.damage.robustness import COUNTS, Outcome
 from inrcodec.metrics.metric_table import metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FORMATS = (".png", ".svg", ".pdf")
 COLUMNS = 3
@@ -56,22 +60,7 @@ def plot(
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     unit = f" ({metric(metric_name).unit})" if metric(metric_name).unit else ""
     for panel, kind in zip(axes.flat, kinds, strict=False):
-        drawn = sorted({o.level for _, os in files.values() for o in os if o.kind == kind})
-        for number, (clean, outcomes) in enumerate(files.values()):
-            those = [o for o in outcomes if o.kind == kind]
-            levels, colour = [o.level for o in those], f"C{number % 10}"
-            if math.isfinite(clean):
-                panel.axhline(clean, color=colour, linestyle=":", linewidth=1)
-            panel.plot(levels, [o.mean for o in those], color=colour, marker="o")
-            low, high = ([o.mean + sign * o.spread for o in those] for sign in (-1, 1))
-            panel.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
-            panel.scatter(levels, [o.worst for o in those], color=colour, marker=".", s=14)
-        panel.set_title(TITLES[kind], fontsize=10)
-        panel.grid(alpha=0.3)
-        if kind in COUNTS:
-            panel.set_xticks(drawn)
-        elif drawn[0] > 0:
-            panel.set_xscale("log")
+        _draw_kind(panel, kind, files)
     for panel in axes[:, 0]:
         panel.set_ylabel(f"{metric(metric_name).title}{unit}")
     for panel in axes.flat[len(kinds) :]:
@@ -86,3 +75,25 @@ def plot(
     drawing = io.BytesIO()
     figure.savefig(drawing, dpi=110, format=os.path.splitext(path)[1][1:].lower())
     return drawing.getvalue()
+
+
+def _draw_kind(
+    panel: Axes, kind: str, files: Mapping[str, tuple[float, Sequence[Outcome]]]
+) -> None:
+    """Draw one kind of damage of all files into its panel."""
+    drawn = sorted({o.level for _, os in files.values() for o in os if o.kind == kind})
+    for number, (clean, outcomes) in enumerate(files.values()):
+        those = [o for o in outcomes if o.kind == kind]
+        levels, colour = [o.level for o in those], f"C{number % 10}"
+        if math.isfinite(clean):
+            panel.axhline(clean, color=colour, linestyle=":", linewidth=1)
+        panel.plot(levels, [o.mean for o in those], color=colour, marker="o")
+        low, high = ([o.mean + sign * o.spread for o in those] for sign in (-1, 1))
+        panel.fill_between(levels, low, high, color=colour, alpha=0.15, linewidth=0)
+        panel.scatter(levels, [o.worst for o in those], color=colour, marker=".", s=14)
+    panel.set_title(TITLES[kind], fontsize=10)
+    panel.grid(alpha=0.3)
+    if kind in COUNTS:
+        panel.set_xticks(drawn)
+    elif drawn[0] > 0:
+        panel.set_xscale("log")

@@ -82,14 +82,8 @@ class Inriq:
         if variant not in VARIANTS:
             raise OptionError(f"unknown variant {variant!r}; expected one of {VARIANTS}")
         init = INIT_OF_VARIANT[variant] if init is None else init
-        if init not in ("random", "meta"):
-            raise OptionError(f"init must be random or meta, got {init!r}")
-        if init == "meta" and width is not None:
-            raise OptionError("a trained start has a width of its own; give width with init=random")
+        _check(init, width, steps, seed)
         width = WIDTH if width is None else width
-        for name, value, least in (("steps", steps, 1), ("width", width, 1), ("seed", seed, 0)):
-            if type(value) is not int or not least <= value < 1 << 31:
-                raise OptionError(f"{name} must be a whole number from {least}, got {value!r}")
         self._variant = variant
         self._reference, _ = pair(reference, reference, smallest=SMALLEST_SIDE, colour=True)
         if len(self._reference) != 1:
@@ -150,6 +144,18 @@ class Inriq:
         tops = range(0, len(ys), rows)
         render = self._model.render
         return torch.cat([render(self._parameters, ys[t : t + rows], xs) for t in tops])
+
+
+def _check(init: str, width: int | None, steps: int, seed: int) -> None:
+    """Raise `OptionError` for options that make no sense."""
+    if init not in ("random", "meta"):
+        raise OptionError(f"init must be random or meta, got {init!r}")
+    if init == "meta" and width is not None:
+        raise OptionError("init=meta has a width of its own; give width with init=random")
+    numbers = (("steps", steps, 1), ("width", 1 if width is None else width, 1), ("seed", seed, 0))
+    for name, value, least in numbers:
+        if type(value) is not int or not least <= value < 1 << 31:
+            raise OptionError(f"{name} must be a whole number from {least}, got {value!r}")
 
 
 def inriq(reference: object, decoded: object, **options: Any) -> Tensor:

@@ -44,7 +44,7 @@ def describe(file: File) -> FileInfo | None:
     try:
         return info(file.data) if file.is_inr() else None
     except FormatError as error:
-        raise _named(error, file) from None
+        raise named(error, file) from None
 
 
 def size_of(file: File) -> tuple[int, int]:
@@ -73,7 +73,7 @@ def open_file(file: File, *, threads: int | None = None) -> Opened:
         try:
             picture = decode_picture(file.data, threads=threads)
         except FormatError as error:
-            raise _named(error, file) from None
+            raise named(error, file) from None
     return Opened(file, picture, about, time.perf_counter() - started)
 
 
@@ -87,7 +87,7 @@ def check_same_size(reference: Opened, other: File, size: tuple[int, int]) -> No
         )
 
 
-def _named(error: FormatError, file: File) -> FormatError:
+def named(error: FormatError, file: File) -> FormatError:
     """Put the file's name in front of the error's message."""
     error.args = (f"{file.name}: {error}",)
     return error
