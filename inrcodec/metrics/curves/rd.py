@@ -33,11 +33,13 @@ from inrcodec.metrics.curves.row import (
     Point,
     Row,
     Task,
+    current_names,
     measure,
     stored_key,
     subject,
     task,
     to_line,
+    told_settings,
 )
 from inrcodec.metrics.curves.workers import ctrl_c_held_back, workers
 
@@ -211,11 +213,12 @@ def curve(
     chosen = {
         stored_key(row): row for row in rows if row["codec"] == codec and metric in row["metrics"]
     }.values()
-    if len({json.dumps(row["settings"], sort_keys=True) for row in chosen}) > 1:
+    settings = (told_settings(codec, row["settings"]) for row in chosen)
+    if len({json.dumps(each, sort_keys=True) for each in settings}) > 1:
         raise OptionError(f"{codec} was run with several settings; choose the rows of one")
     groups: dict[str, list[Row]] = {}
     for row in chosen:
-        groups.setdefault(json.dumps(row["asked"]), []).append(row)
+        groups.setdefault(json.dumps(current_names(row["asked"])), []).append(row)
     points = sorted(
         (
             float(np.mean([row["bits_per_pixel"] for row in group])),

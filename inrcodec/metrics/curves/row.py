@@ -35,6 +35,9 @@ CODEC_RATES = ("quality", "bpp", "target_size")
 INRCODEC_RATES = (*CODEC_RATES, "psnr", "slope")
 """Ways to ask this package for a rate, of which a point takes one."""
 
+RENAMED = {"alpha": "loss_weight", "slope": "lmbda"}
+"""Options of this package by the name they had in older rows: both names mean the same row."""
+
 Row = dict[str, Any]
 
 
@@ -83,21 +86,38 @@ class Task:
 
 
 def row_key(
-    image: str, sha256: str, codec: str, settings: Mapping[str, object], asked: object
+    image: str,
+    sha256: str,
+    codec: str,
+    settings: Mapping[str, object],
+    asked: Mapping[str, object],
 ) -> str:
     """Identify a row by image (name and samples), codec, settings and rate.
 
     Options at their default do not count: a new one leaves the rows made without it valid.
     """
-    told = {n: v for n, v in settings.items() if codec != INRCODEC or v != _defaults().get(n)}
-    return json.dumps([image, sha256, codec, told, asked], sort_keys=True)
+    told, rate = told_settings(codec, settings), current_names(asked)
+    return json.dumps([image, sha256, codec, told, rate], sort_keys=True)
+
+
+def told_settings(codec: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Select the settings that identify a row: not at their default, under their current name."""
+    if codec != INRCODEC:
+        return dict(settings)
+    defaults = _defaults()
+    return {n: v for n, v in current_names(settings).items() if v != defaults.get(n)}
+
+
+def current_names(options: Mapping[str, object]) -> dict[str, object]:
+    """Put options under their current names."""
+    return {RENAMED.get(name, name): value for name, value in options.items()}
 
 
 @lru_cache(maxsize=1)
 def _defaults() -> dict[str, object]:
     from inrcodec.codec.options import EncodeOptions
 
-    return asdict(EncodeOptions())
+    return current_names(asdict(EncodeOptions()))
 
 
 def stored_key(row: Row) -> str:

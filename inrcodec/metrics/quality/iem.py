@@ -158,14 +158,14 @@ def exact_squared(difference: Tensor, gamma_max: float) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Nodes:
     """Precisions g in increasing order, and the weight of the integrand at each."""
 
     gammas: tuple[float, ...]
     weights: tuple[float, ...]
 
 
-def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> Grid:
+def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> Nodes:
     """Make nodes and weights for an integral over g from `low` to `high`, even in ln g.
 
     "simpson" integrates g f(g) over ln g; "left" sums f at the lower end of each cell of g, with a
@@ -182,10 +182,10 @@ def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> 
     gammas = tuple(low * math.exp(span * k / cells) for k in range(cells + 1))
     if rule == "left":
         widths = [after - before for before, after in pairwise(gammas)]
-        return Grid(gammas, (*widths, 0.0))
+        return Nodes(gammas, (*widths, 0.0))
     inner = [4 if k % 2 else 2 for k in range(1, cells)]
     weights = [w * span / cells / 3 * g for w, g in zip([1, *inner, 1], gammas, strict=True)]
-    return Grid(gammas, tuple(weights))
+    return Nodes(gammas, tuple(weights))
 
 
 def learned_scorer(reference: object) -> Iem:
@@ -229,7 +229,7 @@ def _denoiser(denoiser: str | Denoiser) -> Denoiser:
     return checked
 
 
-def _path(grid: Grid, like: Tensor, seed: int) -> Iterator[tuple[float, float, Tensor]]:
+def _path(grid: Nodes, like: Tensor, seed: int) -> Iterator[tuple[float, float, Tensor]]:
     """Yield (g, weight, w_g / g) along one Brownian path w, the same for a whole batch."""
     generator = torch.Generator().manual_seed(seed)
     path, before = torch.zeros(1, *like.shape[1:], dtype=like.dtype), 0.0

@@ -36,6 +36,15 @@ def test_a_curve_is_the_mean_over_pictures_of_every_common_setting() -> None:
         curve(rows, "x", "psnr")
 
 
+def test_rows_made_before_an_option_was_there_belong_to_the_same_curve() -> None:
+    old, new = {"effort": 3}, {"effort": 3, "loss": "mse", "loss_weight": None}
+    rows = [
+        made_up("a", "inrcodec", 5, 0.5, 35, settings=old),
+        made_up("a", "inrcodec", 9, 0.9, 39, settings=new),
+    ]
+    assert curve(rows, "inrcodec", "psnr")[1].tolist() == [35, 39]
+
+
 def test_the_table_compares_every_codec_with_the_anchor() -> None:
     rates = [0.2, 0.4, 0.8, 1.6, 3.2]
     rows = []

@@ -67,6 +67,8 @@ def test_rows_made_before_an_option_was_there_are_kept() -> None:
     assert key(effort=3) == key(effort=3, loss="mse", alpha=None)
     assert key(effort=3) != key(effort=3, loss="l1")
     assert key(effort=3) != key(effort=4)
+    assert key(loss="l1ssim", alpha=0.3) == key(loss="l1ssim", loss_weight=0.3)
+    assert key(effort=3) == key(effort=3, loss_weight=None)
 
 
 def test_a_changed_picture_is_another_picture(small: np.ndarray, tmp_path: Path) -> None:
