@@ -2,6 +2,8 @@
 
 `ProcessPoolExecutor` alone waits for running work when it is left, prints a traceback for each of
 its processes on Ctrl-C, and leaves them behind when its owner is killed.
+joblib's loky would replace the executor alone: the initialiser, the pipe and the held-back Ctrl-C
+below would stay.
 """
 
 from __future__ import annotations

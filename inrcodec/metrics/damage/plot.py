@@ -19,8 +19,8 @@ FORMATS = (".png", ".svg", ".pdf")
 COLUMNS = 3
 
 TITLES = {
-    "gaussian": "Gaussian noise, sigma in weights",
-    "gaussian-relative": "Gaussian noise, sigma x each weight",
+    "gaussian": "Gaussian noise, sigma in units of papers",
+    "gaussian-relative": "Gaussian noise, sigma relative to each weight",
     "binary": "weights set to zero, probability",
     "neurons": "lost neurons",
     "layers": "lost layers",
