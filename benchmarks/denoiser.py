@@ -15,8 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.images.reading import read_image
 
-from inrcodec.image_input import read_image
 from inrcodec.metrics.quality import denoiser, gaussian_prior
 from inrcodec.metrics.quality.inputs import batch
 

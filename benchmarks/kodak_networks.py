@@ -24,9 +24,9 @@ TABLE = RESULTS.with_suffix(".md")
 def measure(path: Path, settings: dict) -> dict:
     """Encode and decode one picture; a row of the table."""
     import torch
+    from inrcodec.images.reading import read_image
 
     import inrcodec
-    from inrcodec.image_input import read_image
     from inrcodec.metrics.quality.ssim import ms_ssim
     from inrcodec.pixels import psnr
 

@@ -23,20 +23,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.codec.coolchic.model import coolchic, coolchic_v1, coolchic_v2
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES
+from inrcodec.codec.fitting.coolchic.targets import planes_of
+from inrcodec.codec.fitting.coolchic.untrained import random_parameters
+from inrcodec.codec.fitting.losses import MSE, Loss, loss_of
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit, learning_rates
+from inrcodec.codec.fitting.optimizer import MuonAdam
+from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.networks.sizes import ImageShape, network_for
+from inrcodec.images.reading import as_picture
 
-from inrcodec.codec.effort import FULL_RATES
-from inrcodec.codec.fit import Budget, Fitting, learning_rates
-from inrcodec.codec.latent_fit import LatentFitting
-from inrcodec.codec.losses import MSE, Loss, loss_of
-from inrcodec.codec.models.coolchic import coolchic, coolchic_v1, coolchic_v2
-from inrcodec.codec.network_sizes import PictureShape, network_for
-from inrcodec.codec.optimizer import MuonAdam
 from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
-from inrcodec.codec.planes import planes_of
-from inrcodec.codec.robust import backward_of
-from inrcodec.codec.untrained import random_parameters
 from inrcodec.errors import WeightsError
-from inrcodec.image_input import as_picture
 from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.pixels import Picture
 
@@ -96,10 +96,10 @@ def step_of(
     """One step of a fit under a loss, which goes on from call to call."""
     options = EncodeOptions(model=model, robust=robust)
     if model == "pe-siren":
-        network = network_for(PictureShape.of(picture), model, 12_000)
+        network = network_for(ImageShape.of(picture), model, 12_000)
         backward = backward_of(options, network.units)
         budget, precision = Budget(1000, None), torch.float32
-        fit = Fitting(
+        fit = NetworkFit(
             picture.pixels, network, budget, loss=loss, backward=backward, precision=precision
         )
         optimizer = MuonAdam(fit._parameters, *learning_rates(network))
@@ -109,7 +109,7 @@ def step_of(
     parameters = random_parameters(built, 0, target.mean((1, 2)).numpy())
     random = np.random.default_rng(0)
     grids = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]
-    latents = LatentFitting(
+    latents = GridFit(
         target,
         built,
         parameters,

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+from inrcodec.images.reading import as_picture
 from PIL import Image, ImageDraw
 
 import inrcodec
 from benchmarks.coolchic_rd import show
 from benchmarks.crops import middle
 from inrcodec.codec.options import LOSSES
-from inrcodec.image_input import as_picture
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "loss_study.jsonl"

@@ -21,10 +21,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.images.reading import read_image
 
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates
-from inrcodec.image_input import read_image
 from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.quality.fisher import squared_gradients
 from inrcodec.metrics.quality.inriq import BLOCK, FREQUENCIES, LAYERS, WIDTH

@@ -24,21 +24,21 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from inrcodec.codec.families import parameter_count
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.diner import Diner
+from inrcodec.codec.networks.fourier import FourierNet
+from inrcodec.codec.networks.init_tables import phase_initialisation
+from inrcodec.codec.networks.mfn import Mfn
+from inrcodec.codec.networks.nif import Nif
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.wire import Wire
+from inrcodec.images.reading import read_image
 
 import inrcodec
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.coordinate_starts import phase_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.diner import Diner
-from inrcodec.codec.models.fourier import FourierNet
-from inrcodec.codec.models.mfn import Mfn
-from inrcodec.codec.models.nif import Nif
-from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.models.wire import Wire
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import read_image
 from inrcodec.metrics.quality.ssim import ssim
 from inrcodec.pixels import Samples, psnr
 
@@ -115,12 +115,14 @@ def measure(job: Job, data: Path) -> dict[str, Any]:
     pixels = read_image(data / f"{picture}.bmp").pixels
     model = network(name, pixels)
     begun = time.process_time()
-    fitting = Fitting(pixels, model, Budget(STEPS, None), seed=seed, start=phase_start(model))
+    fitting = NetworkFit(
+        pixels, model, Budget(STEPS, None), seed=seed, start=phase_initialisation(model)
+    )
     for _ in fitting:
         pass
     cpu_s = time.process_time() - begun
     view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
-    made = coordinate_render.render(model, fitting.values(), view, 8, 1, "cpu")
+    made = render.render(model, fitting.values(), view, 8, 1, "cpu")
     return {
         "picture": picture,
         "network": name,

@@ -30,17 +30,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.codec.fitting.networks.batches import image_error
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.images.reading import as_picture
 
 import inrcodec
 from benchmarks.crops import middle
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.siren import Siren
 from inrcodec.codec.options import EncodeOptions
-from inrcodec.codec.pixel_grids import picture_error
-from inrcodec.codec.robust import backward_of
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import as_picture
 from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
 
 RESULTS = Path(__file__).parent / "results" / "robust_weights.jsonl"
@@ -168,7 +168,7 @@ def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:
         model="pe-siren", robust=robust, robust_strength=strength if robust else None
     )
     begun = time.process_time()
-    fitting = Fitting(
+    fitting = NetworkFit(
         pixels,
         MODEL,
         Budget(steps, None),
@@ -199,7 +199,7 @@ def draw(data: Path, path: Path) -> None:
                 random = np.random.default_rng(0)
                 seen = NETWORK_DAMAGE[damage](values, MODEL.units, 1e-3, random)
             view = view_of(SIDE, SIDE, None, None, None)
-            samples = coordinate_render.render(MODEL, seen, view, 8, 1, "cpu")
+            samples = render.render(MODEL, seen, view, 8, 1, "cpu")
             axes[row, column].imshow(samples, interpolation="nearest")
             axes[row, column].set_title(f"{title}: {psnr(seen, pixels):.1f} dB", fontsize=11)
             axes[row, column].set_xticks([])
@@ -211,7 +211,7 @@ def draw(data: Path, path: Path) -> None:
 def psnr(values: Tensors, pixels: np.ndarray) -> float:
     """PSNR of a network's picture, dB, before rounding to integers."""
     parameters = {name: torch.from_numpy(np.asarray(value)) for name, value in values.items()}
-    return -10 * math.log10(picture_error(MODEL, parameters, pixels))
+    return -10 * math.log10(image_error(MODEL, parameters, pixels))
 
 
 def tables(rows: Iterable[dict[str, Any]]) -> str:

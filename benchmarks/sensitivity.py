@@ -60,8 +60,8 @@ PUBLISHED_METRICS = ("psnr", "ssim", "lpips-squeeze", "ms-ssim", "inriq-paper")
 def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[dict]:
     """Score the missing types of one picture; a row for each type."""
     import torch
+    from inrcodec.images.reading import read_image
 
-    from inrcodec.image_input import read_image
     from inrcodec.metrics.distortions.relative_sensitivity import scores
     from inrcodec.metrics.judge import Judge
 

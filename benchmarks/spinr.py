@@ -35,20 +35,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.codec.entropy.quantized import Tensors
+from inrcodec.codec.families import parameter_count
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel, LearningRate
+from inrcodec.codec.networks.init_tables import phase_initialisation
+from inrcodec.codec.networks.layers import sine_start
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.images.reading import read_image
 
 import inrcodec
-from inrcodec.codec import coordinate_render
-from inrcodec.codec.coordinate_starts import phase_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.coordinate import CoordinateModel, LearningRate
-from inrcodec.codec.models.layers import sine_start
-from inrcodec.codec.models.registry import parameter_count
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.models.spinr import Spinr
-from inrcodec.codec.quantize import Tensors
-from inrcodec.codec.robust import Tolerance, neuron_loss
 from inrcodec.codec.view import view_of
-from inrcodec.image_input import read_image
 from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import Samples, psnr
 
@@ -117,8 +117,8 @@ def fitted(way: str, pixels: Samples, seed: int) -> tuple[CoordinateModel, Tenso
     if way == "spinr":
         random = torch.Generator().manual_seed(seed)
         extra["backward"] = partial(neuron_loss, Tolerance(LOSS, model.units, random))
-    fitting = Fitting(
-        pixels, model, Budget(STEPS, None), seed=seed, start=phase_start(model), **extra
+    fitting = NetworkFit(
+        pixels, model, Budget(STEPS, None), seed=seed, start=phase_initialisation(model), **extra
     )
     for _ in fitting:
         pass
@@ -132,7 +132,7 @@ def staged(pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
     for layers in range(1, LAYERS + 1):
         model = replace(whole, layers=layers, frozen=layers - 1)
         budget = Budget(STEPS // LAYERS, None)
-        fitting = Fitting(pixels, model, budget, seed=seed, start=phase_start(model))
+        fitting = NetworkFit(pixels, model, budget, seed=seed, start=phase_initialisation(model))
         for name, value in values.items():
             fitting._parameters[name].data.copy_(torch.from_numpy(np.asarray(value)))
         for _ in fitting:
@@ -151,7 +151,7 @@ def measure(data: Path, picture: str, way: str, seed: int) -> dict[str, Any]:
     view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
 
     def decibels(network: CoordinateModel, tensors: Tensors) -> float:
-        return psnr(pixels, coordinate_render.render(network, tensors, view, 8, 1, "cpu"))
+        return psnr(pixels, render.render(network, tensors, view, 8, 1, "cpu"))
 
     row = {"picture": picture, "way": way, "seed": seed, "parameters": parameter_count(model)}
     row |= {"steps": STEPS, "cpu_s": cpu_s, "psnr": decibels(model, values)}

@@ -29,11 +29,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.codec.decode import decode_picture
+from inrcodec.images.reading import read_image
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.decoder import decode_picture
-from inrcodec.image_input import read_image
 from inrcodec.metrics.references.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
 from inrcodec.streaming.channel import Loss

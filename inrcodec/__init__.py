@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from inrcodec.errors import FormatError, InrCodecError, TruncatedError
 
 if TYPE_CHECKING:
-    from inrcodec.codec.info import FileInfo
+    from inrcodec.codec.describe import FileInfo
     from inrcodec.pixels import Picture, Samples
 
 __version__ = "0.1.0"
@@ -43,11 +43,11 @@ def encode(image: object, **options: Any) -> bytes:
     Raises `InrCodecError`.
     """
     from inrcodec.codec.options import EncodeOptions
-    from inrcodec.image_input import as_picture
+    from inrcodec.images.reading import as_picture
 
     checked = EncodeOptions.of(**options)
     picture = as_picture(image)
-    from inrcodec.codec.encoder import encoding
+    from inrcodec.codec.encode import encoding
     from inrcodec.metrics.metric_losses import with_metric_loss
 
     job = encoding(picture, with_metric_loss(checked))
@@ -67,13 +67,13 @@ def decode_picture(data: bytes, **options: Any) -> Picture:
     Keywords: `size` (width, height), `scale`, `crop` (x, y, width, height), `bit_depth`, `threads`,
     `device`, `start`; see `codec.decoder.decode_picture`. Raises `FormatError` or `OptionError`.
     """
-    from inrcodec.codec.decoder import decode_picture
+    from inrcodec.codec.decode import decode_picture
 
     return decode_picture(data, **options)
 
 
 def info(data: bytes) -> FileInfo:
     """Describe a file without decoding it (and without torch); raises `FormatError`."""
-    from inrcodec.codec.info import info
+    from inrcodec.codec.describe import info
 
     return info(data)

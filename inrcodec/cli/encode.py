@@ -172,13 +172,13 @@ def _encode_one(
     name: str, path: str, options: EncodeOptions, keep: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one picture and write it; (report, whether Ctrl-C ended it)."""
-    from inrcodec.image_input import as_picture
+    from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
     with interruptible() as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
-        from inrcodec.codec.decoder import decode_picture
-        from inrcodec.codec.encoder import encoding
+        from inrcodec.codec.decode import decode_picture
+        from inrcodec.codec.encode import encoding
         from inrcodec.codec.runtime import keep_freed_memory
 
         keep_freed_memory()
@@ -196,7 +196,7 @@ def _encode_one(
         elapsed = time.monotonic() - started
         given = options.init if options.init not in ("random", "meta") else None
         decoded = decode_picture(data, threads=options.threads, device=options.device, start=given)
-    from inrcodec.codec.info import info
+    from inrcodec.codec.describe import info
     from inrcodec.pixels import psnr
 
     about = info(data)

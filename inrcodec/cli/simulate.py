@@ -127,7 +127,7 @@ class Bench:
     """One file, what it is measured by, and a JPEG of its size."""
 
     def __init__(self, file: str, reference: str | None, slices: int | None, *, jpeg: bool) -> None:
-        from inrcodec.codec.decoder import decode_picture
+        from inrcodec.codec.decode import decode_picture
         from inrcodec.pixels import psnr
         from inrcodec.streaming.layers import slice_side, stream_of
 
@@ -142,7 +142,7 @@ class Bench:
         self._shown = picture.pixels
         self._original: Samples = picture.pixels
         if reference is not None:
-            from inrcodec.image_input import read_image
+            from inrcodec.images.reading import read_image
 
             self._original = read_image(reference).pixels
             if self._original.shape != self._shown.shape:
@@ -170,7 +170,7 @@ class Bench:
         return _facts(mode, link, session, frames, whole)
 
     def _psnr(self, runs: tuple[bytes, ...]) -> float:
-        from inrcodec.codec.decoder import decode_picture
+        from inrcodec.codec.decode import decode_picture
         from inrcodec.pixels import psnr
 
         if runs not in self._seen:

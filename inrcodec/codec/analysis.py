@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inrcodec.codec.models.coolchic import BICUBIC, CHROMA_LEVEL, LEVELS, CoolChic, grain
-from inrcodec.codec.models.upsampling import upsample_below
+from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_LEVEL, LEVELS, CoolChic, grain
+from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the picture."""

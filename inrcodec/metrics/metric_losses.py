@@ -11,9 +11,9 @@ from functools import partial
 
 from torch import Tensor
 
-from inrcodec.codec import losses
-from inrcodec.codec.losses import Loss
-from inrcodec.codec.options import LOSS_ALPHAS, METRIC_LOSSES, EncodeOptions
+from inrcodec.codec.fitting import losses
+from inrcodec.codec.fitting.losses import Loss
+from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality import iem as information
 from inrcodec.metrics.quality.lpips import lpips_squeeze
@@ -29,7 +29,7 @@ def with_metric_loss(options: EncodeOptions) -> EncodeOptions:
     if options.loss not in METRIC_LOSSES:
         return options
     name = str(options.loss)
-    alpha = LOSS_ALPHAS[name] if options.alpha is None else options.alpha
+    alpha = LOSS_WEIGHTS[name] if options.alpha is None else options.alpha
     if name == "iem":
         return replace(options, loss=Loss(name, partial(iem, alpha=alpha)), alpha=None)
     metric_table.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing

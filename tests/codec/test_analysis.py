@@ -1,8 +1,7 @@
 """The analysis network that initial latents come from."""
 
 import torch
-
-from inrcodec.codec import analysis
+from inrcodec.codec.fitting.coolchic import analysis
 
 
 def test_another_device_leaves_the_network_where_it_is() -> None:

@@ -5,11 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-
-import inrcodec
-from inrcodec.codec import pixel_grids
-from inrcodec.codec.losses import (
+from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
+from inrcodec.codec.fitting.coolchic.step_windows import LEAST_SIDE
+from inrcodec.codec.fitting.losses import (
     MSE,
     Distortion,
     Loss,
@@ -20,10 +18,12 @@ from inrcodec.codec.losses import (
     of_channels,
     tuned,
 )
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.options import LOSS_ALPHAS, LOSSES, EncodeOptions
-from inrcodec.codec.rehearsal import Rehearsal
-from inrcodec.codec.visits import LEAST_SIDE
+from inrcodec.codec.fitting.networks import batches
+from inrcodec.codec.networks.siren import Siren
+from torch import Tensor
+
+import inrcodec
+from inrcodec.codec.options import LOSS_WEIGHTS, LOSSES, EncodeOptions
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.metrics.quality import ssim as metric
@@ -106,7 +106,7 @@ def test_structural_losses_are_one_less_the_metric() -> None:
         extra = float(pointwise(x, y)) if name == "lcssim" else 0.0
         assert float(whole) == pytest.approx(structural + extra, abs=1e-12)
         assert float(named(name, alpha=0.0)(x, y)) == pytest.approx(float(pointwise(x, y)))
-        alpha = LOSS_ALPHAS[name]
+        alpha = LOSS_WEIGHTS[name]
         share = 1.0 if name == "lcssim" else 1 - alpha
         usual = share * float(pointwise(x, y)) + alpha * structural
         assert float(named(name)(x, y)) == pytest.approx(usual, abs=1e-12)
@@ -279,10 +279,8 @@ def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
         n: torch.from_numpy(v)
         for n, v in model.initial(np.random.default_rng(0), np.zeros(3)).items()
     }
-    squared = pixel_grids.picture_error(model, parameters, photo)
-    assert pixel_grids.picture_loss(model, parameters, photo, MSE) == pytest.approx(
-        squared, rel=1e-4
-    )
+    squared = batches.image_error(model, parameters, photo)
+    assert batches.image_loss(model, parameters, photo, MSE) == pytest.approx(squared, rel=1e-4)
 
 
 def test_equal_options_give_equal_files(photo: np.ndarray) -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from inrcodec.codec.decode import decode_picture
+from inrcodec.codec.fitting.networks.batches import coordinates
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.networks.spinr import PREFIX_WEIGHT, Spinr
 
 import inrcodec
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Kind
-from inrcodec.codec.decoder import decode_picture
-from inrcodec.codec.models.spinr import PREFIX_WEIGHT, Spinr
-from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import FormatError, PartialFileWarning
 from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import psnr
@@ -100,19 +100,20 @@ def test_the_error_counts_prefixes() -> None:
 
 
 def test_training_with_lost_neurons_pays_when_some_are(photo: np.ndarray) -> None:
-    from inrcodec.codec.coordinate_starts import phase_start
-    from inrcodec.codec.fit import Budget, Fitting
+    from inrcodec.codec.fitting.networks.batches import image_error
+    from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+    from inrcodec.codec.fitting.robust import backward_of
+    from inrcodec.codec.networks.init_tables import phase_initialisation
+
     from inrcodec.codec.options import EncodeOptions
-    from inrcodec.codec.pixel_grids import picture_error
-    from inrcodec.codec.robust import backward_of
 
     network = Spinr(32, 3, 8, 3)
     left = []
     for robust in (None, "neurons"):
         options = EncodeOptions.of(model="spinr", robust=robust)
         backward = backward_of(options, network.units)
-        start = phase_start(network)
-        fitting = Fitting(photo, network, Budget(500, None), backward=backward, start=start)
+        start = phase_initialisation(network)
+        fitting = NetworkFit(photo, network, Budget(500, None), backward=backward, start=start)
         for _ in fitting:
             pass
         errors = []
@@ -120,6 +121,6 @@ def test_training_with_lost_neurons_pays_when_some_are(photo: np.ndarray) -> Non
             random = np.random.default_rng(seed)
             damaged = lost_neurons(fitting.values(), network.units, 3, random)
             tensors = {n: torch.from_numpy(np.asarray(v)) for n, v in damaged.items()}
-            errors.append(picture_error(network, tensors, photo))
+            errors.append(image_error(network, tensors, photo))
         left.append(np.mean(errors))
     assert left[1] < 0.8 * left[0]

@@ -21,7 +21,7 @@ import numpy as np
 
 import inrcodec
 from inrcodec.errors import InrCodecError, OptionError, RateError
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.references import baselines
 from inrcodec.pixels import Samples

@@ -24,16 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from inrcodec.codec import bitstream, coordinate_render, latent_render
-from inrcodec.codec.bitstream import Container, Header
-from inrcodec.codec.decoder import read_network
-from inrcodec.codec.latent_render import Plane
-from inrcodec.codec.latents import LatentPlane, read_latents
-from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.coordinate import CoordinateModel
-from inrcodec.codec.models.registry import model_of
+from inrcodec.codec.coolchic import render
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.planes import LatentPlane, read_latents
+from inrcodec.codec.coolchic.render import Plane
+from inrcodec.codec.decode import read_network
+from inrcodec.codec.entropy.quantized import Quantized
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Container, Header
 from inrcodec.codec.native.pool import kernel_threads
-from inrcodec.codec.quantize import Quantized
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.runtime import torch_threads
 from inrcodec.codec.view import view_of
 from inrcodec.errors import FormatError, OptionError, TruncatedError
@@ -208,7 +210,7 @@ class _Network:
         if damage is not None:
             values = damage(values, self._model.units)
         view = view_of(header.width, header.height, None, None, None)
-        return coordinate_render.render(self._model, values, view, header.bit_depth, threads, "cpu")
+        return render.render(self._model, values, view, header.bit_depth, threads, "cpu")
 
 
 class _Grids:
@@ -233,7 +235,7 @@ class _Grids:
             planes = [replace(p, parameters=damage(p.parameters, p.model.units)) for p in planes]
         view = view_of(header.width, header.height, None, None, None)
         with kernel_threads(threads):
-            return latent_render.render(planes, header.channels, view, header.bit_depth)
+            return render.render(planes, header.channels, view, header.bit_depth)
 
 
 _Stored = _Network | _Grids

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
+from inrcodec.codec.networks.siren import Siren
 
 Parameters = Mapping[str, Tensor]
 Diagonal = dict[str, Tensor]

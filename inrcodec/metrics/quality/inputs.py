@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec.bitstream import SIGNATURE
+from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
-from inrcodec.image_input import as_picture
+from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture
 
 BACKGROUND = 0.5
@@ -99,7 +99,7 @@ def _picture(image: object) -> Picture:
             return as_picture(image)  # says why
     if not (isinstance(data, bytes) and data.startswith(SIGNATURE)):
         return as_picture(image)
-    from inrcodec.codec.decoder import decode_picture
+    from inrcodec.codec.decode import decode_picture
 
     return decode_picture(image if isinstance(image, bytes) else Path(str(image)).read_bytes())
 

@@ -33,10 +33,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inrcodec.codec.coordinate_starts import shipped_start
-from inrcodec.codec.fit import Budget, Fitting
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import TILE_PIXELS, coordinates, picture_error
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates, image_error
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.networks.init_tables import shipped_for
+from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import OptionError
 from inrcodec.metrics.quality.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.quality.inputs import pair
@@ -93,15 +93,15 @@ class Inriq:
         channels, trained = pixels.shape[2], None
         self._model = Siren(width, LAYERS, FREQUENCIES, channels)
         if init == "meta":
-            trained = shipped_start("pe-siren", channels, START_PARAMETERS)
+            trained = shipped_for("pe-siren", channels, START_PARAMETERS)
             width, layers, frequencies = trained.dimensions
             self._model = Siren(width, layers, frequencies, channels)
         how: dict[str, Any] = {"seed": seed, "precision": precision, "trained": trained}
-        fitting = Fitting(pixels, self._model, Budget(steps, None), **how)
+        fitting = NetworkFit(pixels, self._model, Budget(steps, None), **how)
         for _ in fitting:
             pass
         self._parameters = {n: torch.from_numpy(v) for n, v in fitting.values().items()}
-        error = picture_error(self._model, self._parameters, pixels)
+        error = image_error(self._model, self._parameters, pixels)
         self.fit_psnr = -10 * math.log10(error) if error > 0 else math.inf
         with torch.no_grad():
             self._anchor = self._paper_anchor() if variant == "paper" else self._unit

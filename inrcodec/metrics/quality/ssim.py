@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from inrcodec.codec import structure
+from inrcodec.codec.fitting import similarity
 from inrcodec.metrics.quality.inputs import pair
 
 
@@ -14,7 +14,7 @@ def ssim(reference: object, decoded: object) -> Tensor:
     Gaussian 11 x 11 window, sigma 1.5; sides of at least 11 pixels. Inputs as in `inputs.pair`;
     differentiable.
     """
-    return structure.ssim(*pair(reference, decoded, smallest=structure.SMALLEST_SIDE))
+    return similarity.ssim(*pair(reference, decoded, smallest=similarity.SMALLEST_SIDE))
 
 
 def ms_ssim(reference: object, decoded: object) -> Tensor:
@@ -22,7 +22,9 @@ def ms_ssim(reference: object, decoded: object) -> Tensor:
 
     Inputs as in `inputs.pair`; differentiable.
     """
-    return structure.ms_ssim(*pair(reference, decoded, smallest=structure.SMALLEST_SIDE_MULTISCALE))
+    return similarity.ms_ssim(
+        *pair(reference, decoded, smallest=similarity.SMALLEST_SIDE_MULTISCALE)
+    )
 
 
 def ms_ssim_db(reference: object, decoded: object) -> Tensor:

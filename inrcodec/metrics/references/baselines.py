@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from inrcodec.errors import OptionError, RateError
-from inrcodec.image_output import to_pil
+from inrcodec.images.writing import to_pil
 from inrcodec.metrics.references.codecs import CODECS, Codec, available_codecs, library_versions
 from inrcodec.pixels import CHANNEL_NAMES, Picture, Samples
 

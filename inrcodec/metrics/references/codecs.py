@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from inrcodec.image_output import to_pil
+from inrcodec.images.writing import to_pil
 from inrcodec.pixels import Picture, Samples
 
 FINE_STEPS = 2048

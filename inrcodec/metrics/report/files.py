@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from inrcodec.codec.bitstream import SIGNATURE
-from inrcodec.codec.info import FileInfo, info
+from inrcodec.codec.describe import FileInfo, info
+from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import FormatError, ImageError
-from inrcodec.image_input import read_image
+from inrcodec.images.reading import read_image
 from inrcodec.pixels import Picture
 
 EXTENSIONS = (".inr", ".nif")
@@ -67,7 +67,7 @@ def open_file(file: File, *, threads: int | None = None) -> Opened:
             reason = str(error).removeprefix("the image data: ")
             raise ImageError(f"{file.name}: {reason}") from None
     else:
-        from inrcodec.codec.decoder import decode_picture
+        from inrcodec.codec.decode import decode_picture
 
         started = time.perf_counter()  # loading torch is no part of decoding
         try:

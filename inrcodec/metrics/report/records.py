@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inrcodec.codec.info import FileInfo
+from inrcodec.codec.describe import FileInfo
 from inrcodec.metrics.metric_table import Metric
 from inrcodec.metrics.report.files import File
 from inrcodec.pixels import Picture

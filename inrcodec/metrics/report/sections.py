@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from inrcodec.codec.info import FileInfo
+from inrcodec.codec.describe import FileInfo
 from inrcodec.metrics.metric_table import METRICS, Metric
 from inrcodec.metrics.report.charts import STYLES, Point, Series, bar, chart, legend, swatch
 from inrcodec.metrics.report.markup import Markup, element, joined, table

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from inrcodec.codec.info import FileInfo
+from inrcodec.codec.describe import FileInfo
 from inrcodec.metrics.metric_table import Metric
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import CHANNEL_NAMES

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from inrcodec.images.reading import read_image
 
-from inrcodec.image_input import read_image
 from inrcodec.metrics.curves.bd import bd_rate
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.references.baselines import encode_at

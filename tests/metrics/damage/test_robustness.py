@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from inrcodec.codec.networks.siren import Siren
 
 import inrcodec
-from inrcodec.codec.models.siren import Siren
 from inrcodec.errors import FormatError, OptionError, TruncatedError
 from inrcodec.metrics.damage import operations as damage
 from inrcodec.metrics.damage.robustness import LADDER, DamageBench

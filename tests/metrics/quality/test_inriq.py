@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from inrcodec.codec.fitting.networks.batches import coordinates
+from inrcodec.codec.networks.siren import Siren
 
-from inrcodec.codec.models.siren import Siren
-from inrcodec.codec.pixel_grids import coordinates
 from inrcodec.errors import ImageError, OptionError
 from inrcodec.metrics.quality.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.quality.inriq import Inriq, fisher_rao, inriq, symmetric_kl

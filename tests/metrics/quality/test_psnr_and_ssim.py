@@ -55,10 +55,10 @@ def test_calibration_pairs_of_tid2013(shared):
 
 def test_a_large_picture_equals_its_parts_windowed_whole(astronaut):
     """Blocks of the windowed means leave no seam: one row of blocks against many."""
-    from inrcodec.codec import structure
+    from inrcodec.codec.fitting import similarity
 
     x = torch.rand(1, 1, 300, 290, dtype=torch.float64)
-    whole = structure.windowed(x)
-    part = structure.windowed(x[..., 117:150, 120:160])
+    whole = similarity.windowed(x)
+    part = similarity.windowed(x[..., 117:150, 120:160])
     assert torch.allclose(whole[..., 117:140, 120:150], part, atol=1e-14)
     assert whole.shape == (1, 1, 290, 280)

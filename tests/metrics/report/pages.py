@@ -6,9 +6,9 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+from inrcodec.images.writing import image_bytes
 from PIL import Image
 
-from inrcodec.image_output import image_bytes
 from inrcodec.metrics.report.evaluation import ReportOptions
 from inrcodec.pixels import Picture
 
