@@ -15,10 +15,10 @@ from pathlib import Path
 
 from scipy.interpolate import PchipInterpolator
 
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_published.jsonl"
-SLOPES = {"coolchic-v1": 5e-4, "coolchic-v2": 1e-3}
+LAMBDAS = {"coolchic-v1": 5e-4, "coolchic-v2": 1e-3}
 VERSIONS = {"coolchic-v1": "v1.0", "coolchic-v2": "v2.0"}
 IMAGES = ("kodim15", "kodim23")
 
@@ -34,8 +34,8 @@ def main() -> None:
     arguments = parser.parse_args()
     images = {name: arguments.data / f"{name}.png" for name in IMAGES}
     points = [
-        Point("inrcodec", {"slope": slope, "effort": arguments.effort, "model": model})
-        for model, slope in SLOPES.items()
+        Point("inrcodec", {"lmbda": lmbda, "effort": arguments.effort, "model": model})
+        for model, lmbda in LAMBDAS.items()
     ]
     workers = {"processes": arguments.processes, "threads": arguments.threads}
     for row in run(images, points, RESULTS, **workers):

@@ -4,9 +4,9 @@
     python -m benchmarks.coolchic_rd --efforts 9 --images kodim05 kodim23 --rates 3
 
 Whole files, decoded again; PSNR over RGB. Reference codecs are those of
-`inrcodec.metrics.reference_codecs` (AVIF 4:4:4, speed 2, tune=psnr, one thread; WebP method 6; JPEG
-4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run skips
-what is there. BD-rates are those of each photograph, then averaged.
+`inrcodec.metrics.references.codecs` (AVIF 4:4:4, speed 2, tune=psnr, one thread; WebP method 6;
+JPEG 4:4:4, optimised, progressive). Rows go to results/coolchic_rd.jsonl as they are made; a run
+skips what is there. BD-rates are those of each photograph, then averaged.
 """
 
 import argparse
@@ -16,19 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from inrcodec.metrics.bd import bd_rate
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.bd import bd_rate
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "coolchic_rd.jsonl"
 TABLE = RESULTS.with_suffix(".md")
 
 BUSY = ("kodim01", "kodim05", "kodim08", "kodim19", "kodim24")
 CALM = ("kodim12", "kodim15", "kodim23")
-SLOPES = {
+LAMBDAS = {
     **dict.fromkeys(BUSY, (2.4e-2, 8e-3, 2.5e-3, 9e-4)),
     **dict.fromkeys(CALM, (7e-3, 2.2e-3, 7e-4, 2e-4)),
 }
-"""Slopes that give about 0.1 to 1.2 bits a pixel."""
+"""Lambdas that give about 0.1 to 1.2 bits a pixel."""
 
 FEWEST_POINTS, AKIMA_POINTS = 3, 4
 """Of a curve that a BD-rate is computed from, and for it to be by Akima's interpolation."""
@@ -44,10 +44,10 @@ def main() -> None:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--images", nargs="+", choices=SLOPES, default=list(SLOPES))
+    parser.add_argument("--images", nargs="+", choices=LAMBDAS, default=list(LAMBDAS))
     parser.add_argument("--efforts", nargs="*", type=int, default=[0, 1, 5])
     parser.add_argument("--models", nargs="+", default=["coolchic"])
-    parser.add_argument("--rates", type=int, default=4, help="of the four slopes, the last so many")
+    parser.add_argument("--rates", type=int, default=4, help="the last so many lambdas")
     parser.add_argument("--processes", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -55,9 +55,9 @@ def main() -> None:
         picture = {name: arguments.data / f"{name}.png"}
         points = [Point(c, {"quality": q}) for c, qs in REFERENCES.items() for q in qs]
         for effort in arguments.efforts:
-            for slope in SLOPES[name][-arguments.rates :]:
+            for lmbda in LAMBDAS[name][-arguments.rates :]:
                 for model in arguments.models:
-                    options = {"slope": slope, "effort": effort, "model": model}
+                    options = {"lmbda": lmbda, "effort": effort, "model": model}
                     points.append(Point("inrcodec", options))
         settings = {"processes": arguments.processes, "threads": arguments.threads}
         show(run(picture, points, RESULTS, **settings), "psnr", label)

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from inrcodec.images.reading import read_image
-from inrcodec.metrics import denoiser, gaussian_prior
-from inrcodec.metrics.inputs import batch
+from inrcodec.metrics.quality import denoiser, gaussian_prior
+from inrcodec.metrics.quality.inputs import batch
 
 RESULTS = Path(__file__).parent / "results" / "denoiser.jsonl"
 SIGMAS = (2, 5, 10, 25, 50)

@@ -1,10 +1,10 @@
-"""What an effort costs and gains: one photograph of scikit-image at one slope, every effort.
+"""What an effort costs and gains: one photograph of scikit-image at one lambda, every effort.
 
     python -m benchmarks.effort --most 9
 
-The slope is the weight of the rate in  cost = squared error + slope x bits per pixel, so two files
-of one slope compare by one number: to first order, bits at equal quality differ by the difference
-of cost / slope. Rows go to results/effort.jsonl and .md; a run skips what is there.
+The lambda is the weight of the rate in  cost = squared error + lambda x bits per pixel, so two
+files of one lambda compare by one number: to first order, bits at equal quality differ by the
+difference of cost / lambda. Rows go to results/effort.jsonl and .md; a run skips what is there.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import inrcodec
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parent / "results" / "effort.jsonl"
-SLOPE = 1e-3
+LAMBDA = 1e-3
 THREADS = 1
 
 
@@ -36,13 +36,13 @@ def main() -> None:
         if any(row["effort"] == effort for row in rows):
             continue
         start = time.perf_counter()
-        file = inrcodec.encode(picture, slope=SLOPE, effort=effort, threads=THREADS)
+        file = inrcodec.encode(picture, lmbda=LAMBDA, effort=effort, threads=THREADS)
         row = {
             "effort": effort,
             "encode_s": time.perf_counter() - start,
             "psnr_db": psnr(picture, inrcodec.decode(file)),
             "bits_per_pixel": len(file) * 8 / (512 * 512),
-            "slope": SLOPE,
+            "lambda": LAMBDA,
             "threads": THREADS,
             "seed": 0,
             "inrcodec": inrcodec.__version__,
@@ -63,7 +63,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     base = next(row for row in rows if row["effort"] == 1)
     for row in sorted(rows, key=lambda row: int(row["effort"])):
-        saved = (cost(row) - cost(base)) / SLOPE / base["bits_per_pixel"]
+        saved = (cost(row) - cost(base)) / LAMBDA / base["bits_per_pixel"]
         lines.append(
             f"| {row['effort']} | {row['encode_s']:.1f} | {row['encode_s'] / 0.262144:.0f} "
             f"| {row['psnr_db']:.2f} | {row['bits_per_pixel']:.3f} | {100 * saved:+.1f} % |"
@@ -72,8 +72,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def cost(row: dict[str, Any]) -> float:
-    """Squared error (full range 1) + slope x bits per pixel."""
-    return float(10 ** (-row["psnr_db"] / 10) + SLOPE * row["bits_per_pixel"])
+    """Squared error (full range 1) + lambda x bits per pixel."""
+    return float(10 ** (-row["psnr_db"] / 10) + LAMBDA * row["bits_per_pixel"])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from inrcodec.metrics import inriq
+from inrcodec.metrics.quality import inriq
 
 RESULTS = Path(__file__).parent / "results" / "inriq_stability.jsonl"
 STEPS = (200, 250, 300, 600, 1000, 2000)

@@ -27,7 +27,7 @@ def measure(path: Path, settings: dict) -> dict:
 
     import inrcodec
     from inrcodec.images.reading import read_image
-    from inrcodec.metrics.ssim import ms_ssim
+    from inrcodec.metrics.quality.ssim import ms_ssim
     from inrcodec.pixels import psnr
 
     torch.set_num_threads(settings["threads"])

@@ -23,27 +23,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
-from inrcodec.codec.fitting.coolchic.untrained import random_parameters
 
 from inrcodec.codec.coolchic.model import FEATURES, grids_model
-from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.fit import Budget as GridBudget
+from inrcodec.codec.fitting.coolchic.fit import GridFit, Initial
+from inrcodec.codec.fitting.coolchic.initialisation import untrained
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES
 from inrcodec.codec.fitting.coolchic.targets import planes_of
 from inrcodec.codec.fitting.losses import MSE, Loss, loss_of
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit, learning_rates
 from inrcodec.codec.fitting.optimizer import MuonAdam
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.networks.sizes import ImageShape, network_for
-from inrcodec.codec.options import LATENT_ROBUST, LOSSES, ROBUST_STRENGTHS, EncodeOptions
+from inrcodec.codec.options import LOSSES, EncodeOptions
+from inrcodec.codec.options import MODELS as TRAITS
 from inrcodec.errors import WeightsError
 from inrcodec.images.reading import as_picture
-from inrcodec.metrics.losses import with_loss
+from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.pixels import Picture
 
 RESULTS = Path(__file__).parent / "results" / "loss_step.json"
 TABLE = RESULTS.with_suffix(".md")
 GRIDS = {family.label: family for family in FEATURES}
-SLOPE = 1e-3
+LAMBDA = 1e-3
 
 MODELS = (*GRIDS, "pe-siren")
 
@@ -62,7 +65,7 @@ def main() -> None:
         seconds = json.loads(RESULTS.read_text())["cpu_seconds"]
     for model in arguments.models:
         steps = {loss.name: step_of(model, picture, loss) for loss in losses}
-        modes = ROBUST_STRENGTHS if model == "pe-siren" else LATENT_ROBUST
+        modes = TRAITS[model].robust
         steps |= {f"robust {mode}": step_of(model, picture, MSE, mode) for mode in modes}
         taken: dict[str, list[float]] = {name: [] for name in steps}
         for number in range(arguments.rounds + 1):
@@ -84,7 +87,7 @@ def available() -> list[Loss]:
     found = []
     for name in LOSSES:
         try:
-            found.append(loss_of(with_loss(EncodeOptions(loss=name))))
+            found.append(loss_of(with_metric_loss(EncodeOptions(loss=name)).loss))
         except WeightsError as error:
             print(f"{name} is left out: {error}")
     return found
@@ -94,10 +97,10 @@ def step_of(
     model: str, picture: Picture, loss: Loss, robust: str | None = None
 ) -> Callable[[], object]:
     """One step of a fit under a loss, which goes on from call to call."""
-    options = EncodeOptions(model=model, robust=robust)
+    plan = plan_of(EncodeOptions(model=model, robust=robust), picture)
     if model == "pe-siren":
         network = network_for(ImageShape.of(picture), model, 12_000)
-        backward = backward_of(options, network.units)
+        backward = backward_of(plan.robust, network.units, 0)
         budget, precision = Budget(1000, None), torch.float32
         fit = NetworkFit(
             picture.pixels, network, budget, loss=loss, backward=backward, precision=precision
@@ -106,22 +109,20 @@ def step_of(
         return lambda: fit._train(optimizer, fit._parameters, 0.1)
     target = planes_of(picture)[0]
     built = grids_model(GRIDS[model], picture.width, picture.height)
-    parameters = random_parameters(built, 0, target.mean((1, 2)).numpy())
     random = np.random.default_rng(0)
-    grids = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]
-    latents = GridFit(
+    latents = [random.normal(0, 1, shape).astype(np.float32) for shape in built.grids]
+    fit = GridFit(
         target,
         built,
-        parameters,
-        grids,
-        slope=SLOPE,
-        steps=1000,
+        Initial(untrained(built, 0, target.mean((1, 2)).numpy()), latents),
+        GridBudget(1000),
+        lmbda=LAMBDA,
         rates=FULL_RATES,
-        backward=backward_of(options, built.units),
+        backward=backward_of(plan.robust, built.units, 0),
     )
     if loss is not MSE:
-        latents.change_loss(loss)
-    return lambda: latents._train(0.5)
+        fit.change_loss(loss)
+    return lambda: fit._train(0.5)
 
 
 def table(seconds: dict[str, dict[str, float]]) -> str:

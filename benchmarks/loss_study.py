@@ -24,7 +24,7 @@ from benchmarks.coolchic_rd import show
 from benchmarks.crops import middle
 from inrcodec.codec.options import LOSSES
 from inrcodec.images.reading import as_picture
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "loss_study.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -25,9 +25,9 @@ import torch
 from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.images.reading import read_image
-from inrcodec.metrics.fisher import squared_gradients
-from inrcodec.metrics.inriq import BLOCK, FREQUENCIES, LAYERS, WIDTH
-from inrcodec.metrics.registry import METRICS
+from inrcodec.metrics.metric_table import METRICS
+from inrcodec.metrics.quality.fisher import squared_gradients
+from inrcodec.metrics.quality.inriq import BLOCK, FREQUENCIES, LAYERS, WIDTH
 
 RESULTS = Path(__file__).parent / "results" / "metric_speed.json"
 

@@ -38,7 +38,7 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.view import view_of
 from inrcodec.images.reading import read_image
-from inrcodec.metrics.ssim import ssim
+from inrcodec.metrics.quality.ssim import ssim
 from inrcodec.pixels import Samples, psnr
 
 RESULTS = Path(__file__).parent / "results" / "networks.jsonl"

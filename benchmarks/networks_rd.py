@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks import coolchic_rd
 from benchmarks.coolchic_rd import REFERENCES, show
 from inrcodec.errors import RateError
-from inrcodec.metrics.bd import bd_rate
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from inrcodec.metrics.curves.bd import bd_rate
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "networks_rd.jsonl"
 TABLE = RESULTS.with_suffix(".md")

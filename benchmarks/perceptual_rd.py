@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coolchic_rd import AKIMA_POINTS, SLOPES, show
-from inrcodec.metrics.bd import bd_rate
-from inrcodec.metrics.rd import Point, Row, read_rows, run
+from benchmarks.coolchic_rd import AKIMA_POINTS, LAMBDAS, show
+from inrcodec.metrics.curves.bd import bd_rate
+from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parent / "results" / "perceptual_rd.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -33,7 +33,7 @@ def main() -> None:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--images", nargs="+", choices=SLOPES, default=list(SLOPES))
+    parser.add_argument("--images", nargs="+", choices=LAMBDAS, default=list(LAMBDAS))
     parser.add_argument("--losses", nargs="+", default=["ms-ssim"])
     parser.add_argument("--effort", type=int, default=5)
     parser.add_argument("--processes", type=int, default=1)
@@ -42,8 +42,8 @@ def main() -> None:
     for name in arguments.images:
         points = [Point(c, {"quality": q}) for c, qs in REFERENCES.items() for q in qs]
         for loss in arguments.losses:
-            for slope in SLOPES[name]:
-                options = {"slope": slope, "effort": arguments.effort, "loss": loss}
+            for lmbda in LAMBDAS[name]:
+                options = {"lmbda": lmbda, "effort": arguments.effort, "loss": loss}
                 points.append(Point(CODEC, options))
         picture = {name: arguments.data / f"{name}.png"}
         settings = {"processes": arguments.processes, "threads": arguments.threads}

@@ -18,7 +18,7 @@ from skimage import data
 
 import inrcodec
 from inrcodec.errors import TruncatedError
-from inrcodec.metrics.baselines import encode_to_size
+from inrcodec.metrics.references.baselines import encode_to_size
 from inrcodec.pixels import psnr
 
 PICTURES = ("astronaut", "chelsea", "coffee")
@@ -36,7 +36,7 @@ def main() -> None:
     rows, strip = [], []
     for name in PICTURES:
         picture = getattr(data, name)()
-        file = inrcodec.encode(picture, slope=1e-3, effort=effort)
+        file = inrcodec.encode(picture, lmbda=1e-3, effort=effort)
         jpeg = encode_to_size("jpeg", picture, len(file)).data
         for share in SHARES:
             made = preview(file[: len(file) * share // 100])
@@ -53,7 +53,9 @@ def main() -> None:
             if share in SHOWN and name == PICTURES[0]:
                 strip.append((share, made))
         print(name, len(file), flush=True)
-    RESULTS.write_text(json.dumps({"effort": effort, "slope": 1e-3, "rows": rows}, indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps({"effort": effort, "lambda": 1e-3, "rows": rows}, indent=1) + "\n"
+    )
     draw(rows, strip)
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reference_codecs --data ../shared/data/kodak --images 4
 
-The codecs and their settings are those of `inrcodec.metrics.reference_codecs`; sizes are whole
+The codecs and their settings are those of `inrcodec.metrics.references.codecs`; sizes are whole
 files. Rows go to results/reference_codecs.jsonl as they are made; a run skips what is there, so it
 can be stopped and started again. Every process uses one thread.
 """
@@ -11,8 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
-from inrcodec.metrics.baselines import CODECS
-from inrcodec.metrics.rd import Comparison, Point, Row, bd_table, read_rows, run
+from inrcodec.metrics.curves.rd import Comparison, Point, Row, bd_table, read_rows, run
+from inrcodec.metrics.references.baselines import CODECS
 
 RESULTS = Path(__file__).parent / "results" / "reference_codecs.jsonl"
 TABLE = RESULTS.with_suffix(".md")

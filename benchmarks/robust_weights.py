@@ -41,7 +41,7 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.view import view_of
 from inrcodec.images.reading import as_picture
-from inrcodec.metrics.damage import NETWORK_DAMAGE, Tensors
+from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
 
 RESULTS = Path(__file__).parent / "results" / "robust_weights.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -62,8 +62,8 @@ def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[di
     import torch
 
     from inrcodec.images.reading import read_image
-    from inrcodec.metrics.registry import Judge
-    from inrcodec.metrics.sensitivity import scores
+    from inrcodec.metrics.distortions.relative_sensitivity import scores
+    from inrcodec.metrics.judge import Judge
 
     torch.set_num_threads(1)
     started = time.perf_counter()
@@ -88,7 +88,7 @@ def versions() -> dict[str, str]:
     import torch
 
     import inrcodec
-    from inrcodec.metrics.baselines import library_versions
+    from inrcodec.metrics.references.baselines import library_versions
 
     found = {module.__name__: module.__version__ for module in (inrcodec, torch, scipy, skimage)}
     return found | library_versions() | {"python": platform.python_version()}
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--metrics", default=",".join(METRICS))
     arguments = parser.parse_args()
     os.environ.setdefault("INRCODEC_WEIGHTS", str((arguments.shared / "weights").resolve()))
-    from inrcodec.metrics.distortions import DISTORTIONS
+    from inrcodec.metrics.distortions.kadid import DISTORTIONS
 
     metrics = tuple(arguments.metrics.split(","))
     pictures = sorted((arguments.shared / "kodak").glob("kodim*.png"))
@@ -145,8 +145,8 @@ def read() -> list[dict]:
 
 def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> None:
     """Both tables as Markdown."""
-    from inrcodec.metrics.distortions import DISTORTIONS
-    from inrcodec.metrics.sensitivity import Score, agreement, sensitivity
+    from inrcodec.metrics.distortions.kadid import DISTORTIONS
+    from inrcodec.metrics.distortions.relative_sensitivity import Score, agreement, sensitivity
 
     scored = [
         Score(row["image"], row["type"], level, {n: float(v[level - 1]) for n, v in values.items()})
@@ -200,7 +200,7 @@ def sensitivity_cell(value, distortion: str, metric: str) -> str:
 
 def read_opinions(shared: Path) -> dict[tuple[str, int], float]:
     """KADID-10k's mean opinion score of every type and level."""
-    from inrcodec.metrics.distortions import DISTORTIONS
+    from inrcodec.metrics.distortions.kadid import DISTORTIONS
 
     names = {distortion.number: name for name, distortion in DISTORTIONS.items()}
     with (shared / "iqa/kadid10k/mean_mos_by_type_level.csv").open() as file:

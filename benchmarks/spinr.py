@@ -48,7 +48,7 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.view import view_of
 from inrcodec.images.reading import read_image
-from inrcodec.metrics.damage import lost_neurons
+from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import Samples, psnr
 
 RESULTS = Path(__file__).parent / "results" / "spinr.jsonl"

@@ -34,7 +34,7 @@ from PIL import Image
 import inrcodec
 from inrcodec.codec.decode import decode_picture
 from inrcodec.images.reading import read_image
-from inrcodec.metrics.baselines import encode_to_bpp
+from inrcodec.metrics.references.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
 from inrcodec.streaming.channel import Loss
 from inrcodec.streaming.layers import slice_side, stream_of

@@ -33,7 +33,7 @@ from PIL import Image
 import inrcodec
 from benchmarks.relay import Between
 from inrcodec.images.reading import read_image
-from inrcodec.metrics.baselines import encode_to_size
+from inrcodec.metrics.references.baselines import encode_to_size
 from inrcodec.pixels import Picture, Samples, psnr
 from inrcodec.streaming.channel import NO_LOSS, Loss
 from inrcodec.streaming.client import ReceiveOptions, receive

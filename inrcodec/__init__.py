@@ -136,9 +136,9 @@ def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
     require("torch", extra="encode")
     from inrcodec.codec.encode import encoding as begun
     from inrcodec.images.reading import as_picture
-    from inrcodec.metrics.losses import with_loss
+    from inrcodec.metrics.metric_losses import with_metric_loss
 
-    return begun(as_picture(image), with_loss(checked))
+    return begun(as_picture(image), with_metric_loss(checked))
 
 
 def save(

@@ -1,10 +1,10 @@
-"""Fit the Gaussian prior of `inrcodec/metrics/gaussian_prior.py` to photographs.
+"""Fit the Gaussian prior of `inrcodec/metrics/quality/gaussian_prior.py` to photographs.
 
     python -m training.fit_gaussian_prior --data ../shared/data/cid22_train
 
 Prints the constants to paste there. Colour axes are the principal axes of the pixels; the three
 spectra are least-squares fits, in log variance, to the mean squared DCT coefficients in octave
-thirds of frequency. The constants in use were fitted to the 209 CID22 training pictures
+thirds of frequency. The constants in use were fitted to the 209 CID22 training images
 (Cloudinary Image Dataset '22, CC BY-SA 4.0). Nothing here is random.
 """
 

@@ -1,4 +1,4 @@
-"""Train the denoiser of the information-estimation metric (`inrcodec/metrics/denoiser.py`).
+"""Train the denoiser of the information-estimation metric (`inrcodec/metrics/quality/denoiser.py`).
 
     python -m training.train_denoiser --data ../shared/data/cid22_train --minutes 40
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inrcodec.metrics import denoiser
+from inrcodec.metrics.quality import denoiser
 
 CROP, BATCH = 96, 12
 RATE, WARM_UP, AVERAGE = 2e-3, 200, 0.999
@@ -87,7 +87,7 @@ def batch_loss(network: torch.nn.Module, pictures: list, random: np.random.Gener
 
 
 def crop(pictures: list, random: np.random.Generator) -> np.ndarray:
-    """A random square of a random picture, turned and mirrored at random, (3, CROP, CROP)."""
+    """A random square of a random image, turned and mirrored at random, (3, CROP, CROP)."""
     picture = pictures[random.integers(len(pictures))]
     top = random.integers(picture.shape[1] - CROP + 1)
     left = random.integers(picture.shape[2] - CROP + 1)

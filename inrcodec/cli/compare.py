@@ -1,4 +1,4 @@
-"""`inrcodec compare`: quality metrics of a pair of pictures, or of two folders of them."""
+"""`inrcodec compare`: quality metrics of a pair of images, or of two folders of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inrcodec.cli import console
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.registry import Metric
+    from inrcodec.metrics.metric_table import Metric
     from inrcodec.pixels import Picture
 
 
@@ -22,21 +22,25 @@ def compare(
     reference: Annotated[
         str, typer.Argument(help="An image, a .inr file or a folder of them.", metavar="A")
     ],
-    decoded: Annotated[str, typer.Argument(help="The same, to be judged against A.", metavar="B")],
+    decoded: Annotated[
+        str, typer.Argument(help="The same kind of input, compared with A.", metavar="B")
+    ],
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Names with commas, or all (default: psnr,ssim,ms-ssim); "
+            help="Metric names separated by commas, or all (default: psnr,ssim,ms-ssim); "
             "`inrcodec metrics` lists them."
         ),
     ] = None,
     allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Fetch weights of learned metrics.")
+        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
+    ] = False,
 ) -> None:
-    """Measure how far B is from A. Pictures of two folders are matched by name, less extension.
+    """Measure how much B differs from A; images of two folders are matched by their names.
 
     Examples:
 
@@ -46,7 +50,7 @@ def compare(
 
       inrcodec compare originals/ decoded/ --metrics all
     """
-    from inrcodec.metrics.registry import metric
+    from inrcodec.metrics.metric_table import metric
 
     names = console.words(metrics)
     for name in names or ():
@@ -63,12 +67,12 @@ def compare(
 
 
 class _Comparison:
-    """The metrics asked for, and how to measure them."""
+    """Hold the metrics asked for, and measure them for a pair."""
 
     def __init__(
         self, names: tuple[str, ...] | None, allow_download: bool, threads: int | None
     ) -> None:
-        from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS
+        from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
 
         self._every = names is not None and "all" in names
         self._optional = names is None or self._every
@@ -79,9 +83,9 @@ class _Comparison:
         self._threads = threads
 
     def measure(self, reference: str, decoded: str) -> dict[str, Any]:
-        """One pair: sizes, metrics, what they say about themselves, and which were left out."""
+        """Measure one pair: its size, metrics, their notes, and why any were left out."""
         from inrcodec.codec.runtime import torch_threads
-        from inrcodec.metrics.registry import Judge
+        from inrcodec.metrics.judge import Judge
         from inrcodec.metrics.report.files import File, check_same_size, open_file
 
         first, second = (
@@ -108,8 +112,10 @@ class _Comparison:
         return {key: value for key, value in row.items() if value != {} or key == "metrics"}
 
     def _usable(self, name: str, picture: Picture) -> tuple[list[str], dict[str, str]]:
-        """The metrics to measure and why others are not; asking for those by name is an error."""
-        from inrcodec.metrics.registry import METRICS
+        """Split the metrics into usable and skipped (with reasons).
+
+        A metric that was asked for by name and cannot be used is an error."""
+        from inrcodec.metrics.metric_table import METRICS
         from inrcodec.metrics.report.evaluation import usable_metrics
 
         names, skipped = usable_metrics(self._names, picture, self._allow_download)
@@ -122,7 +128,7 @@ class _Comparison:
 
 
 def _compare_files(reference: str, decoded: str, judge: _Comparison, as_json: bool) -> None:
-    """One pair: a line a metric."""
+    """Compare one pair and print a line for each metric."""
     if reference == decoded == "-":
         raise OptionError("only one input can come from stdin")
     row = judge.measure(reference, decoded)
@@ -130,7 +136,7 @@ def _compare_files(reference: str, decoded: str, judge: _Comparison, as_json: bo
         console.print_json(row)
         return
     _note_skipped(row)
-    from inrcodec.metrics.registry import METRICS
+    from inrcodec.metrics.metric_table import METRICS
 
     lines = [
         (name, _text(METRICS[name], value), METRICS[name].unit, _direction(METRICS[name]))
@@ -144,12 +150,12 @@ def _compare_files(reference: str, decoded: str, judge: _Comparison, as_json: bo
 
 
 def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: bool) -> None:
-    """All pictures of two folders: a row each, and the mean."""
+    """Compare all images of two folders; print a row for each, and the mean."""
     pairs, unmatched = match(reference, decoded)
     for name in unmatched:
         console.note(f"left out: {name} has no counterpart")
     if not pairs:
-        raise InputError(f"no picture in {reference} has the name of one in {decoded}")
+        raise InputError(f"no image in {reference} has the name of one in {decoded}")
     rows: list[dict[str, Any]] = []
     with console.exit_codes() as codes:
 
@@ -172,7 +178,7 @@ def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: 
                     "reference": reference,
                     "decoded": decoded,
                     "metrics": means,
-                    "pictures": rows,
+                    "images": rows,
                     "unmatched": unmatched,
                 }
             )
@@ -183,7 +189,7 @@ def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: 
 
 
 def match(reference: str, decoded: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pictures of two folders with the same stem, as pairs of paths, and those without a match."""
+    """Match the images of two folders by stem; return pairs of paths, and the unmatched."""
     first, second = _pictures(reference), _pictures(decoded)
     pairs = [(first[stem], second[stem]) for stem in first if stem in second]
     unmatched = [path for stem, path in first.items() if stem not in second]
@@ -191,7 +197,7 @@ def match(reference: str, decoded: str) -> tuple[list[tuple[str, str]], list[str
 
 
 def _pictures(folder: str) -> dict[str, str]:
-    """Paths of the pictures of a folder by stem, sorted; other files are passed over."""
+    """List the images of a folder by stem, sorted; other files are left out."""
     from PIL import Image
 
     from inrcodec.metrics.report.files import EXTENSIONS
@@ -213,19 +219,19 @@ def _pictures(folder: str) -> dict[str, str]:
 
 
 def _means(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """The mean of every metric that all pictures have."""
+    """Average every metric that all images have."""
     shared = [n for n in rows[0]["metrics"] if all(n in row["metrics"] for row in rows)]
     return {name: sum(row["metrics"][name] for row in rows) / len(rows) for name in shared}
 
 
 def _show_rows(rows: list[dict[str, Any]], means: dict[str, float]) -> None:
-    """The table of two folders, and which way is better."""
-    from inrcodec.metrics.registry import METRICS
+    """Print the table of two folders, and which direction is better."""
+    from inrcodec.metrics.metric_table import METRICS
 
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     units = [f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names]
     values = [(Path(row["reference"]).stem, row["metrics"]) for row in rows] + [("mean", means)]
-    lines = [["picture", *units]]
+    lines = [["image", *units]]
     for title, scores in values:
         cells = [_text(METRICS[n], scores[n]) if n in scores else "-" for n in names]
         lines.append([title, *cells])
@@ -243,12 +249,12 @@ def _note_skipped(row: dict[str, Any]) -> None:
 
 
 def _text(metric: Metric, value: float) -> str:
-    """A value with its digits; "inf" where the page would say ∞."""
+    """Format a value with its digits; "inf" where the page would say ∞."""
     from inrcodec.metrics.report.text import shown
 
     return str(value) if math.isinf(value) else shown(metric, value)
 
 
 def _direction(metric: Metric) -> str:
-    """Which way is better, in words."""
+    """Say in words which direction is better."""
     return "higher is better" if metric.higher_is_better else "lower is better"

@@ -233,13 +233,13 @@ def _encode_one(
         from inrcodec.codec.decode import decode_picture
         from inrcodec.codec.encode import encoding
         from inrcodec.codec.runtime import keep_freed_memory
-        from inrcodec.metrics.losses import with_loss
+        from inrcodec.metrics.metric_losses import with_metric_loss
 
         keep_freed_memory()
         if options.time_limit is not None:  # reading the image and loading torch count
             left = options.time_limit - (time.monotonic() - started)
             options = replace(options, time_limit=max(0.1, left))
-        job = encoding(picture, with_loss(options))
+        job = encoding(picture, with_metric_loss(options))
         last = follow(job, name, pressed)
         if pressed and not keep:
             return {}, True

@@ -10,13 +10,15 @@ import typer
 from inrcodec.cli import console
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.registry import Metric
+    from inrcodec.metrics.metric_table import Metric
 
 
 def metrics(
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the list as JSON on stdout.")
+    ] = False,
 ) -> None:
-    """List the quality metrics: what they mean, their range, and what they need.
+    """List the quality metrics: what each means, its range, and what it needs.
 
     Examples:
 
@@ -24,7 +26,7 @@ def metrics(
 
       inrcodec metrics --json
     """
-    from inrcodec.metrics.registry import METRICS
+    from inrcodec.metrics.metric_table import METRICS
 
     reasons = {name: metric.unavailable() for name, metric in METRICS.items()}
     if as_json:
@@ -42,7 +44,7 @@ def metrics(
 
 
 def _facts(metric: Metric, reason: str | None) -> dict[str, Any]:
-    """One metric for a program."""
+    """Describe one metric as plain values, ready for JSON."""
     return {
         "name": metric.name,
         "title": metric.title,
@@ -63,7 +65,7 @@ def _facts(metric: Metric, reason: str | None) -> dict[str, Any]:
 
 
 def _row(metric: Metric) -> tuple[str, ...]:
-    """One metric for a person."""
+    """Describe one metric as a row of the table."""
     return (
         metric.name,
         "higher" if metric.higher_is_better else "lower",
@@ -76,5 +78,5 @@ def _row(metric: Metric) -> tuple[str, ...]:
 
 
 def _bound(value: float) -> str:
-    """A bound without needless digits."""
+    """Format a bound without needless digits."""
     return str(value) if math.isinf(value) else f"{value:g}"

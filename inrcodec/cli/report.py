@@ -1,4 +1,4 @@
-"""`inrcodec report`: how good a file is, as a page for people or numbers for programs."""
+"""`inrcodec report`: measure the quality of files; write a page for people, or numbers."""
 
 from __future__ import annotations
 
@@ -20,40 +20,44 @@ DEFAULT_OUTPUT = "report.html"
 
 
 def report(
-    reference: Annotated[str, typer.Argument(help="The picture as it was.", metavar="REFERENCE")],
+    reference: Annotated[str, typer.Argument(help="The original image.", metavar="REFERENCE")],
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="What it became: .inr files or images; - for stdin.", metavar="FILE..."
+            help="Its encoded versions: .inr files or images; - for stdin.", metavar="FILE..."
         ),
     ],
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help=f"The page (default: {DEFAULT_OUTPUT}), - for stdout."),
+        typer.Option(
+            "-o", "--output", help=f"The page to write (default: {DEFAULT_OUTPUT}), - for stdout."
+        ),
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(help="Names with commas, or all; `inrcodec metrics` lists them."),
+        typer.Option(
+            help="Metric names separated by commas, or all; `inrcodec metrics` lists them."
+        ),
     ] = None,
     codecs: Annotated[
         str | None,
         typer.Option(
-            help="Codecs to bring to the first file's size (default: jpeg,webp,avif), or none."
+            help="Codecs to compare at the first file's size (default: jpeg,webp,avif), or none."
         ),
     ] = None,
     allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Fetch weights of learned metrics.")
+        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing page.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="JSON on stdout; a page only with -o.")
+        bool, typer.Option("--json", help="Print JSON on stdout; write a page only with -o.")
     ] = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="A table on stdout; a page only with -o.")
+        bool, typer.Option("--markdown", help="Print a table on stdout; write a page only with -o.")
     ] = False,
 ) -> None:
-    """Judge files against the picture they were made from, beside other codecs of the same size.
+    """Compare files with the image they were made from, and with other codecs at the same size.
 
     Examples:
 
@@ -65,7 +69,7 @@ def report(
 
       inrcodec report photo.png photo.inr --metrics psnr,ssim --codecs none --json
 
-    The page is one file and needs no network. AVIF takes most of the time.
+    The page is a single file that needs no network. Encoding AVIF takes most of the time.
     """
     from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
 
@@ -92,14 +96,14 @@ def report(
 
 
 def _limit_avif_decoder(threads: int) -> None:
-    """Pillow decodes AVIF on every core unless told otherwise; times are compared here."""
+    """Limit Pillow's AVIF decoder, which takes every core: the report compares times."""
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = threads
 
 
 def labels(paths: list[str]) -> list[str]:
-    """Names for people: without folders, unless two would be called the same."""
+    """Shorten paths to names without folders, unless two names would be the same."""
     names = ["stdin" if path == "-" else Path(path).name for path in paths]
     longer = [path if path == "-" else str(Path(*Path(path).parts[-2:])) for path in paths]
     names = [
@@ -109,7 +113,7 @@ def labels(paths: list[str]) -> list[str]:
 
 
 def read_files(paths: list[str], names: list[str]) -> list[File]:
-    """The bytes of every file under its name; raises `InputError`."""
+    """Read the bytes of every file; raises `InputError`."""
     from inrcodec.metrics.report.files import File
 
     if paths.count("-") > 1:
@@ -118,7 +122,7 @@ def read_files(paths: list[str], names: list[str]) -> list[File]:
 
 
 def _page_path(path: str, inputs: list[str], force: bool) -> str:
-    """Where the page goes, checked against every input before any work."""
+    """Choose where the page goes; check it against every input before any work."""
     if path.endswith(("/", os.sep)) and not os.path.exists(path):
         return os.path.join(path, DEFAULT_OUTPUT)  # the folder is made with the page
     if os.path.isdir(path):
@@ -129,7 +133,7 @@ def _page_path(path: str, inputs: list[str], force: bool) -> str:
 
 
 def _command(names: list[str], metrics: str | None, codecs: str | None, threads: int | None) -> str:
-    """The command that measures the same, with file names but no folders."""
+    """Write the command that measures the same, with file names but no folders."""
     files = ["-" if name == "stdin" else name for name in names]
     files = [f"./{name}" if name.startswith("-") and name != "-" else name for name in files]
     words = ["inrcodec", "report", *files]

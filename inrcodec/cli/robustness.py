@@ -1,8 +1,8 @@
-"""`inrcodec robustness`: what is left of a picture when weights or packets are damaged."""
+"""`inrcodec robustness`: measure how an image suffers from damaged weights or lost packets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,44 +11,52 @@ from inrcodec.cli import console
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
+    from inrcodec.metrics.damage.robustness import DamageBench, Outcome
+    from inrcodec.metrics.metric_table import Metric
     from inrcodec.metrics.report.files import Opened
-    from inrcodec.metrics.robustness import DamageBench, Outcome
+
+    Results = dict[str, tuple[float, list[Outcome]]]
+    """The metric of each file undamaged, and its outcomes."""
 
 
 def robustness(
     files: Annotated[list[str], typer.Argument(help=".inr files.", metavar="FILE...")],
-    reference: Annotated[
-        str, typer.Option("-r", "--reference", help="The picture that the files show.")
-    ],
+    reference: Annotated[str, typer.Option("-r", "--reference", help="The original image.")],
     damage: Annotated[
         list[str] | None,
         typer.Option(
-            help="A kind, or kind=level,level: gaussian, gaussian-relative, binary, neurons, "
-            "layers, bits or packets; may be given several times (default: all)."
+            help="A kind of damage, or kind=level,level: gaussian, gaussian-relative, binary, "
+            "neurons, layers, bits or packets; may be repeated (default: all)."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Trials at each level.")] = 10,
-    metric: Annotated[str, typer.Option(help="What to measure; see `inrcodec metrics`.")] = "psnr",
+    seeds: Annotated[int, typer.Option(help="Random trials at each level.")] = 10,
+    metric: Annotated[
+        str, typer.Option(help="The metric; `inrcodec metrics` lists them.")
+    ] = "psnr",
     plot: Annotated[
-        str | None, typer.Option(help="Draw all files: a name in .png, .svg or .pdf.")
+        str | None, typer.Option(help="Draw all files as a plot: a name in .png, .svg or .pdf.")
     ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing plot.")] = False,
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: one a core, at most 4; torch: 1).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
+    ] = False,
 ) -> None:
-    """Damage files in many ways, and measure what is left of the picture.
+    """Damage files in several ways, and measure the quality of the image that remains.
 
-    gaussian: noise on weights, sigma as papers count (before w0 = 30)
+    gaussian: noise on weights, sigma in the units of papers (before the factor w0 = 30)
 
-    gaussian-relative: noise on weights, sigma times each of them
+    gaussian-relative: noise on weights, sigma relative to each weight
 
-    binary: weights set to zero; bits: bits of stored symbols flipped
+    binary: weights set to zero, with a probability
 
-    neurons, layers: so many give nothing
+    bits: flipped bits of stored symbols, with a probability
 
-    packets: 1160 bytes each; what came before the first lost is shown
+    neurons, layers: a number of hidden neurons or layers that output zero
+
+    packets: lost packets of 1160 bytes, with a probability; the part before the first is decoded
 
     Examples:
 
@@ -58,14 +66,14 @@ def robustness(
 
       inrcodec robustness photo.inr -r photo.png --damage gaussian=0.001 --damage packets --json
     """
-    from inrcodec.metrics.registry import metric as metric_of
-    from inrcodec.metrics.robustness import check
+    from inrcodec.metrics.damage.robustness import check
+    from inrcodec.metrics.metric_table import metric as metric_of
 
     ladder = parse_ladder(damage)
     check(ladder, seeds)
     chosen = metric_of(metric)
     if plot is not None:
-        from inrcodec.metrics.damage_plot import check_plot
+        from inrcodec.metrics.damage.plot import check_plot
 
         check_plot(plot)
         for name in (reference, *files):
@@ -73,43 +81,60 @@ def robustness(
     if reference == "-" and "-" in files:
         raise OptionError("only one input can come from stdin")
     original = _reference(reference, threads)
-    results: dict[str, tuple[float, list[Outcome]]] = {}
+    results: Results = {}
     with console.exit_codes() as codes:
         levels = sum(map(len, ladder.values()))
 
-        def steps() -> Iterator[str]:
-            for name in dict.fromkeys(files):
-                try:
-                    bench = _bench(name, original, metric, threads)
-                    results[name] = bench.clean, []
-                    yield name
-                    for outcome in bench.outcomes(ladder, seeds):
-                        results[name][1].append(outcome)
-                        yield f"{name}: {outcome.kind} {outcome.level:g}"
-                except InrCodecError as error:
-                    console.show_error(error)
-                    codes.append(console.exit_code(error))
+        def bench_of(name: str) -> DamageBench:
+            return _bench(name, original, metric, threads)
 
-        console.follow(steps(), (levels + 1) * len(files))
+        steps = _steps(files, bench_of, lambda bench: bench.outcomes(ladder, seeds), results, codes)
+        console.follow(steps, (levels + 1) * len(files))
         if not results:
             return
         if as_json:
             console.print_json(_facts(results, reference, metric, seeds))
         else:
-            for name, (clean, outcomes) in results.items():
-                unit = f" {chosen.unit}" if chosen.unit else ""
-                console.show(f"{name}: {clean:.{chosen.digits}f}{unit} undamaged")
-                console.show(console.table(_rows(outcomes, chosen.digits), "<>>>>>"))
+            _show(results, chosen)
         if plot is not None:
-            from inrcodec.metrics.damage_plot import plot as draw
+            from inrcodec.metrics.damage.plot import plot as draw
 
             console.write_output(plot, draw(results, plot, metric))
             console.note(f"{plot}: written")
 
 
+def _steps(
+    files: list[str],
+    bench_of: Callable[[str], DamageBench],
+    outcomes_of: Callable[[DamageBench], Iterator[Outcome]],
+    results: Results,
+    codes: list[int],
+) -> Iterator[str]:
+    """Measure every file into `results`, and yield what is done; an error costs its file alone."""
+    for name in dict.fromkeys(files):
+        try:
+            bench = bench_of(name)
+            results[name] = bench.clean, []
+            yield name
+            for outcome in outcomes_of(bench):
+                results[name][1].append(outcome)
+                yield f"{name}: {outcome.kind} {outcome.level:g}"
+        except InrCodecError as error:
+            console.show_error(error)
+            codes.append(console.exit_code(error))
+
+
+def _show(results: Results, metric: Metric) -> None:
+    """Print a table for each file."""
+    for name, (clean, outcomes) in results.items():
+        unit = f" {metric.unit}" if metric.unit else ""
+        console.show(f"{name}: {clean:.{metric.digits}f}{unit} undamaged")
+        console.show(console.table(_rows(outcomes, metric.digits), "<>>>>>"))
+
+
 def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
-    """Levels by kind of damage from "kind" and "kind=level,level"; raises `OptionError`."""
-    from inrcodec.metrics.robustness import LADDER
+    """Parse "kind" and "kind=level,level" into levels by kind; raises `OptionError`."""
+    from inrcodec.metrics.damage.robustness import LADDER
 
     if not words:
         return LADDER
@@ -127,16 +152,16 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
 
 
 def _reference(path: str, threads: int | None) -> Opened:
-    """The picture that the files show."""
+    """Read the original image."""
     from inrcodec.metrics.report.files import File, open_file
 
     return open_file(File(path, console.read_input(path)), threads=threads)
 
 
 def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
-    """The bench of one file; errors say which file they mean."""
+    """Make the bench of one file; errors name the file."""
+    from inrcodec.metrics.damage.robustness import DamageBench
     from inrcodec.metrics.report.files import File, check_same_size, describe
-    from inrcodec.metrics.robustness import DamageBench
 
     file = File(name, console.read_input(name))
     about = describe(file)
@@ -151,18 +176,16 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
-    """The table of one file."""
-    rows = [["damage", "level", "mean", "spread", "worst", "no picture"]]
+    """Make the table of one file."""
+    rows = [["damage", "level", "mean", "spread", "worst", "no image"]]
     for o in outcomes:
         values = (f"{v:.{digits}f}" for v in (o.mean, o.spread, o.worst))
         rows.append([o.kind, f"{o.level:g}", *values, f"{o.lost}/{len(o.values)}"])
     return rows
 
 
-def _facts(
-    results: dict[str, tuple[float, list[Outcome]]], reference: str, metric: str, seeds: int
-) -> dict[str, Any]:
-    """All files for a program."""
+def _facts(results: Results, reference: str, metric: str, seeds: int) -> dict[str, Any]:
+    """Describe all files as plain values, ready for JSON."""
     return {
         "reference": reference,
         "metric": metric,

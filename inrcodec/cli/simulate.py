@@ -84,7 +84,7 @@ def simulate(
     parsed, speed = Loss.of(loss), None if rate == "none" else bytes_per_s(rate)
     peers.require()
     if plot is not None:
-        from inrcodec.metrics.damage_plot import check_plot
+        from inrcodec.metrics.damage.plot import check_plot
 
         check_plot(plot)
         console.outputs_for([file], plot, "", force, as_json=False)
@@ -180,7 +180,7 @@ class Bench:
         return self._seen[runs]
 
     def _jpeg_of_size(self) -> bytes:
-        from inrcodec.metrics.baselines import encode_to_size
+        from inrcodec.metrics.references.baselines import encode_to_size
 
         if self._original.dtype != "uint8" or self._original.shape[2] not in (1, 3):
             raise OptionError("JPEG holds 8-bit pictures without alpha; leave its modes out")

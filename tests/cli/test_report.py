@@ -8,7 +8,7 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.cli.report import labels
-from inrcodec.metrics import registry
+from inrcodec.metrics.judge import compare
 
 FAST = ("--metrics", "psnr,ssim", "--codecs", "none")
 
@@ -58,7 +58,7 @@ def test_json_says_what_compare_says(run, folder: Path, small, small_file: bytes
     assert code == 0
     assert names(folder) == before
     assert facts["reference"]["name"] == "picture.png"
-    expected = registry.compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
+    expected = compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
     assert first["metrics"] == expected
     assert (first["name"], first["kind"]) == ("coded.inr", "inr")
     assert first["size_bytes"] == len(small_file)

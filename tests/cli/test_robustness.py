@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.metrics.robustness import LADDER, DamageBench
+from inrcodec.cli.robustness import _bench, _reference
+from inrcodec.errors import LimitError
+from inrcodec.metrics.damage.robustness import LADDER, DamageBench
 
 
 def test_the_command(run, tmp_path: Path, photo: np.ndarray, photo_file: bytes) -> None:
@@ -101,3 +103,18 @@ def test_the_command_takes_only_its_own_files(run, tmp_path: Path, photo: np.nda
     code, _, stderr = run("robustness", tmp_path / "a.png", "-r", tmp_path / "a.png")
     assert code == 1
     assert "not a .inr file" in stderr
+
+
+def test_an_error_in_a_file_keeps_its_place(
+    tmp_path: Path, photo: np.ndarray, photo_file: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise LimitError("too many parameters", at=17)
+
+    monkeypatch.setattr("inrcodec.metrics.damage.robustness.DamageBench", refused)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    (tmp_path / "a.inr").write_bytes(photo_file)
+    original = _reference(str(tmp_path / "a.png"), 1)
+    with pytest.raises(LimitError, match=r"a.inr: too many parameters \(at byte 17\)") as caught:
+        _bench(str(tmp_path / "a.inr"), original, "psnr", 1)
+    assert caught.value.at == 17

@@ -21,7 +21,7 @@ STYLES = 7
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One file: rate, value, and what a pointer resting on it reads."""
+    """One file: rate, value, and the text shown when the pointer rests on it."""
 
     x: float
     y: float
@@ -49,7 +49,7 @@ class Axis:
     logarithmic: bool = False
 
     def at(self, value: float) -> float:
-        """The coordinate of a value."""
+        """Return the coordinate of a value."""
         low, high = self.low, self.high
         if self.logarithmic:
             low, high, value = math.log(low), math.log(high), math.log(value)
@@ -57,7 +57,7 @@ class Axis:
 
 
 def chart(series: Sequence[Series], x_title: str, y_title: str, summary: str) -> Markup:
-    """A chart of all series; points that are not finite are left out."""
+    """Draw a chart of all series; points that are not finite are left out."""
     points = [p for s in series for p in s.points if math.isfinite(p.y)]
     x = _rate_axis([p.x for p in points])
     y = _value_axis([p.y for p in points])
@@ -77,7 +77,7 @@ def chart(series: Sequence[Series], x_title: str, y_title: str, summary: str) ->
 
 
 def legend(series: Sequence[Series]) -> Markup:
-    """What each mark means, as a list beside the drawing."""
+    """List what each mark means, beside the drawing."""
     entries = [
         element("li", _swatch(s), element("span", s.name)) for s in series if _finite(s.points)
     ]
@@ -85,7 +85,7 @@ def legend(series: Sequence[Series]) -> Markup:
 
 
 def bar(parts: Sequence[tuple[str, int, int]], whole: int, summary: str) -> Markup:
-    """One bar of stacked parts (name, bytes, style); the full width stands for `whole` bytes."""
+    """Draw a bar of stacked parts (name, bytes, style); its full width is `whole` bytes."""
     rectangles, start = [], 0.0
     for name, size, style in parts:
         width = 1000 * size / whole
@@ -113,7 +113,7 @@ def bar(parts: Sequence[tuple[str, int, int]], whole: int, summary: str) -> Mark
 
 
 def swatch(style: int) -> Markup:
-    """A small square in the colour of a bar's part."""
+    """Draw a small square in the colour of a bar's part."""
     square = element("rect", width=10, height=10, class_=f"fill{style}")
     return element("svg", square, viewBox="0 0 10 10", class_="swatch", aria_hidden="true")
 

@@ -20,20 +20,18 @@ import PIL
 
 from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.registry import DEFAULT_METRICS, METRICS, Judge, Metric, metric
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
 from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.baselines import Attempt, Coded
+    from inrcodec.metrics.references.baselines import Attempt, Coded
 
 DEFAULT_CODECS = ("jpeg", "webp", "avif")
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
-
-MOST_PIXELS_OF_IEM = 1 << 21
-"""Largest picture for which the learned IEM, 4 s a megapixel, belongs to the default metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,8 @@ class ReportOptions:
     """What to measure. `metrics` None: the default ones; "all" among them: whatever is available.
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
+    `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
+    takes 4 s a megapixel for each image (docs/metrics.md, Speed).
     """
 
     metrics: tuple[str, ...] | None = None
@@ -48,6 +48,7 @@ class ReportOptions:
     allow_download: bool = False
     threads: int | None = None
     command: str = ""
+    iem_pixels: int = 1 << 21
 
 
 def evaluate(
@@ -62,7 +63,7 @@ def evaluate(
 
 @dataclass(slots=True)
 class _Measured:
-    """What an evaluation has so far."""
+    """The results of an evaluation so far."""
 
     versions: list[Version] = field(default_factory=list)
     codecs: list[Version] = field(default_factory=list)
@@ -72,7 +73,7 @@ class _Measured:
 
 
 class Evaluation:
-    """The same step by step: iterating yields what is done next, `finish` returns the report.
+    """An evaluation in steps: iterating yields what is done next, `finish` returns the report.
 
     Unknown names, unreadable files and sizes that differ are refused at once, before any work.
     """
@@ -97,14 +98,14 @@ class Evaluation:
             wanted, self._reference.picture, options.allow_download
         )
         pixels = self._reference.picture.width * self._reference.picture.height
-        if options.metrics is None and pixels > MOST_PIXELS_OF_IEM:
+        if options.metrics is None and pixels > options.iem_pixels:
             self._names.remove("iem")
-            self.unavailable["iem"] = "takes long for a picture of this size; name it to have it"
+            self.unavailable["iem"] = "takes long for an image of this size; name it to have it"
         self._judge: Judge
 
     @property
     def steps(self) -> int:
-        """How many steps iterating yields."""
+        """Count the steps that iterating yields."""
         return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
 
     def __iter__(self) -> Iterator[str]:
@@ -121,7 +122,7 @@ class Evaluation:
                 self._add_codec(name, size, tried)
 
     def finish(self) -> Report:
-        """The report, once iterated to the end."""
+        """Return the report, after iterating to the end."""
         done = self._measured
         return Report(
             reference=self._reference.file,
@@ -148,7 +149,7 @@ class Evaluation:
         """The codecs asked for; missing ones are an `OptionError` unless nobody asked for them."""
         if wanted is not None and not wanted:
             return []
-        from inrcodec.metrics.baselines import available_codecs, codec_named
+        from inrcodec.metrics.references.baselines import available_codecs, codec_named
 
         if wanted is not None:
             return [codec_named(name).name for name in dict.fromkeys(wanted)]
@@ -178,7 +179,7 @@ class Evaluation:
         self._measured.prepare_s = time.perf_counter() - started
 
     def _score(self, picture: Picture) -> tuple[dict[str, float], float]:
-        """The metrics of one picture, and the seconds they took."""
+        """The metrics of one image, and the seconds they took."""
         from inrcodec.codec.runtime import torch_threads
 
         started = time.perf_counter()
@@ -187,7 +188,7 @@ class Evaluation:
         return scores, time.perf_counter() - started
 
     def _judged(self, file: File) -> Version:
-        """One file, decoded and scored."""
+        """Decode and score one file."""
         opened = open_file(file, threads=self._options.threads)
         picture = opened.picture
         check_same_size(self._reference, file, (picture.width, picture.height))
@@ -205,8 +206,8 @@ class Evaluation:
         )
 
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
-        """One reference codec at one size, or the reason why there is none."""
-        from inrcodec.metrics.baselines import encode_to_size
+        """Add a reference codec at one size, or the reason why there is none."""
+        from inrcodec.metrics.references.baselines import encode_to_size
 
         primary = size == len(self._files[0].data)
         try:
@@ -220,8 +221,8 @@ class Evaluation:
 
 
 def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Version:
-    """A codec's file as a version of the picture."""
-    from inrcodec.metrics.baselines import codec_named
+    """A codec's file as a version of the image."""
+    from inrcodec.metrics.references.baselines import codec_named
 
     return Version(
         name=coded.codec,
@@ -238,7 +239,7 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
 
 
 def default_metrics(allow_download: bool = False) -> list[str]:
-    """What a report measures unless told: PSNR, SSIM, MS-SSIM, IEM, and LPIPS where it can."""
+    """List the default metrics: PSNR, SSIM, MS-SSIM, IEM, and LPIPS if it is available."""
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
     return [*DEFAULT_METRICS, *found[:1], "iem"]
@@ -247,7 +248,7 @@ def default_metrics(allow_download: bool = False) -> list[str]:
 def usable_metrics(
     wanted: Sequence[str], picture: Picture, allow_download: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """The names of metrics that can judge this picture, and why the others cannot."""
+    """Split metrics into the usable names for this image, and reasons against the others."""
     reasons = {name: refusal(METRICS[name], picture, allow_download) for name in wanted}
     return (
         [name for name, reason in reasons.items() if reason is None],
@@ -256,7 +257,7 @@ def usable_metrics(
 
 
 def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> str | None:
-    """Why this metric cannot judge this picture; None if it can."""
+    """Say why this metric cannot judge this image; None if it can."""
     if min(picture.width, picture.height) < metric.smallest_side:
         return f"needs sides of at least {metric.smallest_side} pixels"
     return metric.trial(allow_download=allow_download)
@@ -268,7 +269,7 @@ def _software(with_codecs: bool) -> dict[str, str]:
 
     found = {"inrcodec": __version__, "torch": torch.__version__, "pillow": PIL.__version__}
     if with_codecs:
-        from inrcodec.metrics.baselines import library_versions
+        from inrcodec.metrics.references.baselines import library_versions
 
         found |= library_versions()
     return found | {"python": platform.python_version(), "system": platform.system()}

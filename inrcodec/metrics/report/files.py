@@ -22,7 +22,7 @@ class File:
     data: bytes
 
     def is_inr(self) -> bool:
-        """Whether the bytes, or else the name, say that a network is inside."""
+        """Tell by signature or extension whether this is a .inr file."""
         return self.data.startswith(SIGNATURE) or self.name.lower().endswith(EXTENSIONS)
 
 
@@ -37,18 +37,19 @@ class Opened:
 
 
 def describe(file: File) -> FileInfo | None:
-    """What a .inr file says about itself, None for other images; neither is decoded.
+    """Describe a .inr file without decoding it; None for other images.
 
     Raises `FormatError` for a damaged file.
     """
     try:
         return info(file.data) if file.is_inr() else None
     except FormatError as error:
-        raise _named(error, file) from None
+        error.about(file.name)
+        raise
 
 
 def size_of(file: File) -> tuple[int, int]:
-    """Width and height of what a file holds; reads ordinary images to the end, decodes no .inr."""
+    """Return width and height; reads ordinary images to the end, decodes no .inr file."""
     about = describe(file)
     if about is not None:
         return about.width, about.height
@@ -73,7 +74,8 @@ def open_file(file: File, *, threads: int | None = None) -> Opened:
         try:
             picture = decode_picture(file.data, threads=threads)
         except FormatError as error:
-            raise _named(error, file) from None
+            error.about(file.name)
+            raise
     return Opened(file, picture, about, time.perf_counter() - started)
 
 
@@ -82,12 +84,6 @@ def check_same_size(reference: Opened, other: File, size: tuple[int, int]) -> No
     wanted = reference.picture.width, reference.picture.height
     if size != wanted:
         raise ImageError(
-            f"the pictures differ in size: {reference.file.name} has {wanted[0]} x {wanted[1]} "
+            f"the images differ in size: {reference.file.name} has {wanted[0]} x {wanted[1]} "
             f"pixels, {other.name} {size[0]} x {size[1]}"
         )
-
-
-def _named(error: FormatError, file: File) -> FormatError:
-    """The same error with the file's name in front."""
-    error.args = (f"{file.name}: {error}",)
-    return error

@@ -1,44 +1,40 @@
-"""HTML and SVG that what they show cannot break: text is escaped unless it is `Markup`."""
+"""HTML and SVG elements as `markupsafe.Markup`: whatever is not markup already is escaped."""
 
 from __future__ import annotations
 
-from html import escape
+from markupsafe import Markup
+
+__all__ = ["Markup", "element", "joined", "table"]
 
 VOID = {"img", "input", "br", "meta"}
-
-
-class Markup(str):
-    """Text that is already HTML."""
-
-    __slots__ = ()
-
 
 Attribute = str | int | float | bool | None
 
 
 def element(tag: str, *children: str | None, **attributes: Attribute) -> Markup:
-    """One element. Children are escaped unless `Markup`; None is left out, as are false attributes.
+    """Make one element. Children and attributes that are None are left out, and false ones.
 
     Attribute names: a trailing underscore is dropped (`class_`), others become hyphens
     (`aria_label`). Colours of SVG come from classes, since the page forbids style attributes.
     """
     pairs = (
-        f" {name.rstrip('_').replace('_', '-')}"
-        + ("" if value is True else f'="{escape(_plain(value))}"')
+        Markup(" {}" if value is True else ' {}="{}"').format(
+            name.rstrip("_").replace("_", "-"), _plain(value)
+        )
         for name, value in attributes.items()
         if value is not None and value is not False
     )
-    opening = f"<{tag}{''.join(pairs)}>"
-    return Markup(opening if tag in VOID else f"{opening}{joined(*children)}</{tag}>")
+    opening = Markup("<{}{}>").format(tag, joined(*pairs))
+    return opening if tag in VOID else opening + joined(*children) + Markup("</{}>").format(tag)
 
 
 def joined(*children: str | None) -> Markup:
-    """The children one after the other, escaped unless `Markup`."""
-    return Markup("".join(c if isinstance(c, Markup) else escape(c or "") for c in children))
+    """Join the children, without those that are None."""
+    return Markup("").join(child for child in children if child is not None)
 
 
 def table(head: list[str], rows: list[list[str]], *, class_: str | None = None) -> Markup:
-    """A table whose first column names its rows, in a box of its own that scrolls."""
+    """Make a table whose first column names its rows, in a box of its own that scrolls."""
     columns = [element("th", element("span", cell), scope="col") for cell in head]
     lines = [
         element("tr", element("th", row[0], scope="row"), *(_cell(cell) for cell in row[1:]))

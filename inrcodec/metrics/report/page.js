@@ -44,7 +44,7 @@
   });
   byId("colours").style.background = `linear-gradient(90deg, ${stops.map((s) => `rgb(${s})`)})`;
 
-  // The samples of a picture over mid-gray, as the metrics see it.
+  // The samples of an image over mid-gray, as the metrics see it.
   function samples(image, width, height) {
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -82,7 +82,7 @@
     place();
   }
 
-  // Dragging: the divider, or the picture itself where it is zoomed.
+  // Dragging: the divider, or the image itself where it is zoomed.
   stage.addEventListener("pointerdown", (down) => {
     if (down.button) return;
     const pan = stage.classList.contains("zoomed") && down.target !== handle;

@@ -1,7 +1,7 @@
 """A report as one HTML page that needs nothing else: no network, no file, no font.
 
 The page's style and script are inline and named by their hashes in its content security policy,
-so nothing a file name could smuggle in would run. Text goes through `markup`.
+so nothing that a file name could smuggle in would run. Text goes through `markup`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from string import Template
 
 from inrcodec.metrics.report import sections
 from inrcodec.metrics.report.markup import Markup, element, joined
-from inrcodec.metrics.report.pictures import Gallery, gallery
+from inrcodec.metrics.report.pictures import Gallery, Limits, gallery
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.metrics.report.text import label, shown
 from inrcodec.pixels import CHANNEL_NAMES
@@ -21,9 +21,9 @@ from inrcodec.pixels import CHANNEL_NAMES
 HEADLINE_METRICS = 3
 
 
-def to_html(report: Report) -> str:
-    """The whole page."""
-    pictures = gallery(report)
+def to_html(report: Report, limits: Limits | None = None) -> str:
+    """Render the whole page; `limits` bound the size of the images in it."""
+    pictures = gallery(report, limits)
     folder = files("inrcodec.metrics.report")
     style = (folder / "page.css").read_text("utf-8") + _crop_style(pictures)
     script = (folder / "page.js").read_text("utf-8")
@@ -50,7 +50,7 @@ def to_html(report: Report) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing may load but pictures in the page; this style and this script alone may act."""
+    """Nothing may load but images in the page; this style and this script alone may act."""
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
@@ -148,11 +148,11 @@ def _facts(report: Report, pictures: Gallery) -> Markup:
 
 
 def _picture_note(report: Report, pictures: Gallery) -> Markup:
-    """What to know about the pictures as shown."""
+    """What to know about the images as shown."""
     notes = []
     if pictures.is_copy:
         notes.append(
-            f"The picture is large: this view shows copies of {pictures.width} × "
+            f"The image is large: this view shows copies of {pictures.width} × "
             f"{pictures.height} pixels. Metrics are measured at full size."
         )
     if report.picture.bit_depth == 16:
@@ -165,7 +165,7 @@ def _picture_note(report: Report, pictures: Gallery) -> Markup:
 
 
 def _side_by_side(report: Report, pictures: Gallery) -> Markup:
-    """The same crop of every version; for pictures of usual size also what the slider shows."""
+    """The same crop of every version; for images of usual size also what the slider shows."""
     versions = [*report.versions, *report.codecs]
     headline = report.metrics[:HEADLINE_METRICS]
     figures = [_figure(0, report.reference.name, "reference", [], pictures)]
@@ -187,11 +187,11 @@ def _side_by_side(report: Report, pictures: Gallery) -> Markup:
 
 
 def _crop_note(pictures: Gallery) -> str:
-    """Which part of the picture is shown side by side."""
+    """Which part of the image is shown side by side."""
     x, y, wide, high = pictures.crop
     if _is_whole(pictures):
         zoom = f", {pictures.crop_zoom} times as large" if pictures.crop_zoom > 1 else ""
-        return f"The whole picture{zoom}."
+        return f"The whole image{zoom}."
     note = f"From the {wide} × {high} pixels at {x}, {y}, where all versions together differ most "
     note += "from the reference. "
     return note + (
@@ -200,12 +200,12 @@ def _crop_note(pictures: Gallery) -> str:
 
 
 def _is_whole(pictures: Gallery) -> bool:
-    """Whether the crop is all of the picture, so that there is nowhere to move it."""
+    """Whether the crop is all of the image, so that there is nowhere to move it."""
     return pictures.crop[2:] == (pictures.width, pictures.height)
 
 
 def _figure(number: int, title: str, size: str, values: list[str], pictures: Gallery) -> Markup:
-    """One crop: the whole picture behind a window, or for large pictures a cut-out."""
+    """One crop: the whole image behind a window, or for large images a cut-out."""
     picture = pictures.pictures[number]
     source = None if picture.crop_uri else number
     image = element("img", src=picture.crop_uri or picture.uri, alt=title, data_source=source)
@@ -224,7 +224,7 @@ def _figure(number: int, title: str, size: str, values: list[str], pictures: Gal
 
 
 def _sources(pictures: Gallery) -> Markup:
-    """Pictures for the slider alone, where the crops are separate."""
+    """Images for the slider alone, where the crops are separate."""
     return joined(
         *(
             element("img", src=picture.uri, alt="", data_source=number)

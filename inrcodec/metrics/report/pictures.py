@@ -1,8 +1,8 @@
-"""The pictures of a report as data URIs: exact where pixels are judged, small where they can be.
+"""The images of a report as data URIs: exact where pixels are judged, small where they can be.
 
 The reference and the decoded .inr files are lossless WebP. A JPEG, WebP or AVIF file that holds
-nothing but its picture is embedded as it is, other files as lossless WebP. Of pictures over
-`LARGE_PIXELS` the page shows smaller copies, and one crop at full size.
+nothing but its image is embedded as it is, other files as lossless WebP. Of images over
+`Limits.large_pixels` the page shows smaller copies, and one crop at full size.
 """
 
 from __future__ import annotations
@@ -19,19 +19,28 @@ from PIL import Image
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
 
-LARGE_PIXELS = 2_000_000
-COPY_PIXELS = 1_500_000
-COPY_QUALITY = 90
-CROP = (360, 270)
 BROWSER_FORMATS = {"JPEG": "jpeg", "WEBP": "webp", "AVIF": "avif"}
 MAX_WEBP_SIDE = 16383
 
 LOSSLESS = "shown lossless"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What keeps a page small: above `large_pixels`, copies of `copy_pixels` at `copy_quality`.
+
+    `crop` is the width and height, in pixels, of what is shown side by side.
+    """
+
+    large_pixels: int = 2_000_000
+    copy_pixels: int = 1_500_000
+    copy_quality: int = 90
+    crop: tuple[int, int] = (360, 270)
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture as a data URI, how it was embedded, and for large pictures a crop of it."""
+    """One image as a data URI, how it was embedded, and for large images a crop of it."""
 
     uri: str
     note: str
@@ -40,11 +49,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """All pictures of a report: first the reference, then every version and codec.
+    """All images of a report: first the reference, then every version and codec.
 
     `width` x `height` is the size embedded, `crop` the corner and size of what is shown side by
     side, in pixels of the reference, `crop_zoom` how often each of them is repeated: more than once
-    where the crop is a whole small picture.
+    where the crop is a whole small image.
     """
 
     width: int
@@ -55,32 +64,34 @@ class Gallery:
     pictures: tuple[Shown, ...]
 
 
-def gallery(report: Report) -> Gallery:
-    """Embed every picture of a report."""
+def gallery(report: Report, limits: Limits | None = None) -> Gallery:
+    """Embed every image of a report."""
+    limits = limits or Limits()
     versions = [*report.versions, *report.codecs]
     full = [eight_bit(report.picture), *(eight_bit(version.picture) for version in versions)]
     width, height = full[0].size
-    is_copy = width * height > LARGE_PIXELS
+    is_copy = width * height > limits.large_pixels
     copies = full
     if is_copy:
-        scale = (COPY_PIXELS / (width * height)) ** 0.5
+        scale = (limits.copy_pixels / (width * height)) ** 0.5
         size = max(1, round(width * scale)), max(1, round(height * scale))
         copies = [image.resize(size, Image.Resampling.BOX) for image in full]
-    crop = _worst_crop(copies, width, height)
+    crop = _worst_crop(copies, width, height, limits.crop)
     shown = [Shown(data_uri(image), LOSSLESS) for image in copies[:1]]
     for number, (image, version) in enumerate(zip(copies[1:], versions, strict=True)):
         exact = number == 0 or version.kind == "inr" or not is_copy
-        shown.append(_embedded(image, version, exact, is_copy))
+        quality = None if exact else limits.copy_quality
+        shown.append(_embedded(image, version, quality, is_copy))
     if is_copy:
         x, y, wide, high = crop
         parts = [data_uri(image.crop((x, y, x + wide, y + high))) for image in full]
         shown = [Shown(s.uri, s.note, part) for s, part in zip(shown, parts, strict=True)]
-    zoom = max(1, min(CROP[0] // width, CROP[1] // height))
+    zoom = max(1, min(limits.crop[0] // width, limits.crop[1] // height))
     return Gallery(*copies[0].size, is_copy, crop, zoom, tuple(shown))
 
 
 def eight_bit(picture: Picture) -> Image.Image:
-    """The samples as an 8-bit PIL image, without profiles: every picture is shown alike."""
+    """The samples as an 8-bit PIL image, without profiles: every image is shown alike."""
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -105,14 +116,14 @@ def _uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _embedded(image: Image.Image, version: Version, exact: bool, is_copy: bool) -> Shown:
-    """One version, by the rules of this module."""
+def _embedded(image: Image.Image, version: Version, quality: int | None, is_copy: bool) -> Shown:
+    """One version by the rules of this module; `quality` is that of a lossy copy."""
     kind = None if is_copy else _browser_format(version)
     if kind is not None:
         return Shown(_uri(version.data, kind), "shown by your browser's own decoder")
-    if exact:
+    if quality is None:
         return Shown(data_uri(image), LOSSLESS)
-    return Shown(data_uri(image, COPY_QUALITY), f"copy shown as WebP, quality {COPY_QUALITY}")
+    return Shown(data_uri(image, quality), f"copy shown as WebP, quality {quality}")
 
 
 def _browser_format(version: Version) -> str | None:
@@ -132,10 +143,10 @@ def _browser_format(version: Version) -> str | None:
 
 
 def _worst_crop(
-    copies: Sequence[Image.Image], width: int, height: int
+    copies: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """Where all versions together differ most from the reference: x, y, width, height."""
-    wide, high = min(CROP[0], width), min(CROP[1], height)
+    wide, high = min(largest[0], width), min(largest[1], height)
     samples = [np.asarray(image.convert("RGB"), np.float32) for image in copies]
     columns, rows = copies[0].size
     error = np.zeros((rows, columns), np.float64)

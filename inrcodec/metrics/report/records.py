@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.registry import Metric
+from inrcodec.metrics.metric_table import Metric
 from inrcodec.metrics.report.files import File
 from inrcodec.pixels import Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
-    """The picture as one file has it.
+    """The image as one file stores it.
 
     `kind` is "inr", "image" (any other file) or "codec" (made by a reference codec to compare).
     `setting` is the quality on a codec's own scale; `encode_s` is known for codecs alone.

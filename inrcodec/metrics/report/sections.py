@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.registry import METRICS, Metric
+from inrcodec.metrics.metric_table import METRICS, Metric
 from inrcodec.metrics.report.charts import STYLES, Point, Series, bar, chart, legend, swatch
 from inrcodec.metrics.report.markup import Markup, element, joined, table
 from inrcodec.metrics.report.records import Report, Version
@@ -15,7 +15,7 @@ KINDS = ("parameters", "header", "signature", "end", "icc", "exif", "xmp")
 
 
 def metric_table(report: Report) -> Markup:
-    """A row a metric, a column a version, the best of each row marked."""
+    """Make the table of metrics: a row a metric, a column a version, the best marked."""
     versions = [*report.versions, *report.codecs]
     rows = [
         ["Bytes", *(f"{version.size_bytes:,}" for version in versions)],
@@ -70,7 +70,7 @@ def _metric_name(metric: Metric) -> Markup:
 
 
 def rate_distortion(report: Report) -> Markup | None:
-    """A chart for each metric, of which the page shows one; None for files of one size."""
+    """Draw a chart for each metric, of which the page shows one; None for files of one size."""
     if len({version.size_bytes for version in report.versions}) < 2:
         return None
     versions = [*report.versions, *report.codecs, *report.curve]
@@ -133,7 +133,7 @@ def _point(metric: Metric, version: Version) -> Point:
 
 
 def anatomy(report: Report) -> Markup | None:
-    """What the bytes of each .inr file are; None if there is no such file."""
+    """Show what the bytes of each .inr file are; None if there is no such file."""
     files = [(v, v.about) for v in report.versions if v.about is not None]
     if not files:
         return None
@@ -179,7 +179,7 @@ def _colour(kind: str) -> int:
 
 
 def measurements(report: Report) -> Markup:
-    """Times, versions of the software and the command behind this page."""
+    """List times, versions of the software and the command behind this page."""
     rows = [
         [
             version.title,
@@ -204,5 +204,5 @@ def measurements(report: Report) -> Markup:
 
 
 def _seconds(value: float) -> str:
-    """A time with sensible digits."""
+    """Format a time with sensible digits."""
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"

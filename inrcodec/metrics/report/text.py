@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.registry import Metric
+from inrcodec.metrics.metric_table import Metric
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import CHANNEL_NAMES
 
 
 def shown(metric: Metric, value: float) -> str:
-    """A value with the metric's digits, more where it would vanish, ∞ for infinity; no unit."""
+    """Format a value with the metric's digits, more where it would vanish; no unit."""
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if 0 < abs(value) < 10.0**-metric.digits:
@@ -22,13 +22,13 @@ def shown(metric: Metric, value: float) -> str:
 
 
 def label(metric: Metric) -> str:
-    """Title, unit and an arrow towards better values."""
+    """Join title, unit and an arrow towards better values."""
     unit = f" ({metric.unit})" if metric.unit and metric.unit not in metric.title else ""
     return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
 
 
 def best(metric: Metric, versions: Sequence[Version]) -> set[int]:
-    """Which of the versions have the best value, by number; none where all are equal."""
+    """Find the versions with the best value, by number; none where all are equal."""
     values = [version.metrics[metric.name] for version in versions]
     numbers = [value for value in values if not math.isnan(value)]
     if len(set(numbers)) < 2:
@@ -38,7 +38,7 @@ def best(metric: Metric, versions: Sequence[Version]) -> set[int]:
 
 
 def to_dict(report: Report) -> dict[str, Any]:
-    """The report as plain dictionaries and lists; infinite values stay floats."""
+    """Convert the report to plain dictionaries and lists; infinite values stay floats."""
     picture = report.picture
     return {
         "reference": {
@@ -91,7 +91,7 @@ def _version(version: Version) -> dict[str, Any]:
 
 
 def sections(about: FileInfo) -> list[tuple[str, int]]:
-    """(kind, bytes) of everything in a file, in order; the bytes sum up to the file's.
+    """List (kind, bytes) of everything in a file, in order; they sum to the file's size.
 
     What lies outside the sections is the signature in front, and behind them a piece cut short.
     """
@@ -108,7 +108,7 @@ def sections(about: FileInfo) -> list[tuple[str, int]]:
 
 
 def to_markdown(report: Report) -> str:
-    """One table: a row a version, the best value of each metric in bold."""
+    """Write one Markdown table: a row a version, the best value of each metric in bold."""
     versions = [*report.versions, *report.codecs]
     head = ["", "bytes", "bpp", *(label(metric) for metric in report.metrics)]
     lines = [_line(head), _line(["---"] + ["--:"] * (len(head) - 1))]
@@ -125,7 +125,7 @@ def to_markdown(report: Report) -> str:
 
 
 def left_out(report: Report) -> list[str]:
-    """Why metrics and codecs are missing, a sentence each."""
+    """Say in a sentence each why metrics and codecs are missing."""
     return [f"{name} {why}" for name, why in report.unavailable.items()] + [
         *report.failures.values()
     ]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from inrcodec.metrics.iem import iem
 from torch import Tensor
 
 import inrcodec
@@ -26,15 +27,14 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import LOSS_WEIGHTS, LOSSES, EncodeOptions
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics import ssim as metric
-from inrcodec.metrics.iem import iem
-from inrcodec.metrics.losses import with_loss
+from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.pixels import Picture
 
 NAMES = [name for name in LOSSES if name != "lpips"]
 
 
 def named(name: str, **options: float) -> Loss:
-    checked = with_loss(EncodeOptions(loss=name, **options))
+    checked = with_metric_loss(EncodeOptions(loss=name, **options))
     return loss_of(checked.loss, checked.loss_weight)
 
 
@@ -121,7 +121,7 @@ def test_iem_is_the_squared_metric_a_sample() -> None:
 
 
 def test_lpips_needs_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path, shared) -> None:
-    from inrcodec.metrics.lpips import lpips_squeeze
+    from inrcodec.metrics.quality.lpips import lpips_squeeze
 
     monkeypatch.setenv("INRCODEC_WEIGHTS", str(shared / "weights"))
     loss = named("lpips", loss_weight=0.25)

@@ -11,7 +11,7 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Kind
 from inrcodec.codec.networks.spinr import PREFIX_WEIGHT, Spinr
 from inrcodec.errors import FormatError, PartialFileWarning
-from inrcodec.metrics.damage import lost_neurons
+from inrcodec.metrics.damage.operations import lost_neurons
 from inrcodec.pixels import psnr
 from inrcodec.streaming.layers import stream_of
 

@@ -176,14 +176,15 @@ def _means(picture: Tensor) -> list[Tensor]:
 
 
 @cache
-def trained() -> Analysis:
-    """The shipped network."""
+def trained(device: torch.device) -> Analysis:
+    """The network with the weights of the package, one for each device."""
     source = resources.files("inrcodec.codec") / "data" / WEIGHTS
     network = Analysis()
     with source.open("rb") as file, np.load(file) as arrays:
         state = {n: torch.from_numpy(arrays[n].astype(np.float32)) for n in arrays.files}
     network.load_state_dict(state)
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(device)
 
 
 @torch.no_grad()
@@ -196,7 +197,7 @@ def initial_latents(
     for one 10 % larger are 5 % too small for them. Beyond the networks there are, all are
     `fineness` times as large.
     """
-    network = trained().to(picture.device)
+    network = trained(picture.device)
     made = network(picture, lmbda, lambda y: torch.round(y * fineness) / fineness)
     latents = [y * fineness for y in made]
     if tuple(tuple(y.shape) for y in latents) != model.grids:

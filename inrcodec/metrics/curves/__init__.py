@@ -1,0 +1,1 @@
+"""Rate-distortion curves: measured rows, and Bjøntegaard deltas between curves."""

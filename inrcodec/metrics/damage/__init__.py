@@ -1,0 +1,1 @@
+"""Robustness of a file to damaged weights, symbols and packets."""

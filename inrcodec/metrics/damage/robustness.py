@@ -1,0 +1,187 @@
+"""Measure how an image suffers when its file's weights, symbols or packets are damaged.
+
+    bench = DamageBench(data, reference)
+    for outcome in bench.outcomes(LADDER, seeds=10):
+        print(outcome.kind, outcome.level, outcome.mean, outcome.spread, outcome.worst)
+
+A trial damages what `operations.py` names, decodes as the decoder does, rounds to samples and
+scores. A seed draws the same numbers at every level of a kind: what is lost at one level is lost at
+the next. A trial that leaves no image counts as a mid-gray one.
+
+Networks are damaged as they compute, after dequantisation, those of an alpha plane too. Bits flip
+in symbols: in those of coordinate networks; of latent-grid models in all grids and in the networks
+behind them. Packets hold the file in order, and a decoder shows what came before the first lost.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+from typing import Any
+
+import numpy as np
+
+from inrcodec.codec.entropy.quantized import Change
+from inrcodec.codec.families import Stored, decoder_of
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.runtime import torch_threads
+from inrcodec.codec.view import view_of
+from inrcodec.errors import FormatError, OptionError, TruncatedError
+from inrcodec.metrics.damage.operations import (
+    NETWORK_DAMAGE,
+    arrived,
+    flipped,
+)
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import metric
+from inrcodec.pixels import Picture
+
+Ladder = Mapping[str, Sequence[float]]
+
+LADDER: dict[str, tuple[float, ...]] = {
+    "gaussian": (1e-4, 3e-4, 1e-3, 3e-3),
+    "gaussian-relative": (1e-3, 3e-3, 1e-2, 3e-2),
+    "binary": (1e-4, 1e-3, 1e-2),
+    "neurons": (1.0, 2.0, 4.0),
+    "layers": (1.0,),
+    "bits": (1e-5, 1e-4, 1e-3),
+    "packets": (0.01, 0.03, 0.1),
+}
+"""Every kind of damage, and the levels of each that say how a file stands it."""
+
+COUNTS = ("neurons", "layers")
+MOST_COUNTED, MOST_SEEDS = 4096, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The values of a metric at one level of damage, one for each seed.
+
+    `lost` counts the trials that left no image. `mean` is the mean of the values, `spread` their
+    standard deviation, `worst` the worst of them.
+    """
+
+    kind: str
+    level: float
+    values: tuple[float, ...]
+    lost: int
+    worst: float
+
+    @property
+    def mean(self) -> float:
+        """Average the values over seeds."""
+        return fmean(self.values)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over seeds; NaN where some images are perfect and some are not."""
+        if len(set(self.values)) == 1:
+            return 0.0
+        return pstdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "damage": self.kind,
+            "level": self.level,
+            "mean": self.mean,
+            "spread": self.spread,
+            "worst": self.worst,
+            "lost": self.lost,
+            "values": list(self.values),
+        }
+
+
+def check(ladder: Ladder, seeds: int) -> None:
+    """Raise `OptionError` for damage that does not exist."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int):
+        raise OptionError(f"seeds must be a whole number, got {seeds!r}")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise OptionError(f"seeds must be in [1, {MOST_SEEDS}], got {seeds}")
+    for kind, levels in ladder.items():
+        if kind not in LADDER:
+            raise OptionError(f"unknown damage {kind!r}; known: {', '.join(LADDER)}")
+        for level in levels:
+            if not isinstance(level, (int, float)):
+                raise OptionError(f"{kind} takes numbers, got {level!r}")
+            if kind in COUNTS and not (float(level).is_integer() and 0 <= level <= MOST_COUNTED):
+                raise OptionError(f"{kind} takes whole numbers up to {MOST_COUNTED}, got {level:g}")
+            most = 100.0 if kind.startswith("gaussian") else 1.0
+            if kind not in COUNTS and not 0 <= level <= most:
+                raise OptionError(f"{kind} takes levels in [0, {most:g}], got {level:g}")
+
+
+class DamageBench:
+    """One file against one reference, ready to be damaged.
+
+    `clean` is the metric of the undamaged file, `lost` that of a mid-gray image. Raises what
+    decoding raises, and `OptionError` for a metric that does not exist.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        reference: object,
+        *,
+        metric_name: str = "psnr",
+        threads: int | None = None,
+    ) -> None:
+        self._higher = metric(metric_name).higher_is_better
+        self._name, self._threads, self._data = metric_name, threads, data
+        with torch_threads(threads):
+            self._judge = Judge(reference, [metric_name])
+        container = bitstream.read(data)
+        if not container.complete:
+            raise TruncatedError("the file is cut short; damage is measured on whole files")
+        self._header = header = container.header
+        self._stored = decoder_of(header).read(container, threads=threads)
+        self.clean = self._score(self._stored, None)
+        middle = 1 << (header.bit_depth - 1)
+        kind = np.uint8 if header.bit_depth == 8 else np.uint16
+        gray = np.full((header.height, header.width, header.channels), middle, kind)
+        self.lost = self._value(Picture(gray))
+
+    def outcomes(self, ladder: Ladder = LADDER, seeds: int = 10) -> Iterator[Outcome]:
+        """Yield the outcome of every level of every kind, in order; raises as `check` does."""
+        check(ladder, seeds)
+        for kind, levels in ladder.items():
+            for level in levels:
+                scores = [self._trial(kind, level, seed) for seed in range(seeds)]
+                values = tuple(self.lost if score is None else score for score in scores)
+                worst = min(values) if self._higher else max(values)
+                yield Outcome(kind, level, values, scores.count(None), worst)
+
+    def _trial(self, kind: str, level: float, seed: int) -> float | None:
+        """Run one trial and return its value; None if it leaves no image."""
+        random = np.random.default_rng([seed, zlib.crc32(kind.encode())])
+        if kind == "packets":
+            return self._streamed(arrived(self._data, level, random))
+        if kind == "bits":
+            return self._score(self._stored.changed(lambda s: flipped(s, level, random)), None)
+        return self._score(self._stored, lambda v, u: NETWORK_DAMAGE[kind](v, u, level, random))
+
+    def _streamed(self, data: bytes) -> float | None:
+        """Score a file that was cut short; None if nothing can be decoded."""
+        try:
+            container = bitstream.read_runs([data])
+            return self._score(
+                decoder_of(container.header).read(container, threads=self._threads), None
+            )
+        except FormatError:
+            return None
+
+    def _score(self, stored: Stored, damage: Change | None) -> float:
+        """Score the image of what is stored, its networks damaged by `damage`."""
+        view = view_of(self._header.width, self._header.height, None, None, None)
+        depth = self._header.bit_depth
+        return self._value(
+            Picture(stored.render(view, depth, threads=self._threads, change=damage))
+        )
+
+    def _value(self, picture: Picture) -> float:
+        """Score an image."""
+        with torch_threads(self._threads):
+            return self._judge.score(picture)[self._name]

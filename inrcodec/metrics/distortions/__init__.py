@@ -1,0 +1,1 @@
+"""The distortions of KADID-10k, and how metrics respond to them."""

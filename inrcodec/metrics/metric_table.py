@@ -1,0 +1,231 @@
+"""The table of metrics: what each is called, what it says, and what it needs.
+
+Importing this module imports neither torch nor a metric.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from inrcodec.errors import OptionError, WeightsError
+from inrcodec.metrics.quality import weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Scorer = Callable[[object], Tensor]
+
+INFINITY = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric and its facts. `function` is "module:name" below `inrcodec.metrics.quality`.
+
+    `low` and `high` bound the values, `ideal` is the value of identical images, `smallest_side`
+    the least width and height in pixels. `weights` are names of `weights.WEIGHTS`, all needed.
+    `prepares`: the function takes the reference alone and returns the scorer of decoded images.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    function: str
+    higher_is_better: bool
+    ideal: float
+    low: float
+    high: float
+    unit: str = ""
+    digits: int = 4
+    smallest_side: int = 1
+    differentiable: bool = True
+    deterministic: bool = True
+    weights: tuple[str, ...] = ()
+    alternative_weights: tuple[str, ...] = ()
+    prepares: bool = False
+
+    def unavailable(self) -> str | None:
+        """Say why this metric cannot be used on this machine; None if it can."""
+        for name in self.alternative_weights:
+            try:
+                if weights.locate(name):
+                    return None
+            except WeightsError as error:
+                return str(error)
+        return weights.missing(*self.weights)
+
+    def can_download(self) -> bool:
+        """Tell whether everything that is missing can be downloaded."""
+        try:
+            return all(weights.locate(n) or weights.WEIGHTS[n].url for n in self.weights)
+        except WeightsError:
+            return False
+
+    def trial(self, *, allow_download: bool = False) -> str | None:
+        """Load the weights of a learned metric and say why it does not work; None if it does."""
+        if not self.weights:
+            return None
+        import numpy as np
+
+        gray = np.full((64, 64, 3), 128, np.uint8)
+        try:
+            self.scorer(gray, allow_download=allow_download)(255 - gray)
+        except WeightsError as error:
+            return str(error).removeprefix(f"{self.name} is not available: ")
+        return None
+
+    def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
+        """Make the function that scores decoded images; raises `WeightsError`."""
+        reason = self.unavailable()
+        if reason is not None:
+            if not (allow_download and self.can_download()):
+                raise WeightsError(f"{self.name} is not available: {reason}")
+            for name in self.weights:
+                if weights.locate(name) is None:
+                    weights.download(name)
+        module, _, name = self.function.partition(":")
+        function = getattr(import_module(f"inrcodec.metrics.quality.{module}"), name)
+        scorer: Scorer = function(reference) if self.prepares else partial(function, reference)
+        return scorer
+
+
+def _metric(name: str, title: str, function: str, meaning: str, **facts: object) -> Metric:
+    """Make a metric, by default with the bounds of a distance: 0 is identical, lower is better."""
+    bounds: dict[str, object] = {"higher_is_better": False, "ideal": 0.0, "low": 0.0}
+    bounds |= {"high": INFINITY}
+    return Metric(name, title, meaning, function, **(bounds | facts))  # type: ignore[arg-type]
+
+
+_SIMILARITY = {"higher_is_better": True, "ideal": 1.0, "high": 1.0}
+_DECIBELS = {"higher_is_better": True, "ideal": INFINITY, "unit": "dB", "digits": 2}
+_LPIPS = "distance of deep features, weighted to agree with human judgements"
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _metric(
+            "psnr",
+            "PSNR",
+            "psnr:psnr",
+            "mean squared error on a log scale; 30 dB is fair, 40 dB hard to see",
+            **_DECIBELS,
+        ),
+        _metric(
+            "ssim",
+            "SSIM",
+            "ssim:ssim",
+            "similarity of local structure in 11 x 11 windows",
+            **(_SIMILARITY | {"low": -1.0}),
+            smallest_side=11,
+        ),
+        _metric(
+            "ms-ssim",
+            "MS-SSIM",
+            "ssim:ms_ssim",
+            "SSIM over five scales, agrees better with people",
+            **_SIMILARITY,
+            smallest_side=161,
+        ),
+        _metric(
+            "ms-ssim-db",
+            "MS-SSIM (dB)",
+            "ssim:ms_ssim_db",
+            "-10 log10(1 - MS-SSIM), which spreads values near 1",
+            **_DECIBELS,
+            smallest_side=161,
+        ),
+        _metric(
+            "lpips-alex",
+            "LPIPS (AlexNet)",
+            "lpips:lpips_alex",
+            _LPIPS,
+            weights=("alexnet", "lpips-alex-head"),
+            smallest_side=63,
+        ),
+        _metric(
+            "lpips-squeeze",
+            "LPIPS (SqueezeNet)",
+            "lpips:lpips_squeeze",
+            _LPIPS,
+            weights=("squeezenet", "lpips-squeeze-head"),
+            alternative_weights=("lpips-squeeze-full",),
+            smallest_side=32,
+        ),
+        _metric(
+            "lpips-vgg",
+            "LPIPS (VGG-16)",
+            "lpips:lpips_vgg",
+            _LPIPS,
+            weights=("vgg16", "lpips-vgg-head"),
+            smallest_side=32,
+        ),
+        _metric(
+            "dists",
+            "DISTS",
+            "dists:dists",
+            "structure and texture of deep features compared",
+            weights=("vgg16", "dists-head"),
+            smallest_side=32,
+        ),
+        _metric(
+            "clip",
+            "CLIP similarity",
+            "clip:clip_similarity",
+            "cosine of image embeddings: is it still the same content?",
+            **(_SIMILARITY | {"low": -1.0}),
+            digits=4,
+            weights=("clip",),
+        ),
+        _metric(
+            "inriq",
+            "INRIQ (stable)",
+            "inriq:stable_scorer",
+            "how differently a network fitted to the reference reacts to the decoded image",
+            prepares=True,
+            smallest_side=16,
+            differentiable=False,
+        ),
+        _metric(
+            "inriq-paper",
+            "INRIQ (as published)",
+            "inriq:paper_scorer",
+            "grows without bound as the network's fit of the reference improves",
+            prepares=True,
+            smallest_side=16,
+            differentiable=False,
+        ),
+        _metric(
+            "iem",
+            "IEM (learned)",
+            "iem:learned_scorer",
+            "difference of denoising errors over noise strengths, with a learned denoiser",
+            prepares=True,
+            digits=2,
+        ),
+        _metric(
+            "iem-gaussian",
+            "IEM (Gaussian)",
+            "iem:gaussian_scorer",
+            "with a Gaussian model of photographs, exact: smooth errors weigh less",
+            prepares=True,
+            digits=2,
+        ),
+    )
+}
+
+DEFAULT_METRICS = ("psnr", "ssim", "ms-ssim")
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of that name; `OptionError` with similar names if there is none."""
+    if name not in METRICS:
+        near = difflib.get_close_matches(name, METRICS, 3, 0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(METRICS)}"
+        raise OptionError(f"unknown metric {name!r}; {hint}")
+    return METRICS[name]

@@ -1,0 +1,1 @@
+"""Image quality metrics, one file a metric, and what they share."""

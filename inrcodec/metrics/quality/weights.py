@@ -1,0 +1,173 @@
+"""Where the weights of learned metrics come from: files the user has, or agrees to download.
+
+A file is looked for, in this order:
+
+1. at the path in its own environment variable, such as `INRCODEC_VGG16`;
+2. by name in the folder `INRCODEC_WEIGHTS`;
+3. in the installed package that ships it (linear heads: `lpips`, `DISTS_pytorch`);
+4. by name in torch's cache, `$TORCH_HOME/hub/checkpoints` (`~/.cache/torch/hub/checkpoints`).
+
+Only if none of these has it, and only with `allow_download=True`, is it fetched into torch's cache,
+checked against the hash in its name. A metric without its weights is refused, with the reason;
+nothing ever stands in for them. Importing this imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inrcodec.errors import WeightsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[np.float32]]
+
+FOLDER = "INRCODEC_WEIGHTS"
+MAX_WEIGHTS_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One file: its usual name, its environment variable, and where else it may be had."""
+
+    file: str
+    variable: str
+    url: str | None = None
+    package: str | None = None
+    package_file: str = ""
+
+
+def _trunk(file: str, variable: str) -> Weights:
+    """Describe an ImageNet classifier of torchvision."""
+    return Weights(file, variable, url=f"https://download.pytorch.org/models/{file}")
+
+
+def _head(trunk: str) -> Weights:
+    """Describe the linear heads of LPIPS 0.1 (Zhang et al. 2018), 10 KB in the package `lpips`."""
+    file = f"lpips_{trunk}_v0.1.pth"
+    variable = f"INRCODEC_LPIPS_{trunk.upper()}_HEAD"
+    return Weights(file, variable, package="lpips", package_file=f"weights/v0.1/{trunk}.pth")
+
+
+WEIGHTS: Mapping[str, Weights] = {
+    "alexnet": _trunk("alexnet-owt-7be5be79.pth", "INRCODEC_ALEXNET"),
+    "squeezenet": _trunk("squeezenet1_1-b8a52dc0.pth", "INRCODEC_SQUEEZENET"),
+    "vgg16": _trunk("vgg16-397923af.pth", "INRCODEC_VGG16"),
+    "lpips-alex-head": _head("alex"),
+    "lpips-squeeze-head": _head("squeeze"),
+    "lpips-vgg-head": _head("vgg"),
+    "lpips-squeeze-full": Weights("lpips_squeeze_v0.1_full.npz", "INRCODEC_LPIPS_SQUEEZE"),
+    "dists-head": Weights(
+        "dists.pt", "INRCODEC_DISTS_HEAD", package="DISTS_pytorch", package_file="weights.pt"
+    ),
+    "clip": Weights("ViT-B-32.pt", "INRCODEC_CLIP"),
+}
+
+
+def locate(name: str) -> Path | None:
+    """Find the file of these weights; None if it is missing. `WeightsError` for a bad path."""
+    weights = WEIGHTS[name]
+    if given := os.environ.get(weights.variable):
+        path = Path(given)
+        if not path.is_file():
+            raise WeightsError(f"{weights.variable} names {given}, which is not a file")
+        return path
+    candidates = [_cache() / weights.file]
+    if weights.package and (spec := importlib.util.find_spec(weights.package)):
+        places = spec.submodule_search_locations or []
+        candidates = [Path(place) / weights.package_file for place in places] + candidates
+    if folder := os.environ.get(FOLDER):
+        if not Path(folder).is_dir():
+            raise WeightsError(f"{FOLDER} names {folder}, which is not a folder")
+        candidates.insert(0, Path(folder) / weights.file)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def missing(*names: str) -> str | None:
+    """Say in one sentence why these weights cannot be used; None if all of them are here."""
+    reasons = []
+    for name in names:
+        try:
+            found = locate(name)
+        except WeightsError as error:
+            return str(error)
+        if found is None:
+            reasons.append(_how_to_get(WEIGHTS[name]))
+    return "; ".join(reasons) or None
+
+
+def _how_to_get(weights: Weights) -> str:
+    """Say what is missing and how to get it."""
+    ways = [f"put it in the folder {FOLDER}", f"set {weights.variable}"]
+    if weights.package:
+        ways.append(f"install {weights.package}")
+    if weights.url:
+        ways.append("allow the download")
+    return f"needs {weights.file} ({' or '.join(ways)})"
+
+
+def load(name: str, *, allow_download: bool = False) -> Arrays:
+    """Load the arrays of a weights file; raises `WeightsError` if it is missing or damaged."""
+    path = locate(name) or (download(name) if allow_download else None)
+    if path is None:
+        raise WeightsError(_how_to_get(WEIGHTS[name]))
+    import numpy as np
+
+    try:
+        if path.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise WeightsError(f"{path}: larger than {MAX_WEIGHTS_BYTES} bytes")
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {key: np.asarray(arrays[key], np.float32) for key in arrays}
+        import torch
+
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {key: value.float().numpy() for key, value in state.items()}
+    except WeightsError:
+        raise
+    except Exception as error:  # numpy and torch raise many kinds for a damaged file
+        raise WeightsError(f"{path}: not a file of weights ({type(error).__name__})") from None
+
+
+@contextmanager
+def checked(*names: str) -> Iterator[None]:
+    """Turn what a trial of loaded arrays raises into a `WeightsError`."""
+    try:
+        yield
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        files = " and ".join(str(locate(name)) for name in names if locate(name))
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{files}: not the weights expected: {reason}") from None
+
+
+def download(name: str) -> Path:
+    """Download a file into torch's cache; check it against the hash in its name."""
+    weights = WEIGHTS[name]
+    if weights.url is None:
+        raise WeightsError(_how_to_get(weights))
+    import torch
+
+    path = _cache() / weights.file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = weights.file.rpartition("-")[2].partition(".")[0]
+        torch.hub.download_url_to_file(weights.url, str(path), digest, progress=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WeightsError(f"{weights.url} cannot be downloaded: {error}") from None
+    return path
+
+
+def _cache() -> Path:
+    """Find the folder where torch keeps downloaded weights."""
+    home = os.environ.get("TORCH_HOME")
+    if not home:
+        home = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"

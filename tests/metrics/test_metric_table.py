@@ -1,0 +1,69 @@
+"""The table of metrics promises what the metrics do."""
+
+import os
+
+import pytest
+import torch
+
+from inrcodec.errors import OptionError, WeightsError
+from inrcodec.metrics.judge import Judge, compare
+from inrcodec.metrics.metric_table import METRICS, metric
+from inrcodec.metrics.quality.inputs import batch
+from tests.metrics.noise import noisy
+
+FREE = [m.name for m in METRICS.values() if not m.weights and "inriq" not in m.name]
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_identical_pictures_score_exactly_the_ideal(astronaut, name):
+    image = astronaut[:161, :161]
+    assert compare(image, image.copy(), [name])[name] == METRICS[name].ideal
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_more_noise_is_worse_and_values_lie_in_range(astronaut, name):
+    image = astronaut[:161, :161]
+    judge = Judge(image, [name])
+    little, much = (judge.score(noisy(image, s))[name] for s in (4, 40))
+    facts = METRICS[name]
+    assert (little > much) == facts.higher_is_better
+    assert facts.low <= min(little, much) <= max(little, much) <= facts.high
+
+
+@pytest.mark.parametrize("name", [n for n in FREE if METRICS[n].differentiable])
+def test_gradients_are_right_where_promised(astronaut, name):
+    """The derivative along a random direction equals the difference quotient."""
+    reference = batch(astronaut[:161, :161])
+    generator = torch.Generator().manual_seed(0)
+    start = (reference * 0.8 + 0.1).requires_grad_()
+    direction = torch.randn(start.shape, generator=generator, dtype=start.dtype)
+    scorer = METRICS[name].scorer(reference)
+    (gradient,) = torch.autograd.grad(scorer(start).sum(), start)
+    step = 1e-3 if name == "iem" else 1e-5  # the learned denoiser computes in float32
+    with torch.no_grad():
+        ahead, behind = (float(scorer(start + s * direction)) for s in (step, -step))
+    expected = (ahead - behind) / (2 * step)
+    assert float((gradient * direction).sum()) == pytest.approx(expected, rel=0.02)
+
+
+class TestRegistry:
+    def test_unknown_names_get_a_suggestion(self):
+        with pytest.raises(OptionError, match="lpips-alex"):
+            metric("lpips")
+
+    def test_missing_weights_are_named_never_replaced(self, astronaut, monkeypatch, tmp_path):
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        for name in [name for name in os.environ if name.startswith("INRCODEC_")]:
+            monkeypatch.delenv(name)
+        for name in ("lpips-alex", "lpips-squeeze", "lpips-vgg", "dists", "clip"):
+            assert METRICS[name].unavailable()
+            with pytest.raises(WeightsError, match="INRCODEC_"):
+                compare(astronaut, astronaut, [name])
+
+    def test_names_and_modules_exist(self):
+        from importlib import import_module
+
+        for name, facts in METRICS.items():
+            module, _, function = facts.function.partition(":")
+            assert name == facts.name
+            assert callable(getattr(import_module(f"inrcodec.metrics.quality.{module}"), function))
