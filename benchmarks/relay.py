@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from inrcodec.streaming.channel import Link, Loss
+from inrcodec.streaming.simulated.link import Link, Loss
 
 SDP = {"Content-Type": "application/sdp"}
 

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from inrcodec.codec.header import Family
-from inrcodec.streaming.client import ReceiveOptions, fetch
-from inrcodec.streaming.library import Library
-from inrcodec.streaming.server import Server, ServerOptions
-from inrcodec.streaming.sessions import Limits
+from inrcodec.streaming.client.receive import ReceiveOptions, fetch
+from inrcodec.streaming.server.app import Server, ServerOptions
+from inrcodec.streaming.server.library import Library
+from inrcodec.streaming.server.sessions import Limits
 from tests.latent_files import random_file
 
 RESULTS = Path(__file__).parent / "results" / "streaming_load.json"

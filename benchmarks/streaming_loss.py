@@ -36,10 +36,10 @@ from inrcodec.codec.decoder import decode_picture
 from inrcodec.image_input import read_image
 from inrcodec.metrics.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
-from inrcodec.streaming.channel import Loss
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.messages import Mode
-from inrcodec.streaming.simulate import Conditions, simulate, simulate_bytes
+from inrcodec.streaming.protocol.messages import Mode
+from inrcodec.streaming.simulated.link import Loss
+from inrcodec.streaming.simulated.session import Conditions, simulate, simulate_bytes
 
 RESULTS = Path(__file__).parent / "results" / "streaming_loss.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -35,11 +35,11 @@ from benchmarks.relay import Between
 from inrcodec.image_input import read_image
 from inrcodec.metrics.baselines import encode_to_size
 from inrcodec.pixels import Picture, Samples, psnr
-from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.client import ReceiveOptions, receive
+from inrcodec.streaming.client.receive import ReceiveOptions, receive
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.server import Server, ServerOptions
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.stream import Stream
+from inrcodec.streaming.server.app import Server, ServerOptions
+from inrcodec.streaming.simulated.link import NO_LOSS, Loss
 
 RESULTS = Path(__file__).parent / "results" / "streaming_peers.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -19,7 +19,7 @@ from inrcodec.errors import InrCodecError, OptionError, OutputError, StreamError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
-    from inrcodec.streaming.client import ReceivedFrame, ReceiveOptions
+    from inrcodec.streaming.client.receive import ReceivedFrame, ReceiveOptions
 
 
 def receive(
@@ -79,11 +79,11 @@ def receive(
 
       inrcodec receive URL -o photo.inr --transport http
     """
-    from inrcodec.streaming import peers
+    from inrcodec.streaming.transport import webrtc
 
-    peers.require()
-    from inrcodec.streaming.channel import Loss, share_of
-    from inrcodec.streaming.client import ReceiveOptions
+    webrtc.require()
+    from inrcodec.streaming.client.receive import ReceiveOptions
+    from inrcodec.streaming.simulated.link import Loss, share_of
 
     layers, decibels = _until(until)
     options = ReceiveOptions(
@@ -210,7 +210,7 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
     import signal
     from contextlib import aclosing
 
-    from inrcodec.streaming.client import receive as frames
+    from inrcodec.streaming.client.receive import receive as frames
 
     async def through() -> None:
         async with aclosing(frames(url, options)) as stream:

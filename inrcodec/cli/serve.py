@@ -13,8 +13,8 @@ from inrcodec.cli.loop_signals import calling
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server
+    from inrcodec.streaming.server.app import Server
+    from inrcodec.streaming.server.library import Library
 
 TOKEN_VARIABLE = "INRCODEC_TOKEN"
 
@@ -60,14 +60,14 @@ def serve(
 
       inrcodec serve photo.inr --simulate-loss ge:10%:4
     """
-    from inrcodec.streaming import peers
+    from inrcodec.streaming.transport import webrtc
 
-    peers.require()
-    from inrcodec.streaming.channel import Loss
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server, ServerOptions
-    from inrcodec.streaming.sessions import Limits
-    from inrcodec.streaming.signaling import Access
+    webrtc.require()
+    from inrcodec.streaming.server.app import Server, ServerOptions
+    from inrcodec.streaming.server.library import Library
+    from inrcodec.streaming.server.sessions import Limits
+    from inrcodec.streaming.simulated.link import Loss
+    from inrcodec.streaming.transport.signaling import Access
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
@@ -110,7 +110,7 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
     import signal
     from urllib.parse import quote
 
-    from inrcodec.streaming.signaling import signed
+    from inrcodec.streaming.transport.signaling import signed
 
     await server.start()
     for name in library.names():
@@ -133,7 +133,7 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
 
 def _shown_host(host: str) -> str:
     """The host of a URL: of a server on all addresses, one that others can use."""
-    from inrcodec.streaming.peers import local_addresses
+    from inrcodec.streaming.transport.webrtc import local_addresses
 
     if host in ("0.0.0.0", "::"):
         try:

@@ -16,8 +16,8 @@ from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Samples
-    from inrcodec.streaming.simulate import Conditions, Frame, Transmission
-    from inrcodec.streaming.stream import Stream
+    from inrcodec.streaming.protocol.stream import Stream
+    from inrcodec.streaming.simulated.session import Conditions, Frame, Transmission
 
 MODES = ("fec", "nack", "reliable", "once")
 JPEG = ("jpeg", "jpeg-once")
@@ -70,8 +70,8 @@ def simulate(
 
       inrcodec simulate photo.inr --modes once,jpeg-once --seeds 10 --json
     """
-    from inrcodec.streaming import peers
-    from inrcodec.streaming.channel import Loss, bytes_per_s
+    from inrcodec.streaming.simulated.link import Loss, bytes_per_s
+    from inrcodec.streaming.transport import webrtc
 
     chosen = console.words(modes) or ()
     for mode in chosen:
@@ -82,13 +82,13 @@ def simulate(
     if not 1 <= seeds <= 1000:
         raise OptionError(f"seeds must be 1 .. 1000, got {seeds}")
     parsed, speed = Loss.of(loss), None if rate == "none" else bytes_per_s(rate)
-    peers.require()
+    webrtc.require()
     if plot is not None:
         from inrcodec.metrics.damage_plot import check_plot
 
         check_plot(plot)
         console.outputs_for([file], plot, "", force, as_json=False)
-    from inrcodec.streaming.simulate import Conditions
+    from inrcodec.streaming.simulated.session import Conditions
 
     links = [Conditions(parsed, rtt / 1000, speed, seed) for seed in range(seeds)]
     bench = Bench(file, reference, side_of(slices), jpeg=bool({*chosen} & {*JPEG}))
@@ -154,9 +154,9 @@ class Bench:
 
     def run(self, mode: str, link: Conditions) -> dict[str, Any]:
         """One session; times in seconds, PSNR in dB."""
-        from inrcodec.streaming.messages import Mode
-        from inrcodec.streaming.simulate import simulate as stream
-        from inrcodec.streaming.simulate import simulate_bytes
+        from inrcodec.streaming.protocol.messages import Mode
+        from inrcodec.streaming.simulated.session import simulate as stream
+        from inrcodec.streaming.simulated.session import simulate_bytes
 
         if mode in JPEG:
             reliable = mode == "jpeg"

@@ -16,8 +16,8 @@ from inrcodec.codec.models.registry import Model, model_of
 from inrcodec.codec.models.spinr import Spinr
 from inrcodec.codec.reslice import resliced
 from inrcodec.errors import LimitError, TruncatedError
-from inrcodec.streaming.messages import MAX_LAYER_BYTES, MAX_SYMBOL
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
+from inrcodec.streaming.protocol.stream import Stream
 
 LATENTS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
 

@@ -3,9 +3,9 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-from inrcodec.streaming.client import ReceiveOptions, receive
-from inrcodec.streaming.library import Library
-from inrcodec.streaming.server import Server, ServerOptions
+from inrcodec.streaming.client.receive import ReceiveOptions, receive
+from inrcodec.streaming.server.app import Server, ServerOptions
+from inrcodec.streaming.server.library import Library
 
 
 @asynccontextmanager

@@ -6,13 +6,13 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import FormatError, StreamError
-from inrcodec.streaming.messages import MAX_LAYERS, MAX_STREAM_BYTES
-from inrcodec.streaming.packets import pack
-from inrcodec.streaming.receiver import Receiver
-from inrcodec.streaming.signaling import LAYERS_HEADER
+from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.packets import pack
+from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.transport.signaling import LAYERS_HEADER
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.reception import Reception
+    from inrcodec.streaming.client.reception import Reception
 
 PIECE = 1 << 14
 """Bytes read at once."""

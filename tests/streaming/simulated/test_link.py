@@ -3,7 +3,7 @@ from itertools import groupby, islice
 import pytest
 
 from inrcodec.errors import InputError, OptionError
-from inrcodec.streaming.channel import Link, Loss, bytes_per_s, share_of
+from inrcodec.streaming.simulated.link import Link, Loss, bytes_per_s, share_of
 
 
 @pytest.mark.parametrize(

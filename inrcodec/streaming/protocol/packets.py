@@ -12,7 +12,7 @@ import struct
 import zlib
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming.messages import (
+from inrcodec.streaming.protocol.messages import (
     STREAM_BYTES,
     Have,
     Manifest,

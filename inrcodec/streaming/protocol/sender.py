@@ -12,10 +12,19 @@ from collections import deque
 from dataclasses import dataclass
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming import fec
-from inrcodec.streaming.messages import MAX_SYMBOL_ID, Have, Mode, Ping, Sent, Start, Stop, Want
-from inrcodec.streaming.packets import pack, parse
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.messages import (
+    MAX_SYMBOL_ID,
+    Have,
+    Mode,
+    Ping,
+    Sent,
+    Start,
+    Stop,
+    Want,
+)
+from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.stream import Stream
 
 REPAIR_SPACING = 3
 """Datagrams of the next layer between two repair symbols of one."""

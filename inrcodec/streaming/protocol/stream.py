@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from inrcodec.errors import LimitError
-from inrcodec.streaming import fec
-from inrcodec.streaming.messages import (
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.messages import (
     MAX_LAYERS,
     MAX_STREAM_BYTES,
     NO_SECTION,
@@ -18,7 +18,7 @@ from inrcodec.streaming.messages import (
     Symbol,
     symbol_bytes,
 )
-from inrcodec.streaming.packets import pack
+from inrcodec.streaming.protocol.packets import pack
 
 
 class Stream:

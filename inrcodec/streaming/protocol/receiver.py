@@ -11,8 +11,8 @@ import zlib
 from collections import deque
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming import fec
-from inrcodec.streaming.messages import (
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.messages import (
     MAX_LAYERS,
     NO_SECTION,
     STREAM_BYTES,
@@ -25,7 +25,7 @@ from inrcodec.streaming.messages import (
     Symbol,
     Want,
 )
-from inrcodec.streaming.packets import bitmaps, pack, parse
+from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
 SPARE_SYMBOLS = 32
 """Most symbols of a layer a receiver holds beyond those it needs."""

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming.channel import Link, Loss
-from inrcodec.streaming.messages import Mode, Start
-from inrcodec.streaming.packets import MAX_PACKET
-from inrcodec.streaming.receiver import Receiver
-from inrcodec.streaming.sender import Outgoing, Sender
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.messages import Mode, Start
+from inrcodec.streaming.protocol.packets import MAX_PACKET
+from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.protocol.sender import Outgoing, Sender
+from inrcodec.streaming.protocol.stream import Stream
+from inrcodec.streaming.simulated.link import Link, Loss
 
 FRAMES = 24
 """About how many pictures of a session are looked at beside those of whole layers."""

@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 
 from inrcodec.errors import InputError, OptionError, StreamError
-from inrcodec.streaming import peers as seams
-from inrcodec.streaming.library import Library
-from inrcodec.streaming.sessions import Limits
-from inrcodec.streaming.signaling import Access, OfferError, checked_offer, signed
+from inrcodec.streaming.server.library import Library
+from inrcodec.streaming.server.sessions import Limits
+from inrcodec.streaming.transport import webrtc as seams
+from inrcodec.streaming.transport.signaling import Access, OfferError, checked_offer, signed
 from tests.streaming.peers import frames, serving, until
 
 SDP = {"Content-Type": "application/sdp"}
@@ -412,7 +412,7 @@ def test_what_can_be_served(tmp_path, sliced_file):
 def test_an_address_in_use(folder):
     async def go():
         async with serving(folder) as (server, _):
-            from inrcodec.streaming.server import Server, ServerOptions
+            from inrcodec.streaming.server.app import Server, ServerOptions
 
             other = Server(Library(str(folder)), ServerOptions(port=server.port))
             with pytest.raises(StreamError, match="cannot listen"):

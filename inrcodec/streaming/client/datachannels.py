@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import StreamError
-from inrcodec.streaming.messages import STREAM_BYTES, Ping, Stop
-from inrcodec.streaming.packets import pack
+from inrcodec.streaming.protocol.messages import STREAM_BYTES, Ping, Stop
+from inrcodec.streaming.protocol.packets import pack
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.reception import Reception
+    from inrcodec.streaming.client.reception import Reception
 
 HEARTBEAT_S = 2.0
 FIRST_WAIT_S, LEAST_WAIT_S = 0.5, 0.05

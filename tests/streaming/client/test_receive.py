@@ -8,9 +8,9 @@ import pytest
 import inrcodec
 from benchmarks.relay import Between
 from inrcodec.errors import OptionError, StreamError
-from inrcodec.streaming import peers as seams
-from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.client import ReceiveOptions, receive
+from inrcodec.streaming.client.receive import ReceiveOptions, receive
+from inrcodec.streaming.simulated.link import NO_LOSS, Loss
+from inrcodec.streaming.transport import webrtc as seams
 from tests.streaming.peers import frames, serving, until
 
 
@@ -134,9 +134,9 @@ def test_one_network(folder, small_file):
 @pytest.mark.parametrize("mode", ["fec", "nack"])
 def test_killed_in_the_middle(folder, sliced_file, mode):
     """The server goes away after the first frame, and another comes up on its port."""
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server, ServerOptions
-    from inrcodec.streaming.sessions import Limits
+    from inrcodec.streaming.server.app import Server, ServerOptions
+    from inrcodec.streaming.server.library import Library
+    from inrcodec.streaming.server.sessions import Limits
 
     async def go():
         library = Library(str(folder))
@@ -299,9 +299,9 @@ def test_the_first_picture_comes_with_the_answer(folder):
 
 def test_another_version_in_the_middle(folder, sliced_file, small_file):
     """The server goes away; the one that comes back has another file under that name."""
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server, ServerOptions
-    from inrcodec.streaming.sessions import Limits
+    from inrcodec.streaming.server.app import Server, ServerOptions
+    from inrcodec.streaming.server.library import Library
+    from inrcodec.streaming.server.sessions import Limits
 
     async def go():
         limits = Limits(drain_s=0.0)
@@ -325,9 +325,9 @@ def test_another_version_in_the_middle(folder, sliced_file, small_file):
 
 def test_what_had_arrived_is_shown_before_the_failure(folder):
     """The server dies for good."""
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server, ServerOptions
-    from inrcodec.streaming.sessions import Limits
+    from inrcodec.streaming.server.app import Server, ServerOptions
+    from inrcodec.streaming.server.library import Library
+    from inrcodec.streaming.server.sessions import Limits
 
     async def go():
         server = Server(
@@ -352,7 +352,7 @@ def test_what_had_arrived_is_shown_before_the_failure(folder):
 
 def test_a_server_that_only_says_it_is_there(folder, monkeypatch):
     """Answers to pings are no progress."""
-    from inrcodec.streaming.sender import Sender
+    from inrcodec.streaming.protocol.sender import Sender
 
     monkeypatch.setattr(Sender, "next", lambda self: None)
 

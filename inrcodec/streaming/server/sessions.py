@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming import peers
-from inrcodec.streaming.messages import Mode
-from inrcodec.streaming.sender import Sender
-from inrcodec.streaming.signaling import (
+from inrcodec.streaming.protocol.messages import Mode
+from inrcodec.streaming.protocol.sender import Sender
+from inrcodec.streaming.transport import webrtc
+from inrcodec.streaming.transport.signaling import (
     MAX_INLINE_BYTES,
     START_HEADER,
     OfferError,
@@ -25,7 +25,7 @@ from inrcodec.streaming.signaling import (
 )
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.stream import Stream
+    from inrcodec.streaming.protocol.stream import Stream
 
 HIGH_WATER, LOW_WATER = 1 << 16, 1 << 15
 """Bytes a channel may hold back: more would only stand before what is asked for again."""
@@ -67,7 +67,7 @@ class Session:
         self.connected = False
         self._limits, self._losses, self._total = limits, losses, count
         self._sender = Sender(stream)
-        self._peer = peers.connection()
+        self._peer = webrtc.connection()
         self._channels: dict[str, Any] = {}
         self._begun = self._heard = time.monotonic()
         self._started: float | None = None
@@ -84,14 +84,14 @@ class Session:
 
         inline = self._inline(first)
         try:
-            self._open(*peers.channels(self._peer))
+            self._open(*webrtc.channels(self._peer))
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            peers.bind(self._peer, [self._local])
+            webrtc.bind(self._peer, [self._local])
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:  # aiortc raises whatever its parser meets
             raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
-        peers.widen(self._peer)
-        peers.quicken(self._peer)
+        webrtc.widen(self._peer)
+        webrtc.quicken(self._peer)
         return with_inline(str(self._peer.localDescription.sdp), inline)
 
     def _inline(self, first: str | None) -> list[bytes]:
@@ -139,7 +139,7 @@ class Session:
 
     def _open(self, control: Any, media: Any) -> None:
         """Take the channels, which open when the receiver is there."""
-        self._channels = {peers.CONTROL: control, peers.MEDIA: media}
+        self._channels = {webrtc.CONTROL: control, webrtc.MEDIA: media}
         for channel in (control, media):
             channel.bufferedAmountLowThreshold = LOW_WATER
             channel.on("bufferedamountlow", self._pump)
@@ -149,9 +149,9 @@ class Session:
 
     def _on_open(self) -> None:
         self.connected, self._heard = True, time.monotonic()
-        if not self._announced and self._channels[peers.CONTROL].readyState == "open":
+        if not self._announced and self._channels[webrtc.CONTROL].readyState == "open":
             self._announced = True
-            self._channels[peers.CONTROL].send(self._sender.manifest())
+            self._channels[webrtc.CONTROL].send(self._sender.manifest())
         self._pump()
 
     def _on_channel(self, channel: Any) -> None:
@@ -172,17 +172,17 @@ class Session:
                 self.stop()
             return
         self._heard = time.monotonic()
-        if answer is not None and self._channels[peers.CONTROL].bufferedAmount < HIGH_WATER:
-            self._channels[peers.CONTROL].send(answer)
+        if answer is not None and self._channels[webrtc.CONTROL].bufferedAmount < HIGH_WATER:
+            self._channels[webrtc.CONTROL].send(answer)
         if self._sender.stopped:
             self.stop()
         self._pump()
 
     def _pump(self) -> None:
         """Send by priority for as long as little is held back: all channels share one queue."""
-        control = self._channels.get(peers.CONTROL)
+        control = self._channels.get(webrtc.CONTROL)
         reliable = self._sender.mode == Mode.RELIABLE
-        media = control if reliable else self._channels.get(peers.MEDIA)
+        media = control if reliable else self._channels.get(webrtc.MEDIA)
         if control is None or media is None or self._over.is_set():
             return
         if control.readyState != "open" or media.readyState != "open":

@@ -12,8 +12,8 @@ from pathlib import Path
 from inrcodec.codec import bitstream
 from inrcodec.errors import InputError, InrCodecError, StreamError
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.messages import MAX_STREAM_BYTES
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.stream import Stream
 
 EXTENSIONS = (".inr", ".nif")
 CACHED_BYTES = 1 << 28

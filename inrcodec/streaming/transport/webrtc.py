@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from inrcodec.errors import StreamError
-from inrcodec.streaming.packets import MAX_PACKET
+from inrcodec.streaming.protocol.packets import MAX_PACKET
 
 CONTROL, MEDIA = "control", "media"
 """Labels of the two channels, 0 and 1: reliable and in order; neither."""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming import messages, packets
-from inrcodec.streaming.messages import (
+from inrcodec.streaming.protocol import messages, packets
+from inrcodec.streaming.protocol.messages import (
     Have,
     LayerInfo,
     Manifest,
@@ -22,7 +22,7 @@ from inrcodec.streaming.messages import (
     Symbol,
     Want,
 )
-from inrcodec.streaming.packets import bitmaps, pack, parse
+from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
 STREAM = b"12345678"
 MESSAGES = [

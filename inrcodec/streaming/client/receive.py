@@ -19,9 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from inrcodec.errors import InrCodecError, StreamError
-from inrcodec.streaming import peers
-from inrcodec.streaming.receive_options import ReceiveOptions
-from inrcodec.streaming.reception import Reception
+from inrcodec.streaming.client.options import ReceiveOptions
+from inrcodec.streaming.client.reception import Reception
+from inrcodec.streaming.transport import webrtc
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
@@ -99,7 +99,7 @@ async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
 @asynccontextmanager
 async def _reception(url: str, options: ReceiveOptions) -> AsyncIterator[Reception]:
     """A reception that runs as long as it is used."""
-    peers.require()
+    webrtc.require()
     reception = Reception(url, options)
     task = asyncio.create_task(reception.run())
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inrcodec.errors import OptionError
-from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
-from inrcodec.streaming.signaling import check_token
+from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
+from inrcodec.streaming.simulated.link import NO_LOSS, Loss
+from inrcodec.streaming.transport.signaling import check_token
 
 MODES = {mode.name.lower(): mode for mode in Mode}
 

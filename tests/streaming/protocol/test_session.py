@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 import inrcodec
 from inrcodec.codec.decoder import decode_picture
 from inrcodec.errors import PacketError
-from inrcodec.streaming import messages
 from inrcodec.streaming.layers import stream_of
-from inrcodec.streaming.messages import LayerInfo, Manifest, Mode, Ping, Start, Symbol
-from inrcodec.streaming.packets import pack, parse
-from inrcodec.streaming.receiver import SPARE_SYMBOLS, Receiver
-from inrcodec.streaming.sender import MOST_AGAIN, Sender
+from inrcodec.streaming.protocol import messages
+from inrcodec.streaming.protocol.messages import LayerInfo, Manifest, Mode, Ping, Start, Symbol
+from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.receiver import SPARE_SYMBOLS, Receiver
+from inrcodec.streaming.protocol.sender import MOST_AGAIN, Sender
 
 
 def begun(stream, mode=Mode.NACK, receiver=None, **start):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from inrcodec.streaming.messages import LayerInfo
+from inrcodec.streaming.protocol.messages import LayerInfo
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
 """How often the base layer, the layers after it, and the one before the last may stay

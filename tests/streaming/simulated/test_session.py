@@ -1,8 +1,8 @@
 import pytest
 
-from inrcodec.streaming.channel import Loss
-from inrcodec.streaming.messages import Mode
-from inrcodec.streaming.simulate import Conditions, simulate, simulate_bytes
+from inrcodec.streaming.protocol.messages import Mode
+from inrcodec.streaming.simulated.link import Loss
+from inrcodec.streaming.simulated.session import Conditions, simulate, simulate_bytes
 
 
 @pytest.mark.parametrize("mode", Mode)

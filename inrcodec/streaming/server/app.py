@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from inrcodec.errors import InrCodecError, StreamError
-from inrcodec.streaming import peers
-from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.library import Library
-from inrcodec.streaming.ranges import content
-from inrcodec.streaming.sessions import Limits, Session
-from inrcodec.streaming.signaling import (
+from inrcodec.streaming.server.library import Library
+from inrcodec.streaming.server.ranges import content
+from inrcodec.streaming.server.sessions import Limits, Session
+from inrcodec.streaming.simulated.link import NO_LOSS, Loss
+from inrcodec.streaming.transport import webrtc
+from inrcodec.streaming.transport.signaling import (
     LAYERS_HEADER,
     MAX_OFFER_BYTES,
     START_HEADER,
@@ -35,7 +35,7 @@ from inrcodec.streaming.signaling import (
 )
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.stream import Stream
+    from inrcodec.streaming.protocol.stream import Stream
 
 PIECE_BYTES = 1 << 16
 """Of a download, written at once."""
@@ -58,7 +58,7 @@ class Server:
     """The application; `start` listens, `close` drains."""
 
     def __init__(self, library: Library, options: ServerOptions) -> None:
-        peers.require()
+        webrtc.require()
         self.options, self._library = options, library
         self._access = Access(options.token)
         self.count: Counter[str] = Counter()

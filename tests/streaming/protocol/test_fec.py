@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from inrcodec.streaming import fec
-from inrcodec.streaming.messages import LayerInfo, symbol_bytes
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.messages import LayerInfo, symbol_bytes
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 100, 1136, 1137, 20_000])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from inrcodec.streaming.signaling import LAYERS_HEADER
+from inrcodec.streaming.transport.signaling import LAYERS_HEADER
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from inrcodec.streaming.stream import Stream
+    from inrcodec.streaming.protocol.stream import Stream
 
 
 def content(

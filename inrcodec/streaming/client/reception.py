@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from inrcodec.errors import OptionError, PacketError, StreamError
-from inrcodec.streaming import peers
-from inrcodec.streaming.datachannels import Channels, Unreachable
-from inrcodec.streaming.http_reception import HttpReception, Refused
-from inrcodec.streaming.receive_options import ReceiveOptions
-from inrcodec.streaming.receiver import Receiver
-from inrcodec.streaming.signaling import (
+from inrcodec.streaming.client.datachannels import Channels, Unreachable
+from inrcodec.streaming.client.http import HttpReception, Refused
+from inrcodec.streaming.client.options import ReceiveOptions
+from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.transport import webrtc
+from inrcodec.streaming.transport.signaling import (
     START_HEADER,
     start_header,
     without_inline,
@@ -153,20 +153,20 @@ class Reception:
         """One WebRTC session."""
         from aiortc import RTCSessionDescription
 
-        peer = peers.connection()
+        peer = webrtc.connection()
         location = None
         try:
-            session = Channels(self, peer, *peers.channels(peer))
+            session = Channels(self, peer, *webrtc.channels(peer))
             first = self.receiver.resume(self.options.start)
             header = start_header(first)
             try:
-                local = await asyncio.to_thread(peers.local_addresses, self._host, self._port)
+                local = await asyncio.to_thread(webrtc.local_addresses, self._host, self._port)
             except StreamError as error:
                 raise Refused(str(error)) from None
-            peers.bind(peer, local)
+            webrtc.bind(peer, local)
             await peer.setLocalDescription(await peer.createOffer())
-            peers.widen(peer)
-            peers.quicken(peer)
+            webrtc.widen(peer)
+            webrtc.quicken(peer)
             offer = str(peer.localDescription.sdp)
             answer, location = await self._signal(http, offer, header)
             answer, inline = without_inline(answer)
