@@ -1,79 +1,84 @@
-"""One WebRTC session of a receiver: what its two data channels bring, and when to ask again."""
+"""One WebRTC session of a receiver: what its two data channels bring, and what it answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from inrcodec.errors import StreamError
+from inrcodec.errors import PacketError, StreamError
+from inrcodec.streaming.client.failures import Refused
+from inrcodec.streaming.client.options import ReceiveOptions
+from inrcodec.streaming.client.pace import Pace
 from inrcodec.streaming.protocol.messages import STREAM_BYTES, Ping, Stop
 from inrcodec.streaming.protocol.packets import pack
+from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.transport import webrtc
 
-if TYPE_CHECKING:
-    from inrcodec.streaming.client.reception import Reception
-
-HEARTBEAT_S = 2.0
-FIRST_WAIT_S, LEAST_WAIT_S = 0.5, 0.05
-
-
-class Unreachable(StreamError):
-    """HTTP gets through, UDP does not, now or ever."""
+MOST_REJECTED = 10_000
+"""Datagrams that are not valid, or of another stream, after which a session ends: 12 MB of them."""
 
 
 class Channels:
-    """The two data channels of one session, and what is said over them."""
+    """The two data channels of one session. Messages go to `receiver`; `show` is called whenever a
+    layer has become whole, and once at the end. `lost` says of each media packet whether to drop it
+    on purpose."""
 
-    def __init__(self, reception: Reception, peer: Any, control: Any, media: Any) -> None:
-        self._reception, self._peer = reception, peer
-        self._control = control
+    def __init__(
+        self,
+        peer: Any,
+        receiver: Receiver,
+        options: ReceiveOptions,
+        lost: Iterator[bool],
+        show: Callable[[], None],
+    ) -> None:
+        self._peer, self._receiver, self._options = peer, receiver, options
+        self._lost, self._show = lost, show
         self._over = asyncio.Event()
         self._error: StreamError | None = None
-        self._heard = self._fresh = time.monotonic()
-        self._round_trip: float | None = None
-        self._token, self._pinged, self._ponged = 0, 0.0, 0.0
-        self._asked = 0.0
-        self._opened = False
-        self.first: list[bytes] = []
-        """What to say first, if it has not been said along with the offer."""
-        control.on("open", self._on_open)
-        control.on("message", lambda message: self._on_message(message, media=False))
-        media.on("message", lambda message: self._on_message(message, media=True))
-        for channel in (control, media):
+        self._pace = Pace(
+            time.monotonic(), connect_s=options.connect_s, silence_s=options.silence_s
+        )
+        self._token = 0
+        self._first: list[bytes] = []
+        self._control, media = webrtc.channels(peer)
+        self._control.on("open", self._on_open)
+        self._control.on("message", self._on_message)
+        media.on("message", self._on_media)
+        for channel in (self._control, media):
             channel.on("close", lambda: self._end(StreamError("the server closed the session")))
         peer.on("connectionstatechange", self._on_state)
 
+    def say_first(self, datagrams: list[bytes]) -> None:
+        """Say these as soon as the control channel opens."""
+        self._first = datagrams
+
+    def take(self, datagrams: list[bytes]) -> None:
+        """Take datagrams that came with the answer to the offer."""
+        for datagram in datagrams:
+            self._on_message(datagram)
+
     async def run(self) -> None:
-        """Until there is all that was asked for; raises `StreamError` if the session ends
+        """Receive until all that was asked for is there; raises `StreamError` if the session ends
         before."""
-        options = self._reception.options
-        begun = time.monotonic()
         while not self._over.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._over.wait(), self._patience / 2)
+                await asyncio.wait_for(self._over.wait(), self._pace.patience / 2)
+            if self._over.is_set():
+                break
             now = time.monotonic()
-            if not self._opened and now - begun > options.connect_s:
-                raise Unreachable("the server cannot be reached by UDP")
-            if not self._opened:
-                continue
-            if now - self._fresh > options.silence_s:
-                raise StreamError("nothing new from the server")
-            if now - self._pinged > HEARTBEAT_S:
+            self._pace.check(now)
+            if self._pace.ping_due(now):
                 self._ping()
-            if now - max(self._heard, self._asked) > self._patience:
+            if self._pace.ask_due(now):
                 self._ask_all()
         if self._error is not None:
             raise self._error
 
-    @property
-    def _patience(self) -> float:
-        """Seconds of silence after which something must have been lost."""
-        if self._round_trip is None:
-            return FIRST_WAIT_S
-        return max(LEAST_WAIT_S, 1.5 * self._round_trip)
-
     def _end(self, error: StreamError | None) -> None:
+        """End the session, with an error or without; only the first call counts."""
         if not self._over.is_set():
             self._error = error
             self._over.set()
@@ -83,70 +88,69 @@ class Channels:
             self._end(StreamError("the connection was cut"))
 
     def _on_open(self) -> None:
-        self._opened = True
-        self._heard = self._fresh = time.monotonic()
-        for datagram in self.first:
-            self._send(datagram)
+        self._pace.opened(time.monotonic())
+        self._send(self._first)
         self._ping()
 
     def _ping(self) -> None:
+        """Ask whether the server is still there."""
         self._token = self._token + 1 & 0xFFFFFFFF
-        self._pinged = time.monotonic()
-        self._send(pack(bytes(STREAM_BYTES), Ping(self._token)))
+        self._pace.pinged(time.monotonic())
+        self._send([pack(bytes(STREAM_BYTES), Ping(self._token))])
 
-    def _send(self, datagram: bytes) -> None:
-        if self._control.readyState == "open":
-            self._control.send(datagram)
+    def _ask_all(self) -> None:
+        """Ask for everything that is missing, after a silence."""
+        self._pace.asked(time.monotonic())
+        if self._options.asks_again:
+            self._send(self._receiver.wants_all())
 
-    def inline(self, datagrams: list[bytes]) -> None:
-        """Take what came along with the answer."""
+    def _send(self, datagrams: list[bytes]) -> None:
+        """Send over the control channel, if it is open."""
         for datagram in datagrams:
-            self._on_message(datagram, media=False)
+            if self._control.readyState == "open":
+                self._control.send(datagram)
 
-    def _on_message(self, message: object, *, media: bool) -> None:
+    def _on_media(self, message: object) -> None:
+        if not next(self._lost):
+            self._on_message(message)
+
+    def _on_message(self, message: object) -> None:
+        """Hand a message to the receiver, show what has become whole, and answer."""
+        if not isinstance(message, bytes) or self._over.is_set():
+            return
+        before = self._receiver.news
+        whole = self._push(message)
         now = time.monotonic()
-        if not isinstance(message, bytes):
-            return
-        receiver = self._reception.receiver
-        before = receiver.news
-        try:
-            whole = self._reception.take(message, media=media)
-        except StreamError as error:
-            self._end(error)
-            return
-        self._heard = now
-        if receiver.news > before:
-            self._fresh = now
-        if receiver.pong == self._token and self._pinged > self._ponged:
-            self._ponged, self._round_trip = now, now - self._pinged
-        if self._done():
-            self._reception.look("webrtc", last=True)
-            self._send(pack(receiver.name, Stop()))
+        self._pace.heard(now, news=self._receiver.news > before)
+        if self._receiver.pong == self._token:
+            self._pace.answered(now)
+        done = self._done()
+        if done or whole:
+            try:
+                self._show()
+            except PacketError as error:
+                self._end(Refused(f"the server's manifest is wrong: {error}"))
+                return
+        if done:
+            self._send([pack(self._receiver.name, Stop())])
             self._end(None)
-            return
-        if whole:
-            self._reception.look("webrtc", last=False)
-        if not self._reception.options.asks_again:
-            return
-        for layer in whole:
-            for datagram in receiver.thanks(layer):
-                self._send(datagram)
-        for datagram in receiver.requests():
-            self._asked = now
-            self._send(datagram)
+        elif self._options.asks_again:
+            self._send(self._receiver.replies(whole))
+
+    def _push(self, message: bytes) -> list[int]:
+        """Let the receiver take a message; return the layers that have become whole."""
+        try:
+            return self._receiver.push(message)
+        except PacketError:
+            if self._receiver.rejected > MOST_REJECTED:
+                self._end(StreamError("the server sends what is no part of the stream"))
+            return []
 
     def _done(self) -> bool:
         """Whether nothing more is to come."""
-        receiver, options = self._reception.receiver, self._reception.options
+        receiver, options = self._receiver, self._options
         if receiver.complete:
             return True
         if options.layers is not None and receiver.layers >= options.layers:
             return True
         return receiver.through if options.asks_again else receiver.final is not None
-
-    def _ask_all(self) -> None:
-        """After a silence."""
-        self._asked = time.monotonic()
-        if self._reception.options.asks_again:
-            for datagram in self._reception.receiver.wants_all():
-                self._send(datagram)

@@ -1,11 +1,12 @@
-"""Receiving a stream: an asynchronous iterator of pictures that get better.
+"""Receiving a stream: an asynchronous iterator of images that get better.
 
     async for frame in receive("http://127.0.0.1:8750/files/photo.inr"):
-        frame.picture        # a `Picture`
-        frame.layers, frame.received_bytes, frame.complete
+        frame.picture        # a `Picture`: pixels and metadata
+        frame.layers, frame.total_layers, frame.received_bytes, frame.complete
 
-WebRTC data channels where the server has them, HTTP where it has not or they fail; what has arrived
-is kept over a cut, and only the rest is asked for. Pictures are decoded in a thread of their own.
+WebRTC data channels are used where the server has them, HTTP where it has not or they fail. What
+has arrived is kept when a connection is cut, and only the rest is asked for. Images are decoded in
+a thread of their own.
 """
 
 from __future__ import annotations
@@ -14,91 +15,79 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inrcodec.errors import InrCodecError, StreamError
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.reception import Reception
+from inrcodec.streaming.protocol.frame import Frame
 from inrcodec.streaming.transport import webrtc
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
 
-__all__ = ["Decode", "ReceiveOptions", "ReceivedFrame", "fetch", "receive"]
-
-Decode = Callable[[list[bytes]], "Picture"]
-"""From what has arrived of a file, as `decode_picture` takes it, to a picture."""
+Decode = Callable[[list[bytes]], "tuple[Picture, str]"]
+"""From runs of a file to its image, and a text of what the image lacks; see `decode_runs`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReceivedFrame:
-    """A picture on the way. `elapsed_s` counts from the beginning to when its bytes were there, not
-    to the end of decoding; `layers` of `total_layers` are whole; `data` is the file, once it is."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReceivedFrame(Frame):
+    """A frame with its image. `missing` says what the image lacks, "" if it is whole. `elapsed_s`
+    counts to when the bytes were there, not to the end of decoding."""
 
     picture: Picture
-    layers: int
-    total_layers: int
-    received_bytes: int
-    elapsed_s: float
-    complete: bool
-    transport: str
-    data: bytes | None
+    missing: str
+
+    @classmethod
+    def of(cls, frame: Frame, picture: Picture, missing: str) -> ReceivedFrame:
+        """Add the image to a frame."""
+        known = {field.name: getattr(frame, field.name) for field in fields(Frame)}
+        return cls(**known, picture=picture, missing=missing)
 
 
 async def receive(
     url: str, options: ReceiveOptions | None = None, decode: Decode | None = None
 ) -> AsyncGenerator[ReceivedFrame, None]:
-    """Pictures of the file at a URL, each better than the one before; see the module.
+    """Yield the images of the file at a URL, each better than the one before.
 
     Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the
     server refuses or cannot be reached, after a last frame of what had arrived; `FormatError` for a
-    file that is none; `OptionError`.
+    file that is not valid; `OptionError` for a URL that is not.
     """
     options = options or ReceiveOptions()
     if decode is None:
-        decode = partial(_decoded, options.threads)
+        from inrcodec.streaming.decoding import decode_runs
+
+        decode = partial(decode_runs, threads=options.threads)
     shown: tuple[bytes, ...] = ()
     async with _reception(url, options) as reception:
-        while True:
-            state = await reception.states.get()
-            receiver = reception.receiver
-            if state.runs and state.runs != shown:
-                shown = state.runs
-                picture = await asyncio.to_thread(decode, list(state.runs))
-                complete = state.last and receiver.complete
-                yield ReceivedFrame(
-                    picture,
-                    state.layers,
-                    state.total,
-                    state.received_bytes,
-                    state.elapsed_s,
-                    complete,
-                    state.transport,
-                    receiver.file() if complete else None,
-                )
-            if state.last:
-                if not state.runs:
-                    raise StreamError(f"{url}: the base of the picture did not arrive")
-                return
+        while (frame := await reception.frames.get()) is not None:
+            if frame.runs and frame.runs != shown:
+                shown = frame.runs
+                picture, missing = await asyncio.to_thread(decode, list(frame.runs))
+                yield ReceivedFrame.of(frame, picture, missing)
+    if not shown:
+        raise StreamError(f"{url}: the base of the image did not arrive")
 
 
 async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
-    """The whole file at a URL, without decoding it. Raises as `receive`, and `StreamError` if the
-    options or losses that nothing mends leave it incomplete."""
+    """Return the whole file at a URL, without decoding it. Raises what `receive` does, and
+    `StreamError` if options or lost packets leave the file incomplete."""
+    last: Frame | None = None
     async with _reception(url, options or ReceiveOptions()) as reception:
-        state = await reception.states.get()
-        while not state.last:
-            state = await reception.states.get()
-        if not reception.receiver.complete:
-            raise StreamError(f"{url}: only {state.layers} of {state.total} layers arrived")
-        return reception.receiver.file()
+        while (frame := await reception.frames.get()) is not None:
+            last = frame
+    if last is None or last.data is None:
+        layers = f"{last.layers} of {last.total_layers}" if last else "no"
+        raise StreamError(f"{url}: only {layers} layers arrived")
+    return last.data
 
 
 @asynccontextmanager
 async def _reception(url: str, options: ReceiveOptions) -> AsyncIterator[Reception]:
-    """A reception that runs as long as it is used."""
+    """Run a reception for as long as it is used."""
     webrtc.require()
     reception = Reception(url, options)
     task = asyncio.create_task(reception.run())
@@ -108,14 +97,3 @@ async def _reception(url: str, options: ReceiveOptions) -> AsyncIterator[Recepti
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, InrCodecError):
             await task
-
-
-def _decoded(threads: int | None, runs: list[bytes]) -> Picture:
-    """A picture without the warnings that it is coarse: the frame says so."""
-    import warnings
-
-    from inrcodec.codec.decoder import decode_picture
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return decode_picture(runs, threads=threads)

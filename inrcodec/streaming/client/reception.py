@@ -7,172 +7,128 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import aclosing
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from inrcodec.errors import OptionError, PacketError, StreamError
-from inrcodec.streaming.client.datachannels import Channels, Unreachable
-from inrcodec.streaming.client.http import HttpReception, Refused
+from inrcodec.errors import OptionError, StreamError
+from inrcodec.streaming.client.datachannels import Channels
+from inrcodec.streaming.client.failures import Refused, Unavailable, Unreachable
+from inrcodec.streaming.client.http import Download
+from inrcodec.streaming.client.newest import Newest
+from inrcodec.streaming.client.offer import hang_up, post_offer
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.protocol.receiver import Receiver
 from inrcodec.streaming.transport import webrtc
-from inrcodec.streaming.transport.signaling import (
-    START_HEADER,
-    start_header,
-    without_inline,
-)
+from inrcodec.streaming.transport.signaling import start_header, without_inline
 
-MAX_ANSWER_BYTES = 1 << 16
-HTTP_PIECE = 1 << 14
-MOST_REJECTED = 10000
 PAUSE_S = 0.5
-
-NO_CHANNELS = (400, 403, 404, 405, 415, 501)
-"""What a server that knows nothing of offers says to one; redirections, too."""
-
-
-class Unavailable(StreamError):
-    """No data channels here, but perhaps plain HTTP."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What had arrived at a time: `layers` of `total` are whole."""
-
-    runs: tuple[bytes, ...]
-    layers: int
-    total: int
-    received_bytes: int
-    elapsed_s: float
-    transport: str
-    last: bool
-
-
-class Newest:
-    """The newest state, for one reader; an error comes after it."""
-
-    def __init__(self) -> None:
-        self._state: State | None = None
-        self._error: BaseException | None = None
-        self._there = asyncio.Event()
-
-    def put(self, state: State) -> None:
-        """In place of one that nobody has taken."""
-        self._state = state
-        self._there.set()
-
-    def fail(self, error: BaseException) -> None:
-        """There will be no other."""
-        self._error = error
-        self._there.set()
-
-    async def get(self) -> State:
-        """Wait for a state and take it; raises the error."""
-        await self._there.wait()
-        state, self._state = self._state, None
-        if self._error is None:
-            self._there.clear()
-        elif state is None:
-            raise self._error
-        if state is None:
-            raise StreamError("there is nothing to see")
-        return state
+"""Seconds before the next attempt; after n failures in a row n times as many."""
 
 
 class Reception:
-    """One file from one URL; `states` says what there is to see."""
+    """Receives one file from one URL; `frames` gives what there is to see of it.
+
+    Raises `OptionError` for a URL that is not valid.
+    """
 
     def __init__(self, url: str, options: ReceiveOptions) -> None:
-        try:
-            parts = urlsplit(url)
-            self._host, port = parts.hostname or "", parts.port
-        except ValueError as error:
-            raise OptionError(f"{url!r} is not a URL: {error}") from None
-        if parts.scheme not in ("http", "https") or not self._host or not url.isprintable():
-            raise OptionError(f"{url!r} is not an http or https URL")
-        self._port = port or (443 if parts.scheme == "https" else 80)
-        self.url, self.options = url, options
-        self.receiver = Receiver()
-        self.states = Newest()
+        self._host, self._port = _host_of(url)
+        self._url, self._options = url, options
+        self.frames = Newest()
+        self._receiver = Receiver()
+        self._download: Download | None = None
         self._begun = time.monotonic()
-        self._losses: Iterator[bool] = options.loss.losses(options.seed)
-        self._http = HttpReception(self)
+        self._lost: Iterator[bool] = options.simulated_packet_loss.draws(options.seed)
 
     async def run(self) -> None:
-        """Receive until there is all that was asked for; failures go to `states`."""
+        """Receive until all that was asked for is there; a failure goes to `frames`."""
         try:
             await self._run()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            self.states.fail(error)
+            self.frames.end(error)
+        else:
+            self.frames.end()
 
     async def _run(self) -> None:
+        """Connect again and again until everything is there, or it makes no sense any more."""
         import aiohttp
 
+        options = self._options
         headers = {}
-        if self.options.token is not None:
-            headers["Authorization"] = f"Bearer {self.options.token}"
+        if options.token is not None:
+            headers["Authorization"] = f"Bearer {options.token}"
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self.options.connect_s, sock_read=self.options.silence_s
+            total=None, sock_connect=options.connect_s, sock_read=options.silence_s
         )
-        failures, transport = 0, self.options.transport
+        failures, transport = 0, options.transport
         known = (StreamError, aiohttp.ClientError, asyncio.TimeoutError, OSError)
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http:
             while True:
                 before = self._progress
                 try:
                     if transport == "http":
-                        await self._http.receive(http)
+                        await self._by_http(http)
                     else:
                         await self._by_channels(http)
                     return
                 except known as error:
-                    elsewhere = isinstance(error, (Unavailable, Unreachable))
-                    if elsewhere and transport == "auto":
+                    auto = transport == "auto"
+                    if auto and isinstance(error, (Unavailable, Unreachable)):
                         transport = "http"
                         continue
                     failures = 0 if self._progress > before else failures + 1
-                    nobody = isinstance(error, aiohttp.ClientConnectorError) and not self._progress
-                    final = isinstance(error, (Refused, Unavailable)) or nobody
-                    if final or failures > self.options.retries:
-                        said = str(error) or type(error).__name__
-                        if isinstance(error, aiohttp.ClientConnectorError):
-                            said = f"cannot connect: {os.strerror(error.os_error.errno or 0)}"
-                        raise StreamError(f"{self.url}: {said}") from None
-                    if failures > 1 and transport == "auto":
+                    if self._is_final(error) or failures > options.retries:
+                        raise StreamError(f"{self._url}: {_said(error)}") from None
+                    if auto and failures > 1:
                         transport = "http"
                 await asyncio.sleep(PAUSE_S * max(1, failures))
 
     @property
     def _progress(self) -> int:
-        return self.receiver.news + len(self._http.data)
+        """A number that grows with whatever comes of the file."""
+        return self._receiver.news + (len(self._download.data) if self._download else 0)
+
+    def _is_final(self, error: Exception) -> bool:
+        """Whether another attempt would end like this one."""
+        import aiohttp
+
+        nobody = isinstance(error, aiohttp.ClientConnectorError) and not self._progress
+        return nobody or isinstance(error, (Refused, Unavailable))
+
+    def _elapsed(self) -> float:
+        """Seconds since the file was asked for."""
+        return time.monotonic() - self._begun
+
+    async def _by_http(self, http: Any) -> None:
+        """Receive the rest of the file by HTTP; what came over channels is kept."""
+        if self._download is None:
+            manifest = self._receiver.manifest
+            digest = "" if manifest is None else manifest.digest.hex()
+            prefix = self._receiver.prefix()
+            self._download = Download(self._url, self._options, self._elapsed, prefix, digest)
+        async with aclosing(self._download.frames(http)) as frames:
+            async for frame in frames:
+                self.frames.put(frame)
 
     async def _by_channels(self, http: Any) -> None:
-        """One WebRTC session."""
+        """Receive over the data channels of one WebRTC session."""
         from aiortc import RTCSessionDescription
 
         peer = webrtc.connection()
         location = None
         try:
-            session = Channels(self, peer, *webrtc.channels(peer))
-            first = self.receiver.resume(self.options.start)
+            session = Channels(peer, self._receiver, self._options, self._lost, self._show)
+            first = self._receiver.resume(self._options.start)
             header = start_header(first)
-            try:
-                local = await asyncio.to_thread(webrtc.local_addresses, self._host, self._port)
-            except StreamError as error:
-                raise Refused(str(error)) from None
-            webrtc.bind(peer, local)
-            await peer.setLocalDescription(await peer.createOffer())
-            webrtc.widen(peer)
-            webrtc.quicken(peer)
-            offer = str(peer.localDescription.sdp)
-            answer, location = await self._signal(http, offer, header)
+            offer = await self._offer(peer)
+            answer, location = await post_offer(http, self._url, offer, header)
             answer, inline = without_inline(answer)
             if not inline or header is None:
-                session.first = first
-            session.inline(inline)
+                session.say_first(first)
+            session.take(inline)
             try:
                 await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             except Exception as error:  # aiortc raises whatever its parser meets
@@ -182,66 +138,41 @@ class Reception:
             peer.remove_all_listeners()
             with contextlib.suppress(Exception):
                 await peer.close()
-            await self._hang_up(http, location)
+            await hang_up(http, self._url, location)
 
-    async def _signal(self, http: Any, offer: str, first: str | None) -> tuple[str, str | None]:
-        """(answer, location) of an offer and the messages that come with it."""
-        headers = {"Content-Type": "application/sdp"}
-        if first is not None:
-            headers[START_HEADER] = first
-        async with http.post(
-            self.url, data=offer.encode(), headers=headers, allow_redirects=False
-        ) as reply:
-            body = bytearray()
-            async for piece in reply.content.iter_chunked(HTTP_PIECE):
-                body += piece
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise Refused("an answer that is too long")
-            text = body.decode(errors="replace")
-            if reply.status in (429, 503):
-                raise StreamError(f"the server is full ({reply.status})")
-            if reply.status in NO_CHANNELS or 300 <= reply.status < 400:
-                raise Unavailable(f"no data channels here ({reply.status})")
-            if reply.status != 201:
-                raise Refused(f"refused with {reply.status} {text.strip()[:200]}")
-            return text, reply.headers.get("Location")
-
-    async def _hang_up(self, http: Any, location: str | None) -> None:
-        """End a session, if it is one of the server we asked."""
-        url = urljoin(self.url, location or "")
-        same = urlsplit(url)[:2] == urlsplit(self.url)[:2]
-        if location is not None and same:
-            with contextlib.suppress(Exception):
-                async with http.delete(url, allow_redirects=False):
-                    pass
-
-    def look(self, transport: str, *, last: bool) -> None:
-        """Show what there is."""
-        receiver = self.receiver
-        total = len(receiver.manifest.layers) if receiver.manifest is not None else 0
-        runs = tuple(receiver.runs())
-        self.put(runs, receiver.layers, total, receiver.received_bytes, transport, last)
-
-    def put(
-        self,
-        runs: tuple[bytes, ...],
-        layers: int,
-        total: int,
-        size: int,
-        transport: str,
-        last: bool,
-    ) -> None:
-        """Show a state; see `State`."""
-        elapsed = time.monotonic() - self._begun
-        self.states.put(State(runs, layers, total, size, elapsed, transport, last))
-
-    def take(self, datagram: object, *, media: bool) -> list[int]:
-        """Hand a message to the receiver; the layers that have become whole."""
-        if media and next(self._losses):
-            return []
+    async def _offer(self, peer: Any) -> str:
+        """Make the offer of a peer whose sockets use addresses from which the host is reached."""
         try:
-            return self.receiver.push(datagram)  # type: ignore[arg-type]
-        except PacketError:
-            if self.receiver.rejected > MOST_REJECTED:
-                raise StreamError("the server sends what is no part of the stream") from None
-            return []
+            local = await asyncio.to_thread(webrtc.local_addresses, self._host, self._port)
+        except StreamError as error:
+            raise Refused(str(error)) from None
+        webrtc.bind(peer, local)
+        await peer.setLocalDescription(await peer.createOffer())
+        webrtc.widen(peer)
+        webrtc.quicken(peer)
+        return str(peer.localDescription.sdp)
+
+    def _show(self) -> None:
+        """Put what has come over channels where it is seen."""
+        self.frames.put(self._receiver.frame(self._elapsed(), "webrtc"))
+
+
+def _host_of(url: str) -> tuple[str, int]:
+    """Return (host, port) of a URL; raises `OptionError`."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise OptionError(f"{url!r} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable():
+        raise OptionError(f"{url!r} is not an http or https URL")
+    return host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _said(error: Exception) -> str:
+    """Say for a person what went wrong."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {os.strerror(error.os_error.errno or 0)}"
+    return str(error) or type(error).__name__

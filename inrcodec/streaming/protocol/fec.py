@@ -1,7 +1,7 @@
-"""Forward error correction of a layer: RaptorQ symbols (RFC 6330), and how many it needs.
+"""Forward error correction of a layer: repair symbols of RaptorQ (RFC 6330), and how many to send.
 
-The code is systematic: the first symbols are the layer, cut in pieces. Any `sources` symbols, and
-now and then one or two more, give all of it back.
+The code is systematic: its first symbols are the layer cut into pieces. Any `sources` symbols of a
+layer, rarely one or two more, give back all of it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from functools import lru_cache
 from inrcodec.streaming.protocol.messages import LayerInfo
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
-"""How often the base layer, the layers after it, and the one before the last may stay
-incomplete."""
+"""The probabilities that a layer stays incomplete, which repair symbols are planned for: of the
+base, of the layers after it, and of the last but one. Without the base there is no image at all;
+each finer layer that is missing costs less (docs/streaming.md, "No retransmission")."""
 
 LAST_SHARE = 0.1
-"""Most repair symbols of the last layer, beside its own: what it lacks costs small areas only."""
+"""Most repair symbols of the last layer, as a share of its own: a slice that it lacks costs detail
+in a small area only."""
 
-MOST_LOSS = 0.5
-"""Beyond it no protection is planned."""
+MOST_PACKET_LOSS = 0.5
+"""The highest packet loss that repair symbols are planned for: `Start` can say no more."""
 
 _ID_BYTES = 4
 
 
 def repair_symbols(layer: bytes, symbol_size: int, count: int) -> list[bytes]:
-    """So many repair symbols of a layer."""
+    """Return the first `count` repair symbols of a layer, each of `symbol_size` bytes."""
     if not count:
         return []
     import raptorq
@@ -36,7 +38,7 @@ def repair_symbols(layer: bytes, symbol_size: int, count: int) -> list[bytes]:
 
 
 def recovered(symbols: dict[int, bytes], layer: LayerInfo) -> bytes | None:
-    """The layer that these symbols, by number, are of; None if they are too few."""
+    """Recover a layer from its symbols, by number; None if they are too few."""
     if len(symbols) < layer.sources:
         return None
     if all(number in symbols for number in range(layer.sources)):
@@ -53,15 +55,19 @@ def recovered(symbols: dict[int, bytes], layer: LayerInfo) -> bytes | None:
 
 
 @lru_cache(maxsize=4096)
-def repair_count(sources: int, loss: float, failure: float) -> int:
-    """The fewest repair symbols with which fewer than `sources` of all arrive at most so often, if
-    each is lost by itself with probability `loss`."""
-    if loss <= 0:
+def repair_count(sources: int, packet_loss: float, failure: float) -> int:
+    """The fewest repair symbols with which fewer than `sources` symbols of a layer arrive with a
+    probability of at most `failure`.
+
+    Each symbol is lost independently with probability `packet_loss`, so the number of lost symbols
+    is binomial.
+    """
+    if packet_loss <= 0:
         return 0
     from scipy.special import bdtr
 
     def fails(count: int) -> bool:
-        return float(1 - bdtr(count, sources + count, loss)) > failure
+        return float(1 - bdtr(count, sources + count, packet_loss)) > failure
 
     low, high = -1, 1
     while fails(high):
@@ -72,18 +78,20 @@ def repair_count(sources: int, loss: float, failure: float) -> int:
     return high
 
 
-def protection(layers: list[int], loss: float) -> list[int]:
-    """Repair symbols of layers of so many source symbols, most for the first: unequal
-    protection."""
-    loss = min(loss, MOST_LOSS)
+def protection(layers: list[int], packet_loss: float) -> list[int]:
+    """The number of repair symbols of each layer: unequal protection, most for the first layer.
+
+    `layers` are the numbers of source symbols, `packet_loss` is a share of 0 .. 1.
+    """
+    packet_loss = min(packet_loss, MOST_PACKET_LOSS)
     last = len(layers) - 1
     wanted = []
     for i, sources in enumerate(layers):
         if i == 0:
-            wanted.append(repair_count(sources, loss, BASE_FAILURE))
+            wanted.append(repair_count(sources, packet_loss, BASE_FAILURE))
         elif i == last:
-            wanted.append(math.ceil(sources * min(loss, LAST_SHARE)))
+            wanted.append(math.ceil(sources * min(packet_loss, LAST_SHARE)))
         else:
             failure = LATE_FAILURE if i == last - 1 else EARLY_FAILURE
-            wanted.append(repair_count(sources, loss, failure))
+            wanted.append(repair_count(sources, packet_loss, failure))
     return wanted

@@ -1,8 +1,8 @@
-"""Messages of a stream: what sender and receiver tell each other. docs/streaming.md is the
-specification.
+"""The messages of a stream: what sender and receiver tell each other.
 
-Numbers are big endian. `body` is a message's bytes, `of` the inverse, which checks length and
-limits before it reads, and raises nothing but `PacketError`. packets.py makes datagrams of them.
+docs/streaming.md is the specification. Numbers are big endian. `body` gives the bytes of a message
+and `of` parses them: it checks lengths and limits before it reads, and raises nothing but
+`PacketError`. packets.py turns messages into datagrams.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ from typing import ClassVar
 from inrcodec.errors import PacketError
 
 STREAM_BYTES = 8
+"""Bytes of a stream's name."""
+
 MAX_LAYERS = 32
 MAX_LAYER_BYTES = 1 << 24
 MAX_STREAM_BYTES = 1 << 26
-"""Most bytes of a file that is streamed; with `MAX_LAYER_BYTES` what a receiver will buffer."""
+"""Largest file that is streamed; with `MAX_LAYER_BYTES` it bounds what a receiver buffers. One
+layer of 16 MiB has 14769 symbols, which one block of RaptorQ holds (at most 56403, RFC 6330)."""
 
 MAX_SYMBOL = 1136
-"""Bytes of a symbol, a multiple of 8: a datagram of 1156 bytes."""
+"""Bytes of the longest symbol, a multiple of 8; its datagram has 1156 bytes."""
 
 MAX_SYMBOL_ID = (1 << 24) - 1
 NO_SECTION = 0xFFFF
+"""Stands for the offset of a section in a symbol in which none begins."""
 
 
 class Kind(IntEnum):
-    """Kinds of messages. Never renumbered."""
+    """The kinds of messages. Numbers are part of the protocol and never change."""
 
     MANIFEST = 1
     SYMBOL = 2
@@ -41,21 +45,21 @@ class Kind(IntEnum):
 
 
 class Mode(IntEnum):
-    """How what was lost comes back. Never renumbered."""
+    """How lost packets are made up for. Numbers are part of the protocol and never change."""
 
     FEC = 1
-    """Repair symbols, sent ahead; what they do not mend is asked for again."""
+    """Repair symbols are sent ahead; the receiver asks again for what they do not mend."""
     NACK = 2
-    """Asked for again by the receiver."""
+    """The receiver asks again for what it lacks."""
     RELIABLE = 3
-    """The transport sends again whatever was lost, in order."""
+    """The transport sends lost packets again, and delivers in order."""
     ONCE = 4
-    """Nothing: what is lost stays lost, but for what repair symbols mend."""
+    """Nothing is sent again; only repair symbols make up for lost packets."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """One layer: its bytes, the CRC-32 of them, and how long its symbols are."""
+    """One layer: its size, its CRC-32, and the size of its symbols, in bytes."""
 
     size_bytes: int
     checksum: int
@@ -63,13 +67,13 @@ class LayerInfo:
 
     @property
     def sources(self) -> int:
-        """Symbols that are the layer itself."""
+        """The number of symbols that are pieces of the layer itself."""
         return -(-self.size_bytes // self.symbol_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a stream consists of, and the SHA-256 of the whole file."""
+    """The layers of a stream, and the SHA-256 of the whole file."""
 
     kind: ClassVar[Kind] = Kind.MANIFEST
     digest: bytes
@@ -77,23 +81,23 @@ class Manifest:
 
     @property
     def stream(self) -> bytes:
-        """The stream's name in every datagram."""
+        """The name of the stream in every datagram: the beginning of the digest."""
         return self.digest[:STREAM_BYTES]
 
     @property
     def size_bytes(self) -> int:
-        """Of the file."""
+        """The size of the file in bytes."""
         return sum(layer.size_bytes for layer in self.layers)
 
     def body(self) -> bytes:
-        """digest (32), then for every layer size (4), checksum (4), symbol size (2)."""
+        """Write digest (32), then for every layer size (4), checksum (4), symbol size (2)."""
         return self.digest + b"".join(
             _LAYER.pack(x.size_bytes, x.checksum, x.symbol_bytes) for x in self.layers
         )
 
     @classmethod
     def of(cls, body: bytes) -> Manifest:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         count, rest = divmod(len(body) - 32, _LAYER.size)
         if rest or not 1 <= count <= MAX_LAYERS:
             raise PacketError(f"a manifest of {len(body)} bytes")
@@ -112,16 +116,15 @@ _LAYER = struct.Struct(">IIH")
 
 
 def symbol_bytes(size_bytes: int) -> int:
-    """How long the symbols of a layer of this size are, a multiple of 8. A block of RaptorQ has at
-    most 56403 (RFC 6330); these are at most 14769."""
+    """The size of the symbols of a layer of this size, both in bytes; a multiple of 8."""
     return min(MAX_SYMBOL, -(-size_bytes // 8) * 8)
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A piece of a layer. Numbers below `LayerInfo.sources` are pieces of the layer itself in
-    order, the last one cut to the layer's end; others are repair symbols. `section` is where in a
-    piece the first section of the file that begins in it does, `NO_SECTION` if none does."""
+    """A symbol of a layer. Those with numbers below `LayerInfo.sources` are the pieces of the layer
+    in order, the last one cut to the layer's end; the others are repair symbols. `section` is the
+    offset in a piece at which a section of the file first begins, or `NO_SECTION`."""
 
     kind: ClassVar[Kind] = Kind.SYMBOL
     layer: int
@@ -130,12 +133,12 @@ class Symbol:
     payload: bytes
 
     def body(self) -> bytes:
-        """layer (1), number (3), section (2), payload."""
+        """Write layer (1), number (3), section (2), payload."""
         return struct.pack(">IH", self.layer << 24 | self.number, self.section) + self.payload
 
     @classmethod
     def of(cls, body: bytes) -> Symbol:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         if not 7 <= len(body) <= 6 + MAX_SYMBOL:
             raise PacketError(f"a symbol of {len(body)} bytes")
         place, section = struct.unpack_from(">IH", body)
@@ -147,29 +150,28 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The sender has nothing more of this layer to send for now, nor, if it is the `last`, of finer
-    ones."""
+    """Says that the sender has sent all of this layer; if `last`, it will send no finer layer."""
 
     kind: ClassVar[Kind] = Kind.SENT
     layer: int
     last: bool = False
 
     def body(self) -> bytes:
-        """layer (1), 0 or 1."""
+        """Write layer (1), 0 or 1."""
         return bytes([self.layer, self.last])
 
     @classmethod
     def of(cls, body: bytes) -> Sent:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         _exactly(body, 2)
         return cls(_layer(body[0]), _flag(body[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The receiver is ready: how to send, at most how many layers and bytes (0: all), the share of
-    packets it expects to lose, in thousandths, and the tenths of a second after which what comes is
-    of no use any more (0: never)."""
+    """Says that the receiver is ready, and how to send: the mode, the most layers and bytes (0: no
+    limit), the packet loss it expects in thousandths, and the tenths of a second after which data
+    is of no use to it any more (0: never)."""
 
     kind: ClassVar[Kind] = Kind.START
     mode: Mode
@@ -179,20 +181,20 @@ class Start:
     patience_ds: int = 0
 
     def body(self) -> bytes:
-        """mode (1), layers (1), budget (4), loss (2), patience (2)."""
+        """Write mode (1), layers (1), budget (4), packet loss (2), patience (2)."""
         return _START.pack(
             self.mode, self.layers, self.budget_bytes, self.loss_permille, self.patience_ds
         )
 
     @classmethod
     def of(cls, body: bytes) -> Start:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         _exactly(body, _START.size)
         mode, layers, budget, loss, patience = _START.unpack(body)
         if mode not in set(Mode):
             raise PacketError(f"unknown mode {mode}")
         if layers > MAX_LAYERS or loss > 500:
-            raise PacketError(f"{layers} layers at a loss of {loss / 10} %")
+            raise PacketError(f"{layers} layers at a packet loss of {loss / 10} %")
         return cls(Mode(mode), layers, budget, loss, patience)
 
 
@@ -201,8 +203,8 @@ _START = struct.Struct(">BBIHH")
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """Source symbols the receiver has of a layer, from `first` on, a bit each, the first in the
-    highest bit."""
+    """Names source symbols of a layer that the receiver has: a bit each from number `first` on, the
+    first in the highest bit of the first byte."""
 
     kind: ClassVar[Kind] = Kind.HAVE
     layer: int
@@ -210,12 +212,12 @@ class Have:
     bits: bytes
 
     def body(self) -> bytes:
-        """layer (1), first (3), bits."""
+        """Write layer (1), first (3), bits."""
         return struct.pack(">I", self.layer << 24 | self.first) + self.bits
 
     @classmethod
     def of(cls, body: bytes) -> Have:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         if len(body) < 5:
             raise PacketError(f"a bitmap message of {len(body)} bytes")
         (place,) = struct.unpack_from(">I", body)
@@ -234,43 +236,43 @@ class Have:
 
 @dataclass(frozen=True, slots=True)
 class Want(Have):
-    """Source symbols the receiver lacks of a layer, in the form of `Have`."""
+    """Names source symbols of a layer that the receiver lacks, in the form of `Have`."""
 
     kind: ClassVar[Kind] = Kind.WANT
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The receiver wants nothing more."""
+    """Says that the receiver wants nothing more."""
 
     kind: ClassVar[Kind] = Kind.STOP
 
     def body(self) -> bytes:
-        """Nothing."""
+        """Write nothing: the body is empty."""
         return b""
 
     @classmethod
     def of(cls, body: bytes) -> Stop:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         _exactly(body, 0)
         return cls()
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Still there. `answer` for the reply to one."""
+    """Asks whether the other end is still there; `answer` marks the reply."""
 
     kind: ClassVar[Kind] = Kind.PING
     token: int
     answer: bool = False
 
     def body(self) -> bytes:
-        """token (4), 0 or 1."""
+        """Write token (4), 0 or 1."""
         return struct.pack(">IB", self.token, self.answer)
 
     @classmethod
     def of(cls, body: bytes) -> Ping:
-        """The inverse of `body`."""
+        """Parse a body; raises `PacketError`."""
         _exactly(body, 5)
         token, answer = struct.unpack(">IB", body)
         return cls(token, _flag(answer))
@@ -280,14 +282,14 @@ Message = Manifest | Symbol | Sent | Start | Have | Want | Stop | Ping
 
 
 def _layer(number: int) -> int:
-    """A layer's number; raises `PacketError`."""
+    """Return the number of a layer; raises `PacketError` if it is too large."""
     if number >= MAX_LAYERS:
         raise PacketError(f"layer {number}; the limit is {MAX_LAYERS}")
     return number
 
 
 def _flag(number: int) -> bool:
-    """0 or 1; raises `PacketError`."""
+    """Return a flag that is 0 or 1; raises `PacketError` for anything else."""
     if number > 1:
         raise PacketError(f"{number} is neither no nor yes")
     return bool(number)

@@ -1,9 +1,9 @@
-"""Messages of a stream <-> datagrams of at most 1160 bytes. docs/streaming.md is the specification.
+"""Messages of a stream <-> datagrams of at most 1160 bytes, as docs/streaming.md says.
 
     magic 0x9E, kind (1) | stream (8) | body | CRC-32 of all before (4)
 
-The stream is the beginning of the SHA-256 of the file, so a datagram of another file, or of another
-version of it, is told apart. Parsing raises nothing but `PacketError`.
+The stream's name is the beginning of the SHA-256 of the file: datagrams of another file, or of
+another version of it, have another name. Parsing raises nothing but `PacketError`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from inrcodec.streaming.protocol.messages import (
 )
 
 MAX_PACKET = 1160
-"""Bytes of a datagram: one SCTP chunk of aiortc. One byte more would halve the throughput."""
+"""Bytes of the longest datagram: what one SCTP chunk of aiortc holds (its USERDATA_MAX_LENGTH). One
+byte more would make two chunks of a message, which is lost if either of them is."""
 
 MAGIC = 0x9E
 _HEAD = struct.Struct(f">BB{STREAM_BYTES}s")
@@ -39,13 +40,13 @@ _TYPES: dict[int, type[Message]] = {
 
 
 def pack(stream: bytes, message: Message) -> bytes:
-    """The datagram of a message of a stream."""
+    """Return the datagram of a message of a stream."""
     packet = _HEAD.pack(MAGIC, message.kind, stream) + message.body()
     return packet + zlib.crc32(packet).to_bytes(4, "big")
 
 
 def parse(packet: bytes) -> tuple[bytes, Message]:
-    """(stream, message) of a datagram; raises `PacketError`."""
+    """Return (stream, message) of a datagram; raises `PacketError` if it is not valid."""
     if not isinstance(packet, bytes):
         raise PacketError("a message that is not bytes")
     if not OVERHEAD <= len(packet) <= MAX_PACKET:
@@ -59,7 +60,7 @@ def parse(packet: bytes) -> tuple[bytes, Message]:
 
 
 def bitmaps(form: type[Have], layer: int, numbers: list[int]) -> list[Have]:
-    """Messages that name these symbols of a layer, ascending, in as few datagrams as they take."""
+    """Return the fewest messages that name these symbols of a layer; `numbers` ascend."""
     messages: list[Have] = []
     most = (MAX_PACKET - OVERHEAD - 4) * 8
     at = 0

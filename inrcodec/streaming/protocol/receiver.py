@@ -1,7 +1,7 @@
-"""What one receiver has of a stream, as a state machine: no socket, no clock, no thread.
+"""The receiving end of a stream as a state machine: no socket, no clock, no thread.
 
-It takes datagrams in any order, as often as they come, and whatever else arrives; it knows at any
-time which bytes of the file are there.
+A receiver takes datagrams in any order, any number of times, and refuses whatever else arrives. At
+any time it knows which bytes of the file are there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.frame import Frame
 from inrcodec.streaming.protocol.messages import (
     MAX_LAYERS,
     NO_SECTION,
@@ -28,11 +29,12 @@ from inrcodec.streaming.protocol.messages import (
 from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
 SPARE_SYMBOLS = 32
-"""Most symbols of a layer a receiver holds beyond those it needs."""
+"""Repair symbols of a layer that a receiver holds beyond the number of its source symbols. RaptorQ
+needs two more than that in one of a million cases, so they bound memory and refuse nothing."""
 
 
 class _Layer:
-    """What is there of one layer: symbols until it is whole, then its bytes."""
+    """One layer on its way: symbols until it is whole, then its bytes."""
 
     def __init__(self, info: LayerInfo) -> None:
         self.info = info
@@ -42,8 +44,8 @@ class _Layer:
         self.repairs = 0
 
     def add(self, symbol: Symbol) -> bool:
-        """Take a symbol; whether the layer has become whole. Raises `PacketError` for one of a
-        wrong size."""
+        """Take a symbol; return whether the layer has become whole. Raises `PacketError` for a
+        symbol of a wrong size."""
         info, number = self.info, symbol.number
         last = info.size_bytes - (info.sources - 1) * info.symbol_bytes
         wanted = last if number == info.sources - 1 else info.symbol_bytes
@@ -63,31 +65,33 @@ class _Layer:
         return self.fill(fec.recovered(self.symbols, info))
 
     def fill(self, data: bytes | None) -> bool:
-        """Take all bytes of the layer, if they are there; whether they are right."""
+        """Take all bytes of the layer, or None; return whether they are right."""
         if data is None:
             return False
         if len(data) != self.info.size_bytes or zlib.crc32(data) != self.info.checksum:
-            self._clear()  # valid datagrams of no such layer: begin anew
+            self._clear()  # valid datagrams of another layer: receive it anew
             return False
         self.data = data
         self._clear()
         return True
 
     def _clear(self) -> None:
+        """Let go of all symbols."""
         self.symbols.clear()
         self.marks.clear()
         self.repairs = 0
 
     @property
     def missing(self) -> list[int]:
-        """Source symbols that are not there."""
+        """The numbers of the source symbols that are missing."""
         if self.data is not None:
             return []
         return [n for n in range(self.info.sources) if n not in self.symbols]
 
     def runs(self) -> list[bytes]:
-        """What is there as runs of bytes: one from the layer's beginning, others that begin with a
-        section each. The first is empty if the beginning is missing, the last if the end is."""
+        """Return the bytes that are there as runs: one from the beginning of the layer, then runs
+        that begin with a section each. The first is empty if the beginning is missing, the last one
+        if the end is."""
         if self.data is not None:
             return [self.data]
         runs: list[bytes] = []
@@ -106,30 +110,29 @@ class _Layer:
 
 
 class Receiver:
-    """What one receiver has of a stream. `push` every datagram; the rest is state.
+    """Takes the datagrams of a stream by `push`; everything else reads what it has.
 
-    Memory is bounded by the manifest, which messages.py bounds: at most symbols of twice the file
-    and 32 more a layer. Keep the receiver over a cut: `resume` tells a new sender
-    what is there already.
+    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds at most
+    symbols of twice the file and 32 more a layer. Keep the receiver when a connection is cut:
+    `resume` tells a new sender what is there already.
     """
 
     def __init__(self) -> None:
         self.manifest: Manifest | None = None
         self.received_bytes = 0
         self.news = 0
-        """Symbols that were not there before."""
+        """The number of symbols that were new when they came."""
         self.rejected = 0
         self.pong: int | None = None
-        """Token of the last ping that was answered."""
+        """The token of the last ping that was answered."""
         self.final: int | None = None
         """The last layer the sender is going to send, once it has said so."""
         self._layers: list[_Layer] = []
         self._sent: deque[int] = deque(maxlen=MAX_LAYERS)
 
     def push(self, datagram: bytes) -> list[int]:
-        """Take a datagram; the layers that have become whole. Raises `PacketError` for one that is
-        not valid or of another stream; the receiver stays as it was, but for the count
-        `rejected`."""
+        """Take a datagram; return the layers that have become whole by it. Raises `PacketError` for
+        one that is not valid or of another stream; then only the count `rejected` changes."""
         try:
             return self._push(datagram)
         except PacketError:
@@ -165,7 +168,7 @@ class Receiver:
         raise PacketError(f"a sender does not send {message.kind.name}")
 
     def _begin(self, manifest: Manifest) -> None:
-        """Take a manifest; that of another version of the file lets go of what there was."""
+        """Take a manifest; one of another version of the file lets go of what was there."""
         if manifest != self.manifest:
             self.manifest = manifest
             self._layers = [_Layer(info) for info in manifest.layers]
@@ -176,7 +179,7 @@ class Receiver:
         return bytes(STREAM_BYTES) if self.manifest is None else self.manifest.stream
 
     def resume(self, start: Start) -> list[bytes]:
-        """The datagrams that begin a session: what is there, then `start`."""
+        """Return the datagrams that begin a session: HAVE for what is there, then `start`."""
         self.final = None
         messages: list[Have | Start] = []
         for number, layer in enumerate(self._layers):
@@ -186,31 +189,31 @@ class Receiver:
         return [pack(self.name, message) for message in [*messages, start]]
 
     def requests(self) -> list[bytes]:
-        """The datagrams that ask for what is missing of layers the sender is through with."""
+        """Return the datagrams that ask for what is missing of layers that the sender has sent."""
         through = dict.fromkeys(self._sent)
         self._sent.clear()
         return [datagram for layer in through for datagram in self.wants(layer)]
 
     def thanks(self, layer: int) -> list[bytes]:
-        """The datagrams that say that a layer is whole."""
+        """Return the datagrams that say that a layer is whole."""
         sources = range(self._layers[layer].info.sources)
         return [pack(self.name, message) for message in bitmaps(Have, layer, list(sources))]
 
+    def replies(self, whole: list[int]) -> list[bytes]:
+        """Return what a receiver that asks again says after a push that made these layers whole."""
+        return [word for layer in whole for word in self.thanks(layer)] + self.requests()
+
     def wants(self, layer: int) -> list[bytes]:
-        """The datagrams that ask for what is missing of a layer."""
+        """Return the datagrams that ask for what is missing of a layer."""
         if self.manifest is None or layer >= len(self._layers):
             return []
         messages = bitmaps(Want, layer, self._layers[layer].missing)
         return [pack(self.manifest.stream, message) for message in messages]
 
     def wants_all(self) -> list[bytes]:
-        """The same for all layers the sender may be through with."""
+        """Return the datagrams that ask for all that is missing and may have been sent."""
         last = len(self._layers) - 1 if self.final is None else self.final
         return [datagram for layer in range(last + 1) for datagram in self.wants(layer)]
-
-    def fill(self, layer: int, data: bytes) -> bool:
-        """Take all bytes of a layer that came some other way; whether they are right."""
-        return self._layers[layer].data is not None or self._layers[layer].fill(data)
 
     def has(self, layer: int) -> bool:
         """Whether a layer is whole."""
@@ -218,7 +221,7 @@ class Receiver:
 
     @property
     def layers(self) -> int:
-        """Whole layers from the first on."""
+        """The number of whole layers before the first that is not whole."""
         count = 0
         while self.has(count):
             count += 1
@@ -226,7 +229,7 @@ class Receiver:
 
     @property
     def through(self) -> bool:
-        """Whether all is there that the sender is going to send."""
+        """Whether everything is there that the sender is going to send."""
         return self.final is not None and self.layers > self.final
 
     @property
@@ -235,19 +238,20 @@ class Receiver:
         return bool(self._layers) and self.layers == len(self._layers)
 
     def prefix(self) -> bytes:
-        """The file up to the first layer that is not whole."""
+        """Return the beginning of the file, up to the first layer that is not whole."""
         return b"".join(layer.data or b"" for layer in self._layers[: self.layers])
 
     def file(self) -> bytes:
-        """The whole file; raises `PacketError` if it is not there or not what the manifest says."""
+        """Return the whole file; raises `PacketError` if it is incomplete or not what the manifest
+        says."""
         data = self.prefix()
         if self.manifest is None or hashlib.sha256(data).digest() != self.manifest.digest:
             raise PacketError("the file is not whole")
         return data
 
     def runs(self) -> list[bytes]:
-        """All that is there and can be decoded, for `decode_picture`: the first run is the
-        beginning of the file, others begin with a section. Empty without the base layer."""
+        """Return everything that is there and can be decoded: the first run is the beginning of the
+        file, the others begin with a section. Without the base layer there are none."""
         if not self.has(0):
             return []
         runs = [b""]
@@ -256,3 +260,16 @@ class Receiver:
             runs[-1] += first
             runs += others
         return [run for run in runs if run]
+
+    def frame(self, elapsed_s: float, transport: str = "") -> Frame:
+        """Return what is there now, `elapsed_s` seconds after the file was asked for. Raises
+        `PacketError` if all layers are there but are not the file that the manifest names."""
+        return Frame(
+            elapsed_s=elapsed_s,
+            received_bytes=self.received_bytes,
+            layers=self.layers,
+            total_layers=len(self._layers),
+            runs=tuple(self.runs()),
+            data=self.file() if self.complete else None,
+            transport=transport,
+        )

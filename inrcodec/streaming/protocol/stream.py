@@ -24,8 +24,8 @@ from inrcodec.streaming.protocol.packets import pack
 class Stream:
     """The layers of a file and their datagrams, which are made once for all receivers.
 
-    `data` is the file, `starts` where its layers begin (0 first), `sections` where its sections do,
-    in bytes. Raises `LimitError` for a file too large to stream, or of too many layers.
+    `data` is the file; `starts` are the byte offsets of its layers (0 first), `sections` those of
+    its sections. Raises `LimitError` for a file that is too large to stream or has too many layers.
     """
 
     def __init__(self, data: bytes, starts: Sequence[int], sections: Sequence[int]) -> None:
@@ -46,11 +46,11 @@ class Stream:
 
     @property
     def held_bytes(self) -> int:
-        """About what it takes in memory: the file, its layers, their datagrams."""
+        """About the memory this takes, in bytes: the file, its layers, and their datagrams."""
         return 3 * len(self.data)
 
     def datagram(self, layer: int, number: int) -> bytes:
-        """That of a symbol."""
+        """Return the datagram of a symbol; repair symbols are made when first asked for."""
         sources = self._sources[layer]
         if number < len(sources):
             return sources[number]
@@ -61,7 +61,7 @@ class Stream:
         return self._repairs[layer][at]
 
     def _source_datagrams(self, layer: int, sections: list[int]) -> list[bytes]:
-        """The layer in pieces; `sections` is where those of the file begin in it."""
+        """Cut a layer into symbols; `sections` are the offsets in it at which sections begin."""
         info, data = self.manifest.layers[layer], self.layers[layer]
         size = info.symbol_bytes
         marks = [NO_SECTION] * info.sources
@@ -72,6 +72,7 @@ class Stream:
         return [pack(self.manifest.stream, symbol) for symbol in symbols]
 
     def _repair_datagrams(self, layer: int, count: int) -> list[bytes]:
+        """Make the first `count` repair symbols of a layer."""
         info = self.manifest.layers[layer]
         repairs = fec.repair_symbols(self.layers[layer], info.symbol_bytes, count)
         symbols = (Symbol(layer, info.sources + i, NO_SECTION, x) for i, x in enumerate(repairs))

@@ -1,5 +1,7 @@
-"""`inrcodec serve`: files over HTTP and over WebRTC data channels. A thin shell of asyncio around
-library.py (what there is), signaling.py (who may), ranges.py (HTTP) and sessions.py (channels).
+"""The server of `inrcodec serve`: files over HTTP and over WebRTC data channels.
+
+A thin shell of asyncio around library.py (what there is), replies.py (who may ask, errors),
+ranges.py (HTTP) and sessions.py (data channels).
 
     GET  /files/NAME          the file; Range, ETag, and its layers in a header
     GET  /blobs/SHA256.inr    the same by content, immutable
@@ -12,25 +14,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from inrcodec.errors import InrCodecError, StreamError
-from inrcodec.streaming.server.library import Library
+from inrcodec.errors import StreamError
+from inrcodec.streaming.server.connections import Connections
+from inrcodec.streaming.server.library import Library, UnknownFileError
+from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
-from inrcodec.streaming.server.sessions import Limits, Session
-from inrcodec.streaming.simulated.link import NO_LOSS, Loss
+from inrcodec.streaming.server.replies import Handler, Replies
+from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
-    LAYERS_HEADER,
     MAX_OFFER_BYTES,
     START_HEADER,
-    Access,
-    OfferError,
     checked_offer,
 )
 
@@ -38,43 +39,38 @@ if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream
 
 PIECE_BYTES = 1 << 16
-"""Of a download, written at once."""
+"""Bytes of a download written at once: all of it that a client which does not read can hold."""
 
+END_S = 5.0
+"""Seconds in which sessions that were told to stop let go of their connections."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """`origins` are the exact origins that pages may ask from; `loss` drops media on purpose."""
-
-    host: str = "127.0.0.1"
-    port: int = 8750
-    token: str | None = None
-    origins: tuple[str, ...] = ()
-    loss: Loss = NO_LOSS
-    seed: int = 0
-    limits: Limits = field(default_factory=Limits)
+RETRY = {"Retry-After": "5"}
+READERS = 2
+"""Threads that read and cut files, so that the event loop never waits for a disk."""
 
 
 class Server:
-    """The application; `start` listens, `close` drains."""
+    """Serves the files of a library; `start` listens, `close` drains. Raises `StreamError` if the
+    packages for streaming are not installed, `OptionError` for a token that is not valid."""
 
     def __init__(self, library: Library, options: ServerOptions) -> None:
         webrtc.require()
         self.options, self._library = options, library
-        self._access = Access(options.token)
         self.count: Counter[str] = Counter()
+        self.port = options.port
+        self._replies = Replies(options)
+        self._connections = Connections(options.limits, self._count_slow)
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         self._draining = False
         self._made = 0
-        self._waiting: dict[Any, asyncio.TimerHandle] = {}
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._downloads: Counter[str] = Counter()
-        self._readers = ThreadPoolExecutor(2, "inrcodec-read")
-        self.port = options.port
+        self._readers = ThreadPoolExecutor(READERS, "inrcodec-read")
 
     async def start(self) -> None:
         """Listen; raises `StreamError` if the address cannot be had."""
-        app = web.Application(middlewares=[self._guard], client_max_size=MAX_OFFER_BYTES)
+        app = web.Application(middlewares=[self._reply], client_max_size=MAX_OFFER_BYTES)
         app.router.add_get("/", self._index)
         app.router.add_get("/files/{name}", self._file)
         app.router.add_get("/blobs/{name}", self._blob)
@@ -97,7 +93,7 @@ class Server:
 
         def connection() -> asyncio.Protocol:
             protocol = make()
-            self._await_request(protocol)
+            self._connections.expect(protocol)
             return protocol
 
         loop = asyncio.get_running_loop()
@@ -111,91 +107,50 @@ class Server:
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
         self._draining = True
-        tasks = [task for _, task in self._sessions.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.options.limits.drain_s)
+        await self._wait_for_sessions(self.options.limits.drain_s)
         for session, _ in list(self._sessions.values()):
             session.stop()
-        tasks = [task for _, task in self._sessions.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=5)
+        await self._wait_for_sessions(END_S)
         if self._listener is not None:
             self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
+    async def _wait_for_sessions(self, seconds: float) -> None:
+        """Wait until all sessions are over, but not longer than that."""
+        tasks = [task for _, task in self._sessions.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
     @property
     def sessions(self) -> int:
-        """How many there are now."""
+        """The number of sessions there are now."""
         return len(self._sessions)
 
-    def _await_request(self, protocol: Any) -> None:
-        """Cut a connection that does not come with a whole request head in time."""
+    @property
+    def downloads(self) -> int:
+        """The number of downloads there are now."""
+        return self._downloads.total()
 
-        def cut() -> None:
-            self._waiting.pop(protocol, None)
-            if protocol.transport is not None:
-                self.count["inrcodec_slow_connections_total"] += 1
-                protocol.transport.abort()
+    @property
+    def waiting(self) -> int:
+        """The number of connections that have not sent a request head."""
+        return len(self._connections)
 
-        timer = asyncio.get_running_loop().call_later(self.options.limits.request_s, cut)
-        self._waiting[protocol] = timer
-        if len(self._waiting) > self.options.limits.connections:
-            oldest = next(iter(self._waiting))
-            self._waiting.pop(oldest).cancel()
-            if oldest.transport is not None:
-                oldest.transport.abort()
+    def _count_slow(self) -> None:
+        self.count["inrcodec_slow_connections_total"] += 1
 
     @web.middleware
-    async def _guard(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    ) -> web.StreamResponse:
-        """Time, CORS, access, and one shape for errors."""
-        timer = self._waiting.pop(request.protocol, None)
-        if timer is not None:
-            timer.cancel()
+    async def _reply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count and time requests around what `Replies` does."""
+        self._connections.arrived(request.protocol)
         self.count["inrcodec_requests_total"] += 1
-        cors = self._cors(request)
         try:
-            if request.method == "OPTIONS" and len(cors) > 1:
-                return web.Response(status=204, headers=cors | _PREFLIGHT)
-            if not self._access.allows(
-                request.path, request.headers.get("Authorization"), dict(request.query)
-            ):
-                raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-            response = await handler(request)
-            if not response.prepared:
-                response.headers.update(cors)
-            return response
-        except web.HTTPException as error:
-            plain = web.Response(status=error.status, text=f"{error.reason}\n", headers=cors)
-            for name in ("WWW-Authenticate", "Retry-After", "Allow"):
-                if name in error.headers:
-                    plain.headers[name] = error.headers[name]
-            return plain
-        except KeyError:
-            return web.Response(status=404, text="there is no such file\n", headers=cors)
-        except OfferError as error:
-            return web.Response(status=400, text=f"{error}\n", headers=cors)
-        except InrCodecError as error:
-            return web.Response(status=422, text=f"{error}\n", headers=cors)
+            return await self._replies.to(request, handler)
         finally:
             if request.protocol.transport is not None:
-                self._await_request(request.protocol)
-
-    def _cors(self, request: web.Request) -> dict[str, str]:
-        origin = request.headers.get("Origin")
-        if origin is None or origin not in self.options.origins:
-            return {"Vary": "Origin"} if self.options.origins else {}
-        exposed = f"Location, ETag, Content-Range, {LAYERS_HEADER}"
-        return {
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Expose-Headers": exposed,
-            "Vary": "Origin",
-        }
+                self._connections.expect(request.protocol)
 
     async def _index(self, request: web.Request) -> web.Response:
         return web.json_response({"files": await self._in_thread(self._library.names)})
@@ -207,69 +162,55 @@ class Server:
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
         if extension != "inr":
-            raise KeyError(digest)
+            raise UnknownFileError
         stream = await self._in_thread(self._library.by_digest, digest)
         who = "public" if self.options.token is None else "private"
         return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
 
     async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
-        """What reads files, in one of two threads."""
+        """Do what reads files in one of the threads for it."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, work, *arguments)
 
     async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
-        """The file or a range of it, a piece at a time, to whoever goes on reading."""
-        address, limits = request.remote or "", self.options.limits
-        if self._downloads[address] >= limits.sessions_per_address:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "5"})
+        """Send the file or a range of it, a piece at a time, to whoever goes on reading."""
         status, headers, body = content(request, stream, caching)
-        response = web.StreamResponse(status=status, headers=headers | self._cors(request))
+        response = web.StreamResponse(status=status, headers=headers | self._replies.cors(request))
         response.content_length = len(body)
+        with self._download(request.remote or ""):
+            await response.prepare(request)
+            try:
+                for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
+                    piece = body[at : at + PIECE_BYTES]
+                    await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
+                await response.write_eof()
+            except asyncio.TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
+
+    @contextmanager
+    def _download(self, address: str) -> Iterator[None]:
+        """Count a download of an address; raises the reply if it has too many."""
+        if self._downloads[address] >= self.options.limits.sessions_per_address:
+            raise web.HTTPTooManyRequests(headers=RETRY)
         self._downloads[address] += 1
         try:
-            await response.prepare(request)
-            for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
-                piece = body[at : at + PIECE_BYTES]
-                await asyncio.wait_for(response.write(piece), limits.silence_s)
-            await response.write_eof()
-        except asyncio.TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+            yield
         finally:
             self._downloads[address] -= 1
             if not self._downloads[address]:
                 del self._downloads[address]
-        return response
 
     async def _offer(self, request: web.Request) -> web.Response:
-        limits = self.options.limits
-        if request.content_type != "application/sdp":
-            raise web.HTTPUnsupportedMediaType
-        if self._draining:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
-        if (request.content_length or 0) > MAX_OFFER_BYTES:
-            raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
-        address = request.remote or ""
-        self._check_room(address)
-        name = request.match_info["name"]
-        stream = await self._in_thread(self._library.stream, name)
-        try:
-            body = await asyncio.wait_for(request.read(), limits.request_s)
-        except asyncio.TimeoutError:
-            raise web.HTTPRequestTimeout from None
-        offer = checked_offer(body)
-        self._check_room(address)
-        self._made += 1
-        own = request.transport.get_extra_info("sockname") if request.transport else None
-        local = str(own[0]) if own else self.options.host
-        losses = self.options.loss.losses(self.options.seed + self._made - 1)
-        session = Session(stream, address, local, limits, losses, self.count)
-        task = asyncio.create_task(self._run(session))
-        self._sessions[session.id] = session, task
-        self.count["inrcodec_sessions_total"] += 1
+        """Take an offer and begin a session."""
+        offer, stream = await self._checked(request)
+        session = self._session(request, stream)
         try:
             first = request.headers.get(START_HEADER)
-            answer = await asyncio.wait_for(session.answer(offer, first), limits.connect_s)
+            answer = await asyncio.wait_for(
+                session.answer(offer, first), self.options.limits.connect_s
+            )
         except BaseException as error:
             session.stop()
             if isinstance(error, asyncio.TimeoutError):
@@ -282,14 +223,43 @@ class Server:
             headers={"Location": f"/sessions/{session.id}"},
         )
 
+    async def _checked(self, request: web.Request) -> tuple[str, Stream]:
+        """Return the offer of a request and the stream it asks for; raises what refuses it."""
+        if request.content_type != "application/sdp":
+            raise web.HTTPUnsupportedMediaType
+        if self._draining:
+            raise web.HTTPServiceUnavailable(headers=RETRY)
+        if (request.content_length or 0) > MAX_OFFER_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
+        self._check_room(request.remote or "")
+        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        try:
+            body = await asyncio.wait_for(request.read(), self.options.limits.request_s)
+        except asyncio.TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        return checked_offer(body), stream
+
+    def _session(self, request: web.Request, stream: Stream) -> Session:
+        """Begin a session with whoever sent a request."""
+        options, address = self.options, request.remote or ""
+        self._check_room(address)
+        own = request.transport.get_extra_info("sockname") if request.transport else None
+        local = str(own[0]) if own else options.host
+        lost = options.simulated_packet_loss.draws(options.seed + self._made)
+        self._made += 1
+        session = Session(stream, address, local, options.limits, lost, self.count)
+        self._sessions[session.id] = session, asyncio.create_task(self._run(session))
+        self.count["inrcodec_sessions_total"] += 1
+        return session
+
     def _check_room(self, address: str) -> None:
-        """Raise what says that there are too many sessions."""
+        """Raise the reply that says that there are too many sessions, if there are."""
         limits = self.options.limits
         if len(self._sessions) >= limits.sessions:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
+            raise web.HTTPServiceUnavailable(headers=RETRY)
         beside = sum(session.address == address for session, _ in self._sessions.values())
         if beside >= limits.sessions_per_address:
-            raise web.HTTPTooManyRequests(headers={"Retry-After": "5"})
+            raise web.HTTPTooManyRequests(headers=RETRY)
 
     async def _run(self, session: Session) -> None:
         try:
@@ -300,7 +270,7 @@ class Server:
     async def _end(self, request: web.Request) -> web.Response:
         found = self._sessions.get(request.match_info["id"])
         if found is None:
-            raise KeyError("session")
+            raise web.HTTPNotFound
         found[0].stop()
         return web.Response(status=204)
 
@@ -309,15 +279,8 @@ class Server:
         return web.Response(status=status, text=f"{text}\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        """Prometheus text."""
+        """Write the counters in the text format of Prometheus."""
         lines = ["# TYPE inrcodec_sessions gauge", f"inrcodec_sessions {len(self._sessions)}"]
         for name in sorted({*self.count, "inrcodec_sessions_total", "inrcodec_sent_bytes_total"}):
             lines += [f"# TYPE {name} counter", f"{name} {self.count[name]}"]
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
-
-
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, DELETE",
-    "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
-    "Access-Control-Max-Age": "600",
-}

@@ -1,5 +1,7 @@
-"""The files a server offers: names to streams, without I/O beyond reading them. Nothing but the
-files found when it starts, or added to a served folder since, can be named."""
+"""The files that a server offers: from names to streams.
+
+Only the files in the served folder, or the one served file, can be named.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,26 @@ from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
 EXTENSIONS = (".inr", ".nif")
-CACHED_BYTES = 1 << 28
-MAX_DIGESTS = 4096
 MAX_NAME = 200
+"""Characters of the longest name that is offered."""
+
+CACHED_BYTES = 1 << 28
+"""Memory for streams that are kept, in bytes: those of 90 MB of files."""
+
+MAX_DIGESTS = 4096
+"""Files that can be asked for by their SHA-256: those asked for by name last."""
+
+
+class UnknownFileError(StreamError):
+    """There is no such file, or no more."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such file")
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A version of a file."""
+    """One version of a file."""
 
     path: Path
     changed_ns: int
@@ -31,14 +45,19 @@ class _Key:
 
 
 class Library:
-    """Files by name: one file, or those of a folder (not below it). `slices` cuts grids into slices
-    of so many symbols a side, 0 into ones that suit the rate; None leaves files as they are.
+    """Files by name: one file, or those of a folder (not of folders in it).
 
-    Safe from any thread: a file that is being read keeps only those waiting who want it, too.
+    `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
+    suits the rate of a file, None leaves files as they are. Streams of at most `cached_bytes` in
+    memory are kept. May be used from any thread; a thread that waits for a file to be read keeps no
+    other waiting. Raises `InputError` if there is nothing at `root`, `StreamError` if it is one
+    file that cannot be streamed.
     """
 
-    def __init__(self, root: str, slices: int | None = None) -> None:
-        self._root, self._slices = Path(root), slices
+    def __init__(
+        self, root: str, slices: int | None = None, *, cached_bytes: int = CACHED_BYTES
+    ) -> None:
+        self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
         self._one = self._root.is_file()
@@ -50,7 +69,7 @@ class Library:
             self.stream(self._root.name)
 
     def names(self) -> list[str]:
-        """What can be asked for."""
+        """Return the names that can be asked for, sorted."""
         if self._one:
             return [self._root.name]
         return sorted(
@@ -62,15 +81,15 @@ class Library:
         )
 
     def stream(self, name: str) -> Stream:
-        """The stream of a name; raises `KeyError` if there is none (any more), `StreamError` for a
-        file that cannot be streamed."""
+        """Return the stream of a name; raises `UnknownFileError` if there is none (any more), and
+        `StreamError` for a file that cannot be streamed."""
         try:
             if name not in self.names():  # so a name is never a path
-                raise KeyError(name)
+                raise UnknownFileError
             path = self._root if self._one else self._root / name
             status = path.stat()
         except OSError:
-            raise KeyError(name) from None
+            raise UnknownFileError from None
         key = _Key(path, status.st_mtime_ns, status.st_size)
         found = self._cached(key)
         if found is not None:
@@ -89,7 +108,7 @@ class Library:
                 self._reading.pop(key, None)
 
     def problem(self, name: str) -> str:
-        """Why a file cannot be streamed, as far as its sections tell; "" if they tell nothing."""
+        """Say why a file cannot be streamed, as far as its sections tell; "" if they do not."""
         try:
             path = self._root if self._one else self._root / name
             return "" if bitstream.read(path.read_bytes()).complete else f"{name}: cut short"
@@ -97,30 +116,36 @@ class Library:
             return f"{name}: {error}"
 
     def by_digest(self, digest: str) -> Stream:
-        """The stream whose file has this SHA-256; raises `KeyError` if it is not, or no more, that
-        of a name asked for before."""
-        found = self.stream(self._digests[digest])
+        """Return the stream of the file with this SHA-256 (hex); raises `UnknownFileError` if it is
+        not, or no more, that of a name asked for before."""
+        name = self._digests.get(digest)
+        if name is None:
+            raise UnknownFileError
+        found = self.stream(name)
         if found.manifest.digest.hex() != digest:
-            raise KeyError(digest)
+            raise UnknownFileError
         return found
 
     def _cached(self, key: _Key) -> Stream | None:
+        """Return the stream that is kept of a file, if there is one."""
         with self._lock:
             if key in self._streams:
                 self._streams.move_to_end(key)
             return self._streams.get(key)
 
     def _kept(self, key: _Key, name: str, stream: Stream) -> Stream:
+        """Keep a stream, and let go of those used longest ago."""
         with self._lock:
             self._streams[key] = stream
             self._digests[stream.manifest.digest.hex()] = name
-            while sum(s.held_bytes for s in self._streams.values()) > CACHED_BYTES:
+            while sum(s.held_bytes for s in self._streams.values()) > self._cached_bytes:
                 self._streams.popitem(last=False)
             while len(self._digests) > MAX_DIGESTS:
                 self._digests.popitem(last=False)
         return stream
 
     def _read(self, key: _Key) -> Stream:
+        """Read a file and cut it into a stream."""
         if key.size > MAX_STREAM_BYTES:
             raise StreamError(f"more than {MAX_STREAM_BYTES} bytes")
         data = key.path.read_bytes()

@@ -1,4 +1,4 @@
-"""A file over HTTP: which bytes of it a request is answered with, and what is said about them."""
+"""A file over HTTP: the bytes and the headers that answer a request (RFC 9110: ranges, ETag)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def content(
     request: web.Request, stream: Stream, caching: str
 ) -> tuple[int, dict[str, str], memoryview]:
-    """(status, headers, body) of the file or of the range of it that is asked for."""
+    """Return (status, headers, body) for the file, or for the range of it that is asked for."""
     data, digest = memoryview(stream.data), stream.manifest.digest.hex()
     tag = f'"{digest}"'
     sizes = [layer.size_bytes for layer in stream.manifest.layers[:-1]]
@@ -39,7 +39,7 @@ def content(
         try:
             wanted = request.http_range
         except ValueError:
-            return 200, headers, data  # not of our kind: the whole file, as RFC 9110 allows
+            return 200, headers, data  # another unit, or several ranges: RFC 9110 allows the file
         start, stop, _ = wanted.indices(len(data))
         if start >= stop or (wanted.start == 0 and wanted.stop is None and _suffix(request)):
             return 416, headers | {"Content-Range": f"bytes */{len(data)}"}, data[:0]
@@ -49,5 +49,5 @@ def content(
 
 
 def _suffix(request: web.Request) -> bool:
-    """Whether a range asks for the last so many bytes: "bytes=-0" asks for none."""
+    """Whether a range asks for a number of bytes at the end, such as "bytes=-0" for none."""
     return "=-" in request.headers["Range"].replace(" ", "")

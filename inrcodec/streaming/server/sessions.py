@@ -1,4 +1,4 @@
-"""One receiver of a server: its peer connection, and the sender that says what it is sent."""
+"""One receiver of a server: its peer connection, and the sender that says what to send."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol.messages import Mode
 from inrcodec.streaming.protocol.sender import Sender
+from inrcodec.streaming.server.options import Limits
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
     MAX_INLINE_BYTES,
@@ -28,30 +28,16 @@ if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream
 
 HIGH_WATER, LOW_WATER = 1 << 16, 1 << 15
-"""Bytes a channel may hold back: more would only stand before what is asked for again."""
+"""Bytes that channels may hold back: enough for a round trip of 60 ms at 8 Mbit/s; more would only
+delay what the receiver asks for again."""
 
-MOST_BAD_MESSAGES = 100
 RATE_AFTER_BYTES = 1 << 15
-"""Sent before the rate of a link is believed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Of a server: how many, and how long in seconds."""
-
-    sessions: int = 256
-    sessions_per_address: int = 32
-    connections: int = 1024
-    request_s: float = 10.0
-    connect_s: float = 10.0
-    silence_s: float = 10.0
-    session_s: float = 600.0
-    drain_s: float = 10.0
+"""Bytes sent before the rate of a link is believed: three times the first window of SCTP."""
 
 
 class Session:
-    """One receiver at `address`, sent a stream from the address `local`; `losses` say which media
-    are dropped on purpose, and what is sent is added to `count`."""
+    """Sends a stream to one receiver at `address` from the address `local`. `lost` says of each
+    media packet whether to drop it on purpose; what is sent is added to the counters `count`."""
 
     def __init__(
         self,
@@ -59,13 +45,13 @@ class Session:
         address: str,
         local: str,
         limits: Limits,
-        losses: Iterator[bool],
+        lost: Iterator[bool],
         count: Counter[str],
     ) -> None:
         self.id = secrets.token_urlsafe(16)
         self.address, self._local = address, local
         self.connected = False
-        self._limits, self._losses, self._total = limits, losses, count
+        self._limits, self._lost, self._total = limits, lost, count
         self._sender = Sender(stream)
         self._peer = webrtc.connection()
         self._channels: dict[str, Any] = {}
@@ -78,24 +64,24 @@ class Session:
         self._peer.on("connectionstatechange", self._on_state)
 
     async def answer(self, offer: str, first: str | None) -> str:
-        """The SDP answer, with what can be sent along, to an offer and the messages that came with
-        it; raises `OfferError`."""
+        """Return the SDP answer to an offer and the messages that came with it, along with the
+        manifest and the base; raises `OfferError`."""
         from aiortc import RTCSessionDescription
 
         inline = self._inline(first)
+        self._open(*webrtc.channels(self._peer))
         try:
-            self._open(*webrtc.channels(self._peer))
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            webrtc.bind(self._peer, [self._local])
-            await self._peer.setLocalDescription(await self._peer.createAnswer())
         except Exception as error:  # aiortc raises whatever its parser meets
             raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
+        webrtc.bind(self._peer, [self._local])
+        await self._peer.setLocalDescription(await self._peer.createAnswer())
         webrtc.widen(self._peer)
         webrtc.quicken(self._peer)
         return with_inline(str(self._peer.localDescription.sdp), inline)
 
     def _inline(self, first: str | None) -> list[bytes]:
-        """Manifest and base, for a receiver that has said what it has."""
+        """Return manifest and base if the receiver has said what it has; raises `OfferError`."""
         if first is None:
             return []
         for datagram in started(first):
@@ -109,7 +95,7 @@ class Session:
         return [self._sender.manifest(), *base]
 
     async def run(self) -> None:
-        """Until the receiver is through, silent, or out of time; then let go of everything."""
+        """Run until the receiver is through, silent, or out of time; then let go of everything."""
         limits = self._limits
         try:
             while not self._over.is_set():
@@ -130,7 +116,7 @@ class Session:
             self._channels.clear()
 
     def stop(self) -> None:
-        """End it soon."""
+        """End the session soon."""
         self._over.set()
 
     def _on_state(self) -> None:
@@ -138,7 +124,7 @@ class Session:
             self.stop()
 
     def _open(self, control: Any, media: Any) -> None:
-        """Take the channels, which open when the receiver is there."""
+        """Listen to the channels, which open when the receiver is there."""
         self._channels = {webrtc.CONTROL: control, webrtc.MEDIA: media}
         for channel in (control, media):
             channel.bufferedAmountLowThreshold = LOW_WATER
@@ -148,6 +134,7 @@ class Session:
         control.on("message", self._on_message)
 
     def _on_open(self) -> None:
+        """Send the manifest over the control channel, unless it came with the answer."""
         self.connected, self._heard = True, time.monotonic()
         if not self._announced and self._channels[webrtc.CONTROL].readyState == "open":
             self._announced = True
@@ -155,7 +142,7 @@ class Session:
         self._pump()
 
     def _on_channel(self, channel: Any) -> None:
-        """A channel nobody asked for."""
+        """End a session whose receiver opens another channel."""
         self.stop()
 
     def _count(self, size_bytes: int) -> None:
@@ -163,12 +150,13 @@ class Session:
         self._sent_bytes += size_bytes
 
     def _on_message(self, message: object) -> None:
+        """Take a message of the receiver, answer, and send on."""
         try:
             answer = self._sender.push(message)  # type: ignore[arg-type]
         except PacketError:
             self._bad += 1
             self._total["inrcodec_bad_messages_total"] += 1
-            if self._bad > MOST_BAD_MESSAGES:
+            if self._bad > self._limits.bad_messages:
                 self.stop()
             return
         self._heard = time.monotonic()
@@ -179,7 +167,7 @@ class Session:
         self._pump()
 
     def _pump(self) -> None:
-        """Send by priority for as long as little is held back: all channels share one queue."""
+        """Send by priority for as long as the channels hold back little: they share one queue."""
         control = self._channels.get(webrtc.CONTROL)
         reliable = self._sender.mode == Mode.RELIABLE
         media = control if reliable else self._channels.get(webrtc.MEDIA)
@@ -198,13 +186,13 @@ class Session:
                 control.send(outgoing.datagram)
                 continue
             self._count(len(outgoing.datagram))
-            if not reliable and next(self._losses):
+            if not reliable and next(self._lost):
                 self._total["inrcodec_dropped_on_purpose_total"] += 1
                 continue
             media.send(outgoing.datagram)
 
     def _adapt(self, held_bytes: int) -> None:
-        """Leave out the layers that would come later than the receiver cares to wait for."""
+        """Leave out the layers that would come later than the receiver is willing to wait."""
         if self._sender.patience_s == math.inf:
             return
         layer, size = self._sender.ahead

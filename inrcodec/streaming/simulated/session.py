@@ -1,10 +1,10 @@
-"""A session over a simulated link: which picture is there when, after how many bytes.
+"""A session over a simulated link: what the receiver has when, after how many bytes.
 
-Time is simulated, so a run takes as long as the decoding. The link loses, delays and limits
-datagrams (`channel.py`); words of the receiver go the other way over a link that delays and loses
-as much. What is never to be lost (notes, and everything in reliable mode) is sent again a round
-trip after it was lost, as an ideal ARQ does: congestion control and timeouts, which a transport
-adds, are in benchmarks of real peers.
+Time is simulated: a run waits for nothing. The link loses, delays and limits datagrams (link.py);
+messages of the receiver go the other way over a link that loses and delays as much. What must not
+be lost (notes, and everything in reliable mode) is sent again a round trip after it was lost, as an
+ideal ARQ does. Congestion control and timeouts, which a real transport adds, are left out;
+`python -m benchmarks.streaming_peers` measures real peers.
 """
 
 from __future__ import annotations
@@ -15,61 +15,60 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from inrcodec.errors import PacketError
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.frame import Frame
 from inrcodec.streaming.protocol.messages import Mode, Start
 from inrcodec.streaming.protocol.packets import MAX_PACKET
 from inrcodec.streaming.protocol.receiver import Receiver
 from inrcodec.streaming.protocol.sender import Outgoing, Sender
 from inrcodec.streaming.protocol.stream import Stream
-from inrcodec.streaming.simulated.link import Link, Loss
+from inrcodec.streaming.simulated.link import Link, PacketLoss
 
 FRAMES = 24
-"""About how many pictures of a session are looked at beside those of whole layers."""
+"""About how many frames of a session are kept beside those of whole layers: each is decoded, and
+more would not be told apart in a plot."""
 
 PATIENCE = 1.5
-"""Round trips of silence after which a receiver asks for what is missing."""
+"""Round trips of silence after which a receiver asks for what is missing, as real receivers do
+(client/pace.py): an answer takes one round trip, and half of one allows for delays."""
+
+LEAST_PATIENCE_S = 0.02
+"""Added to it, so that a receiver does not ask all the time where the round trip is 0."""
 
 LEAST_WAIT_S = 0.001
-"""Before anything is sent again, however short the round trip."""
+"""The least time before a datagram is sent again, for links without any delay."""
 
 MAX_ROUNDS = 200
+"""How often a receiver asks after a silence before a session ends as it is."""
+
 GIVE_UP_S = 600.0
+"""When a session ends as it is, as a server's does (`Limits.session_s`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Of a link: what it loses, the round trip, bytes a second each way (None: no limit), and the
-    seed of its losses."""
+    """The conditions of a link: the packets it loses, the round trip in seconds, bytes a second in
+    each direction (None: no limit), and the seed of the packet loss."""
 
-    loss: Loss
+    packet_loss: PacketLoss
     rtt_s: float = 0.06
     bytes_per_s: float | None = None
     seed: int = 0
 
     @property
     def again_s(self) -> float:
-        """After which what was lost is sent again."""
+        """Seconds after which a lost datagram is sent again."""
         return max(self.rtt_s, LEAST_WAIT_S)
 
     def link(self, *, back: bool = False) -> Link:
-        """The way to the receiver, or the way back."""
-        return Link(self.loss, 2 * self.seed + back, self.rtt_s / 2, self.bytes_per_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a receiver had at a time: bytes that came, whole layers, and runs of the file to
-    decode."""
-
-    time_s: float
-    received_bytes: int
-    layers: int
-    runs: tuple[bytes, ...]
+        """Make the link to the receiver, or the one back."""
+        return Link(self.packet_loss, 2 * self.seed + back, self.rtt_s / 2, self.bytes_per_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """What came of a session: frames in order of time, all bytes that were sent, the losses of the
-    link (True: lost), and whether the receiver got the whole file."""
+    """The outcome of a session: frames in order of time, all bytes that were sent, for each packet
+    whether the link lost it, and whether the receiver got the whole file."""
 
     frames: tuple[Frame, ...]
     sent_bytes: int
@@ -78,11 +77,13 @@ class Transmission:
 
 
 def simulate(
-    stream: Stream, mode: Mode, conditions: Conditions, estimate: float | None = None
+    stream: Stream, mode: Mode, conditions: Conditions, expected: float | None = None
 ) -> Transmission:
     """Stream a file once: the receiver asks at time 0, half a round trip before the sender knows.
-    Repair symbols are planned for a loss of `estimate`, by default that of the link."""
-    run = _Run(stream, mode, conditions, conditions.loss.mean if estimate is None else estimate)
+    Repair symbols are planned for a packet loss of `expected`, by default the mean of the link."""
+    if expected is None:
+        expected = conditions.packet_loss.mean
+    run = _Run(stream, mode, conditions, expected)
     run.go()
     return Transmission(
         tuple(run.frames), run.sent_bytes, tuple(run.down.mask), run.receiver.complete
@@ -90,11 +91,11 @@ def simulate(
 
 
 class _Run:
-    """One session: a queue of what happens when."""
+    """One session: a queue of events in the order of simulated time."""
 
-    def __init__(self, stream: Stream, mode: Mode, conditions: Conditions, estimate: float) -> None:
+    def __init__(self, stream: Stream, mode: Mode, conditions: Conditions, expected: float) -> None:
         self.mode, self.conditions = mode, conditions
-        self._start = Start(mode, loss_permille=round(1000 * min(0.5, estimate)))
+        self._start = Start(mode, loss_permille=round(1000 * min(fec.MOST_PACKET_LOSS, expected)))
         self.sender, self.receiver = Sender(stream), Receiver()
         self.down, self.up = conditions.link(), conditions.link(back=True)
         self.frames: list[Frame] = []
@@ -109,9 +110,9 @@ class _Run:
         self._next_in, self._next_out = 0, 0
 
     def go(self) -> None:
-        """Let everything happen."""
+        """Run through the events until the file is there or nothing more can happen."""
         for datagram in self.receiver.resume(self._start):
-            self._word(0.0, datagram)
+            self._say(0.0, datagram)
         self._at(self._patience, self._watch)
         while self._events:
             time_s, _, happen = heapq.heappop(self._events)
@@ -123,20 +124,23 @@ class _Run:
 
     @property
     def _patience(self) -> float:
-        return PATIENCE * self.conditions.rtt_s + 0.02
+        """Seconds of silence after which the receiver asks for what is missing."""
+        return PATIENCE * self.conditions.rtt_s + LEAST_PATIENCE_S
 
     def _at(self, time_s: float, happen: Callable[[float], object]) -> None:
+        """Queue an event."""
         heapq.heappush(self._events, (time_s, next(self._count), happen))
 
-    def _word(self, now_s: float, datagram: bytes) -> None:
-        """A datagram of the receiver, sent until it arrives."""
+    def _say(self, now_s: float, datagram: bytes) -> None:
+        """Send a datagram of the receiver until it arrives."""
         free, arrival = self.up.send(now_s, len(datagram))
         if arrival is None:
-            self._at(free + self.conditions.again_s, lambda t: self._word(t, datagram))
+            self._at(free + self.conditions.again_s, lambda t: self._say(t, datagram))
         else:
-            self._at(arrival, lambda t: self._said(t, datagram))
+            self._at(arrival, lambda t: self._hear(t, datagram))
 
-    def _said(self, now_s: float, datagram: bytes) -> None:
+    def _hear(self, now_s: float, datagram: bytes) -> None:
+        """Hand a datagram to the sender, and let it send."""
         fresh = not self.sender.started
         self.sender.push(datagram)
         if fresh and self.sender.started:
@@ -154,12 +158,15 @@ class _Run:
             self._at(free, self._send)
 
     def _transmit(self, now_s: float, datagram: bytes, *, sure: bool) -> float:
+        """Send a datagram to the receiver, again and again if `sure`; return when the link is
+        free."""
         number = -1
         if self.mode == Mode.RELIABLE:
             number, self._next_out = self._next_out, self._next_out + 1
         return self._try(now_s, datagram, number, sure)
 
     def _try(self, now_s: float, datagram: bytes, number: int, sure: bool) -> float:
+        """Send a datagram once; queue its arrival, or the next attempt."""
         free, arrival = self.down.send(now_s, len(datagram))
         self.sent_bytes += len(datagram)
         if arrival is not None:
@@ -170,7 +177,7 @@ class _Run:
         return free
 
     def _arrived(self, now_s: float, datagram: bytes, number: int) -> None:
-        """Hand over to the receiver; in reliable mode in order."""
+        """Hand a datagram to the receiver; in reliable mode in order."""
         if number < 0:
             self._take(now_s, datagram)
             return
@@ -180,6 +187,7 @@ class _Run:
             self._next_in += 1
 
     def _take(self, now_s: float, datagram: bytes) -> None:
+        """Let the receiver take a datagram and answer."""
         self._heard_s = now_s
         try:
             whole = self.receiver.push(datagram)
@@ -189,9 +197,8 @@ class _Run:
         if whole or self._since >= self._every:
             self._look(now_s)
         if self.mode in (Mode.FEC, Mode.NACK):
-            words = [word for layer in whole for word in self.receiver.thanks(layer)]
-            for message in words + self.receiver.requests():
-                self._word(now_s, message)
+            for message in self.receiver.replies(whole):
+                self._say(now_s, message)
 
     def _watch(self, now_s: float) -> None:
         """Ask for what is missing after a silence."""
@@ -200,21 +207,20 @@ class _Run:
         if now_s - self._heard_s >= self._patience and self.receiver.manifest is not None:
             self._rounds += 1
             for message in self.receiver.wants_all():
-                self._word(now_s, message)
+                self._say(now_s, message)
         self._at(now_s + self._patience, self._watch)
 
     def _look(self, now_s: float) -> None:
-        """Keep what there is to see."""
+        """Keep a frame, if there is anything new to see."""
         self._since = 0
-        runs = tuple(self.receiver.runs())
-        frame = Frame(now_s, self.receiver.received_bytes, self.receiver.layers, runs)
-        if runs and (not self.frames or runs != self.frames[-1].runs):
+        frame = self.receiver.frame(now_s)
+        if frame.runs and (not self.frames or frame.runs != self.frames[-1].runs):
             self.frames.append(frame)
 
 
 def simulate_bytes(data: bytes, *, reliable: bool, conditions: Conditions) -> Transmission:
-    """A file of any kind in datagrams of the same size over the same link, shown by its beginning:
-    what came in order, or, without retransmission, what came before the first loss."""
+    """Send a file of any kind in datagrams of the same size over the same link. Its frames show its
+    beginning: what came in order or, if not `reliable`, what came before the first lost packet."""
     size = MAX_PACKET
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     link = conditions.link()
@@ -231,21 +237,33 @@ def simulate_bytes(data: bytes, *, reliable: bool, conditions: Conditions) -> Tr
         if arrival is None and reliable and free < GIVE_UP_S:
             heapq.heappush(waiting, (free + conditions.again_s, number))
     frames = list(_in_order(pieces, arrivals))
-    complete = bool(frames) and frames[-1].received_bytes == len(data)
+    complete = bool(frames) and frames[-1].complete
     return Transmission(tuple(frames), sent, tuple(link.mask), complete)
 
 
 def _in_order(pieces: Sequence[bytes], arrivals: Sequence[float | None]) -> Iterator[Frame]:
-    """What there is of the beginning, about `FRAMES` times."""
+    """Yield the beginning of a file as it grows, about `FRAMES` times."""
     every = max(1, len(pieces) // FRAMES)
     now, prefix = 0.0, b""
+    shown = 0
     for number, (piece, arrival) in enumerate(zip(pieces, arrivals, strict=True)):
         if arrival is None:
             break
         now, prefix = max(now, arrival), prefix + piece
         if number % every == 0 or number == len(pieces) - 1:
-            yield Frame(now, len(prefix), 0, (prefix,))
-    else:
-        return
-    if prefix:
-        yield Frame(now, len(prefix), 0, (prefix,))
+            shown = len(prefix)
+            yield _beginning(now, prefix, whole=number == len(pieces) - 1)
+    if len(prefix) > shown:
+        yield _beginning(now, prefix, whole=False)
+
+
+def _beginning(now_s: float, prefix: bytes, *, whole: bool) -> Frame:
+    """Make the frame of the beginning of a file that has no layers."""
+    return Frame(
+        elapsed_s=now_s,
+        received_bytes=len(prefix),
+        layers=0,
+        total_layers=0,
+        runs=(prefix,),
+        data=prefix if whole else None,
+    )

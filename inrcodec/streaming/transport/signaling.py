@@ -1,8 +1,8 @@
-"""What an HTTP request may ask of a stream: offers, tokens and signed links, as pure functions.
+"""What is said over HTTP about a stream: offers, tokens and signed links, as pure functions.
 
-Signalling is that of WHEP: POST an SDP offer to the URL of a file, 201 with the answer and the
-Location of the session, DELETE that to end it. Offers come from strangers, so nothing of one is
-passed on but what a data channel needs: candidates are left out, which also keeps a server from
+Signalling is that of WHEP: a receiver POSTs an SDP offer to the URL of a file, gets 201 with the
+answer and the Location of the session, and DELETEs that to end it. Offers come from strangers, so
+only what a data channel needs is passed on. Candidates are left out, which also keeps a server from
 sending anything to addresses that an offer names.
 """
 
@@ -20,6 +20,7 @@ from inrcodec.errors import OptionError, StreamError
 
 MAX_OFFER_BYTES = 16384
 MAX_LINES, MAX_LINE = 200, 1024
+"""Lines of an offer, and characters of a line, at most; an offer of aiortc has 21 of up to 213."""
 
 LAYERS_HEADER = "Inr-Layers"
 """HTTP header of a file: where its layers begin, in bytes, with commas between."""
@@ -27,15 +28,18 @@ LAYERS_HEADER = "Inr-Layers"
 SESSIONS, OPEN = "/sessions/", ("/healthz",)
 
 START_HEADER = "Inr-Start"
-"""HTTP header of an offer: the receiver's first messages, each in base64, with commas between. What
-does not fit there is said over the control channel."""
+"""HTTP header of an offer: the receiver's first messages, each in base64, with commas between. If
+they do not fit there, they go over the control channel."""
 
 INLINE = "a=x-inr:"
-"""Beginning of lines at the end of an answer, each a datagram in base64: the manifest and the base.
-They are there a round trip after the request; other receivers ignore such attributes."""
+"""Prefix of lines at the end of an answer, each a datagram in base64: the manifest and the base. So
+they are there a round trip after the request; other receivers ignore such attributes."""
 
 MAX_INLINE_BYTES = 1 << 14
+"""Bytes of the largest base that comes with an answer: those of photographs have 1 to 8 KB."""
+
 MAX_START_BYTES = 4096
+"""Characters of the longest `START_HEADER`: aiohttp refuses header lines of 8190 and more."""
 
 _KEPT = re.compile(
     r"(v=0|o=|s=|t=|c=|m=application |"
@@ -52,11 +56,12 @@ _FORMS = re.compile(
 
 
 class OfferError(StreamError):
-    """An offer cannot be taken."""
+    """An offer is not valid, or not one for data channels alone."""
 
 
 def checked_offer(body: bytes) -> str:
-    """The lines of an SDP offer that a session of data channels needs. Raises `OfferError`."""
+    """Return those lines of an SDP offer that a session of data channels needs; raises
+    `OfferError`."""
     if len(body) > MAX_OFFER_BYTES:
         raise OfferError(f"an offer of more than {MAX_OFFER_BYTES} bytes")
     try:
@@ -84,26 +89,26 @@ def checked_offer(body: bytes) -> str:
 
 
 def start_header(datagrams: list[bytes]) -> str | None:
-    """The header that says these datagrams; None if it would be too long."""
+    """Write the header that carries these datagrams; None if it would be too long."""
     text = ",".join(base64.b64encode(datagram).decode() for datagram in datagrams)
     return text if len(text) <= MAX_START_BYTES else None
 
 
 def started(text: str) -> list[bytes]:
-    """The datagrams of a header. Raises `OfferError`."""
+    """Parse the datagrams of a header; raises `OfferError`."""
     if len(text) > MAX_START_BYTES:
         raise OfferError(f"{START_HEADER} has more than {MAX_START_BYTES} characters")
     return [_from_base64(part) for part in text.split(",")]
 
 
 def with_inline(answer: str, datagrams: list[bytes]) -> str:
-    """An answer with datagrams behind it."""
+    """Append datagrams to an answer."""
     lines = (INLINE + base64.b64encode(datagram).decode() for datagram in datagrams)
     return answer + "".join(f"{line}\r\n" for line in lines)
 
 
 def without_inline(answer: str) -> tuple[str, list[bytes]]:
-    """(the answer itself, the datagrams behind it). Raises `OfferError`."""
+    """Split an answer into (the answer itself, its datagrams); raises `OfferError`."""
     lines = answer.splitlines()
     inline = [line for line in lines if line.startswith(INLINE)]
     kept = "".join(f"{line}\r\n" for line in lines if not line.startswith(INLINE))
@@ -111,6 +116,7 @@ def without_inline(answer: str) -> tuple[str, list[bytes]]:
 
 
 def _from_base64(text: str) -> bytes:
+    """Decode a message; raises `OfferError`."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
@@ -118,21 +124,22 @@ def _from_base64(text: str) -> bytes:
 
 
 def signed(path: str, secret: str, seconds: float, now: float | None = None) -> str:
-    """The path with a query that lets anyone in for so many seconds."""
+    """Return the path, quoted, with a query that lets anyone in for so many seconds from `now` on
+    (Unix time)."""
     expires = int((time.time() if now is None else now) + seconds)
     query = urlencode({"expires": expires, "signature": _signature(path, expires, secret)})
     return f"{quote(path)}?{query}"
 
 
 def check_token(token: str) -> None:
-    """Raise `OptionError` for a token that no HTTP header can carry, or that can be guessed."""
+    """Raise `OptionError` for a token that an HTTP header cannot carry, or that can be guessed."""
     if len(token) < 8 or not token.isascii() or not token.isprintable() or token != token.strip():
         raise OptionError("a token is at least 8 printable ASCII characters")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may have files: everyone, or whoever shows the token or a link signed with it."""
+    """Says who may have files: everyone, or whoever shows the token or a link signed with it."""
 
     token: str | None = None
 
@@ -143,8 +150,8 @@ class Access:
     def allows(
         self, path: str, authorization: str | None, query: dict[str, str], now: float | None = None
     ) -> bool:
-        """Whether a request for this (decoded) path may go on; takes the same time for all wrong
-        tokens. The name of a session is secret itself, so whoever has it may end it."""
+        """Whether a request for this (decoded) path may go on. Takes the same time for all wrong
+        tokens. The name of a session is itself a secret, so whoever has it may end the session."""
         if self.token is None or path in OPEN or path.startswith(SESSIONS):
             return True
         scheme, _, given = (authorization or "").partition(" ")
@@ -159,10 +166,10 @@ class Access:
 
 
 def _signature(path: str, expires: int, secret: str) -> str:
-    """HMAC-SHA-256 of a path and the second it expires."""
+    """Return the HMAC-SHA-256 of a path and the second at which it expires."""
     return hmac.new(secret.encode(), f"{expires} {path}".encode(), hashlib.sha256).hexdigest()
 
 
 def _same(given: str, expected: str) -> bool:
-    """Equal, in a time that does not tell how far."""
+    """Whether two texts are equal, in a time that does not tell how far they are."""
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())

@@ -1,8 +1,8 @@
-"""What server and client share of WebRTC: a peer connection of data channels, and its seams.
+"""WebRTC as server and client use it: peer connections of two data channels, and aiortc's seams.
 
-Three things have no public form in aiortc: which address its sockets bind to, how large their
-receive buffers are, and how SCTP begins and how long it waits. They are set here and nowhere else;
-tests watch that they still take.
+aiortc has no public way to say which addresses its sockets bind to, how large their receive buffers
+are, and how SCTP begins and how long it waits. This module alone reaches into its private parts for
+that; tests check that it still works.
 """
 
 from __future__ import annotations
@@ -17,39 +17,44 @@ from inrcodec.errors import StreamError
 from inrcodec.streaming.protocol.packets import MAX_PACKET
 
 CONTROL, MEDIA = "control", "media"
-"""Labels of the two channels, 0 and 1: reliable and in order; neither."""
+"""Labels of the two channels. Channel 0 is reliable and in order; channel 1 is neither."""
 
 FIRST_WINDOW = 10 * MAX_PACKET
+"""Bytes in flight at first: ten packets, as browsers (dcSCTP) and TCP (RFC 6928) have."""
+
 FIRST_RTO_S, LEAST_RTO_S = 0.5, 0.2
+"""Seconds before a packet is sent again: at first (dcSCTP), and at least (Linux' TCP)."""
 
 RECEIVE_BUFFER = 1 << 22
-"""Bytes: with the 256 KiB of aioice a burst of a megabyte loses packets in the socket."""
+"""Bytes of the receive buffer of a socket: with the 256 KiB of aioice, packets of a burst of one
+megabyte are lost in the socket itself."""
 
 
 def require() -> None:
-    """Raise `StreamError` if the packages for streaming are not there."""
+    """Raise `StreamError` if the packages for streaming are not installed."""
     if not all(map(importlib.util.find_spec, ("aiohttp", "aiortc", "raptorq"))):
         raise StreamError('streaming needs more packages: pip install "inrcodec[stream]"')
 
 
 def connection() -> Any:
-    """A peer connection that asks no STUN server."""
+    """Make a peer connection that asks no STUN server."""
     from aiortc import RTCConfiguration, RTCPeerConnection
 
     return RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
 
 def channels(peer: Any) -> tuple[Any, Any]:
-    """Control and media. Both sides make both, so that neither waits for the other to announce
-    it."""
+    """Make the channels (control, media). They are negotiated in advance: both ends make both, and
+    neither waits a round trip for an announcement."""
     control = peer.createDataChannel(CONTROL, negotiated=True, id=0)
     media = peer.createDataChannel(MEDIA, negotiated=True, id=1, ordered=False, maxRetransmits=0)
     return control, media
 
 
 def quicken(peer: Any) -> None:
-    """Let SCTP begin with ten packets in flight, and wait for a lost one no longer than the path
-    takes: RFC 9260 says three packets and a second. Browsers (dcSCTP) begin with ten and 400 ms."""
+    """Let SCTP begin with `FIRST_WINDOW` bytes in flight, and wait for a lost packet as long as the
+    path takes. RFC 9260 says three packets and at least a second; browsers begin with ten packets
+    and wait 400 ms at least (dcSCTP)."""
     sctp = peer.sctp
     measured: Callable[[float], None] = sctp._update_rto
 
@@ -63,7 +68,7 @@ def quicken(peer: Any) -> None:
 
 
 def bind(peer: Any, local: list[str]) -> None:
-    """Let the sockets of a peer that has channels use these local addresses alone."""
+    """Let the sockets of a peer that has channels use these local addresses, and no others."""
     ice = peer.sctp.transport.transport.iceGatherer._connection
     gather: Callable[..., Awaitable[Any]] = ice.get_component_candidates
 
@@ -83,8 +88,8 @@ def widen(peer: Any) -> None:
 
 
 def local_addresses(host: str, port: int) -> list[str]:
-    """The addresses of this machine that packets to a host leave from, one for each of its own;
-    raises `StreamError`. May ask a name server."""
+    """Return the addresses of this machine from which packets to a host leave, one for each address
+    of the host; raises `StreamError`. May ask a name server, and wait for it."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:

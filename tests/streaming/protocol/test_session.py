@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inrcodec
-from inrcodec.codec.decoder import decode_picture
 from inrcodec.errors import PacketError
+from inrcodec.streaming.decoding import decode_runs
 from inrcodec.streaming.layers import stream_of
 from inrcodec.streaming.protocol import messages
 from inrcodec.streaming.protocol.messages import LayerInfo, Manifest, Mode, Ping, Start, Symbol
@@ -107,8 +107,9 @@ def test_holes_decode(stream, sliced_file):
         receiver.push(outgoing.datagram)
     runs = receiver.runs()
     assert len(runs) > 1
-    with pytest.warns(UserWarning, match="slices"):
-        shown = decode_picture(runs).pixels
+    picture, missing = decode_runs(runs)
+    shown = picture.pixels
+    assert "slices" in missing
     assert shown.shape == (240, 320, 3)
     assert (shown != inrcodec.decode(sliced_file)).any()
 
@@ -245,15 +246,6 @@ def test_a_sender_repeats_itself_only_so_often(stream):
     assert total == MOST_AGAIN - 1
 
 
-def test_bytes_from_elsewhere_are_checked(stream, sliced_file):
-    receiver = Receiver()
-    receiver.push(Sender(stream).manifest())
-    assert not receiver.fill(0, stream.layers[1])
-    for number, layer in enumerate(stream.layers):
-        assert receiver.fill(number, layer)
-    assert receiver.file() == sliced_file
-
-
 def hostile(draw, datagrams):
     """A datagram: one of ours, whole or changed, sealed again or not, or noise."""
     packet = bytearray(draw.choice(datagrams))
@@ -301,6 +293,7 @@ def test_hostile_datagrams(stream, small_file):
     fuzz(stream, stream_of(small_file), 3000)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_hostile_datagrams(stream, small_file):
     fuzz(stream, stream_of(small_file), 100_000)
 
@@ -310,11 +303,13 @@ def test_manifests_that_lie_are_caught(stream):
     lie = replace(stream.manifest, digest=bytes(32))
     receiver = Receiver()
     receiver.push(pack(bytes(8), lie))
-    for number, layer in enumerate(stream.layers):
-        receiver.fill(number, layer)
+    sender, _ = begun(stream)
+    for outgoing in all_of(sender):
+        receiver.push(pack(bytes(8), parse(outgoing.datagram)[1]))
     assert receiver.complete
-    with pytest.raises(PacketError):
-        receiver.file()
+    for read in (receiver.file, lambda: receiver.frame(0.0)):
+        with pytest.raises(PacketError):
+            read()
 
 
 def test_the_base_can_go_another_way(stream, sliced_file):
@@ -361,3 +356,21 @@ def test_a_layer_that_is_whole_needs_no_repairs(stream):
         assert receiver.through
         totals.append(count)
     assert totals[1] == sum(info.sources for info in stream.manifest.layers) < totals[0]
+
+
+def test_a_frame_is_what_there_is(stream, sliced_file):
+    sender, receiver = begun(stream)
+    nothing = receiver.frame(0.5)
+    assert (nothing.layers, nothing.total_layers, nothing.runs) == (0, len(stream.layers), ())
+    assert Receiver().frame(0.0).total_layers == 0
+    while not receiver.has(0):
+        receiver.push(sender.next().datagram)
+    base = receiver.frame(1.0)
+    assert (base.layers, base.elapsed_s, base.complete) == (1, 1.0, False)
+    assert base.runs[0].startswith(stream.layers[0])
+    for outgoing in all_of(sender):
+        receiver.push(outgoing.datagram)
+    whole = receiver.frame(2.0, "webrtc")
+    assert whole.complete
+    assert whole.data == sliced_file
+    assert whole.transport == "webrtc"

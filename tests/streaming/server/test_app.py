@@ -6,12 +6,13 @@ import contextlib
 import aiohttp
 import pytest
 
-from inrcodec.errors import InputError, OptionError, StreamError
+from inrcodec.errors import StreamError
+from inrcodec.streaming.server.app import Server
 from inrcodec.streaming.server.library import Library
-from inrcodec.streaming.server.sessions import Limits
+from inrcodec.streaming.server.options import Limits, ServerOptions
 from inrcodec.streaming.transport import webrtc as seams
-from inrcodec.streaming.transport.signaling import Access, OfferError, checked_offer, signed
-from tests.streaming.peers import frames, serving, until
+from inrcodec.streaming.transport.signaling import signed
+from tests.streaming.peers import Shelf, frames, offer_of, serving, until
 
 SDP = {"Content-Type": "application/sdp"}
 
@@ -26,14 +27,6 @@ def folder(tmp_path, sliced_file):
     below.mkdir()
     (below / "deep.inr").write_bytes(sliced_file)
     return tmp_path
-
-
-async def offer_of():
-    """(a real offer, its peer)."""
-    peer = seams.connection()
-    seams.channels(peer)
-    await peer.setLocalDescription(await peer.createOffer())
-    return peer.localDescription.sdp, peer
 
 
 def resident_mb():
@@ -179,24 +172,8 @@ def test_offers(folder, sliced_file):
     asyncio.run(go())
 
 
-def test_what_is_kept_of_an_offer():
-    async def go():
-        offer, peer = await offer_of()
-        await peer.close()
-        return offer
-
-    offer = asyncio.run(go())
-    kept = checked_offer(offer.encode())
-    assert "candidate" not in kept
-    assert kept.count("m=") == 1
-    with pytest.raises(OfferError):
-        checked_offer(("v=0\r\n" + "a=x\r\n" * 300).encode())
-    with pytest.raises(OfferError):
-        checked_offer(b"v=0\r\na=" + b"x" * 2000)
-
-
 def test_too_many(folder, sliced_file):
-    limits = Limits(sessions=3, sessions_per_address=2, connect_s=1.0)
+    limits = Limits(sessions=3, sessions_per_address=2, connect_s=0.5)
 
     async def go():
         offer, peer = await offer_of()
@@ -217,7 +194,7 @@ def test_too_many(folder, sliced_file):
 
 
 def test_slow_ones_are_cut(folder, sliced_file):
-    limits = Limits(request_s=0.5)
+    limits = Limits(request_s=0.3)
 
     async def go():
         async with serving(folder, limits=limits) as (server, base):
@@ -225,12 +202,12 @@ def test_slow_ones_are_cut(folder, sliced_file):
                 reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
                 writer.write(begin)
                 with contextlib.suppress(ConnectionResetError):
-                    assert await asyncio.wait_for(reader.read(), 3) == b""
+                    assert await asyncio.wait_for(reader.read(), 30) == b""
                 writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             head = "POST /files/grids.inr HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
             writer.write(f"{head}Content-Length: 100\r\n\r\nv=0".encode())
-            assert b" 408 " in await asyncio.wait_for(reader.readline(), 3)
+            assert b" 408 " in await asyncio.wait_for(reader.readline(), 30)
             writer.close()
             assert server.count["inrcodec_slow_connections_total"] >= 2
             assert await lives(base, sliced_file)
@@ -247,7 +224,7 @@ def test_many_connections_that_say_nothing(folder, sliced_file):
             for _ in range(60):
                 _, writer = await asyncio.open_connection("127.0.0.1", server.port)
                 writers.append(writer)
-            assert await until(lambda: len(server._waiting) <= 20)
+            assert await until(lambda: server.waiting <= 20)
             assert await lives(base, sliced_file)
             for writer in writers:
                 writer.close()
@@ -306,7 +283,7 @@ def test_a_bad_peer_is_let_go(folder, sliced_file):
             async with http.post(url, data=peer.localDescription.sdp, headers=SDP) as reply:
                 answer = await reply.text()
         await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        await asyncio.wait_for(opened.wait(), 5)
+        await asyncio.wait_for(opened.wait(), 30)
         for _ in range(300 if speak else 0):
             channels[0].send(b"nonsense")
             channels[0].send("text")
@@ -368,52 +345,9 @@ def test_cors_is_exact(folder):
     asyncio.run(go())
 
 
-def test_signed_links():
-    link = signed("/files/a b.inr", "the secret", 60, now=1000.0)
-    path, _, query = link.partition("?")
-    assert path == "/files/a%20b.inr"
-    parts = dict(part.split("=") for part in query.split("&"))
-    access = Access("the secret")
-    assert access.allows("/files/a b.inr", None, parts, now=1059.0)
-    assert not access.allows("/files/a b.inr", None, parts, now=1061.0)
-    assert not access.allows("/files/other.inr", None, parts, now=1000.0)
-    longer = parts | {"expires": "99999999999"}
-    assert not access.allows("/files/a b.inr", None, longer, now=1000.0)
-    for wrong in ({}, {"expires": "x"}, {"expires": "1e9"}, {"expires": "²"}):
-        assert not access.allows("/files/a b.inr", None, parts | wrong | {"signature": "é"})
-    assert access.allows("/", "bearer the secret", {})
-    for header in (None, "", "the secret", "Basic the secret", "Bearer", "Bearer the secre"):
-        assert not access.allows("/", header, {})
-    assert Access().allows("/", None, {})
-    with pytest.raises(OptionError):
-        Access("short")
-
-
-def test_what_can_be_served(tmp_path, sliced_file):
-    with pytest.raises(InputError):
-        Library(str(tmp_path / "none"))
-    broken = tmp_path / "broken.inr"
-    broken.write_bytes(b"broken")
-    with pytest.raises(StreamError):
-        Library(str(broken))
-    good = tmp_path / "good.inr"
-    good.write_bytes(sliced_file)
-    library = Library(str(tmp_path))
-    first = library.stream("good.inr")
-    assert library.stream("good.inr") is first
-    assert library.by_digest(first.manifest.digest.hex()) is first
-    good.write_bytes(sliced_file[:-1])
-    with pytest.raises(StreamError):
-        library.stream("good.inr")
-    with pytest.raises(KeyError):
-        library.stream("../good.inr")
-
-
 def test_an_address_in_use(folder):
     async def go():
         async with serving(folder) as (server, _):
-            from inrcodec.streaming.server.app import Server, ServerOptions
-
             other = Server(Library(str(folder)), ServerOptions(port=server.port))
             with pytest.raises(StreamError, match="cannot listen"):
                 await other.start()
@@ -422,49 +356,45 @@ def test_an_address_in_use(folder):
     asyncio.run(go())
 
 
-def test_a_slow_download_is_no_slow_loris(tmp_path, monkeypatch):
-    """It takes longer than a request may."""
-    from inrcodec.codec.header import Family
-    from tests.latent_files import random_file
-
-    data = random_file(Family.COOLCHIC, 1200, 900)
-    (tmp_path / "large.inr").write_bytes(data)
+def test_a_slow_download_is_no_slow_loris():
+    """A download may take longer than a request head."""
+    shelf = Shelf(large=1 << 23)
+    data = shelf.stream("large").data
 
     async def go():
-        async with serving(tmp_path, limits=Limits(request_s=0.3)) as (server, _):
+        async with serving(shelf, limits=Limits(request_s=0.2)) as (server, _):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
-            writer.write(b"GET /files/large.inr HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             got = b""
-            while piece := await reader.read(len(data) // 20):
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            while piece := await reader.read(1 << 16):
                 got += piece
-                await asyncio.sleep(0.05)
+                if loop.time() - begun < 0.4:
+                    await asyncio.sleep(0.02)
             writer.close()
             return got
 
     assert asyncio.run(go()).endswith(data)
 
 
-def test_those_who_ask_and_do_not_read_are_few(tmp_path):
-    """And cost pieces, not files."""
-    from inrcodec.codec.header import Family
-    from tests.latent_files import random_file
-
-    (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 3000, 2500))
+def test_those_who_ask_and_do_not_read_are_few():
+    """Downloads that nobody reads are counted, then cut. The file is larger than all buffers."""
     limits = Limits(sessions_per_address=3, silence_s=0.5)
 
     async def go():
-        async with serving(tmp_path, limits=limits) as (server, base):
+        async with serving(Shelf(large=1 << 24), limits=limits) as (server, base):
             writers = []
             for _ in range(3):
                 _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-                writer.write(b"GET /files/large.inr HTTP/1.1\r\nHost: x\r\n\r\n")
+                writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
                 writers.append(writer)
-            assert await until(lambda: server._downloads.total() == 3)
+            assert await until(lambda: server.downloads == 3)
             async with aiohttp.ClientSession() as http:
-                async with http.get(f"{base}/files/large.inr") as reply:
+                async with http.get(f"{base}/files/large") as reply:
                     assert reply.status == 429
-                assert await until(lambda: server._downloads.total() == 0)
-                async with http.get(f"{base}/files/large.inr") as reply:
+                assert await until(lambda: server.downloads == 0)
+                async with http.get(f"{base}/files/large") as reply:
                     assert reply.status == 200
                     await reply.read()
             for writer in writers:
@@ -506,7 +436,8 @@ def test_every_receiver_is_told_an_address_it_can_reach(folder):
     async def go():
         offer, peer = await offer_of()
         found = []
-        async with serving(folder, host="0.0.0.0") as (server, _):
+        limits = Limits(drain_s=0.0)
+        async with serving(folder, host="0.0.0.0", limits=limits) as (server, _):
             async with aiohttp.ClientSession() as http:
                 for host in ("127.0.0.1", other):
                     url = f"http://{host}:{server.port}/files/grids.inr"
@@ -543,31 +474,3 @@ def test_files_that_go_away_or_cannot_be_read(tmp_path, sliced_file, monkeypatch
         raise PermissionError(13, "Permission denied")
 
     asyncio.run(go())
-
-
-def test_one_slow_file_keeps_no_other_waiting(tmp_path, sliced_file, monkeypatch):
-    import threading
-    import time
-
-    for name in ("a.inr", "b.inr"):
-        (tmp_path / name).write_bytes(sliced_file)
-    library = Library(str(tmp_path))
-    library.stream("b.inr")
-    begun, go_on = threading.Event(), threading.Event()
-    read = Library._read
-
-    def slow(self, key):
-        begun.set()
-        assert go_on.wait(10)
-        return read(self, key)
-
-    monkeypatch.setattr(Library, "_read", slow)
-    thread = threading.Thread(target=library.stream, args=("a.inr",))
-    thread.start()
-    assert begun.wait(5)
-    now = time.monotonic()
-    library.stream("b.inr")
-    assert time.monotonic() - now < 1
-    go_on.set()
-    thread.join()
-    assert not library._reading

@@ -3,28 +3,28 @@ from itertools import groupby, islice
 import pytest
 
 from inrcodec.errors import InputError, OptionError
-from inrcodec.streaming.simulated.link import Link, Loss, bytes_per_s, share_of
+from inrcodec.streaming.simulated.link import Link, PacketLoss, bytes_per_s, share_of
 
 
 @pytest.mark.parametrize(
     "text", ["none", "bernoulli:10%", "bernoulli:0.1", "ge:10%:4", "ge:5%:1.5"]
 )
 def test_mean_loss_is_what_it_says(text):
-    loss = Loss.of(text)
-    mask = list(islice(loss.losses(0), 200_000))
-    assert sum(mask) / len(mask) == pytest.approx(loss.mean, abs=0.004)
+    packet_loss = PacketLoss.of(text)
+    mask = list(islice(packet_loss.draws(0), 200_000))
+    assert sum(mask) / len(mask) == pytest.approx(packet_loss.mean, abs=0.004)
 
 
 @pytest.mark.parametrize("burst", [1.5, 3, 8])
 def test_bursts_are_as_long_as_they_say(burst):
-    mask = islice(Loss.of(f"ge:10%:{burst}").losses(3), 300_000)
+    mask = islice(PacketLoss.of(f"ge:10%:{burst}").draws(3), 300_000)
     bursts = [len(list(run)) for lost, run in groupby(mask) if lost]
     assert sum(bursts) / len(bursts) == pytest.approx(burst, rel=0.05)
 
 
 def test_the_same_seed_loses_the_same():
-    loss = Loss.of("ge:20%:3")
-    first, again, other = (list(islice(loss.losses(s), 500)) for s in (1, 1, 2))
+    packet_loss = PacketLoss.of("ge:20%:3")
+    first, again, other = (list(islice(packet_loss.draws(s), 500)) for s in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -32,9 +32,9 @@ def test_the_same_seed_loses_the_same():
 def test_a_trace_is_replayed(tmp_path):
     path = tmp_path / "trace.txt"
     path.write_text("0 1\n0,0 1\n")
-    loss = Loss.of(f"trace:{path}")
-    assert loss.mean == 0.4
-    assert list(islice(loss.losses(0), 7)) == [False, True, False, False, True, False, True]
+    packet_loss = PacketLoss.of(f"trace:{path}")
+    assert packet_loss.mean == 0.4
+    assert list(islice(packet_loss.draws(0), 7)) == [False, True, False, False, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_trace_is_replayed(tmp_path):
 )  # fmt: skip
 def test_other_words_are_refused(text):
     with pytest.raises((OptionError, InputError)):
-        Loss.of(text)
+        PacketLoss.of(text)
 
 
 @pytest.mark.parametrize("content", [b"", b"012", b"\xff\x00"])
@@ -52,16 +52,16 @@ def test_other_traces_are_refused(content, tmp_path):
     path = tmp_path / "trace"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        Loss.of(f"trace:{path}")
+        PacketLoss.of(f"trace:{path}")
 
 
 def test_a_link_delays_limits_and_records():
-    link = Link(Loss.of("none"), delay_s=0.03, bytes_per_s=1000)
+    link = Link(PacketLoss.of("none"), delay_s=0.03, bytes_per_s=1000)
     assert link.send(0.0, 100) == pytest.approx((0.1, 0.13))
     assert link.send(0.0, 100) == pytest.approx((0.2, 0.23))
     assert link.send(5.0, 100) == pytest.approx((5.1, 5.13))
     assert link.mask == [False] * 3
-    lossy = Link(Loss(1 - 1e-12))
+    lossy = Link(PacketLoss(1 - 1e-12))
     assert lossy.send(0.0, 1)[1] is None
     assert lossy.mask == [True]
 
