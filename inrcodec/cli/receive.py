@@ -34,7 +34,7 @@ def receive(
         str | None, typer.Option(help="A folder for every image on the way.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Receive at most this many bytes: 20000, 20K.")
+        str | None, typer.Option(help="Ask for whole layers within this size: 20000, 20K.")
     ] = None,
     until: Annotated[
         str | None,

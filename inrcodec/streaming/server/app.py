@@ -44,6 +44,12 @@ PIECE_BYTES = 1 << 16
 END_S = 5.0
 """Seconds in which sessions that were told to stop let go of their connections."""
 
+KEEPALIVE_S = 15.0
+"""Seconds for which an idle connection is kept; `Limits.request_s` cuts it earlier by default."""
+
+BACKLOG = 512
+"""Connections the system accepts ahead of the server: a burst of receivers at once."""
+
 RETRY = {"Retry-After": "5"}
 READERS = 2
 """Threads that read and cut files, so that the event loop never waits for a disk."""
@@ -82,7 +88,7 @@ class Server:
             app,
             access_log=None,
             handle_signals=False,
-            keepalive_timeout=15,
+            keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=self.options.limits.drain_s,
         )
         await runner.setup()
@@ -99,7 +105,7 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             host, port = self.options.host, self.options.port
-            self._listener = await loop.create_server(connection, host, port, backlog=512)
+            self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
         except OSError as error:
             raise StreamError(f"cannot listen on {host}:{port}: {error.strerror}") from None
         self.port = self._listener.sockets[0].getsockname()[1]

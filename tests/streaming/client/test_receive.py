@@ -199,7 +199,7 @@ def test_layers_that_would_come_too_late_are_left_out(tmp_path):
     from inrcodec.codec.header import Family
     from tests.latent_files import random_file
 
-    (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 900, 700, slice_side=64))
+    (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 640, 500, slice_side=64))
 
     async def go():
         async with serving(tmp_path) as (server, base):

@@ -1,4 +1,6 @@
 import asyncio
+import hashlib
+import hmac
 
 import pytest
 
@@ -42,3 +44,10 @@ def test_signed_links():
     assert Access().allows("/", None, {})
     with pytest.raises(OptionError):
         Access("short")
+
+
+def test_any_server_can_sign_a_link():
+    """With what docs/streaming.md says: HMAC-SHA-256 of the expiry, a space and the path."""
+    message = b"1060 /files/a b.inr"
+    wanted = hmac.new(b"the secret", message, hashlib.sha256).hexdigest()
+    assert signed("/files/a b.inr", "the secret", 60, now=1000.0).endswith(f"signature={wanted}")
