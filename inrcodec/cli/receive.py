@@ -256,7 +256,9 @@ def _until(text: str | None) -> tuple[int | None, float | None]:
 
 def _is_ours(path: str) -> bool:
     """Whether a name is that of an .inr file."""
-    return Path(path).suffix.lower() in (".inr", ".nif")
+    from inrcodec.streaming.server.library import EXTENSIONS
+
+    return Path(path).suffix.lower() in EXTENSIONS
 
 
 def _check_name(path: str) -> None:

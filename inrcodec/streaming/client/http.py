@@ -132,17 +132,18 @@ class Download:
 
 
 class _Layers:
-    """Where the layers of a file begin, in bytes: as the server told (`told`), or as far as what
-    has come of the file tells."""
+    """Where the layers of a file begin, in bytes: as the server told (`told`), or as `find` finds
+    in what has come of the file."""
 
-    def __init__(self, starts: list[int]) -> None:
+    def __init__(self, starts: list[int], find: Callable[[bytes], list[int]] | None = None) -> None:
         self._starts, self.told = starts, bool(starts)
+        self._find = find or _found_starts
         self._parsed = 0
 
     def look(self, data: bytearray) -> None:
         """Parse what has come, unless the server told where layers begin."""
         if not self.told and len(data) > PARSE_GROWTH * self._parsed:
-            self._parsed, self._starts = len(data), _found_starts(bytes(data))
+            self._parsed, self._starts = len(data), self._find(bytes(data))
 
     def whole(self, size_bytes: int) -> int:
         """The number of layers known to be whole in so many bytes; the last one never is."""

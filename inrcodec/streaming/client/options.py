@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inrcodec.errors import OptionError
-from inrcodec.streaming.protocol.fec import MOST_PACKET_LOSS
+from inrcodec.streaming.protocol.fec import MOST_EXPECTED_LOSS
 from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
 from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
 from inrcodec.streaming.transport.signaling import check_token
@@ -53,8 +53,8 @@ class ReceiveOptions:
             raise OptionError("patience must be 0.1 .. 6500 seconds")
         if self.token is not None:
             check_token(self.token)
-        if not 0 <= self.expected_packet_loss <= MOST_PACKET_LOSS:
-            raise OptionError(f"the expected packet loss must be 0 .. {MOST_PACKET_LOSS:.0%}")
+        if not 0 <= self.expected_packet_loss <= MOST_EXPECTED_LOSS:
+            raise OptionError(f"the expected packet loss must be 0 .. {MOST_EXPECTED_LOSS:.0%}")
 
     @property
     def start(self) -> Start:

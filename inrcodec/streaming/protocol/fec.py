@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from inrcodec.streaming.protocol.messages import LayerInfo
+from inrcodec.streaming.protocol.messages import MOST_EXPECTED_PERMILLE, LayerInfo
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
 """The probabilities that a layer stays incomplete, which repair symbols are planned for: of the
@@ -20,8 +20,8 @@ LAST_SHARE = 0.1
 """Most repair symbols of the last layer, as a share of its own: a slice that it lacks costs detail
 in a small area only."""
 
-MOST_PACKET_LOSS = 0.5
-"""The highest packet loss that repair symbols are planned for: `Start` can say no more."""
+MOST_EXPECTED_LOSS = MOST_EXPECTED_PERMILLE / 1000
+"""The highest packet loss that repair symbols are planned for."""
 
 _ID_BYTES = 4
 
@@ -83,7 +83,7 @@ def protection(layers: list[int], packet_loss: float) -> list[int]:
 
     `layers` are the numbers of source symbols, `packet_loss` is a share of 0 .. 1.
     """
-    packet_loss = min(packet_loss, MOST_PACKET_LOSS)
+    packet_loss = min(packet_loss, MOST_EXPECTED_LOSS)
     last = len(layers) - 1
     wanted = []
     for i, sources in enumerate(layers):

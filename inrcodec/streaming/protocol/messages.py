@@ -31,6 +31,11 @@ NO_SECTION = 0xFFFF
 """Stands for the offset of a section in a symbol in which none begins."""
 
 
+MOST_EXPECTED_PERMILLE = 500
+"""The highest packet loss that a receiver may expect, in thousandths: at 50 %, layers but the last
+have more repair symbols than symbols of their own."""
+
+
 class Kind(IntEnum):
     """The kinds of messages. Numbers are part of the protocol and never change."""
 
@@ -177,25 +182,25 @@ class Start:
     mode: Mode
     layers: int = 0
     budget_bytes: int = 0
-    loss_permille: int = 0
+    packet_loss_permille: int = 0
     patience_ds: int = 0
 
     def body(self) -> bytes:
         """Write mode (1), layers (1), budget (4), packet loss (2), patience (2)."""
         return _START.pack(
-            self.mode, self.layers, self.budget_bytes, self.loss_permille, self.patience_ds
+            self.mode, self.layers, self.budget_bytes, self.packet_loss_permille, self.patience_ds
         )
 
     @classmethod
     def of(cls, body: bytes) -> Start:
         """Parse a body; raises `PacketError`."""
         _exactly(body, _START.size)
-        mode, layers, budget, loss, patience = _START.unpack(body)
+        mode, layers, budget, packet_loss, patience = _START.unpack(body)
         if mode not in set(Mode):
             raise PacketError(f"unknown mode {mode}")
-        if layers > MAX_LAYERS or loss > 500:
-            raise PacketError(f"{layers} layers at a packet loss of {loss / 10} %")
-        return cls(Mode(mode), layers, budget, loss, patience)
+        if layers > MAX_LAYERS or packet_loss > MOST_EXPECTED_PERMILLE:
+            raise PacketError(f"{layers} layers at a packet loss of {packet_loss / 10} %")
+        return cls(Mode(mode), layers, budget, packet_loss, patience)
 
 
 _START = struct.Struct(">BBIHH")

@@ -150,7 +150,7 @@ class Sender:
             chosen += 1
         self._final = chosen - 1
         repaired = message.mode in (Mode.FEC, Mode.ONCE)
-        packet_loss = message.loss_permille / 1000 if repaired else 0.0
+        packet_loss = message.packet_loss_permille / 1000 if repaired else 0.0
         repairs = fec.protection([info.sources for info in infos[:chosen]], packet_loss)
         waiting: deque[Place] = deque()
         for layer in range(chosen):

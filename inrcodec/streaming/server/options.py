@@ -13,11 +13,12 @@ from inrcodec.streaming.transport.signaling import check_token
 class Limits:
     """What a server allows, so that strangers cannot use it up.
 
-    `sessions` WebRTC sessions at once, of them `sessions_per_address` from one address, and as many
-    downloads; `connections` that have not sent a request; `bad_messages` in one session. Seconds
-    for a request head or an offer (`request_s`), for a session to connect (`connect_s`), of silence
-    in a session or without progress in a download (`silence_s`), of a session (`session_s`), and
-    for those there to finish when the server stops (`drain_s`).
+    There are at most `sessions` WebRTC sessions, of which `sessions_per_address` and as many
+    downloads are of one address, and `connections` that have not sent a request. A session ends
+    after `bad_messages` messages that are not valid, after `session_s` seconds, and after
+    `silence_s` seconds without a message; a download ends after `silence_s` seconds without
+    progress. A request head or an offer may take `request_s` seconds, and connecting `connect_s`.
+    When the server stops, sessions have `drain_s` seconds to finish.
     """
 
     sessions: int = 256

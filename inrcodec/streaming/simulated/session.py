@@ -95,7 +95,9 @@ class _Run:
 
     def __init__(self, stream: Stream, mode: Mode, conditions: Conditions, expected: float) -> None:
         self.mode, self.conditions = mode, conditions
-        self._start = Start(mode, loss_permille=round(1000 * min(fec.MOST_PACKET_LOSS, expected)))
+        self._start = Start(
+            mode, packet_loss_permille=round(1000 * min(fec.MOST_EXPECTED_LOSS, expected))
+        )
         self.sender, self.receiver = Sender(stream), Receiver()
         self.down, self.up = conditions.link(), conditions.link(back=True)
         self.frames: list[Frame] = []

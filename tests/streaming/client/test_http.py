@@ -134,13 +134,11 @@ def test_files_of_no_use(small_file):
         assert frames(download(), Site(small_file, layers=text))[-1].data == small_file
 
 
-def test_parsing_costs_a_few_times_the_last_parse(monkeypatch, sliced_file):
+def test_parsing_costs_a_few_times_the_last_parse(sliced_file):
     """However small the pieces."""
-    from inrcodec.streaming.client import http
-
     parsed = []
-    monkeypatch.setattr(http, "_found_starts", lambda data: parsed.append(len(data)) or [])
-    layers, data = _Layers([]), bytearray()
+    layers = _Layers([], lambda data: parsed.append(len(data)) or [])
+    data = bytearray()
     for at in range(0, len(sliced_file), 10):
         data += sliced_file[at : at + 10]
         layers.look(data)

@@ -58,7 +58,7 @@ def test_without_loss_the_file_arrives(stream, mode, sliced_file):
 def test_any_order_any_repeats_any_loss(stream, sliced_file, seed, loss):
     """What is there decodes at any time, and asking again brings the rest."""
     draw = random.Random(seed)
-    sender, receiver = begun(stream, draw.choice(list(Mode)), loss_permille=100)
+    sender, receiver = begun(stream, draw.choice(list(Mode)), packet_loss_permille=100)
     rounds = 0
     while not receiver.complete:
         sent = [o.datagram for o in all_of(sender) if o.note or draw.random() >= loss]
@@ -74,7 +74,7 @@ def test_any_order_any_repeats_any_loss(stream, sliced_file, seed, loss):
 
 
 def test_base_first_and_repairs_spread(stream):
-    sender, _ = begun(stream, Mode.FEC, loss_permille=100)
+    sender, _ = begun(stream, Mode.FEC, packet_loss_permille=100)
     sent = [o for o in all_of(sender) if not o.note]
     layers = [o.layer for o in sent]
     sources = stream.manifest.layers[0].sources
@@ -84,7 +84,7 @@ def test_base_first_and_repairs_spread(stream):
 
 
 def test_a_layer_lives_on_repair_symbols(stream):
-    sender, receiver = begun(stream, Mode.FEC, loss_permille=200)
+    sender, receiver = begun(stream, Mode.FEC, packet_loss_permille=200)
     sources = stream.manifest.layers[0].sources
     whole = []
     for outgoing in all_of(sender):
@@ -264,7 +264,7 @@ def hostile(draw, datagrams):
 def fuzz(stream, other, count):
     """Both ends under fire: nothing but our error, and the truth still gets through."""
     draw = random.Random(0)
-    sender, receiver = begun(stream, Mode.FEC, loss_permille=100)
+    sender, receiver = begun(stream, Mode.FEC, packet_loss_permille=100)
     ours = [outgoing.datagram for outgoing in all_of(sender)]
     words = receiver.resume(Start(Mode.NACK)) + receiver.wants_all()
     strange, _ = begun(other)
@@ -345,7 +345,7 @@ def test_a_layer_that_is_whole_needs_no_repairs(stream):
     """The receiver says so, and the sender believes it."""
     totals = []
     for thankful in (False, True):
-        sender, receiver = begun(stream, Mode.FEC, loss_permille=200)
+        sender, receiver = begun(stream, Mode.FEC, packet_loss_permille=200)
         count = 0
         while (outgoing := sender.next()) is not None:
             count += not outgoing.note
