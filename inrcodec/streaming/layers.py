@@ -49,6 +49,17 @@ def slice_side(data: bytes) -> int | None:
     return min(1024, max(32, round(math.sqrt(SLICE_PIXELS / bits_per_pixel) / 16) * 16))
 
 
+def starts_in(data: bytes) -> list[int]:
+    """Return the byte offsets at which layers begin, 0 first, as far as the beginning of a file
+    tells; raises `FormatError` for one that is too short or not valid."""
+    return boundaries(bitstream.read(data))
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a file is complete, as far as its sections tell; raises `FormatError`."""
+    return bitstream.read(data).complete
+
+
 def boundaries(container: Container) -> list[int]:
     """Return the byte offsets at which layers begin, 0 first."""
     model = model_of(container.header)

@@ -9,7 +9,7 @@ from typing import Any
 from inrcodec.errors import FormatError, StreamError
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.options import ReceiveOptions
-from inrcodec.streaming.layers import boundaries, stream_of
+from inrcodec.streaming.layers import starts_in, stream_of
 from inrcodec.streaming.protocol.frame import Frame
 from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES
 from inrcodec.streaming.transport.signaling import LAYERS_HEADER
@@ -171,9 +171,7 @@ def _starts(text: str) -> list[int]:
 
 def _found_starts(data: bytes) -> list[int]:
     """Find where layers begin in the beginning of a file; empty if it is too short or not valid."""
-    from inrcodec.codec import bitstream
-
     try:
-        return boundaries(bitstream.read(data))
+        return starts_in(data)
     except FormatError:
         return []

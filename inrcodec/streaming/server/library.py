@@ -11,9 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from inrcodec.codec import bitstream
 from inrcodec.errors import InputError, InrCodecError, StreamError
-from inrcodec.streaming.layers import slice_side, stream_of
+from inrcodec.streaming.layers import is_whole, slice_side, stream_of
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
@@ -111,7 +110,7 @@ class Library:
         """Say why a file cannot be streamed, as far as its sections tell; "" if they do not."""
         try:
             path = self._root if self._one else self._root / name
-            return "" if bitstream.read(path.read_bytes()).complete else f"{name}: cut short"
+            return "" if is_whole(path.read_bytes()) else f"{name}: cut short"
         except (OSError, InrCodecError) as error:
             return f"{name}: {error}"
 
