@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inrcodec.codec.header import Family
+from inrcodec.codec.format.header import Family
+
 from inrcodec.streaming import Library, Limits, ReceiveOptions, Server, ServerOptions, fetch
 from tests.latent_files import random_file
 

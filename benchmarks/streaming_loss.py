@@ -28,10 +28,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from inrcodec.images.reading import read_image
 from PIL import Image
 
 import inrcodec
-from inrcodec.image_input import read_image
 from inrcodec.metrics.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
 from inrcodec.streaming.decoding import decode_runs

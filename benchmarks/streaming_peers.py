@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inrcodec.images.reading import read_image
 from PIL import Image
 
 import inrcodec
 from benchmarks.relay import Between
-from inrcodec.image_input import read_image
 from inrcodec.metrics.baselines import encode_to_size
 from inrcodec.pixels import Picture, Samples, psnr
 from inrcodec.streaming.client.receive import ReceiveOptions, receive

@@ -110,7 +110,7 @@ def receive(
             raise OptionError("a .inr file is written whole: leave out what ends early")
     original = None
     if reference is not None:
-        from inrcodec.image_input import read_image
+        from inrcodec.images.reading import read_image
 
         original = read_image(reference)
     watcher = _Watcher(progressive, original, decibels, as_json, force)
@@ -264,14 +264,14 @@ def _is_ours(path: str) -> bool:
 def _check_name(path: str) -> None:
     """Raise `OptionError` for a name that is neither that of an image nor of an .inr file."""
     if path != "-" and not _is_ours(path):
-        from inrcodec.image_output import image_format
+        from inrcodec.images.writing import image_format
 
         image_format(path)
 
 
 def _content(frame: ReceivedFrame, path: str) -> bytes:
     """Return what to write under this name."""
-    from inrcodec.image_output import image_bytes, image_format
+    from inrcodec.images.writing import image_bytes, image_format
 
     if _is_ours(path):
         if frame.data is None:

@@ -120,7 +120,7 @@ def _prepared(
         raise
     original = pixels
     if reference is not None:
-        from inrcodec.image_input import read_image
+        from inrcodec.images.reading import read_image
 
         original = read_image(reference).pixels
         if original.shape != pixels.shape:

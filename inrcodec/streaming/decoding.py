@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inrcodec.codec import bitstream, latent_render
-from inrcodec.codec.decoder import missing_layers, read_network
-from inrcodec.codec.latents import read_latents
-from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.registry import model_of
+from inrcodec.codec.coolchic import render
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.planes import read_latents
+from inrcodec.codec.decode import missing_layers, read_network
+from inrcodec.codec.families import model_of
+from inrcodec.codec.format import bitstream
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.view import view_of
 from inrcodec.pixels import Picture, Samples, psnr
@@ -45,15 +46,15 @@ def _decode(runs: list[bytes], threads: int | None) -> tuple[Picture, str]:
         with kernel_threads(threads):
             latents = read_latents(container, model)
             missing = latents.missing
-            planes = [latent_render.Plane.of(plane) for plane in latents.planes]
-            pixels = latent_render.render(planes, header.channels, view, header.bit_depth)
+            planes = [render.Plane.of(plane) for plane in latents.planes]
+            pixels = render.render(planes, header.channels, view, header.bit_depth)
     else:
-        from inrcodec.codec import coordinate_render
+        from inrcodec.codec.networks import render
 
         model, network = read_network(container, model)
         missing = missing_layers(container, model)
         values = network.values()
-        pixels = coordinate_render.render(model, values, view, header.bit_depth, threads, "cpu")
+        pixels = render.render(model, values, view, header.bit_depth, threads, "cpu")
     return Picture(pixels, **container.metadata), missing
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 
-from inrcodec.codec import bitstream, latent_layout
-from inrcodec.codec.bitstream import Container, Kind, Section
-from inrcodec.codec.models.coolchic import CoolChic
-from inrcodec.codec.models.registry import Model, model_of
-from inrcodec.codec.models.spinr import Spinr
-from inrcodec.codec.reslice import resliced
+from inrcodec.codec.coolchic import layout
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.codec.families import Model, model_of
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Container, Kind, Section
+from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.protocol.stream import Stream
@@ -92,7 +93,7 @@ def _short_enough(starts: list[int], container: Container) -> list[int]:
 def _step(model: Model, section: Section) -> int | None:
     """Return the step of refinement, from 1 on, that a section belongs to; None if to none."""
     if section.kind in LATENTS and isinstance(model, CoolChic):
-        grid, _, _ = latent_layout.head_of(model, None, section.payload)
+        grid, _, _ = layout.head_of(model, None, section.payload)
         return model.levels - model.grid_levels[grid]
     if isinstance(model, Spinr) and section.kind in (Kind.PARAMETERS, Kind.LAYER):
         return 1 + (section.payload[0] if section.kind == Kind.LAYER and section.payload else 0)

@@ -9,10 +9,10 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+from inrcodec.codec.format.header import Family
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.header import Family
 from tests.latent_files import random_file
 
 

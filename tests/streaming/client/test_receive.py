@@ -196,7 +196,8 @@ def test_nobody_else_is_told(folder, sliced_file):
 
 def test_layers_that_would_come_too_late_are_left_out(tmp_path):
     """A slow path: what the receiver does not care to wait for is not sent."""
-    from inrcodec.codec.header import Family
+    from inrcodec.codec.format.header import Family
+
     from tests.latent_files import random_file
 
     (tmp_path / "large.inr").write_bytes(random_file(Family.COOLCHIC, 640, 500, slice_side=64))
