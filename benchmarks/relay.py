@@ -1,7 +1,7 @@
-"""Real peers with a bad path between them: a UDP relay that loses and delays what passes.
+"""A bad path between real peers: a UDP relay that loses and delays what passes.
 
 An HTTP front hands an offer on to the server, and answers with the relay's port in place of the
-server's, so ICE learns of no other way. Losses and delays are those of `channel.Link`.
+server's, so ICE learns of no other way. It loses and delays as a simulated `Link` does.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from inrcodec.streaming.channel import Link, Loss
+from inrcodec.streaming.simulated.link import Link, PacketLoss
 
 SDP = {"Content-Type": "application/sdp"}
 
 
 class Relay(asyncio.DatagramProtocol):
-    """Datagrams between one client and a server; the first `spare` ones are never lost, so that a
-    handshake can be left out of what is measured."""
+    """Passes datagrams between one client and a server. The first `spare` ones are never lost, so
+    that a handshake can be left out of what is measured."""
 
     def __init__(self, server: tuple[str, int], there: Link, back: Link, spare: int) -> None:
         self._server, self._links = server, (there, back)
@@ -30,15 +30,15 @@ class Relay(asyncio.DatagramProtocol):
 
     @property
     def lost(self) -> int:
-        """Datagrams that were."""
+        """The number of datagrams lost."""
         return sum(sum(link.mask) for link in self._links)
 
     def connection_made(self, transport: Any) -> None:
-        """Keep it."""
+        """Keep the transport."""
         self.transport = transport
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        """Pass it on, late, or not."""
+        """Pass a datagram on, late, or lose it."""
         back = address == self._server
         if not back:
             self._client = address
@@ -62,7 +62,7 @@ class Between:
     """`async with Between(base, loss) as (between, front)`: ask `front` in place of `base`."""
 
     def __init__(
-        self, base: str, loss: Loss, rtt_s: float = 0.0, seed: int = 0, spare: int = 0
+        self, base: str, loss: PacketLoss, rtt_s: float = 0.0, seed: int = 0, spare: int = 0
     ) -> None:
         self._base, self._loss, self._rtt_s, self._seed = base, loss, rtt_s, seed
         self._spare = spare
@@ -85,7 +85,7 @@ class Between:
         await self._http.close()
 
     async def _pass(self, request: web.Request) -> web.Response:
-        """A request to the server, a round trip later."""
+        """Pass a request on to the server a round trip later."""
         await asyncio.sleep(self._rtt_s)
         body = await request.read()
         url = self._base + request.path
@@ -100,7 +100,7 @@ class Between:
             )
 
     async def _detour(self, answer: str) -> str:
-        """The answer with a relay in place of the server."""
+        """Return the answer with a relay in place of the server."""
         found = re.search(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", answer)
         if found is None:
             raise web.HTTPBadGateway

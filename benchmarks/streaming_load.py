@@ -22,22 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from inrcodec.codec.format.header import Family
-from inrcodec.streaming.client import ReceiveOptions, fetch
-from inrcodec.streaming.library import Library
-from inrcodec.streaming.server import Server, ServerOptions
-from inrcodec.streaming.sessions import Limits
+from inrcodec.streaming import Library, Limits, ReceiveOptions, Server, ServerOptions, fetch
 from tests.latent_files import random_file
 
 RESULTS = Path(__file__).parent / "results" / "streaming_load.json"
 
 
 def some_file() -> bytes:
-    """About 100 KB of random grids; nobody looks."""
+    """Make a file of about 100 KB of random grids, which nobody decodes."""
     return random_file(Family.COOLCHIC, 410, 344, slice_side=64)
 
 
 def serve(path: str, pipe: Any) -> None:
-    """The server's process: says its port, then, when told to, what it took."""
+    """Run the server's process: tell its port, then, when asked, what it took."""
     logging.disable(logging.CRITICAL)
 
     async def go() -> None:
@@ -55,7 +52,7 @@ def serve(path: str, pipe: Any) -> None:
 
 
 def used() -> tuple[float, float, float]:
-    """(seconds of CPU, MB now, MB at most) of this process."""
+    """Return (seconds of CPU, MB now, MB at most) of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     now = pages * resource.getpagesize() / 1e6
@@ -63,7 +60,7 @@ def used() -> tuple[float, float, float]:
 
 
 async def receivers(url: str, count: int, size_bytes: int) -> list[float]:
-    """Seconds of each."""
+    """Receive the file many times at once; return the seconds of each."""
 
     async def one(number: int) -> float:
         begun = time.monotonic()
@@ -77,7 +74,7 @@ async def receivers(url: str, count: int, size_bytes: int) -> list[float]:
 
 
 def main() -> None:
-    """Run, print, write."""
+    """Run the benchmark, and write its results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--receivers", type=int, default=100)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""PSNR against loss, with no retransmission: what is lost stays lost.
+"""PSNR against packet loss, without retransmission: what is lost stays lost.
 
     python -m benchmarks.streaming_loss --processes 2
 
@@ -17,7 +17,6 @@ import io
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -32,14 +31,14 @@ import torch
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.decode import decode_picture
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.references.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
-from inrcodec.streaming.channel import Loss
+from inrcodec.streaming.decoding import decode_runs
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.messages import Mode
-from inrcodec.streaming.simulate import Conditions, simulate, simulate_bytes
+from inrcodec.streaming.protocol.messages import Mode
+from inrcodec.streaming.simulated.link import PacketLoss
+from inrcodec.streaming.simulated.session import Conditions, simulate, simulate_bytes
 
 RESULTS = Path(__file__).parent / "results" / "streaming_loss.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -53,7 +52,7 @@ WAYS = ("coolchic, repaired", "coolchic", "spinr", "pe-siren", "jpeg")
 
 
 def encoded(data: Path, picture: str, model: str) -> bytes:
-    """The file of a picture, made once."""
+    """Return the file of an image, which is encoded once."""
     kept = Path(tempfile.gettempdir()) / "inrcodec-streaming-loss" / f"{picture}-{model}"
     if not kept.exists():
         path, options = data / f"kodim{picture}.png", {"bpp": BITS_PER_PIXEL, "threads": 1}
@@ -69,13 +68,13 @@ def encoded(data: Path, picture: str, model: str) -> bytes:
 
 
 def shown(runs: tuple[bytes, ...], way: str, like: Samples) -> Samples:
-    """The picture of what arrived."""
+    """Return the image of what arrived; mid-gray if there is none."""
     gray = np.full_like(like, 128)
     if not runs:
         return gray
     try:
         if way != "jpeg":
-            return decode_picture(runs).pixels
+            return decode_runs(runs)[0].pixels
         image = Image.open(io.BytesIO(runs[0] + b"\xff\xd9"))
         return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError):
@@ -83,9 +82,8 @@ def shown(runs: tuple[bytes, ...], way: str, like: Samples) -> Samples:
 
 
 def measure(data: Path, picture: str, way: str) -> list[dict[str, Any]]:
-    """All losses and seeds of one picture."""
+    """Measure all packet losses and seeds for one image."""
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     original = read_image(data / f"kodim{picture}.png").pixels
     model = way.partition(",")[0]
     file = encoded(data, picture, model)
@@ -93,11 +91,11 @@ def measure(data: Path, picture: str, way: str) -> list[dict[str, Any]]:
     rows = []
     for text in LOSSES:
         for seed in range(1 if text == "none" else SEEDS):
-            link = Conditions(Loss.of(text), 0.06, None, seed)
+            link = Conditions(PacketLoss.of(text), 0.06, None, seed)
             if stream is None:
                 session = simulate_bytes(file, reliable=False, conditions=link)
             else:
-                estimate = link.loss.mean if way.endswith("repaired") else 0.0
+                estimate = link.packet_loss.mean if way.endswith("repaired") else 0.0
                 session = simulate(stream, Mode.ONCE, link, estimate)
             runs = session.frames[-1].runs if session.frames else ()
             value = psnr(original, shown(runs, way, original))
@@ -108,7 +106,7 @@ def measure(data: Path, picture: str, way: str) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Means over pictures and seeds."""
+    """Write the means over images and seeds."""
     ways = [way for way in WAYS if any(row["way"] == way for row in rows)]
     yield f"PSNR (dB) at {BITS_PER_PIXEL:g} bit a pixel, mean of {len(PICTURES)} photographs:\n"
     yield f"| loss | {' | '.join(ways)} |"
@@ -121,12 +119,12 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def mean(rows: list[dict[str, Any]], way: str, text: str, key: str) -> float:
-    """Over pictures and seeds."""
+    """Return a mean over images and seeds."""
     return fmean(row[key] for row in rows if row["way"] == way and row["loss"] == text)
 
 
 def draw(rows: list[dict[str, Any]]) -> None:
-    """The losses without bursts as a plot."""
+    """Draw the packet losses without bursts."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4), layout="constrained")
@@ -134,7 +132,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
     single = [text for text in LOSSES if not text.startswith("ge")]
     for way in WAYS:
         values = [mean(rows, way, text, "psnr") for text in single]
-        shares = [100 * Loss.of(text).mean for text in single]
+        shares = [100 * PacketLoss.of(text).mean for text in single]
         axes.plot(shares, values, marker="o", linestyle="--" if way == "jpeg" else "-", label=way)
     axes.set_xlabel("datagrams lost (%)")
     axes.set_ylabel("PSNR (dB), mean of 8 photographs")

@@ -1,12 +1,12 @@
-"""Real aiortc peers on one machine: when the first picture is there, and when nearly all of it.
+"""Real aiortc peers on one machine: when the first image is there, and when nearly all of it.
 
     python -m benchmarks.streaming_peers
 
 Kodak 5 as a file of `coolchic` of about 100 KB (effort 1), and a progressive JPEG of its size
 whose scans are layers, over one reliable channel. A relay delays every datagram by half a round
-trip of 60 ms. Losses are either "media": dropped by the server, so that handshakes and words of the
-receiver are safe, or "all": the relay loses UDP datagrams both ways, once the handshake is done.
-Times are from before the HTTP request to the picture, decoded; "first" is the base layer, "near" 95
+trip of 60 ms. Packets are lost either of "media": the server drops them, handshakes and messages of
+the receiver are safe; or of "all": the relay loses datagrams both ways after the handshake.
+Times are from before the HTTP request to the decoded image; "first" is the base layer, "near" 95
 % of the PSNR of the whole file. Rows go to results/streaming_peers.jsonl; a run skips what is
 there.
 """
@@ -35,11 +35,11 @@ from benchmarks.relay import Between
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.references.baselines import encode_to_size
 from inrcodec.pixels import Picture, Samples, psnr
-from inrcodec.streaming.channel import NO_LOSS, Loss
-from inrcodec.streaming.client import ReceiveOptions, receive
+from inrcodec.streaming.client.receive import ReceiveOptions, receive
 from inrcodec.streaming.layers import slice_side, stream_of
-from inrcodec.streaming.server import Server, ServerOptions
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.stream import Stream
+from inrcodec.streaming.server.app import Server, ServerOptions
+from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
 
 RESULTS = Path(__file__).parent / "results" / "streaming_peers.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -59,41 +59,42 @@ SPARE = 40
 
 
 class Shelf:
-    """A library of streams that are there already."""
+    """A library of streams that are already made."""
 
     def __init__(self, streams: dict[str, Stream]) -> None:
         self._streams = streams
 
     def names(self) -> list[str]:
-        """What there is."""
+        """Return the names, sorted."""
         return sorted(self._streams)
 
     def stream(self, name: str) -> Stream:
-        """By name."""
+        """Return the stream of a name."""
         return self._streams[name]
 
 
 def scans(data: bytes) -> list[int]:
-    """Where the scans of a progressive JPEG end and the next begins, 0 first."""
+    """Return the offsets of the scans of a progressive JPEG, 0 first."""
     starts = [i for i in range(len(data) - 1) if data[i : i + 2] == b"\xff\xda"]
     return [0, *starts[1:]]
 
 
-def jpeg(runs: list[bytes]) -> Picture:
-    """The beginning of a JPEG."""
+def jpeg(runs: list[bytes]) -> tuple[Picture, str]:
+    """Decode the beginning of a JPEG."""
     image = Image.open(io.BytesIO(runs[0] + b"\xff\xd9"))
-    return Picture(np.asarray(image.convert("RGB")))
+    return Picture(np.asarray(image.convert("RGB"))), ""
 
 
 @asynccontextmanager
-async def path_to(shelf: Shelf, loss: Loss, seed: int, rtt_s: float, media: bool) -> Any:
-    """A URL before the names of a server behind a relay."""
-    options = ServerOptions(port=0, loss=loss if media else NO_LOSS, seed=seed)
+async def path_to(shelf: Shelf, loss: PacketLoss, seed: int, rtt_s: float, media: bool) -> Any:
+    """Serve behind a relay; the URL before the names of files."""
+    dropped = loss if media else NO_PACKET_LOSS
+    options = ServerOptions(port=0, simulated_packet_loss=dropped, seed=seed)
     server = Server(shelf, options)  # type: ignore[arg-type]
     await server.start()
     base = f"http://127.0.0.1:{server.port}"
     try:
-        lost = NO_LOSS if media else loss
+        lost = NO_PACKET_LOSS if media else loss
         async with Between(base, lost, rtt_s, seed, SPARE) as (_, front):
             yield f"{front}/files"
     finally:
@@ -103,12 +104,12 @@ async def path_to(shelf: Shelf, loss: Loss, seed: int, rtt_s: float, media: bool
 async def session(
     shelf: Shelf, original: Samples, way: tuple[str, str], text: str, seed: int, rtt_s: float
 ) -> dict[str, Any]:
-    """One reception."""
+    """Receive once."""
     mode, where = way
-    loss = Loss.of(text)
+    loss = PacketLoss.of(text)
     options = ReceiveOptions(
         mode="reliable" if mode == "jpeg" else mode,
-        loss_estimate=loss.mean,
+        expected_packet_loss=loss.mean,
         transport="webrtc",
         connect_s=30,
         silence_s=30,
@@ -133,13 +134,13 @@ async def session(
 
 
 def near(row: dict[str, Any]) -> float:
-    """Seconds to 95 % of the PSNR at the end."""
+    """Return the seconds to 95 % of the PSNR at the end."""
     last = row["frames"][-1][4]
     return float(next(f[0] for f in row["frames"] if f[4] >= 0.95 * min(last, 99)))
 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Median and worst over seeds."""
+    """Write the median and the worst over seeds."""
     yield f"{SIZE_BYTES} bytes, {SEEDS} seeds; seconds, median / worst:\n"
     last = {r["mode"]: r["frames"][-1][4] for r in rows}
     yield f"PSNR of the whole file: {last['nack']:.2f} dB, JPEG {last['jpeg']:.2f} dB.\n"

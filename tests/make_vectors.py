@@ -14,9 +14,7 @@ import numpy as np
 import torch
 
 import inrcodec
-from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.coolchic.planes import file_sections, read_latents
-from inrcodec.codec.decode import read_network
+from inrcodec.codec.coolchic.planes import file_sections
 from inrcodec.codec.entropy.quantized import quantize, step_codes
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
@@ -225,13 +223,13 @@ def symbols_sha256(data: bytes) -> str:
     Latent families: groups, then grids by number, of colour and then of alpha.
     """
     container = bitstream.read(data)
-    model = decoder_of(container.header).model
-    if isinstance(model, CoolChic):
-        symbols = []
-        for plane in read_latents(container, model).planes:
-            symbols += [*plane.networks.symbols.values(), *plane.grids]
-    else:
-        symbols = list(read_network(container, model)[1].symbols.values())
+    symbols: list[np.ndarray] = []
+
+    def seen(array: np.ndarray) -> np.ndarray:
+        symbols.append(array)
+        return array
+
+    decoder_of(container.header).read(container).changed(seen, kept=None)
     joined = b"".join(s.astype("<i4").tobytes() for s in symbols)
     return hashlib.sha256(joined).hexdigest()
 

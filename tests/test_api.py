@@ -134,15 +134,17 @@ def test_a_size_beyond_use_gives_a_smaller_file_and_a_warning() -> None:
 @pytest.mark.parametrize("target", [90, 127, 160, 5000, 16400, 240000, 5000000])
 @pytest.mark.parametrize("size", [(40, 30), (4000, 3000)])
 def test_a_full_payload_never_exceeds_the_target(target: int, size: tuple[int, int]) -> None:
-    from inrcodec.codec.fitting.networks.encoder import Plan
+    from inrcodec.codec.fitting.networks.encoder import Choice
+    from inrcodec.codec.fitting.plan import plan_of
     from inrcodec.codec.format import bitstream
     from inrcodec.codec.options import EncodeOptions
 
-    picture = Picture(np.zeros((size[1], size[0], 3), np.uint8))
-    metadata = {"icc": b"i" * 5000} if target > 400 else {}
-    plan = Plan.of(picture, EncodeOptions(target_size=target, model="pe-siren"), metadata)
-    parameters = bitstream.Kind.PARAMETERS, bytes(plan.payload_bytes)
-    file = bitstream.write(plan.header, [parameters], metadata)
+    profile = b"i" * 5000 if target > 400 else None
+    picture = Picture(np.zeros((size[1], size[0], 3), np.uint8), icc=profile)
+    plan = plan_of(EncodeOptions(target_size=target, model="pe-siren"), picture)
+    choice = Choice.of(picture, plan)
+    parameters = bitstream.Kind.PARAMETERS, bytes(choice.payload_bytes)
+    file = bitstream.write(choice.header, [parameters], plan.metadata)
     assert target - 2 <= len(file) <= target
 
 

@@ -1,4 +1,4 @@
-"""Signals in a running event loop, where the system's loops know any."""
+"""Handling of signals in a running event loop, on systems whose loops can."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def calling(call: Callable[[], object], *signals: int) -> Iterator[None]:
-    """Call that for each of these signals instead of stopping; on Windows they stop as always."""
+    """Call `call` on each of these signals instead of stopping; Windows stops as always."""
     loop = asyncio.get_running_loop()
     heard = () if sys.platform == "win32" else signals
     for number in heard:

@@ -49,7 +49,7 @@ Examples:
 
   inrcodec receive http://127.0.0.1:8750/files/photo.inr -o photo.png
 
-  inrcodec simulate photo.inr --loss ge:10%:4 --rtt 60 --rate 1M
+  inrcodec simulate photo.inr --packet-loss ge:10%:4 --rtt 60 --rate 1M
 """
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""`inrcodec receive`: a picture from a server, better and better."""
+"""`inrcodec receive`: receive an image that gets better as more of it arrives."""
 
 from __future__ import annotations
 
@@ -19,38 +19,44 @@ from inrcodec.errors import InrCodecError, OptionError, OutputError, StreamError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
-    from inrcodec.streaming.client import ReceivedFrame, ReceiveOptions
+    from inrcodec.streaming import ReceivedFrame, ReceiveOptions
 
 
 def receive(
     url: Annotated[str, typer.Argument(help="What `inrcodec serve` prints.", metavar="URL")],
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="The best picture, or a .inr file of the whole."),
+        typer.Option(
+            "-o", "--output", help="Where to write the best image, or the whole .inr file."
+        ),
     ] = None,
     progressive: Annotated[
-        str | None, typer.Option(help="A folder for every picture on the way.")
+        str | None, typer.Option(help="A folder for every image on the way.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="Most bytes to ask for: 20000, 20K.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Ask for whole layers within this size: 20000, 20K.")
+    ] = None,
     until: Annotated[
         str | None,
         typer.Option(
-            help="Stop at so many layers (3), or at a PSNR (35dB): against --reference or, without "
-            "one, between a picture and the one before it."
+            help="Stop at a number of layers (3) or a PSNR (35dB): against --reference or, without "
+            "one, between an image and the one before it."
         ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option("-r", "--reference", help="The original, to measure by.")
+        str | None, typer.Option("-r", "--reference", help="The original image, to measure PSNR.")
     ] = None,
     patience: Annotated[
-        float | None, typer.Option(help="Seconds after which finer layers are not worth sending.")
+        float | None, typer.Option(help="Seconds after which finer layers are not sent any more.")
     ] = None,
     mode: Annotated[
         str,
-        typer.Option(help="What mends losses: fec, nack, reliable (the transport) or once (none)."),
+        typer.Option(
+            help="Against packet loss: fec, nack, reliable, or once (repair symbols only)."
+        ),
     ] = "fec",
-    loss_estimate: Annotated[
-        str, typer.Option(help="Share of packets that repair symbols are planned for.")
+    expected_packet_loss: Annotated[
+        str, typer.Option(help="Share of lost packets that repair symbols are planned for.")
     ] = "5%",
     transport: Annotated[
         str, typer.Option(help="auto (HTTP where WebRTC fails), webrtc or http.")
@@ -58,16 +64,17 @@ def receive(
     token: Annotated[
         str | None, typer.Option(help=f"Bearer token (or set {TOKEN_VARIABLE}).")
     ] = None,
-    simulate_loss: Annotated[
-        str, typer.Option(help="Drop media on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE.")
+    simulate_packet_loss: Annotated[
+        str,
+        typer.Option(help="Drop packets on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE."),
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Of the simulated loss.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated packet loss.")] = 0,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """Receive a file, show progress layer by layer, write the picture.
+    """Receive a file, show progress layer by layer, write the image.
 
-    What has arrived is kept over a cut. Ctrl-C writes the best picture so far.
+    What has arrived is kept when the connection is cut. Ctrl-C writes the best image so far.
 
     Examples:
 
@@ -79,11 +86,10 @@ def receive(
 
       inrcodec receive URL -o photo.inr --transport http
     """
-    from inrcodec.streaming import peers
+    from inrcodec.streaming import require
 
-    peers.require()
-    from inrcodec.streaming.channel import Loss, share_of
-    from inrcodec.streaming.client import ReceiveOptions
+    require()
+    from inrcodec.streaming import PacketLoss, ReceiveOptions, share_of
 
     layers, decibels = _until(until)
     options = ReceiveOptions(
@@ -93,8 +99,8 @@ def receive(
         layers=layers,
         budget_bytes=None if budget is None else parse_size(budget),
         patience_s=patience,
-        loss_estimate=share_of(loss_estimate),
-        loss=Loss.of(simulate_loss),
+        expected_packet_loss=share_of(expected_packet_loss),
+        simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
     )
     if output is not None:
@@ -107,11 +113,18 @@ def receive(
         from inrcodec.images.reading import read_image
 
         original = read_image(reference)
-    for name in ("aioice", "aiortc"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    watcher = _Watcher(progressive, original, decibels, as_json, force)
+    _receive(url, options, watcher, output, as_json)
+
+
+def _receive(
+    url: str, options: ReceiveOptions, watcher: _Watcher, output: str | None, as_json: bool
+) -> None:
+    """Receive, write the best image, and report; raises what went wrong after that."""
     import asyncio
 
-    watcher = _Watcher(progressive, original, decibels, as_json, force)
+    for name in ("aioice", "aiortc"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     begun, failure = time.monotonic(), None
     try:
         asyncio.run(_run(url, options, watcher))
@@ -126,28 +139,29 @@ def receive(
             raise failure
     if output is not None:
         console.write_output(output, _content(best, output))
-    report = {
-        "url": url,
-        "output": output,
-        "elapsed_s": round(time.monotonic() - begun, 3),
-        "complete": best.complete,
-        "received_bytes": best.received_bytes,
-        "transport": best.transport,
-        "frames": watcher.rows,
-    }
+    elapsed_s = time.monotonic() - begun
     if as_json:
-        console.print_json(report)
+        console.print_json(
+            {
+                "url": url,
+                "output": output,
+                "elapsed_s": round(elapsed_s, 3),
+                "complete": best.complete,
+                "received_bytes": best.received_bytes,
+                "transport": best.transport,
+                "frames": watcher.rows,
+            }
+        )
     else:
         where = "" if output is None else f" -> {output}"
         state = "whole" if best.complete else f"{best.layers} of {best.total_layers} layers"
-        size = f"{best.received_bytes} bytes"
-        console.note(f"{url}{where}: {state}, {size}, {report['elapsed_s']:.2f} s")
+        console.note(f"{url}{where}: {state}, {best.received_bytes} bytes, {elapsed_s:.2f} s")
     if failure is not None:
         raise failure
 
 
 class _Watcher:
-    """What is done with every picture: shown, measured, written."""
+    """Shows, measures and writes every image on the way."""
 
     def __init__(
         self,
@@ -170,7 +184,7 @@ class _Watcher:
                 raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
 
     def take(self, frame: ReceivedFrame) -> bool:
-        """Take a frame; whether it is good enough."""
+        """Take a frame; return whether it is good enough."""
         from inrcodec.pixels import psnr
 
         shown, before = frame.picture.pixels, self.best
@@ -178,7 +192,7 @@ class _Watcher:
         if self._original is not None and self._original.pixels.shape == shown.shape:
             value = psnr(self._original.pixels, shown)
         elif self._original is not None:
-            raise OptionError("the reference has another size than the picture")
+            raise OptionError("the reference has another size than the image")
         elif before is not None and self._decibels is not None:
             value = psnr(before.picture.pixels, shown)
         self.best = frame
@@ -210,7 +224,7 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
     import signal
     from contextlib import aclosing
 
-    from inrcodec.streaming.client import receive as frames
+    from inrcodec.streaming import receive as frames
 
     async def through() -> None:
         async with aclosing(frames(url, options)) as stream:
@@ -229,7 +243,7 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
 
 
 def _until(text: str | None) -> tuple[int | None, float | None]:
-    """(layers, decibels) of `--until`."""
+    """Parse `--until` to (layers, decibels), of which one is None; raises `OptionError`."""
     if text is None:
         return None, None
     match = re.fullmatch(r"(\d{1,3})|(\d+(?:\.\d+)?) ?dB", text.strip())
@@ -241,12 +255,14 @@ def _until(text: str | None) -> tuple[int | None, float | None]:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether a name is that of a file of ours."""
-    return Path(path).suffix.lower() in (".inr", ".nif")
+    """Whether a name is that of an .inr file."""
+    from inrcodec.streaming.server.library import EXTENSIONS
+
+    return Path(path).suffix.lower() in EXTENSIONS
 
 
 def _check_name(path: str) -> None:
-    """Raise `OptionError` for a name that neither a picture nor a file of ours has."""
+    """Raise `OptionError` for a name that is neither that of an image nor of an .inr file."""
     if path != "-" and not _is_ours(path):
         from inrcodec.images.writing import image_format
 
@@ -254,11 +270,11 @@ def _check_name(path: str) -> None:
 
 
 def _content(frame: ReceivedFrame, path: str) -> bytes:
-    """What to write under this name."""
+    """Return what to write under this name."""
     from inrcodec.images.writing import image_bytes, image_format
 
     if _is_ours(path):
         if frame.data is None:
-            raise OutputError(f"{path}: the file is not whole; write a picture instead")
+            raise OutputError(f"{path}: the file is not whole; write an image instead")
         return frame.data
     return image_bytes(frame.picture, "PNG" if path == "-" else image_format(path))

@@ -1,4 +1,4 @@
-"""`inrcodec serve`: files over HTTP and WebRTC."""
+"""`inrcodec serve`: serve files over HTTP and WebRTC."""
 
 from __future__ import annotations
 
@@ -13,44 +13,47 @@ from inrcodec.cli.loop_signals import calling
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server
+    from inrcodec.streaming import Library, Server
 
 TOKEN_VARIABLE = "INRCODEC_TOKEN"
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_LINK_S = 366 * 86400
 
 
 def serve(
     path: Annotated[str, typer.Argument(help="A .inr file, or a folder of them.", metavar="PATH")],
     host: Annotated[
-        str, typer.Option(help="Address to listen on; beyond this machine only if you say so.")
+        str, typer.Option(help="Address to listen on: others than this machine only if you ask.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="TCP port; 0 for any that is free.")] = 8750,
+    port: Annotated[int, typer.Option(help="TCP port; 0 for any free one.")] = 8750,
     token: Annotated[
         str | None,
-        typer.Option(help=f"Ask for this bearer token (or set {TOKEN_VARIABLE})."),
+        typer.Option(help=f"Require this bearer token (or set {TOKEN_VARIABLE})."),
     ] = None,
     links: Annotated[
         str | None,
-        typer.Option(help="Print links that are good for so long without the token: 30m, 12h, 7d."),
+        typer.Option(help="Print links that work without the token for a time: 30m, 12h, 7d."),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(help="A web origin that may ask, such as https://example.org."),
+        typer.Option(help="A web origin whose pages may ask, such as https://example.org."),
     ] = None,
     slices: Annotated[
         str,
-        typer.Option(help="Side of slices to cut grids into: auto, none (as the file is), 96, ..."),
+        typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
     ] = "auto",
     sessions: Annotated[int, typer.Option(min=1, help="Most WebRTC sessions at once.")] = 256,
-    per_address: Annotated[int, typer.Option(min=1, help="Most of them from one address.")] = 32,
-    simulate_loss: Annotated[
-        str, typer.Option(help="Drop media on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE.")
+    per_address: Annotated[int, typer.Option(min=1, help="Most of these from one address.")] = 32,
+    simulate_packet_loss: Annotated[
+        str,
+        typer.Option(help="Drop packets on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE."),
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Of the simulated loss.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated packet loss.")] = 0,
 ) -> None:
-    """Serve files to `inrcodec receive` and to browsers, base first.
+    """Serve files to `inrcodec receive` and to browsers, the coarsest layer first.
 
-    Prints the URL of every file. Ctrl-C drains and stops; a second one stops at once.
+    Prints the URL of every file. Ctrl-C lets sessions finish, then stops; a second one stops at
+    once.
 
     Examples:
 
@@ -58,33 +61,26 @@ def serve(
 
       inrcodec serve photos/ --host 0.0.0.0 --token "$(openssl rand -hex 16)" --links 12h
 
-      inrcodec serve photo.inr --simulate-loss ge:10%:4
+      inrcodec serve photo.inr --simulate-packet-loss ge:10%:4
     """
-    from inrcodec.streaming import peers
+    from inrcodec.streaming import require
 
-    peers.require()
-    from inrcodec.streaming.channel import Loss
-    from inrcodec.streaming.library import Library
-    from inrcodec.streaming.server import Server, ServerOptions
-    from inrcodec.streaming.sessions import Limits
-    from inrcodec.streaming.signaling import Access
+    require()
+    from inrcodec.streaming import Library, Limits, PacketLoss, Server, ServerOptions
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
         raise OptionError("links are signed with a token; give one with --token")
     seconds = None if links is None else _seconds(links)
-    if not 0 <= port <= 65535:
-        raise OptionError(f"a port is 0 .. 65535, got {port}")
     options = ServerOptions(
         host=host,
         port=port,
         token=token,
         origins=tuple(allow_origin or ()),
-        loss=Loss.of(simulate_loss),
+        simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
         limits=Limits(sessions=sessions, sessions_per_address=per_address),
     )
-    Access(token)
     library = Library(path, side_of(slices))
     if not library.names():
         raise OptionError(f"{path}: no .inr files here")
@@ -96,7 +92,7 @@ def serve(
 
 
 def side_of(text: str) -> int | None:
-    """The side of slices that an option says: 0 for auto, None for none."""
+    """Parse the side of slices: 0 for auto, None for none; raises `OptionError`."""
     if text in ("auto", "none"):
         return 0 if text == "auto" else None
     if not text.isdigit() or not 8 <= int(text) <= 4096:
@@ -105,12 +101,12 @@ def side_of(text: str) -> int | None:
 
 
 async def _serve(server: Server, library: Library, seconds: float | None) -> None:
-    """Until Ctrl-C or a signal to end."""
+    """Serve until Ctrl-C or SIGTERM."""
     import asyncio
     import signal
     from urllib.parse import quote
 
-    from inrcodec.streaming.signaling import signed
+    from inrcodec.streaming import signed
 
     await server.start()
     for name in library.names():
@@ -132,8 +128,8 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
 
 
 def _shown_host(host: str) -> str:
-    """The host of a URL: of a server on all addresses, one that others can use."""
-    from inrcodec.streaming.peers import local_addresses
+    """Return the host for a URL; for a server on all addresses, one that others can reach."""
+    from inrcodec.streaming.transport.webrtc import local_addresses
 
     if host in ("0.0.0.0", "::"):
         try:
@@ -144,8 +140,8 @@ def _shown_host(host: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Seconds of 30m, 12h or 7d."""
-    unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or not 1 <= int(text[:-1]) * unit <= 366 * 86400:
+    """Parse a time such as 30m, 12h or 7d to seconds; raises `OptionError`."""
+    unit = UNITS_S.get(text[-1:])
+    if unit is None or not text[:-1].isdigit() or not 1 <= int(text[:-1]) * unit <= LONGEST_LINK_S:
         raise OptionError(f"a time looks like 30m, 12h or 7d, got {text!r}")
     return float(int(text[:-1]) * unit)

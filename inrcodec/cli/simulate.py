@@ -1,11 +1,9 @@
-"""`inrcodec simulate`: a file over a bad link, beside progressive JPEG over the same."""
+"""`inrcodec simulate`: a file over a simulated link, beside a progressive JPEG over the same."""
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,34 +14,30 @@ from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Samples
-    from inrcodec.streaming.simulate import Conditions, Frame, Transmission
-    from inrcodec.streaming.stream import Stream
-
-MODES = ("fec", "nack", "reliable", "once")
-JPEG = ("jpeg", "jpeg-once")
+    from inrcodec.streaming import Comparison, Conditions, Jpeg, Stream, Trial
 
 
 def simulate(
     file: Annotated[str, typer.Argument(help="A .inr file.", metavar="FILE")],
     reference: Annotated[
         str | None,
-        typer.Option("-r", "--reference", help="The original (default: the decoded file)."),
+        typer.Option("-r", "--reference", help="The original image (default: the decoded file)."),
     ] = None,
-    loss: Annotated[
+    packet_loss: Annotated[
         str, typer.Option(help="none, bernoulli:10%, ge:10%:4 (mean, burst) or trace:FILE.")
     ] = "ge:10%:4",
-    rtt: Annotated[float, typer.Option(help="Round trip in milliseconds.")] = 60.0,
-    rate: Annotated[
-        str, typer.Option(help="Bits a second: 1M, 500k; or none for no limit.")
-    ] = "1M",
+    rtt: Annotated[float, typer.Option(help="Round-trip time in milliseconds.")] = 60.0,
+    rate: Annotated[str, typer.Option(help="Bits per second: 1M, 500k; none for no limit.")] = "1M",
     modes: Annotated[
         str,
-        typer.Option(help="Of fec, nack, reliable, once, jpeg (retransmitted) and jpeg-once."),
+        typer.Option(help="Modes to compare, with commas between them: see below."),
     ] = "fec,nack,reliable,once,jpeg,jpeg-once",
     slices: Annotated[
-        str, typer.Option(help="Side of slices to cut grids into: auto, none, 96, ...")
+        str, typer.Option(help="Side of the slices that grids are cut into: auto, none, 96.")
     ] = "auto",
-    seeds: Annotated[int, typer.Option(help="Runs of each mode; seeds 0, 1, ...")] = 1,
+    seeds: Annotated[
+        int, typer.Option(help="Number of runs of each mode, with seeds 0, 1, ...")
+    ] = 1,
     plot: Annotated[
         str | None, typer.Option(help="Draw PSNR over time and bytes: a .png, .svg or .pdf.")
     ] = None,
@@ -52,197 +46,152 @@ def simulate(
 ) -> None:
     """Stream a file over a simulated link: PSNR against time and bytes.
 
-    fec: repair symbols, then what is still missing is asked for again
+    fec: repair symbols are sent ahead; the receiver asks again for what they do not mend
 
-    nack: asked for again; reliable: sent again by an ideal transport, in order
+    nack: the receiver asks again for lost packets
+
+    reliable: an ideal transport sends lost packets again, and delivers in order
 
     once: repair symbols and nothing else; what is lost is concealed
 
-    jpeg: progressive JPEG of the same size, sent again in order
+    jpeg: a progressive JPEG of the same size over a reliable transport
 
-    jpeg-once: the same up to the first loss
+    jpeg-once: the same JPEG up to the first lost packet
 
     Examples:
 
-      inrcodec simulate photo.inr --loss ge:10%:4 --rtt 60 --rate 1M
+      inrcodec simulate photo.inr --packet-loss ge:10%:4 --rtt 60 --rate 1M
 
-      inrcodec simulate photo.inr -r photo.png --loss bernoulli:20% --plot loss.png
+      inrcodec simulate photo.inr -r photo.png --packet-loss bernoulli:20% --plot loss.png
 
       inrcodec simulate photo.inr --modes once,jpeg-once --seeds 10 --json
     """
-    from inrcodec.streaming import peers
-    from inrcodec.streaming.channel import Loss, bytes_per_s
+    from inrcodec.streaming import PacketLoss, bytes_per_s, require
+    from inrcodec.streaming.simulated.comparison import JPEG_MODES, STREAM_MODES
 
+    known = (*STREAM_MODES, *JPEG_MODES)
     chosen = console.words(modes) or ()
     for mode in chosen:
-        if mode not in (*MODES, *JPEG):
-            raise OptionError(f"unknown mode {mode!r}; known: {', '.join((*MODES, *JPEG))}")
+        if mode not in known:
+            raise OptionError(f"unknown mode {mode!r}; known: {', '.join(known)}")
     if not 0 <= rtt <= 60000:
         raise OptionError(f"a round trip is 0 .. 60000 ms, got {rtt:g}")
     if not 1 <= seeds <= 1000:
         raise OptionError(f"seeds must be 1 .. 1000, got {seeds}")
-    parsed, speed = Loss.of(loss), None if rate == "none" else bytes_per_s(rate)
-    peers.require()
+    parsed, speed = PacketLoss.of(packet_loss), None if rate == "none" else bytes_per_s(rate)
+    require()
     if plot is not None:
         from inrcodec.metrics.damage.plot import check_plot
 
         check_plot(plot)
         console.outputs_for([file], plot, "", force, as_json=False)
-    from inrcodec.streaming.simulate import Conditions
+    from inrcodec.streaming import Conditions
 
     links = [Conditions(parsed, rtt / 1000, speed, seed) for seed in range(seeds)]
-    bench = Bench(file, reference, side_of(slices), jpeg=bool({*chosen} & {*JPEG}))
-    rows: list[dict[str, Any]] = []
-
-    def steps() -> Iterator[str]:
-        for mode in chosen:
-            for link in links:
-                yield f"{mode}, seed {link.seed}"
-                rows.append(bench.run(mode, link))
-
-    console.follow(steps(), len(chosen) * len(links))
-    report = {
-        "file": file,
-        "size_bytes": bench.size_bytes,
-        "slice_side": bench.side,
-        "whole_psnr_db": bench.whole,
-        "loss": loss,
-        "rtt_ms": rtt,
-        "rate": rate,
-        "runs": rows,
-    }
+    comparison, about = _prepared(file, reference, slices, jpeg=bool({*chosen} & {*JPEG_MODES}))
+    rows = _run(comparison, chosen, links)
+    report = {"file": file, **about, "packet_loss": packet_loss, "rtt_ms": rtt, "rate": rate}
     if as_json:
-        console.print_json(report)
+        console.print_json(report | {"runs": rows})
     else:
         console.show(console.table(_table(rows), "<>>>>>>"))
     if plot is not None:
         from inrcodec.cli.stream_plot import draw
 
-        title = f"{file}: {loss}, round trip {rtt:g} ms, {rate} bits a second"
+        title = f"{file}: packet loss {packet_loss}, round trip {rtt:g} ms, {rate} bits per second"
         console.write_output(plot, draw(rows, title, plot))
         console.note(f"{plot}: written")
 
 
-class Bench:
-    """One file, what it is measured by, and a JPEG of its size."""
+def _prepared(
+    file: str, reference: str | None, slices: str, *, jpeg: bool
+) -> tuple[Comparison, dict[str, Any]]:
+    """What is sent, and facts about it for the report."""
+    from inrcodec.streaming import Comparison, slice_side, stream_of
+    from inrcodec.streaming.decoding import Psnr, decode_runs
 
-    def __init__(self, file: str, reference: str | None, slices: int | None, *, jpeg: bool) -> None:
-        from inrcodec.codec.decode import decode_picture
-        from inrcodec.pixels import psnr
-        from inrcodec.streaming.layers import slice_side, stream_of
+    data = console.read_input(file)
+    try:
+        side = slice_side(data) if slices == "auto" else side_of(slices)
+        stream: Stream = stream_of(data, slices=side)
+        pixels: Samples = decode_runs([data])[0].pixels
+    except InrCodecError as error:
+        error.about(file)
+        raise
+    original = pixels
+    if reference is not None:
+        from inrcodec.images.reading import read_image
 
-        data = console.read_input(file)
-        try:
-            self.side = slice_side(data) if slices == 0 else slices
-            self.stream: Stream = stream_of(data, slices=self.side)
-            picture = decode_picture(data)
-        except InrCodecError as error:
-            error.about(file)
-            raise
-        self._shown = picture.pixels
-        self._original: Samples = picture.pixels
-        if reference is not None:
-            from inrcodec.images.reading import read_image
-
-            self._original = read_image(reference).pixels
-            if self._original.shape != self._shown.shape:
-                raise OptionError(f"{reference} has another size than {file}")
-        self.whole = psnr(self._original, self._shown)
-        self.size_bytes = len(self.stream.data)
-        self._seen: dict[tuple[bytes, ...], float] = {}
-        self._jpeg = self._jpeg_of_size() if jpeg else b""
-
-    def run(self, mode: str, link: Conditions) -> dict[str, Any]:
-        """One session; times in seconds, PSNR in dB."""
-        from inrcodec.streaming.messages import Mode
-        from inrcodec.streaming.simulate import simulate as stream
-        from inrcodec.streaming.simulate import simulate_bytes
-
-        if mode in JPEG:
-            reliable = mode == "jpeg"
-            session = simulate_bytes(self._jpeg, reliable=reliable, conditions=link)
-            whole = self._jpeg_psnr((self._jpeg,))
-            frames = [(frame, self._jpeg_psnr(frame.runs)) for frame in session.frames]
-        else:
-            session = stream(self.stream, Mode[mode.upper()], link)
-            whole = self.whole
-            frames = [(frame, self._psnr(frame.runs)) for frame in session.frames]
-        return _facts(mode, link, session, frames, whole)
-
-    def _psnr(self, runs: tuple[bytes, ...]) -> float:
-        from inrcodec.codec.decode import decode_picture
-        from inrcodec.pixels import psnr
-
-        if runs not in self._seen:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._seen[runs] = psnr(self._original, decode_picture(runs).pixels)
-        return self._seen[runs]
-
-    def _jpeg_of_size(self) -> bytes:
-        from inrcodec.metrics.references.baselines import encode_to_size
-
-        if self._original.dtype != "uint8" or self._original.shape[2] not in (1, 3):
-            raise OptionError("JPEG holds 8-bit pictures without alpha; leave its modes out")
-        return encode_to_size("jpeg", self._original, self.size_bytes).data
-
-    def _jpeg_psnr(self, runs: tuple[bytes, ...]) -> float:
-        """Of the beginning of the JPEG, closed by an end marker; nothing to see counts as NaN."""
-        import numpy as np
-        from PIL import Image
-
-        from inrcodec.pixels import psnr
-
-        if runs not in self._seen:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    image = Image.open(io.BytesIO(runs[0] + b"\xff\xd9"))
-                    pixels = np.asarray(image).reshape(self._original.shape)
-                self._seen[runs] = psnr(self._original, pixels)
-            except (OSError, ValueError, SyntaxError):
-                self._seen[runs] = math.nan
-        return self._seen[runs]
+        original = read_image(reference).pixels
+        if original.shape != pixels.shape:
+            raise OptionError(f"{reference} has another size than {file}")
+    quality = Psnr(original, lambda runs: decode_runs(runs)[0].pixels)
+    beside = _jpeg(original, len(stream.data)) if jpeg else None
+    about = {
+        "size_bytes": len(stream.data),
+        "slice_side": side,
+        "whole_psnr_db": quality((stream.data,)),
+    }
+    return Comparison(stream, quality, beside), about
 
 
-def _facts(
-    mode: str,
-    link: Conditions,
-    session: Transmission,
-    frames: Sequence[tuple[Frame, float]],
-    whole: float,
-) -> dict[str, Any]:
-    """One run for a program."""
-    seen = [(frame, value) for frame, value in frames if not math.isnan(value)]
-    last = seen[-1][1] if seen else math.nan
-    near = 0.95 * min(whole, 60.0)
+def _jpeg(original: Samples, size_bytes: int) -> Jpeg:
+    """A progressive JPEG of at most this size."""
+    from inrcodec.metrics.references.baselines import encode_to_size
+    from inrcodec.streaming import Jpeg
+    from inrcodec.streaming.decoding import Psnr, decode_jpeg_prefix
+
+    if original.dtype != "uint8" or original.shape[2] not in (1, 3):
+        raise OptionError("JPEG holds 8-bit images without alpha; leave its modes out")
+    quality = Psnr(original, lambda runs: decode_jpeg_prefix(runs[0]))
+    return Jpeg(encode_to_size("jpeg", original, size_bytes).data, quality)
+
+
+def _run(
+    comparison: Comparison, modes: tuple[str, ...], links: list[Conditions]
+) -> list[dict[str, Any]]:
+    """Run every mode over every link, with progress on a terminal."""
+    rows: list[dict[str, Any]] = []
+
+    def steps() -> Iterator[str]:
+        for mode in modes:
+            for link in links:
+                yield f"{mode}, seed {link.seed}"
+                rows.append(_row(comparison.run(mode, link)))
+
+    console.follow(steps(), len(modes) * len(links))
+    return rows
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    """One trial for a program."""
     return {
-        "mode": mode,
-        "seed": link.seed,
-        "complete": session.complete,
-        "sent_bytes": session.sent_bytes,
-        "lost": sum(session.mask),
-        "datagrams": len(session.mask),
-        "first_s": seen[0][0].time_s if seen else math.nan,
-        "near_s": next((frame.time_s for frame, value in seen if value >= near), math.nan),
-        "last_s": seen[-1][0].time_s if seen else math.nan,
-        "last_psnr_db": last,
+        "mode": trial.mode,
+        "seed": trial.seed,
+        "complete": trial.session.complete,
+        "sent_bytes": trial.session.sent_bytes,
+        "lost": sum(trial.session.mask),
+        "datagrams": len(trial.session.mask),
+        "first_s": trial.first_s,
+        "near_s": trial.near_s,
+        "last_s": trial.last_s,
+        "last_psnr_db": trial.last_psnr_db,
         "frames": [
             {
-                "time_s": frame.time_s,
+                "time_s": frame.elapsed_s,
                 "received_bytes": frame.received_bytes,
                 "layers": frame.layers,
                 "psnr_db": value,
             }
-            for frame, value in seen
+            for frame, value in trial.frames
         ],
-        "mask": "".join("01"[lost] for lost in session.mask),
+        "mask": "".join("01"[lost] for lost in trial.session.mask),
     }
 
 
 def _table(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Means over seeds, a line for each mode."""
-    table = [["mode", "first picture", "95 % of PSNR", "end", "PSNR", "worst", "bytes sent"]]
+    """The means over seeds, a line for each mode."""
+    table = [["mode", "first image", "95 % of PSNR", "end", "PSNR", "worst", "bytes sent"]]
     for mode in dict.fromkeys(row["mode"] for row in rows):
         those = [row for row in rows if row["mode"] == mode]
         values = [row["last_psnr_db"] for row in those]
@@ -254,8 +203,10 @@ def _table(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def _mean(values: list[float]) -> float:
+    """The mean; NaN if a value is."""
     return sum(values) / len(values)
 
 
 def _time(seconds: float) -> str:
+    """A time for a person; what never happened is NaN."""
     return "never" if math.isnan(seconds) else f"{seconds:.3f} s"

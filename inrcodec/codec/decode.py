@@ -33,9 +33,11 @@ class DecodeKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """An image, and what its file lacks as a text for people: "" for a whole file."""
+    """An image, what it lacks (such as grids that have not arrived), and what its file lacks, both
+    as texts for people: "" for nothing."""
 
     picture: Picture
+    missing: str
     lacks: str
 
 
@@ -95,7 +97,8 @@ def decode_quietly(
     given = None if init is None else Initialisation.read(init)
     stored = decoder.read(container, given, threads)
     pixels = stored.render(view, depth, threads=threads, device=device)
-    return Decoded(Picture(pixels, **container.metadata), _lacks(container, stored.missing))
+    lacks = _lacks(container, stored.missing)
+    return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
 
 
 def _lacks(container: Container, missing: str) -> str:

@@ -1,8 +1,9 @@
-"""A file -> layers, each of which makes the picture better, and the stream they make.
+"""From a file to its layers, each of which makes the image better, and to the stream of them.
 
-A layer is a run of whole sections. The first one, the base, holds the networks and the coarse grids
-that come before there is enough for a datagram; then one for each level, or for each layer of a
-network that decodes layer by layer. What has only one network is one layer.
+A layer is a run of whole sections. The first layer, the base, holds the networks and the coarsest
+grids, until there is enough for a datagram; then there is a layer for each level of grids, or for
+each layer of a network that decodes layer by layer. A file of a single network is one layer. No
+other module knows both the file format and the protocol.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.errors import LimitError, TruncatedError
-from inrcodec.streaming.messages import MAX_LAYER_BYTES, MAX_SYMBOL
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
+from inrcodec.streaming.protocol.stream import Stream
 
 SLICE_PIXELS = 9216.0
-"""Pixels of a slice at a bit a pixel: 3 % more bytes there, and two slices of the finest grid in
-three datagrams."""
+"""Pixels of a slice at 1 bit a pixel, 96 x 96: files grow by 3 %, and three datagrams hold two
+slices of the finest grid (docs/streaming.md; `python -m benchmarks.slices`)."""
 
 
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
-    """The stream of a whole file, its grids cut into slices of so many symbols a side first if
-    asked for. Raises `FormatError` for a file that is not whole or valid, `LimitError` for a large
-    one."""
+    """Return the stream of a whole file. `slices` cuts its grids into slices of so many symbols a
+    side first. Raises `FormatError` for a file that is not whole or not valid, and `LimitError` for
+    one that is too large."""
     if slices is not None:
         data = resliced(data, slices)
     container = bitstream.read(data)
@@ -35,8 +36,8 @@ def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
 
 
 def slice_side(data: bytes) -> int | None:
-    """The side of slices that suits a file's rate, a multiple of 16; None for a file without
-    grids."""
+    """Choose the side of slices that suits the rate of a file, a multiple of 16 symbols; None for a
+    file without grids."""
     header = bitstream.read(data).header
     if not decoder_of(header).sliceable:
         return None
@@ -44,8 +45,19 @@ def slice_side(data: bytes) -> int | None:
     return min(1024, max(32, round(math.sqrt(SLICE_PIXELS / bits_per_pixel) / 16) * 16))
 
 
+def starts_in(data: bytes) -> list[int]:
+    """Return the byte offsets at which layers begin, 0 first, as far as the beginning of a file
+    tells; raises `FormatError` for one that is too short or not valid."""
+    return boundaries(bitstream.read(data))
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a file is complete, as far as its sections tell; raises `FormatError`."""
+    return bitstream.read(data).complete
+
+
 def boundaries(container: Container) -> list[int]:
-    """Byte offsets at which layers begin, 0 first."""
+    """Return the byte offsets at which layers begin, 0 first."""
     decoder = decoder_of(container.header)
     starts, step = [0], 0
     for section in container.sections:
@@ -62,7 +74,7 @@ def boundaries(container: Container) -> list[int]:
 
 
 def _short_enough(starts: list[int], container: Container) -> list[int]:
-    """The same with layers beyond `MAX_LAYER_BYTES` cut, still at sections. Raises `LimitError`."""
+    """Cut layers beyond `MAX_LAYER_BYTES`, again at sections; raises `LimitError`."""
     cut, known = [0], set(starts)
     for section in container.sections:
         if section.size > MAX_LAYER_BYTES:

@@ -2,7 +2,7 @@ import pytest
 
 from inrcodec.codec.format.header import Family
 from inrcodec.streaming.layers import stream_of
-from inrcodec.streaming.stream import Stream
+from inrcodec.streaming.protocol.stream import Stream
 from tests.latent_files import random_file
 
 

@@ -124,7 +124,9 @@ def loss_of(loss: str | Function, weight: float | None = None) -> Loss:
     if not isinstance(loss, str):
         return Loss(getattr(loss, "__name__", "a function"), loss)
     if loss in METRIC_LOSSES:
-        raise OptionError(f"loss {loss!r} is a metric: metrics.losses.with_loss gives its function")
+        raise OptionError(
+            f"loss {loss!r} is a metric: inrcodec.metrics.metric_losses gives its function"
+        )
     if loss in LOSSES:
         return LOSSES[loss]
     function, smallest = MIXED[loss]

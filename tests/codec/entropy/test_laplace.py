@@ -5,8 +5,8 @@ import constriction
 import numpy as np
 import pytest
 
+from inrcodec.codec.entropy import laplace
 from inrcodec.codec.entropy.laplace import ESCAPE, SHIFTS, frequencies, weights
-from inrcodec.codec.entropy.prior import laplace
 from tests.reference_reader import RangeDecoder
 
 ROWS = [0, 15, 16 * 32 + 8, 16 * 48 + 3, 16 * 49, 16 * 88 + 9, 16 * 127 + 15]

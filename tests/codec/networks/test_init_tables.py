@@ -9,15 +9,15 @@ import pytest
 
 import inrcodec
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
-from inrcodec.codec.fitting.networks.init_training import StartTraining
+from inrcodec.codec.fitting.networks.init_training import InitTraining
 from inrcodec.codec.format.header import PHASES
 from inrcodec.codec.networks import init_tables
 from inrcodec.codec.networks.fourier import FourierNet
 from inrcodec.codec.networks.init_tables import (
     Initialisation,
+    initial_values,
     phase_initialisation,
     phases,
-    start_of,
 )
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import FitError, FormatError, OptionError
@@ -34,7 +34,7 @@ def trained() -> Initialisation:
         np.round(np.stack([np.sin(x / a), np.cos(y / a), np.sin((x + y) / a)], 2) * 40 + 200)
         for a in (5, 9)
     ]
-    training = StartTraining([p.astype(np.uint8) for p in pictures], MODEL, steps=200)
+    training = InitTraining([p.astype(np.uint8) for p in pictures], MODEL, steps=200)
     progress = list(training)
     assert progress[-1].psnr > progress[0].psnr + 1
     return training.result()
@@ -65,11 +65,11 @@ def test_only_sines_have_phases() -> None:
 
 
 def test_unknown_starts_are_named() -> None:
-    assert start_of(None, MODEL) is None
+    assert initial_values(None, MODEL) is None
     with pytest.raises(FormatError, match="00abcdef"):
-        start_of((0xABCDEF, 0), MODEL)
+        initial_values((0xABCDEF, 0), MODEL)
     with pytest.raises(FormatError, match="no networks 3"):
-        start_of((PHASES, 3), MODEL)
+        initial_values((PHASES, 3), MODEL)
 
 
 def test_a_start_file_comes_back(trained: Initialisation) -> None:
@@ -172,7 +172,7 @@ def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> Non
     assert reached[1] > reached[0] + 2
 
 
-def test_gray_pictures_have_no_start_of_three_colours(small: np.ndarray, path: Path) -> None:
+def test_gray_pictures_have_no_initial_values_three_colours(small: np.ndarray, path: Path) -> None:
     with pytest.raises(OptionError, match="for 3 channels"):
         inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
     with pytest.raises(OptionError, match="start missing"):
@@ -185,7 +185,7 @@ def test_training_is_the_same_again() -> None:
     picture = np.arange(20 * 20 * 3, dtype=np.uint8).reshape(20, 20, 3)
     made = []
     for _ in range(2):
-        training = StartTraining([picture], MODEL, steps=5, seed=3)
+        training = InitTraining([picture], MODEL, steps=5, seed=3)
         list(training)
         made.append(training.result().identity)
     assert made[0] == made[1]
@@ -193,14 +193,14 @@ def test_training_is_the_same_again() -> None:
 
 def test_training_needs_pictures_and_an_end() -> None:
     with pytest.raises(OptionError, match="no pictures"):
-        StartTraining([], MODEL, steps=3)
+        InitTraining([], MODEL, steps=3)
     with pytest.raises(OptionError, match="time or a number"):
-        StartTraining([np.zeros((8, 8, 3), np.uint8)], MODEL)
+        InitTraining([np.zeros((8, 8, 3), np.uint8)], MODEL)
 
 
 def test_training_sees_lines_of_pixels() -> None:
     line = np.zeros((1, 40, 3), np.uint8)
-    training = StartTraining([line], MODEL, steps=8)
+    training = InitTraining([line], MODEL, steps=8)
     assert len(list(training)) == 8
 
 

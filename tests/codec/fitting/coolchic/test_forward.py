@@ -8,7 +8,7 @@ from torch import Tensor
 from inrcodec.codec import native
 from inrcodec.codec.coolchic import colours, windows
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.entropy.prior import arm
+from inrcodec.codec.entropy import arm
 from inrcodec.codec.entropy.waves import cost_bits
 from inrcodec.codec.fitting.coolchic import forward, tiled_network
 from tests.latent_files import coolchic, coolchic_v1, coolchic_v2

@@ -1,0 +1,1 @@
+"""The asyncio shell that receives a file over WebRTC or HTTP."""

@@ -1,0 +1,73 @@
+"""The options of a receiver, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inrcodec.errors import OptionError
+from inrcodec.streaming.protocol.fec import MOST_EXPECTED_LOSS
+from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
+from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
+from inrcodec.streaming.transport.signaling import check_token
+
+MODES = {mode.name.lower(): mode for mode in Mode}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveOptions:
+    """How to receive.
+
+    `mode` is how lost packets are made up for: fec, nack, reliable or once. `transport` is webrtc,
+    http, or auto (HTTP where WebRTC fails). `layers`, `budget_bytes` and `patience_s` stop early
+    (None: everything). `expected_packet_loss` is the share of packets, 0 .. 0.5, that repair
+    symbols are planned for. `simulated_packet_loss` drops media packets on purpose, by `seed`.
+    A connection may take `connect_s` seconds; after `silence_s` seconds without anything new it
+    counts as cut, and is made again up to `retries` times in a row. `threads` are those of the
+    decoder. Raises `OptionError` for values out of range.
+    """
+
+    mode: str = "fec"
+    transport: str = "auto"
+    token: str | None = None
+    layers: int | None = None
+    budget_bytes: int | None = None
+    patience_s: float | None = None
+    expected_packet_loss: float = 0.05
+    simulated_packet_loss: PacketLoss = NO_PACKET_LOSS
+    seed: int = 0
+    connect_s: float = 10.0
+    silence_s: float = 6.0
+    retries: int = 5
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise OptionError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+        if self.transport not in ("auto", "webrtc", "http"):
+            raise OptionError(f"transport must be auto, webrtc or http, got {self.transport!r}")
+        if self.layers is not None and not 1 <= self.layers <= MAX_LAYERS:
+            raise OptionError(f"layers must be 1 .. {MAX_LAYERS}, got {self.layers}")
+        if self.budget_bytes is not None and not 1 <= self.budget_bytes <= MAX_STREAM_BYTES:
+            raise OptionError(f"a budget has 1 .. {MAX_STREAM_BYTES} bytes")
+        if self.patience_s is not None and not 0.1 <= self.patience_s <= 6500:
+            raise OptionError("patience must be 0.1 .. 6500 seconds")
+        if self.token is not None:
+            check_token(self.token)
+        if not 0 <= self.expected_packet_loss <= MOST_EXPECTED_LOSS:
+            raise OptionError(f"the expected packet loss must be 0 .. {MOST_EXPECTED_LOSS:.0%}")
+
+    @property
+    def start(self) -> Start:
+        """The message that begins a session."""
+        return Start(
+            MODES[self.mode],
+            self.layers or 0,
+            self.budget_bytes or 0,
+            round(1000 * self.expected_packet_loss),
+            round(10 * self.patience_s) if self.patience_s else 0,
+        )
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether the receiver asks again for what is missing."""
+        return MODES[self.mode] in (Mode.FEC, Mode.NACK)

@@ -1,0 +1,99 @@
+"""Receiving a stream: an asynchronous iterator of images that get better.
+
+    async for frame in receive("http://127.0.0.1:8750/files/photo.inr"):
+        frame.picture        # a `Picture`: pixels and metadata
+        frame.layers, frame.total_layers, frame.received_bytes, frame.complete
+
+WebRTC data channels are used where the server has them, HTTP where it has not or they fail. What
+has arrived is kept when a connection is cut, and only the rest is asked for. Images are decoded in
+a thread of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING
+
+from inrcodec.errors import InrCodecError, StreamError
+from inrcodec.streaming.client.options import ReceiveOptions
+from inrcodec.streaming.client.reception import Reception
+from inrcodec.streaming.protocol.frame import Frame
+from inrcodec.streaming.transport import webrtc
+
+if TYPE_CHECKING:
+    from inrcodec.pixels import Picture
+
+Decode = Callable[[list[bytes]], "tuple[Picture, str]"]
+"""From runs of a file to its image, and a text of what the image lacks; see `decode_runs`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReceivedFrame(Frame):
+    """A frame with its image. `missing` says what the image lacks, "" if it is whole. `elapsed_s`
+    counts to when the bytes were there, not to the end of decoding."""
+
+    picture: Picture
+    missing: str
+
+    @classmethod
+    def of(cls, frame: Frame, picture: Picture, missing: str) -> ReceivedFrame:
+        """Add the image to a frame."""
+        known = {field.name: getattr(frame, field.name) for field in fields(Frame)}
+        return cls(**known, picture=picture, missing=missing)
+
+
+async def receive(
+    url: str, options: ReceiveOptions | None = None, decode: Decode | None = None
+) -> AsyncGenerator[ReceivedFrame, None]:
+    """Yield the images of the file at a URL, each better than the one before.
+
+    Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the
+    server refuses or cannot be reached, after a last frame of what had arrived; `FormatError` for a
+    file that is not valid; `OptionError` for a URL that is not.
+    """
+    options = options or ReceiveOptions()
+    if decode is None:
+        from inrcodec.streaming.decoding import decode_runs
+
+        decode = partial(decode_runs, threads=options.threads)
+    shown: tuple[bytes, ...] = ()
+    async with _reception(url, options) as reception:
+        while (frame := await reception.frames.get()) is not None:
+            if frame.runs and frame.runs != shown:
+                shown = frame.runs
+                picture, missing = await asyncio.to_thread(decode, list(frame.runs))
+                yield ReceivedFrame.of(frame, picture, missing)
+    if not shown:
+        raise StreamError(f"{url}: the base of the image did not arrive")
+
+
+async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
+    """Return the whole file at a URL, without decoding it. Raises what `receive` does, and
+    `StreamError` if options or lost packets leave the file incomplete."""
+    last: Frame | None = None
+    async with _reception(url, options or ReceiveOptions()) as reception:
+        while (frame := await reception.frames.get()) is not None:
+            last = frame
+    if last is None or last.data is None:
+        layers = f"{last.layers} of {last.total_layers}" if last else "no"
+        raise StreamError(f"{url}: only {layers} layers arrived")
+    return last.data
+
+
+@asynccontextmanager
+async def _reception(url: str, options: ReceiveOptions) -> AsyncIterator[Reception]:
+    """Run a reception for as long as it is used."""
+    webrtc.require()
+    reception = Reception(url, options)
+    task = asyncio.create_task(reception.run())
+    try:
+        yield reception
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, InrCodecError):
+            await task

@@ -1,0 +1,275 @@
+"""The receiving end of a stream as a state machine: no socket, no clock, no thread.
+
+A receiver takes datagrams in any order, any number of times, and refuses whatever else arrives. At
+any time it knows which bytes of the file are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import deque
+
+from inrcodec.errors import PacketError
+from inrcodec.streaming.protocol import fec
+from inrcodec.streaming.protocol.frame import Frame
+from inrcodec.streaming.protocol.messages import (
+    MAX_LAYERS,
+    NO_SECTION,
+    STREAM_BYTES,
+    Have,
+    LayerInfo,
+    Manifest,
+    Ping,
+    Sent,
+    Start,
+    Symbol,
+    Want,
+)
+from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
+
+SPARE_SYMBOLS = 32
+"""Repair symbols of a layer that a receiver holds beyond the number of its source symbols. RaptorQ
+needs two more than that in one of a million cases, so they bound memory and refuse nothing."""
+
+
+class _Layer:
+    """One layer on its way: symbols until it is whole, then its bytes."""
+
+    def __init__(self, info: LayerInfo) -> None:
+        self.info = info
+        self.data: bytes | None = None
+        self.symbols: dict[int, bytes] = {}
+        self.marks: dict[int, int] = {}
+        self.repairs = 0
+
+    def add(self, symbol: Symbol) -> bool:
+        """Take a symbol; return whether the layer has become whole. Raises `PacketError` for a
+        symbol of a wrong size."""
+        info, number = self.info, symbol.number
+        last = info.size_bytes - (info.sources - 1) * info.symbol_bytes
+        wanted = last if number == info.sources - 1 else info.symbol_bytes
+        if len(symbol.payload) != wanted:
+            raise PacketError(f"a symbol of {len(symbol.payload)} bytes, not {wanted}")
+        if self.data is not None or number in self.symbols:
+            return False
+        if number >= info.sources:
+            if self.repairs >= info.sources + SPARE_SYMBOLS:
+                return False
+            self.repairs += 1
+        self.symbols[number] = symbol.payload
+        if number < info.sources:
+            self.marks[number] = symbol.section
+        if len(self.symbols) < info.sources:
+            return False
+        return self.fill(fec.recovered(self.symbols, info))
+
+    def fill(self, data: bytes | None) -> bool:
+        """Take all bytes of the layer, or None; return whether they are right."""
+        if data is None:
+            return False
+        if len(data) != self.info.size_bytes or zlib.crc32(data) != self.info.checksum:
+            self._clear()  # valid datagrams of another layer: receive it anew
+            return False
+        self.data = data
+        self._clear()
+        return True
+
+    def _clear(self) -> None:
+        """Let go of all symbols."""
+        self.symbols.clear()
+        self.marks.clear()
+        self.repairs = 0
+
+    @property
+    def missing(self) -> list[int]:
+        """The numbers of the source symbols that are missing."""
+        if self.data is not None:
+            return []
+        return [n for n in range(self.info.sources) if n not in self.symbols]
+
+    def runs(self) -> list[bytes]:
+        """Return the bytes that are there as runs: one from the beginning of the layer, then runs
+        that begin with a section each. The first is empty if the beginning is missing, the last one
+        if the end is."""
+        if self.data is not None:
+            return [self.data]
+        runs: list[bytes] = []
+        run: bytearray | None = bytearray()
+        for number in range(self.info.sources):
+            symbol = self.symbols.get(number)
+            if symbol is None:
+                if run is not None:
+                    runs.append(bytes(run))
+                run = None
+            elif run is not None:
+                run += symbol
+            elif self.marks[number] != NO_SECTION:
+                run = bytearray(symbol[self.marks[number] :])
+        return [*runs, b"" if run is None else bytes(run)]
+
+
+class Receiver:
+    """Takes the datagrams of a stream by `push`; everything else reads what it has.
+
+    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds at most
+    symbols of twice the file and 32 more a layer. Keep the receiver when a connection is cut:
+    `resume` tells a new sender what is there already.
+    """
+
+    def __init__(self) -> None:
+        self.manifest: Manifest | None = None
+        self.received_bytes = 0
+        self.news = 0
+        """The number of symbols that were new when they came."""
+        self.rejected = 0
+        self.pong: int | None = None
+        """The token of the last ping that was answered."""
+        self.final: int | None = None
+        """The last layer the sender is going to send, once it has said so."""
+        self._layers: list[_Layer] = []
+        self._sent: deque[int] = deque(maxlen=MAX_LAYERS)
+
+    def push(self, datagram: bytes) -> list[int]:
+        """Take a datagram; return the layers that have become whole by it. Raises `PacketError` for
+        one that is not valid or of another stream; then only the count `rejected` changes."""
+        try:
+            return self._push(datagram)
+        except PacketError:
+            self.rejected += 1
+            raise
+
+    def _push(self, datagram: bytes) -> list[int]:
+        stream, message = parse(datagram)
+        if isinstance(message, Manifest):
+            if stream != message.stream:
+                raise PacketError("a manifest of another stream")
+            self._begin(message)
+            return []
+        if isinstance(message, Ping):
+            self.pong = message.token if message.answer else self.pong
+            return []
+        if self.manifest is None or stream != self.manifest.stream:
+            raise PacketError("a datagram of another stream")
+        if isinstance(message, Symbol):
+            if message.layer >= len(self._layers):
+                raise PacketError(f"there is no layer {message.layer}")
+            layer = self._layers[message.layer]
+            before = len(layer.symbols)
+            whole = layer.add(message)
+            self.news += whole or len(layer.symbols) > before
+            self.received_bytes += len(datagram)
+            return [message.layer] if whole else []
+        if isinstance(message, Sent):
+            self._sent.append(message.layer)
+            if message.last:
+                self.final = message.layer
+            return []
+        raise PacketError(f"a sender does not send {message.kind.name}")
+
+    def _begin(self, manifest: Manifest) -> None:
+        """Take a manifest; one of another version of the file lets go of what was there."""
+        if manifest != self.manifest:
+            self.manifest = manifest
+            self._layers = [_Layer(info) for info in manifest.layers]
+
+    @property
+    def name(self) -> bytes:
+        """The stream's name; zeros before there is a manifest."""
+        return bytes(STREAM_BYTES) if self.manifest is None else self.manifest.stream
+
+    def resume(self, start: Start) -> list[bytes]:
+        """Return the datagrams that begin a session: HAVE for what is there, then `start`."""
+        self.final = None
+        messages: list[Have | Start] = []
+        for number, layer in enumerate(self._layers):
+            missing = set(layer.missing)
+            known = [n for n in range(layer.info.sources) if n not in missing]
+            messages += bitmaps(Have, number, known)
+        return [pack(self.name, message) for message in [*messages, start]]
+
+    def requests(self) -> list[bytes]:
+        """Return the datagrams that ask for what is missing of layers that the sender has sent."""
+        through = dict.fromkeys(self._sent)
+        self._sent.clear()
+        return [datagram for layer in through for datagram in self.wants(layer)]
+
+    def thanks(self, layer: int) -> list[bytes]:
+        """Return the datagrams that say that a layer is whole."""
+        sources = range(self._layers[layer].info.sources)
+        return [pack(self.name, message) for message in bitmaps(Have, layer, list(sources))]
+
+    def replies(self, whole: list[int]) -> list[bytes]:
+        """Return what a receiver that asks again says after a push that made these layers whole."""
+        return [word for layer in whole for word in self.thanks(layer)] + self.requests()
+
+    def wants(self, layer: int) -> list[bytes]:
+        """Return the datagrams that ask for what is missing of a layer."""
+        if self.manifest is None or layer >= len(self._layers):
+            return []
+        messages = bitmaps(Want, layer, self._layers[layer].missing)
+        return [pack(self.manifest.stream, message) for message in messages]
+
+    def wants_all(self) -> list[bytes]:
+        """Return the datagrams that ask for all that is missing and may have been sent."""
+        last = len(self._layers) - 1 if self.final is None else self.final
+        return [datagram for layer in range(last + 1) for datagram in self.wants(layer)]
+
+    def has(self, layer: int) -> bool:
+        """Whether a layer is whole."""
+        return layer < len(self._layers) and self._layers[layer].data is not None
+
+    @property
+    def layers(self) -> int:
+        """The number of whole layers before the first that is not whole."""
+        count = 0
+        while self.has(count):
+            count += 1
+        return count
+
+    @property
+    def through(self) -> bool:
+        """Whether everything is there that the sender is going to send."""
+        return self.final is not None and self.layers > self.final
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole file is there."""
+        return bool(self._layers) and self.layers == len(self._layers)
+
+    def prefix(self) -> bytes:
+        """Return the beginning of the file, up to the first layer that is not whole."""
+        return b"".join(layer.data or b"" for layer in self._layers[: self.layers])
+
+    def file(self) -> bytes:
+        """Return the whole file; raises `PacketError` if it is incomplete or not what the manifest
+        says."""
+        data = self.prefix()
+        if self.manifest is None or hashlib.sha256(data).digest() != self.manifest.digest:
+            raise PacketError("the file is not whole")
+        return data
+
+    def runs(self) -> list[bytes]:
+        """Return everything that is there and can be decoded: the first run is the beginning of the
+        file, the others begin with a section. Without the base layer there are none."""
+        if not self.has(0):
+            return []
+        runs = [b""]
+        for layer in self._layers:
+            first, *others = layer.runs()
+            runs[-1] += first
+            runs += others
+        return [run for run in runs if run]
+
+    def frame(self, elapsed_s: float, transport: str = "") -> Frame:
+        """Return what is there now, `elapsed_s` seconds after the file was asked for. Raises
+        `PacketError` if all layers are there but are not the file that the manifest names."""
+        return Frame(
+            elapsed_s=elapsed_s,
+            received_bytes=self.received_bytes,
+            layers=self.layers,
+            total_layers=len(self._layers),
+            runs=tuple(self.runs()),
+            data=self.file() if self.complete else None,
+            transport=transport,
+        )

@@ -1,0 +1,1 @@
+"""The asyncio shell that serves files over HTTP and WebRTC."""

@@ -1,0 +1,292 @@
+"""The server of `inrcodec serve`: files over HTTP and over WebRTC data channels.
+
+A thin shell of asyncio around library.py (what there is), replies.py (who may ask, errors),
+ranges.py (HTTP) and sessions.py (data channels).
+
+    GET  /files/NAME          the file; Range, ETag, and its layers in a header
+    GET  /blobs/SHA256.inr    the same by content, immutable
+    POST /files/NAME          an SDP offer -> 201, an answer, the Location of a session
+    DELETE /sessions/ID       end it
+    GET  /, /healthz, /metrics
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from inrcodec.errors import StreamError
+from inrcodec.streaming.server.connections import Connections
+from inrcodec.streaming.server.library import Library, UnknownFileError
+from inrcodec.streaming.server.options import ServerOptions
+from inrcodec.streaming.server.ranges import content
+from inrcodec.streaming.server.replies import Handler, Replies
+from inrcodec.streaming.server.sessions import Session
+from inrcodec.streaming.transport import webrtc
+from inrcodec.streaming.transport.signaling import (
+    MAX_OFFER_BYTES,
+    START_HEADER,
+    checked_offer,
+)
+
+if TYPE_CHECKING:
+    from inrcodec.streaming.protocol.stream import Stream
+
+PIECE_BYTES = 1 << 16
+"""Bytes of a download written at once: all of it that a client which does not read can hold."""
+
+END_S = 5.0
+"""Seconds in which sessions that were told to stop let go of their connections."""
+
+KEEPALIVE_S = 15.0
+"""Seconds for which an idle connection is kept; `Limits.request_s` cuts it earlier by default."""
+
+BACKLOG = 512
+"""Connections the system accepts ahead of the server: a burst of receivers at once."""
+
+RETRY = {"Retry-After": "5"}
+READERS = 2
+"""Threads that read and cut files, so that the event loop never waits for a disk."""
+
+
+class Server:
+    """Serves the files of a library; `start` listens, `close` drains. Raises `StreamError` if the
+    packages for streaming are not installed, `OptionError` for a token that is not valid."""
+
+    def __init__(self, library: Library, options: ServerOptions) -> None:
+        webrtc.require()
+        self.options, self._library = options, library
+        self.count: Counter[str] = Counter()
+        self.port = options.port
+        self._replies = Replies(options)
+        self._connections = Connections(options.limits, self._count_slow)
+        self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
+        self._draining = False
+        self._made = 0
+        self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._downloads: Counter[str] = Counter()
+        self._readers = ThreadPoolExecutor(READERS, "inrcodec-read")
+
+    async def start(self) -> None:
+        """Listen; raises `StreamError` if the address cannot be had."""
+        app = web.Application(middlewares=[self._reply], client_max_size=MAX_OFFER_BYTES)
+        app.router.add_get("/", self._index)
+        app.router.add_get("/files/{name}", self._file)
+        app.router.add_get("/blobs/{name}", self._blob)
+        app.router.add_post("/files/{name}", self._offer)
+        app.router.add_delete("/sessions/{id}", self._end)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=self.options.limits.drain_s,
+        )
+        await runner.setup()
+        self._runner = runner
+        make = runner.server
+        if make is None:
+            raise StreamError("the server cannot be set up")
+
+        def connection() -> asyncio.Protocol:
+            protocol = make()
+            self._connections.expect(protocol)
+            return protocol
+
+        loop = asyncio.get_running_loop()
+        try:
+            host, port = self.options.host, self.options.port
+            self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
+        except OSError as error:
+            raise StreamError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Take no more sessions, let those there finish for a while, then end them."""
+        self._draining = True
+        await self._wait_for_sessions(self.options.limits.drain_s)
+        for session, _ in list(self._sessions.values()):
+            session.stop()
+        await self._wait_for_sessions(END_S)
+        if self._listener is not None:
+            self._listener.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    async def _wait_for_sessions(self, seconds: float) -> None:
+        """Wait until all sessions are over, but not longer than that."""
+        tasks = [task for _, task in self._sessions.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    @property
+    def sessions(self) -> int:
+        """The number of sessions there are now."""
+        return len(self._sessions)
+
+    @property
+    def downloads(self) -> int:
+        """The number of downloads there are now."""
+        return self._downloads.total()
+
+    @property
+    def waiting(self) -> int:
+        """The number of connections that have not sent a request head."""
+        return len(self._connections)
+
+    def _count_slow(self) -> None:
+        self.count["inrcodec_slow_connections_total"] += 1
+
+    @web.middleware
+    async def _reply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count and time requests around what `Replies` does."""
+        self._connections.arrived(request.protocol)
+        self.count["inrcodec_requests_total"] += 1
+        try:
+            return await self._replies.to(request, handler)
+        finally:
+            if request.protocol.transport is not None:
+                self._connections.expect(request.protocol)
+
+    async def _index(self, request: web.Request) -> web.Response:
+        return web.json_response({"files": await self._in_thread(self._library.names)})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        return await self._send(request, stream, "no-cache")
+
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
+        digest, _, extension = request.match_info["name"].partition(".")
+        if extension != "inr":
+            raise UnknownFileError
+        stream = await self._in_thread(self._library.by_digest, digest)
+        who = "public" if self.options.token is None else "private"
+        return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """Do what reads files in one of the threads for it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work, *arguments)
+
+    async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
+        """Send the file or a range of it, a piece at a time, to whoever goes on reading."""
+        status, headers, body = content(request, stream, caching)
+        response = web.StreamResponse(status=status, headers=headers | self._replies.cors(request))
+        response.content_length = len(body)
+        with self._download(request.remote or ""):
+            await response.prepare(request)
+            try:
+                for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
+                    piece = body[at : at + PIECE_BYTES]
+                    await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
+                await response.write_eof()
+            except asyncio.TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
+
+    @contextmanager
+    def _download(self, address: str) -> Iterator[None]:
+        """Count a download of an address; raises the reply if it has too many."""
+        if self._downloads[address] >= self.options.limits.sessions_per_address:
+            raise web.HTTPTooManyRequests(headers=RETRY)
+        self._downloads[address] += 1
+        try:
+            yield
+        finally:
+            self._downloads[address] -= 1
+            if not self._downloads[address]:
+                del self._downloads[address]
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        """Take an offer and begin a session."""
+        offer, stream = await self._checked(request)
+        session = self._session(request, stream)
+        try:
+            first = request.headers.get(START_HEADER)
+            answer = await asyncio.wait_for(
+                session.answer(offer, first), self.options.limits.connect_s
+            )
+        except BaseException as error:
+            session.stop()
+            if isinstance(error, asyncio.TimeoutError):
+                raise web.HTTPRequestTimeout from None
+            raise
+        return web.Response(
+            status=201,
+            text=answer,
+            content_type="application/sdp",
+            headers={"Location": f"/sessions/{session.id}"},
+        )
+
+    async def _checked(self, request: web.Request) -> tuple[str, Stream]:
+        """Return the offer of a request and the stream it asks for; raises what refuses it."""
+        if request.content_type != "application/sdp":
+            raise web.HTTPUnsupportedMediaType
+        if self._draining:
+            raise web.HTTPServiceUnavailable(headers=RETRY)
+        if (request.content_length or 0) > MAX_OFFER_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
+        self._check_room(request.remote or "")
+        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        try:
+            body = await asyncio.wait_for(request.read(), self.options.limits.request_s)
+        except asyncio.TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        return checked_offer(body), stream
+
+    def _session(self, request: web.Request, stream: Stream) -> Session:
+        """Begin a session with whoever sent a request."""
+        options, address = self.options, request.remote or ""
+        self._check_room(address)
+        own = request.transport.get_extra_info("sockname") if request.transport else None
+        local = str(own[0]) if own else options.host
+        lost = options.simulated_packet_loss.draws(options.seed + self._made)
+        self._made += 1
+        session = Session(stream, address, local, options.limits, lost, self.count)
+        self._sessions[session.id] = session, asyncio.create_task(self._run(session))
+        self.count["inrcodec_sessions_total"] += 1
+        return session
+
+    def _check_room(self, address: str) -> None:
+        """Raise the reply that says that there are too many sessions, if there are."""
+        limits = self.options.limits
+        if len(self._sessions) >= limits.sessions:
+            raise web.HTTPServiceUnavailable(headers=RETRY)
+        beside = sum(session.address == address for session, _ in self._sessions.values())
+        if beside >= limits.sessions_per_address:
+            raise web.HTTPTooManyRequests(headers=RETRY)
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await session.run()
+        finally:
+            del self._sessions[session.id]
+
+    async def _end(self, request: web.Request) -> web.Response:
+        found = self._sessions.get(request.match_info["id"])
+        if found is None:
+            raise web.HTTPNotFound
+        found[0].stop()
+        return web.Response(status=204)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        status, text = (503, "draining") if self._draining else (200, "ok")
+        return web.Response(status=status, text=f"{text}\n")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        """Write the counters in the text format of Prometheus."""
+        lines = ["# TYPE inrcodec_sessions gauge", f"inrcodec_sessions {len(self._sessions)}"]
+        for name in sorted({*self.count, "inrcodec_sessions_total", "inrcodec_sent_bytes_total"}):
+            lines += [f"# TYPE {name} counter", f"{name} {self.count[name]}"]
+        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")

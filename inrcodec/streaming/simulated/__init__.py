@@ -1,0 +1,1 @@
+"""A simulated link, and sessions over it: no socket, and a clock that is a number."""
