@@ -223,13 +223,7 @@ def symbols_sha256(data: bytes) -> str:
     Latent families: groups, then grids by number, of colour and then of alpha.
     """
     container = bitstream.read(data)
-    symbols: list[np.ndarray] = []
-
-    def seen(array: np.ndarray) -> np.ndarray:
-        symbols.append(array)
-        return array
-
-    decoder_of(container.header).read(container).changed(seen, kept=None)
+    symbols = decoder_of(container.header).read(container).symbols
     joined = b"".join(s.astype("<i4").tobytes() for s in symbols)
     return hashlib.sha256(joined).hexdigest()
 

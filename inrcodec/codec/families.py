@@ -52,6 +52,10 @@ class Stored(Protocol):
     def missing(self) -> str:
         """What the image lacks where bytes are missing, as a text for people; "" for nothing."""
 
+    @property
+    def symbols(self) -> list[Symbols]:
+        """Every array of integers in file order: tensors or groups of networks, then grids."""
+
     def changed(self, change: Callable[[Symbols], Symbols]) -> Stored:
         """The same with other integers: `change` maps each array to one of its shape. The context
         model stays, since nothing could be decoded without it."""

@@ -75,6 +75,15 @@ class StoredGrids:
         """What a file that is cut short lacks of its grids."""
         return self.latents.missing
 
+    @property
+    def symbols(self) -> list[Symbols]:
+        """Groups of networks, then grids by number, of colour and then of alpha."""
+        return [
+            array
+            for plane in self.latents.planes
+            for array in (*plane.networks.symbols.values(), *plane.grids)
+        ]
+
     def changed(self, change: Callable[[Symbols], Symbols]) -> StoredGrids:
         """With other symbols of grids and networks; the context model (ARM) stays as it is."""
         planes = tuple(_changed(plane, change) for plane in self.latents.planes)

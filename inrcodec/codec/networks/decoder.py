@@ -74,6 +74,11 @@ class StoredNetwork:
     network: Quantized
     missing: str = ""
 
+    @property
+    def symbols(self) -> list[Symbols]:
+        """Tensors in file order."""
+        return list(self.network.symbols.values())
+
     def changed(self, change: Callable[[Symbols], Symbols]) -> StoredNetwork:
         """With other symbols."""
         return replace(self, network=self.network.changed(change))
