@@ -18,7 +18,10 @@ from inrcodec.pixels import Picture
 
 
 class Encoding(Protocol):
-    """One encode in progress. Iterate for `Progress`, then `finish()`; or `finish()` early."""
+    """One encode in progress. Iterate for `Progress`, then `finish()`; or `finish()` early.
+
+    There is one fit: a loop that was left goes on where it was when it is entered again.
+    """
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""

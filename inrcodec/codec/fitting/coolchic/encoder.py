@@ -83,10 +83,11 @@ class GridEncoding:
             self._steps = WITHOUT_LIMIT
         with fit_threads(plan.threads):
             self._initialise()
+        self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting lambda, reporting progress."""
-        return in_steps(self._progress(), lambda: fit_threads(self.plan.threads))
+        return self._running
 
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""

@@ -101,10 +101,11 @@ class NetworkEncoding:
         budget = Budget(steps, chosen.payload_bytes, seconds)
         with self._computing(plan.threads):
             self._fits = SeveralFits(fit, plan.seed, budget, each, most=schedule.most_fits)
+        self._running = in_steps(iter(self._fits), lambda: self._computing(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""
-        return in_steps(iter(self._fits), lambda: self._computing(self._plan.threads))
+        return self._running
 
     def finish(self) -> bytes:
         """The file holding the best network found so far."""
