@@ -115,7 +115,7 @@ def test_bad_options_are_refused(small: np.ndarray, options: dict) -> None:
 
 
 def test_an_impossible_size_is_refused_with_the_smallest_possible(small: np.ndarray) -> None:
-    with pytest.raises(RateError, match=r"smallest .* of this picture has \d+"):
+    with pytest.raises(RateError, match=r"smallest .* of this image has \d+"):
         inrcodec.encode(small, target_size=40, model="pe-siren")
     picture = Picture(small, icc=np.random.default_rng(0).bytes(500))
     with pytest.raises(RateError, match="metadata"):

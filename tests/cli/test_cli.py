@@ -65,7 +65,7 @@ def test_sizes_and_crops(run, coded: Path, tmp_path: Path, small_file: bytes) ->
     assert run("decode", coded, "-o", out, "--scale", 2, "--crop", "10,4,20,30")[0] == 0
     whole = inrcodec.decode(small_file, scale=2)
     assert (read_image(out).pixels == whole[4:34, 10:30]).all()
-    assert run("decode", coded, "-o", out, "-f", "--size", "7x9", "--depth", 16)[0] == 0
+    assert run("decode", coded, "-o", out, "-f", "--size", "7x9", "--bit-depth", 16)[0] == 0
     assert read_image(out).pixels.shape == (9, 7, 3)
     assert read_image(out).bit_depth == 16
 
@@ -158,7 +158,7 @@ def test_a_file_cut_behind_its_picture_decodes_with_a_warning(run, coded: Path) 
     coded.write_bytes(coded.read_bytes()[:-3])
     code, _, stderr = run("decode", coded)
     assert code == 0
-    assert "inrcodec: warning: the picture is whole" in stderr
+    assert "inrcodec: warning: the image is whole" in stderr
 
 
 def test_sizes_are_parsed() -> None:
@@ -271,19 +271,19 @@ def test_models_are_listed(run) -> None:
 def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None:
     start, out = tmp_path / "my.start", tmp_path / "out.inr"
     few = ("--parameters", 300, "--steps", 3, "--json")
-    code, stdout, _ = run("meta", "train", picture.parent, "-o", start, *few)
+    code, stdout, _ = run("init", "train", picture.parent, "-o", start, *few)
     assert code == 0
     assert json.loads(stdout)["steps"] == 3
-    code, _, stderr = run("meta", "train", picture.parent, "-o", start, *few)
+    code, _, stderr = run("init", "train", picture.parent, "-o", start, *few)
     assert code == 1
     assert "use --force" in stderr
     code, _, _ = run("encode", picture, "-o", out, "--model", "pe-siren", "--init", start, "-e", 1)
     assert code == 0
     code, _, stderr = run("decode", out, "-o", tmp_path / "back.png")
     assert code == 3
-    assert "needs the trained start" in stderr
-    assert run("decode", out, "-o", tmp_path / "back.png", "--start", start)[0] == 0
-    assert b"dimensions" in run("meta", "list")[1]
+    assert "needs the trained initialisation" in stderr
+    assert run("decode", out, "-o", tmp_path / "back.png", "--init", start)[0] == 0
+    assert b"dimensions" in run("init", "list")[1]
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None
     ],
 )
 def test_bad_training_options(run, tmp_path: Path, options: tuple[object, ...], code: int) -> None:
-    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.start", *options)[0] == code
+    assert run("init", "train", tmp_path, "-o", tmp_path / "x.start", *options)[0] == code
 
 
 def test_an_empty_folder_trains_nothing(run, tmp_path: Path) -> None:
-    assert run("meta", "train", tmp_path, "-o", tmp_path / "x.start")[0] == 1
-    assert run("meta", "train", tmp_path / "none", "-o", tmp_path / "x.start")[0] == 1
+    assert run("init", "train", tmp_path, "-o", tmp_path / "x.start")[0] == 1
+    assert run("init", "train", tmp_path / "none", "-o", tmp_path / "x.start")[0] == 1

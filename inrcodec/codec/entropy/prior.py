@@ -12,12 +12,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.errors import FormatError, LimitError
+
+if TYPE_CHECKING:
+    import constriction
 
 PRECISION = 24
 """Probabilities are multiples of 2^-24."""
@@ -139,6 +142,8 @@ def cost_bits(symbols: Symbols, code: TensorCode) -> float:
 
 def encode(tensors: Sequence[Symbols], codes: Sequence[TensorCode]) -> bytes:
     """All tensors in order as one range coder stream of little-endian 32-bit words."""
+    import constriction
+
     coder = constriction.stream.queue.RangeEncoder()
     for symbols, code in zip(tensors, codes, strict=True):
         if code.magnitude:
@@ -150,6 +155,8 @@ def decode(stream: bytes, sizes: Sequence[int], codes: Sequence[TensorCode]) -> 
     """The inverse of `encode`: one flat int32 array per tensor. Raises `FormatError`."""
     if len(stream) % 4:
         raise FormatError(f"the symbol stream has {len(stream)} bytes, not a multiple of 4")
+    import constriction
+
     coder = constriction.stream.queue.RangeDecoder(np.frombuffer(stream, "<u4").astype(np.uint32))
     tensors = []
     for size, code in zip(sizes, codes, strict=True):
@@ -170,4 +177,6 @@ def _model(code: TensorCode) -> constriction.stream.model.Categorical:
     Weights that sum to 2^24 - n make s = 1 and every operation an exact integer.
     """
     weights = (frequencies(code) - 1).astype(np.float64)
+    import constriction
+
     return constriction.stream.model.Categorical(weights, perfect=False)

@@ -96,7 +96,7 @@ class Inriq:
             trained = shipped_for("pe-siren", channels, START_PARAMETERS)
             width, layers, frequencies = trained.dimensions
             self._model = Siren(width, layers, frequencies, channels)
-        how: dict[str, Any] = {"seed": seed, "precision": precision, "trained": trained}
+        how: dict[str, Any] = {"seed": seed, "precision": precision, "init": trained}
         fitting = NetworkFit(pixels, self._model, Budget(steps, None), **how)
         for _ in fitting:
             pass

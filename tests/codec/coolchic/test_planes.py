@@ -187,7 +187,7 @@ def test_parameters_add_to_the_start_of_the_header() -> None:
     assert all((a == b).all() for a, b in zip(plane.grids, again.grids, strict=True))
     for unknown in ((identity ^ 1, 3), (identity, 255)):
         header = dataclasses.replace(header, init=unknown)
-        with pytest.raises(FormatError, match="trained start"):
+        with pytest.raises(FormatError, match="trained initialisation"):
             latents_of(bitstream.write(header, file_sections([plane])))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from inrcodec.codec.entropy import arm as module
 from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
-from inrcodec.codec.entropy.prior import arm as module
 from inrcodec.errors import LimitError
 
 NEIGHBOURS = ((0, -1), (-1, -1), (-1, 0), (-1, 1))

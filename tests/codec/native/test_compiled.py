@@ -207,7 +207,7 @@ def test_mean_similarity(shape: tuple[int, int], luminance: bool) -> None:
     x = torch.rand(2, 1, *shape)
     y = (x + 0.1 * random(2, 1, *shape)).clamp(0, 1)
 
-    def similarity(y: Tensor) -> Tensor:
+    def mean(y: Tensor) -> Tensor:
         return similarity.mean_similarity(x.to(y.dtype), y, luminance=luminance)
 
-    agree(similarity, [y])
+    agree(mean, [y])

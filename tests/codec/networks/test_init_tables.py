@@ -89,7 +89,7 @@ def broken_head(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [broken_head, lambda d: b"", lambda d: b"PK\3\4" + b"x" * 99])
 def test_garbage_is_not_a_start(trained: Initialisation, damage: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(FormatError, match="not a file of a trained start"):
+    with pytest.raises(FormatError, match="not a file of"):
         Initialisation.from_bytes(damage(trained.to_bytes()))
 
 
@@ -107,7 +107,7 @@ def test_a_file_needs_the_start_it_was_encoded_with(
         small, model="pe-siren", init=str(path), target_size=700, effort=1, threads=1
     )
     assert len(data) <= 700
-    assert inrcodec.info(data).start == (trained.identity, 0)
+    assert inrcodec.info(data).init == (trained.identity, 0)
     with pytest.raises(FormatError, match=f"{trained.identity:08x}"):
         inrcodec.decode(data)
     assert psnr(small, inrcodec.decode(data, init=path)) > 15
@@ -120,14 +120,14 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
     data = inrcodec.encode(small, model="pe-siren", init="meta", quality=80, effort=1, threads=1)
     assert inrcodec.info(data).dimensions == MODEL.dimensions
     assert psnr(small, inrcodec.decode(data)) > 12
-    with pytest.raises(OptionError, match="no trained start of nif"):
+    with pytest.raises(OptionError, match="no .* of nif"):
         inrcodec.encode(small, model="nif", init="meta", effort=1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "siren", "init": "START"}, "is a start of pe-siren"),
+        ({"model": "siren", "init": "START"}, "is an initialisation of pe-siren"),
         ({"model": "pe-siren", "init": "missing.start"}, "start missing.start"),
         ({"model": "coolchic", "init": "meta"}, "init needs a coordinate network"),
         ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),

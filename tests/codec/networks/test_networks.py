@@ -30,7 +30,7 @@ from inrcodec.codec.networks.sizes import (
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.options import EncodeOptions
-from inrcodec.errors import LimitError, RateError
+from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, psnr
 
 NETWORKS: dict[str, CoordinateModel] = {
@@ -67,9 +67,7 @@ def test_what_it_says_of_itself_fits(network: CoordinateModel) -> None:
     assert set(network.phases) <= names
     assert all(r.rate > 0 for r in network.learning_rates.values())
     assert network.macs_per_pixel > 0
-    header = inrcodec.codec.header.Header(
-        20, 16, network.channels, 8, network.family, network.dimensions
-    )
+    header = Header(20, 16, network.channels, 8, network.family, network.dimensions)
     assert decoder_of(header).model == network
 
 
@@ -163,7 +161,7 @@ def test_the_list_of_models_is_whole() -> None:
 
 
 def test_a_rate_no_table_takes_is_refused(small: np.ndarray) -> None:
-    with pytest.raises(RateError, match=r"smallest diner file of this picture has \d+ bytes"):
+    with pytest.raises(RateError, match=r"smallest diner file of this image has \d+ bytes"):
         inrcodec.encode(small, model="diner", bpp=2.0, effort=1)
 
 
@@ -181,7 +179,7 @@ def test_the_smallest_file_named_is_one(small: np.ndarray, model: str) -> None:
 
 def test_a_picture_too_large_for_a_table_is_refused_before_the_fit() -> None:
     large = np.zeros((1450, 1450, 3), np.uint8)
-    with pytest.raises(LimitError, match="parameters of diner"):
+    with pytest.raises(EncoderLimitError, match="parameters of diner"):
         inrcodec.encode(large, model="diner", target_size=300_000)
     (row,) = [m for m in models(4000, 3000) if m.name == "diner"]
     assert "too large" in row.rates

@@ -231,8 +231,8 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
     ("options", "message"),
     [
         ({"psnr": 30.0, "bpp": 1.0}, "give one of"),
-        ({"lambda": 0.0}, "lambda .lambda. must be in"),
-        ({"lambda": -1.0}, "lambda .lambda. must be in"),
+        ({"lmbda": 0.0}, "lmbda must be in"),
+        ({"lmbda": -1.0}, "lmbda must be in"),
         ({"psnr": float("nan")}, "psnr must be a number"),
         ({"effort": 10}, "effort must be in"),
         ({"effort": 0, "model": "siren"}, "effort 0 needs"),

@@ -1,4 +1,4 @@
-"""The fit of latents and networks, the choice of network steps, the trained start."""
+"""The fit of latents and networks, the choice of network steps, the trained initialisation."""
 
 import math
 
@@ -276,13 +276,13 @@ def test_starts_are_known_by_identity_and_index() -> None:
     assert init_index(3e-2) == 0
     assert init_index(1e-9) == init_tables.SETS - 1
     assert init_index(init_lambda(7)) == 7
-    with pytest.raises(FormatError, match="needs the trained start"):
+    with pytest.raises(FormatError, match="needs the trained initialisation"):
         init_tables.initial_parameters(identity ^ 1, 0, model)
     with pytest.raises(FormatError, match="no networks 200"):
         init_tables.initial_parameters(identity, 200, model)
-    with pytest.raises(FormatError, match="needs the trained start"):
+    with pytest.raises(FormatError, match="needs the trained initialisation"):
         init_tables.initial_parameters(identity, 0, coolchic(80, 64, **COMPLEXITIES["low"]))
-    with pytest.raises(FormatError, match="no trained start"):
+    with pytest.raises(FormatError, match="no trained initialisation"):
         init_tables.initial_parameters(identity, 0, coolchic(80, 64, arm_width=8))
     assert not init_tables.has_table(coolchic(80, 64, arm_width=8))
     assert not init_tables.has_table(coolchic_v1(80, 64))

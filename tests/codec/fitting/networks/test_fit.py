@@ -6,7 +6,7 @@ import torch
 
 from inrcodec.codec.fitting.networks import batches
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
-from inrcodec.codec.fitting.networks.schedule import Schedule
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.sensitivity import sensitivities
 from inrcodec.codec.fitting.optimizer import MuonAdam, _orthogonal
 from inrcodec.codec.networks.siren import Siren
@@ -66,7 +66,7 @@ def test_batches_cover_every_row_and_column_evenly() -> None:
     grids = batches.batches(300, 700, np.random.default_rng(0))
     counts_y, counts_x = np.zeros(300), np.zeros(700)
     for rows, columns in islice(grids, 4000):
-        assert 0.5 < len(rows) * len(columns) / batches.BATCH_PIXELS < 2
+        assert 0.5 < len(rows) * len(columns) / SCHEDULE.batch_pixels < 2
         assert (np.diff(rows) >= 0).all()
         assert (np.diff(columns) >= 0).all()
         counts_y[rows] += 1
@@ -93,7 +93,7 @@ def test_batches_of_odd_shapes(shape: tuple[int, int]) -> None:
     rows, columns = next(batches.batches(*shape, np.random.default_rng(0)))
     assert 1 <= len(rows) <= shape[0]
     assert 1 <= len(columns) <= shape[1]
-    assert len(rows) * len(columns) <= 2 * batches.BATCH_PIXELS
+    assert len(rows) * len(columns) <= 2 * SCHEDULE.batch_pixels
 
 
 def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> None:
