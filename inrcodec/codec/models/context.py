@@ -71,8 +71,9 @@ class ContextBits(torch.autograd.Function):
         if compiled.takes_network(tensors, padded):
             coarse, *others = compiled.arrays([coarser, *companions])
             value, gradients = networks.context_bits(
-                compiled.array(padded), offsets, compiled.network(tensors), coarse, others, needed
-            )
+                compiled.array(padded), MARGIN, offsets, compiled.network(tensors), coarse, others,
+                needed,
+            )  # fmt: skip
             ctx.results = compiled.tensors(gradients)
             return padded.new_tensor(value / _LN2)
         network = TiledNetwork(tensors, needed)
