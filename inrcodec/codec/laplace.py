@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
+from inrcodec.codec.entropy.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
 
 PRECISION = 24
 """Probabilities are multiples of 2^-24."""
