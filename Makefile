@@ -16,7 +16,7 @@ help:
 	@echo "make vectors    write the conformance vectors anew (the format changed)"
 
 # torch first and pinned: other packages would pull a build with gigabytes of CUDA.
-$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/*.c)
+$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . "scikit-image>=0.24"

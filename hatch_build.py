@@ -1,7 +1,11 @@
-"""Compiles inrcodec/codec/native/*.c into the package when it is installed or built as a wheel.
+"""Compiles inrcodec/codec/native/src into the package when it is installed or built as a wheel.
 
 Without a C compiler that takes GCC's vector types, or with INRCODEC_NATIVE=0, there is nothing to
 compile: the package is pure Python then and fits several times slower.
+
+    python hatch_build.py FOLDER [FLAG ...]
+
+compiles the libraries into FOLDER with further flags of the compiler, and fails if one does.
 """
 
 from __future__ import annotations
@@ -13,11 +17,15 @@ import subprocess
 import sys
 import sysconfig
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = Path(__file__).parent / "inrcodec" / "codec" / "native" / "src"
+PROBE = "probe.c"
 
 FLAGS = ["-O3", "-std=gnu11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-psabi"]
 FLAGS += ["-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
@@ -34,7 +42,7 @@ class NativeBuildHook(BuildHookInterface[Any]):
         del version
         if self.target_name != "wheel" or os.environ.get("INRCODEC_NATIVE") == "0":
             return
-        folder = Path(self.root) / "inrcodec" / "codec" / "native"
+        folder = SOURCES.parent
         for old in folder.glob("*.so"):
             old.unlink()
         built = compile_all(folder)
@@ -47,33 +55,32 @@ class NativeBuildHook(BuildHookInterface[Any]):
         build_data["tag"] = f"py3-none-{system}"
 
 
-def compile_all(folder: Path) -> list[Path]:
-    """The libraries of this kind of machine, compiled in `folder`: all, or none if one fails."""
+def source_crc(folder: Path) -> int:
+    """CRC-32 of all sources and headers, as native/__init__.py computes it."""
+    paths = sorted(folder.glob("*.[ch]"), key=lambda path: path.name)
+    return zlib.crc32(b"".join(path.read_bytes() for path in paths))
+
+
+def compile_all(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
+    """The libraries of this kind of machine, compiled into `folder`: all, or none if one fails."""
+    kernels = [path.name for path in sorted(SOURCES.glob("*.c")) if path.name != PROBE]
     if platform.machine().lower() in ("x86_64", "amd64"):
-        jobs = [("probe.c", "probe.so", [])]
+        jobs = [([PROBE], "probe.so", [])]
         jobs += [
-            ("kernels.c", f"kernels_{level}.so", [f"-march=x86-64-{level}"]) for level in X86_LEVELS
+            (kernels, f"kernels_{level}.so", [f"-march=x86-64-{level}"]) for level in X86_LEVELS
         ]
     else:
-        jobs = [("kernels.c", "kernels_base.so", [])]
-    crc = zlib.crc32((folder / "kernels.c").read_bytes())
+        jobs = [(kernels, "kernels_base.so", [])]
+    crc = source_crc(SOURCES)
     compiler = shlex.split(os.environ.get("CC", "cc"))
 
-    def compiled(job: tuple[str, str, list[str]]) -> Path | None:
-        source, name, flags = job
+    def compiled(job: tuple[list[str], str, list[str]]) -> Path | None:
+        sources, name, level = job
         target, fresh = folder / name, folder / f"{name}.{os.getpid()}"
-        command = [
-            *compiler,
-            *FLAGS,
-            *flags,
-            f"-DSOURCE_CRC={crc}u",
-            str(folder / source),
-            "-o",
-            str(fresh),
-            "-lm",
-        ]
+        options = [*FLAGS, *level, *flags, f"-DSOURCE_CRC={crc}u"]
+        command = [*compiler, *options, *sources, "-o", str(fresh.absolute()), "-lm"]
         try:
-            subprocess.run(command, check=True, stdout=sys.stderr)
+            subprocess.run(command, check=True, stdout=sys.stderr, cwd=SOURCES)
         except (OSError, subprocess.CalledProcessError):
             fresh.unlink(missing_ok=True)
             return None
@@ -83,3 +90,14 @@ def compile_all(folder: Path) -> list[Path]:
     with ThreadPoolExecutor() as pool:
         built = list(pool.map(compiled, jobs))
     return [path for path in built if path] if all(built) else []
+
+
+def main() -> int:
+    """Run from the command line."""
+    folder, *flags = sys.argv[1:] or [str(SOURCES.parent)]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return 0 if compile_all(Path(folder), flags) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,12 +1,16 @@
-"""Files of latent grids as `families.py` sees files of any family; without torch."""
+"""Files of latent grids as `families.py` sees files of any family; without torch.
+
+The range coder and what renders are imported when a file is decoded: describing one needs neither.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from inrcodec.codec.coolchic import layout, render
+from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
 from inrcodec.codec.coolchic.planes import LatentPlane, Latents, read_latents
 from inrcodec.codec.entropy.prior import Symbols
@@ -17,6 +21,9 @@ from inrcodec.codec.format.sections import Kind, Section
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples
+
+if TYPE_CHECKING:
+    from inrcodec.codec.coolchic.planes import LatentPlane, Latents
 
 GRID_KINDS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
 
@@ -44,6 +51,7 @@ class GridDecoder:
         self, container: Container, init: object = None, threads: int | None = None
     ) -> StoredGrids:
         """Decode the symbols that are there. `init` is not needed. Raises `FormatError`."""
+
         with kernel_threads(threads):
             return StoredGrids(self.header, read_latents(container, self.model))
 
@@ -99,6 +107,8 @@ class StoredGrids:
         change: Change | None = None,
     ) -> Samples:
         """Samples (rows, columns, channels) of a view, always computed on the CPU."""
+        from inrcodec.codec.coolchic import render
+
         with kernel_threads(threads):
             planes = [render.Plane.of(plane) for plane in self.latents.planes]
             if change is not None:

@@ -76,6 +76,15 @@ def frequencies() -> NDArray[np.int32]:
 
 
 @cache
+def boundaries() -> NDArray[np.int32]:
+    """Cumulated `frequencies`, from 0 to 2^24, shape (2048, 66), read-only."""
+    table = np.zeros((SCALES * FRACTIONS, ENTRIES + 1), np.int32)
+    np.cumsum(frequencies(), axis=1, out=table[:, 1:])
+    table.flags.writeable = False
+    return table
+
+
+@cache
 def weights() -> NDArray[np.float32]:
     """`frequencies` as constriction's categorical model wants them, shape (2048, 65), read-only.
 

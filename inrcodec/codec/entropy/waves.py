@@ -16,6 +16,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.codec import native
 from inrcodec.codec.entropy.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
 from inrcodec.codec.entropy.laplace import (
     ESCAPE,
@@ -26,6 +27,7 @@ from inrcodec.codec.entropy.laplace import (
     MIN_ENTRY,
     PRECISION,
     SHIFTS,
+    boundaries,
     frequencies,
     weights,
 )
@@ -85,8 +87,8 @@ def decode_grid(
     if len(data) % 4:
         raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
     grid = Grid(shape, sides, arm)
-    if data and waves.serves(arm):
-        if not waves.decode(_words(data), grid, arm, level, prefix=False)[1]:
+    if data and _compiled(arm):
+        if not _decode_compiled(_words(data), grid, arm, level, prefix=False)[1]:
             raise FormatError("a latent stream is not a valid range coder stream")
     elif data:
         try:
@@ -108,8 +110,8 @@ def decode_prefix(
     """
     words = _words(data[: len(data) // 4 * 4])
     grid = Grid(shape, sides, arm)
-    if waves.serves(arm):
-        decoded, _ = waves.decode(words, grid, arm, level, prefix=True)
+    if _compiled(arm):
+        decoded, _ = _decode_compiled(words, grid, arm, level, prefix=True)
         return grid.symbols(), decoded
     reach = _Reach(len(words))
     decoded = 0
@@ -171,9 +173,9 @@ class Grid:
         self.flat = planes.reshape(-1)
         offsets = [row * pitch + column for row, column in arm.neighbours]
         offsets += [plane * (1 + i) for i in range(arm.sides)]
-        self.offsets = np.array(offsets, np.intp)
+        self.offsets = np.array(offsets, np.int64)
         self.step = max(1, pitch - slope)
-        times = np.arange(width + slope * (height - 1) if height else 0)
+        times = np.arange(width + slope * (height - 1) if height else 0, dtype=np.int64)
         first = np.maximum(0, (times - width + slope) // slope)
         counts = np.minimum(height - 1, times // slope) - first + 1
         starts = (first + top) * pitch + left + times - slope * first
@@ -184,11 +186,15 @@ class Grid:
         symbols: Symbols = self._grid.astype(np.int32)
         return symbols
 
+    def waves(self) -> waves.Waves:
+        """Its arrays, as the compiled kernels take them."""
+        return waves.Waves(self.flat, self.offsets, self.starts, self.counts, self.step)
+
     def distributions(self, arm: IntegerArm, level: int) -> tuple[Symbols, Symbols, Symbols]:
         """Of every symbol in order of waves: itself, its rounded mean and its row of the tables."""
         total = int(self.counts.sum())
-        if waves.serves(arm):
-            centre, rows = waves.distributions(self, arm, level)
+        if _compiled(arm):
+            centre, rows = waves.distributions(self.waves(), _network(arm, level))
             return self.flat[self._positions()].astype(np.int32), centre, rows
         positions = self._positions()
         centre, rows = np.empty((2, total), np.int32)
@@ -207,6 +213,24 @@ class Grid:
         positions = np.repeat(self.starts - self.step * before, self.counts)
         positions += self.step * np.arange(len(positions))
         return positions
+
+
+def _compiled(arm: IntegerArm) -> bool:
+    """Whether there are kernels, and they take this network."""
+    return native.takes([arm.inputs, *(len(bias) for bias in arm.biases)])
+
+
+def _network(arm: IntegerArm, level: int) -> waves.Network:
+    """The network of a level, as the compiled kernels take it."""
+    return waves.network_of(arm.weights, arm.biases_of(level), arm.linear)
+
+
+def _decode_compiled(
+    words: NDArray[np.uint32], grid: Grid, arm: IntegerArm, level: int, *, prefix: bool
+) -> tuple[int, bool]:
+    """Decode into the grid by the compiled kernels; see `waves.decode`."""
+    network = _network(arm, level)
+    return waves.decode(words, grid.waves(), network, boundaries(), prefix=prefix)
 
 
 def _entries(distance: Symbols, shift: Symbols) -> Symbols:

@@ -1,8 +1,9 @@
-"""The compiled kernels, if this installation has them: kernels.c, for the CPU it runs on.
+"""The compiled kernels (src/kernels.h), if this installation has them, for the CPU it runs on.
 
 hatch_build.py compiles them once for each level of the instruction set; the best one that the
-machine runs is loaded when first asked for. INRCODEC_NATIVE=0 does without. Nothing here imports
-torch.
+machine runs is loaded when first asked for. INRCODEC_NATIVE=0 does without; INRCODEC_KERNELS names
+another folder of libraries, such as those of `make sanitize`. Modules of this folder take arrays
+and import nothing else of the package but its errors; nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from numpy.typing import NDArray
 from inrcodec.errors import StaleKernelsWarning
 
 FOLDER = Path(__file__).parent
+SOURCES = FOLDER / "src"
 SWITCH = "INRCODEC_NATIVE"
+ELSEWHERE = "INRCODEC_KERNELS"
 LEVELS = ("v4", "v3", "v2", "base")
 """Of x86-64, best first; "base" is the one level of other machines."""
 
@@ -69,10 +72,10 @@ _SIGNATURES = {
 
 
 MOST_LAYERS, MOST_WIDTH, MOST_LANES = 5, 64, 16
-"""As in kernels.c: limits of networks, and the most lanes a vector has."""
+"""Limits of networks as in kernels.h, and the most lanes a vector has (vectors.h)."""
 
 MOST_SINE_LAYERS = 16
-"""As in kernels.c."""
+"""As in kernels.h."""
 
 
 @cache
@@ -106,15 +109,15 @@ def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
 
 def load(level: str) -> ctypes.CDLL | None:
     """The library of one level, or None where it is missing or does not run."""
-    path = FOLDER / f"kernels_{level}.so"
+    path = _folder() / f"kernels_{level}.so"
     if not path.exists() or not _runs(level):
         return None
     try:
         loaded = ctypes.CDLL(str(path))
     except OSError:  # built for another kind of machine
         return None
-    if _source_crc(loaded) != zlib.crc32((FOLDER / "kernels.c").read_bytes()):
-        text = "the kernels were not compiled from kernels.c as it is; install the package again"
+    if _told_crc(loaded) != _source_crc():
+        text = "the kernels were not compiled from native/src as it is; install the package again"
         warnings.warn(text, StaleKernelsWarning, 2)
         return None
     for name, (result, arguments) in _SIGNATURES.items():
@@ -123,7 +126,18 @@ def load(level: str) -> ctypes.CDLL | None:
     return loaded
 
 
-def _source_crc(loaded: ctypes.CDLL) -> int | None:
+def _folder() -> Path:
+    """The folder of the libraries."""
+    return Path(os.environ.get(ELSEWHERE) or FOLDER)
+
+
+def _source_crc() -> int:
+    """CRC-32 of all sources and headers, as hatch_build.py computes it when it compiles them."""
+    paths = sorted(SOURCES.glob("*.[ch]"), key=lambda path: path.name)
+    return zlib.crc32(b"".join(path.read_bytes() for path in paths))
+
+
+def _told_crc(loaded: ctypes.CDLL) -> int | None:
     """CRC-32 of the source that a library was compiled from, if it tells."""
     try:
         told = loaded.source_crc
@@ -137,7 +151,7 @@ def _runs(level: str) -> bool:
     """Whether this CPU has the instructions of a level of x86-64, as the C compiler tells."""
     if level == "base":
         return True
-    probe = FOLDER / "probe.so"
+    probe = _folder() / "probe.so"
     if not probe.exists():
         return False
     try:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.coolchic.neighbours import MARGIN
 from inrcodec.codec.native import at, integers, kernel
 from inrcodec.codec.native.pool import bands_of, run
 
@@ -44,6 +43,7 @@ class Network:
 
 def context_bits(
     padded: Array,
+    margin: int,
     offsets: Sequence[tuple[int, int]],
     network: Network,
     coarser: Array | None,
@@ -51,20 +51,21 @@ def context_bits(
     needed: bool,
 ) -> tuple[float, list[Array | None]]:
     """Nats of a grid as `context.context_bits`, and if `needed` their gradients: of the padded
-    grid, the coarser one, the companions and the parameters."""
-    height, width = padded.shape[0] - MARGIN, padded.shape[1] - 2 * MARGIN
+    grid, the coarser one, the companions and the parameters. The grid has `margin` rows above and
+    as many columns on each side."""
+    height, width = padded.shape[0] - margin, padded.shape[1] - 2 * margin
     flat = integers([n for offset in offsets for n in offset])
     bands = bands_of(height, width, even=True)
     room = network.room(len(bands)) if needed else None
     beside = [None if c is None or not needed else np.empty_like(c) for c in companions]
-    slabs = [_slabs(padded, coarser, band) for band in bands] if needed else []
+    slabs = [_slabs(padded, margin, coarser, band) for band in bands] if needed else []
     pointers = ctypes.c_void_p * max(1, len(companions))
     grids, by_grids = pointers(*map(at, companions)), pointers(*map(at, beside))
     nats = [0.0] * len(bands)
 
     def work(k: int) -> None:
         counts = (len(offsets), int(coarser is not None), len(companions))
-        sizes = integers([width, *bands[k], *counts, *network.shape])
+        sizes = integers([width, *bands[k], *counts, margin, *network.shape])
         mine = slabs[k] if needed else (None, None)
         share = None if room is None else room[k]
         nats[k] = kernel("context_bits")(
@@ -82,14 +83,14 @@ def context_bits(
 
 
 def _slabs(
-    padded: Array, coarser: Array | None, band: tuple[int, int]
+    padded: Array, margin: int, coarser: Array | None, band: tuple[int, int]
 ) -> tuple[Array, Array | None]:
     """Zeros for the gradients of a band of rows: of the padded grid and of the coarser one."""
     first, last = band
     above = None
     if coarser is not None:
         above = np.zeros(((last + 1) // 2 - first // 2 + 2, coarser.shape[1]), np.float32)
-    return np.zeros((last - first + MARGIN, padded.shape[1]), np.float32), above
+    return np.zeros((last - first + margin, padded.shape[1]), np.float32), above
 
 
 def _joined(

@@ -15,7 +15,11 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 
-from inrcodec.codec.threads import kernel_count
+from inrcodec.checks import whole
+
+MOST_THREADS = 4
+"""Without being asked. Threads of the kernels do not spin, so a busy machine does no harm; beyond a
+few, what only one thread does takes most of a step."""
 
 SMALLEST_BAND = 8192
 """Positions below which another thread costs more than it does."""
@@ -29,9 +33,21 @@ THREADS = _Threads()
 """How many compute for a thread that calls, itself included."""
 
 
+def checked_count(count: int | None) -> int | None:
+    """A number of threads as it is; raises `OptionError` for what is not None or in 1 .. 1024."""
+    return None if count is None else whole("threads", count, 1, 1024)
+
+
+def kernel_count(asked: int | None) -> int:
+    """Threads of the compiled kernels: as many as asked for, or one for each of a few cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return checked_count(asked) or min(MOST_THREADS, cores or 1)
+
+
 @contextmanager
 def kernel_threads(asked: int | None) -> Iterator[None]:
-    """Compute with so many threads for a while; see `threads.kernel_count`."""
+    """Compute with so many threads for a while, or with one for each of a few cores; raises
+    `OptionError` as `checked_count`."""
     before, THREADS.count = THREADS.count, kernel_count(asked)
     try:
         yield

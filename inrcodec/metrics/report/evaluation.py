@@ -161,7 +161,7 @@ class Evaluation:
 
     def _threads(self) -> int:
         """Threads that torch uses."""
-        from inrcodec.codec.threads import torch_count
+        from inrcodec.codec.runtime import torch_count
 
         return torch_count(self._options.threads)
 

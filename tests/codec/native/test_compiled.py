@@ -1,5 +1,6 @@
 """The compiled kernels, every level of them that this machine runs, against torch in float64."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from inrcodec.codec import bridge, native
 from inrcodec.codec.coolchic.neighbours import MARGIN, NEIGHBOURS
+from inrcodec.codec.fitting import similarity
 from inrcodec.codec.fitting.coolchic import synthesis
 from inrcodec.codec.fitting.coolchic.rate import context_bits
 from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
@@ -175,29 +177,35 @@ def test_networks_beyond_the_limits_are_left_to_torch() -> None:
 def test_kernels_of_another_source_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in native.FOLDER.glob("*.so"):
-        shutil.copy(path, tmp_path)
-    source = (native.FOLDER / "kernels.c").read_bytes()
-    (tmp_path / "kernels.c").write_bytes(source)
-    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    sources = shutil.copytree(native.SOURCES, tmp_path / "src")
+    monkeypatch.setattr(native, "SOURCES", sources)
     assert native.load(LEVELS[0]) is not None
-    (tmp_path / "kernels.c").write_bytes(source + b"\n")
-    with pytest.warns(StaleKernelsWarning, match="install the package again"):
-        assert native.load(LEVELS[0]) is None
-    silent = tmp_path / "silent"  # one that does not tell its source
-    silent.mkdir()
-    for path in native.FOLDER.glob("*.*"):
-        shutil.copy(path, silent)
-    shutil.copy(tmp_path / "probe.so", silent / f"kernels_{LEVELS[0]}.so")
-    monkeypatch.setattr(native, "FOLDER", silent)
-    with pytest.warns(StaleKernelsWarning, match="install the package again"):
-        assert native.load(LEVELS[0]) is None
-    broken = tmp_path / "broken"  # another path: a library stays loaded under its name
-    broken.mkdir()
-    for path in tmp_path.glob("*.*"):
-        shutil.copy(path, broken)
-    (broken / f"kernels_{LEVELS[0]}.so").write_bytes(b"not a library")
-    monkeypatch.setattr(native, "FOLDER", broken)
+    for name in ("waves.c", "vectors.h"):  # one source, one header
+        original = (sources / name).read_bytes()
+        (sources / name).write_bytes(original + b"\n")
+        with pytest.warns(StaleKernelsWarning, match="install the package again"):
+            assert native.load(LEVELS[0]) is None
+        (sources / name).write_bytes(original)
+    assert native.load(LEVELS[0]) is not None
+
+
+def test_libraries_that_do_not_tell_their_source_or_are_none_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(os.environ.get(native.ELSEWHERE) or native.FOLDER)
+    probe, name = folder / "probe.so", f"kernels_{LEVELS[0]}.so"
+    for case in ("silent", "broken"):  # another path: a library stays loaded under its name
+        (tmp_path / case).mkdir()
+        if probe.exists():
+            shutil.copy(probe, tmp_path / case)
+    monkeypatch.setenv(native.ELSEWHERE, str(tmp_path / "silent"))
+    if probe.exists():
+        shutil.copy(probe, tmp_path / "silent" / name)
+        with pytest.warns(StaleKernelsWarning, match="install the package again"):
+            assert native.load(LEVELS[0]) is None
+    monkeypatch.setenv(native.ELSEWHERE, str(tmp_path / "broken"))
+    assert native.load(LEVELS[0]) is None
+    (tmp_path / "broken" / name).write_bytes(b"not a library")
     assert native.load(LEVELS[0]) is None
 
 

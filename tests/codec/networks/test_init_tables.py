@@ -120,7 +120,7 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
     data = inrcodec.encode(small, model="pe-siren", init="meta", quality=80, effort=1, threads=1)
     assert inrcodec.info(data).dimensions == MODEL.dimensions
     assert psnr(small, inrcodec.decode(data)) > 12
-    with pytest.raises(OptionError, match="no .* of nif"):
+    with pytest.raises(OptionError, match=r"no .* of nif"):
         inrcodec.encode(small, model="nif", init="meta", effort=1)
 
 

@@ -71,8 +71,9 @@ class ContextBits(torch.autograd.Function):
         if bridge.takes_network(tensors, padded):
             coarse, *others = bridge.arrays([coarser, *companions])
             value, gradients = networks.context_bits(
-                bridge.array(padded), offsets, bridge.network(tensors), coarse, others, needed
-            )
+                bridge.array(padded), MARGIN, offsets, bridge.network(tensors), coarse, others,
+                needed,
+            )  # fmt: skip
             ctx.results = bridge.tensors(gradients)
             return padded.new_tensor(value / _LN2)
         network = TiledNetwork(tensors, needed)

@@ -1,0 +1,90 @@
+"""The seam between Python and C: declarations, limits, imports."""
+
+import ast
+import re
+from ctypes import c_double, c_float, c_int32, c_int64, c_uint32, c_void_p
+from pathlib import Path
+
+import pytest
+
+from inrcodec.codec import native
+
+HEADER = (native.SOURCES / "kernels.h").read_text()
+TYPES = {
+    "void": None,
+    "double": c_double,
+    "float": c_float,
+    "int32_t": c_int32,
+    "int64_t": c_int64,
+    "uint32_t": c_uint32,
+}
+NOT_CALLED_AS_KERNELS = {"source_crc"}
+
+
+def declared(header: str) -> dict[str, tuple[object, list[object]]]:
+    """Result and arguments of every exported function, as ctypes has them."""
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    functions = {}
+    for result, name, given in re.findall(r"^EXPORT (\w+) (\w+)\(([^)]*)\);", text, re.MULTILINE):
+        arguments = [] if given == "void" else [argument(part) for part in given.split(",")]
+        functions[name] = (TYPES[result], arguments)
+    return functions
+
+
+def argument(text: str) -> object:
+    """Of one parameter with its name."""
+    if "*" in text:
+        return c_void_p
+    kind, _ = text.split()
+    return TYPES[kind]
+
+
+def test_signatures_are_those_of_the_header() -> None:
+    functions = declared(HEADER)
+    assert len(functions) == HEADER.count("EXPORT ") - len(re.findall("#define EXPORT", HEADER))
+    for name in NOT_CALLED_AS_KERNELS:
+        assert functions.pop(name) == (c_uint32, [])
+    assert functions == native._SIGNATURES
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("int64_t word_count", "int32_t word_count"),
+        ("float scale, float *out", "float *out"),
+        ("EXPORT double squares_update", "EXPORT float squares_update"),
+        ("EXPORT void squares_step", "EXPORT void squares_steps"),
+    ],
+)
+def test_a_change_of_the_header_alone_is_noticed(change: tuple[str, str]) -> None:
+    changed = HEADER.replace(*change)
+    assert changed != HEADER
+    assert declared(changed) != declared(HEADER)
+
+
+def test_limits_are_those_of_the_header() -> None:
+    limits = {name: int(n) for name, n in re.findall(r"#define (MOST_\w+) (\d+)", HEADER)}
+    assert limits == {name: getattr(native, name) for name in limits}
+    assert len(limits) == 3
+    vectors = (native.SOURCES / "vectors.h").read_text()
+    assert max(map(int, re.findall(r"#define LANES (\d+)", vectors))) == native.MOST_LANES
+
+
+@pytest.mark.parametrize("path", sorted(native.FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_wrappers_import_nothing_of_the_package_but_errors_and_each_other(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = [str(node.module)]
+        for name in names:
+            other = name.split(".")[0] != "inrcodec"
+            assert other or name == "inrcodec.errors" or name.startswith("inrcodec.codec.native")
+
+
+def test_every_source_is_small_and_has_no_call_of_the_allocator_but_in_one_place() -> None:
+    for path in native.SOURCES.iterdir():
+        text = path.read_text()
+        calls = re.search(r"\b(aligned_alloc|malloc|calloc|realloc|free)\(", text)
+        assert not calls or path.name == "memory.h"
+        assert text.count("\n") <= 300
