@@ -73,7 +73,7 @@ class Initialisation:
         flat = np.concatenate([np.ravel(values[name]) for name in model.shapes])
         numbers = np.rint(flat.astype(np.float64) * 2.0**FRACTION)
         if not np.abs(numbers).max() <= np.iinfo(np.int16).max:
-            raise FitError("a parameter of the start does not fit 16 bits")
+            raise FitError("a parameter of the initialisation does not fit 16 bits")
         flat_rates = np.concatenate([np.ravel(rates[name]) for name in model.shapes])
         return cls(
             model.family,
@@ -140,7 +140,7 @@ class Initialisation:
             with Path(path).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise OptionError(f"start {path}: {error.strerror}") from None
+            raise OptionError(f"initialisation {path}: {error.strerror}") from None
         try:
             return cls.from_bytes(data)
         except FormatError as error:
@@ -149,7 +149,7 @@ class Initialisation:
 
 def _not_valid() -> FormatError:
     """For whatever is wrong with a file."""
-    return FormatError("this is not a file of a trained start")
+    return FormatError("this is not a file of an initialisation")
 
 
 def _fields(data: bytes) -> list[Any]:
@@ -173,7 +173,9 @@ def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
     """Tensors by name of all parameters in file order; raises `FormatError` for a wrong number."""
     sizes = [math.prod(shape) for shape in model.shapes.values()]
     if len(flat) != sum(sizes):
-        raise FormatError(f"a start of {len(flat)} parameters for a network of {sum(sizes)}")
+        raise FormatError(
+            f"an initialisation of {len(flat)} parameters for a network of {sum(sizes)}"
+        )
     parts = np.split(flat, np.cumsum(sizes)[:-1])
     return {n: p.reshape(s) for (n, s), p in zip(model.shapes.items(), parts, strict=True)}
 
@@ -193,7 +195,7 @@ def shipped_for(model: str, channels: int, parameters: float) -> Initialisation:
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
     if not known:
         raise OptionError(
-            f"there is no trained start of {model} for pictures of {colours(channels)}"
+            f"there is no initialisation of {model} for images of {colours(channels)}"
         )
     return min(known, key=lambda start: _misfit(len(start.numbers) / parameters))
 
@@ -218,7 +220,7 @@ def initial_values(
         return None
     identity, index = named
     if index:
-        raise FormatError(f"the start {identity:08x} has no networks {index}")
+        raise FormatError(f"the initialisation {identity:08x} has no networks {index}")
     if identity == PHASES:
         return phase_initialisation(model)
     for start in (*given, *shipped()):
@@ -227,7 +229,7 @@ def initial_values(
     others = ", ".join(f"{start.identity:08x}" for start in given)
     instead = f"the one given is {others}" if given else "`inrcodec decode --init FILE` takes it"
     raise FormatError(
-        f"the file needs the trained start {identity:08x}, which this installation does not have; "
+        f"the file needs the initialisation {identity:08x}, which this installation does not have; "
         + instead
     )
 

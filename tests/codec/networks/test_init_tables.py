@@ -128,7 +128,7 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
     ("options", "message"),
     [
         ({"model": "siren", "init": "START"}, "is an initialisation of pe-siren"),
-        ({"model": "pe-siren", "init": "missing.start"}, "start missing.start"),
+        ({"model": "pe-siren", "init": "missing.start"}, "initialisation missing.start"),
         ({"model": "coolchic", "init": "meta"}, "init needs a coordinate network"),
         ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),
     ],
@@ -172,10 +172,10 @@ def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> Non
     assert reached[1] > reached[0] + 2
 
 
-def test_gray_pictures_have_no_initial_values_three_colours(small: np.ndarray, path: Path) -> None:
+def test_gray_images_take_no_initialisation_of_three_colours(small: np.ndarray, path: Path) -> None:
     with pytest.raises(OptionError, match="for 3 channels"):
         inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
-    with pytest.raises(OptionError, match="start missing"):
+    with pytest.raises(OptionError, match="initialisation missing"):
         inrcodec.decode(
             inrcodec.encode(small, model="siren", effort=1, target_size=300), init="missing"
         )
@@ -231,7 +231,7 @@ def test_the_start_given_is_named_beside_the_one_needed(
         inrcodec.decode(data, init=tmp_path / "other.start")
 
 
-def test_a_missing_start_is_an_error_of_every_model(small: np.ndarray) -> None:
+def test_a_missing_initialisation_is_an_error_of_every_model(small: np.ndarray) -> None:
     data = inrcodec.encode(small, effort=0)
-    with pytest.raises(OptionError, match="start missing"):
+    with pytest.raises(OptionError, match="initialisation missing"):
         inrcodec.decode(data, init="missing")
