@@ -1,4 +1,4 @@
-"""Train the start of `coolchic`: the analysis network and the networks of every lambda.
+"""Train the initialisation of `coolchic`: the analysis network and the networks of every lambda.
 
     python -m training.train_initialisation --data ../shared/data/cid22_train --steps 16000 --seed 0
 
@@ -9,7 +9,7 @@ every picture. The first steps train the context networks alone, on the bands. L
 as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer it ran:
 uniform noise, which charges a zero for bits it never costs, and plain rounding with the gradient
 let through, under which nothing keeps a latent below one half.) Networks are kept at seven lambdas
-and interpolated between; `meta.py` says how they are stored. The networks of lower tiers are
+and interpolated between; `init_tables.py` says how they are stored. The networks of lower tiers are
 trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
 continues from the last one.
 
@@ -214,7 +214,7 @@ class Training:
 
     @torch.no_grad()
     def table(self) -> NDArray[np.int16]:
-        """(STARTS, parameters): networks of every start, as `meta.py` keeps them."""
+        """(SETS, parameters): networks of every set, as `init_tables.py` keeps them."""
         rows = []
         for index in range(init_tables.SETS):
             networks = mixed(self.knots, max(KNOTS[-1], init_lambda(index)))
@@ -224,7 +224,7 @@ class Training:
 
 
 def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysis) -> None:
-    """Write the files that `meta.py` and `analysis.py` read."""
+    """Write the files that `init_tables.py` and `analysis.py` read."""
     np.savez_compressed(folder / init_tables.TABLE, **tables)
     state = {n: t.numpy().astype(np.float16) for n, t in analysis.state_dict().items()}
     np.savez_compressed(folder / WEIGHTS, **state)

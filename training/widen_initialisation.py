@@ -1,4 +1,4 @@
-"""Make the start of the `highest` tier from that of `high`: wider networks that compute the same.
+"""Make the initialisation of the `highest` tier from that of `high`: wider, computing the same.
 
     python -m training.widen_initialisation --seed 0
 

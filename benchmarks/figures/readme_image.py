@@ -1,4 +1,4 @@
-"""The picture in the README: a photograph, its file decoded, and a detail at four times the size.
+"""The image in the README: a photograph, its file decoded, and a detail at four times the size.
 
 python -m benchmarks.figures.readme_image
 """
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 import inrcodec
+from benchmarks.common import parser_of
 from inrcodec.pixels import psnr
 
 OUTPUT = Path(__file__).parents[2] / "docs" / "chelsea.jpg"
@@ -19,6 +20,7 @@ DETAIL = (110, 60, 90, 75)
 
 def main() -> None:
     """Encode the cat of scikit-image at 0.5 bpp and draw the sheet."""
+    parser_of(__doc__).parse_args()
     original = data.chelsea()
     file = inrcodec.encode(original, bpp=BPP, effort=6)
     decoded = inrcodec.decode(file)

@@ -19,6 +19,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
+from benchmarks.common import parser_of
 from inrcodec.metrics.quality import inriq
 
 RESULTS = Path(__file__).parents[1] / "results/metrics/inriq_stability.jsonl"
@@ -27,6 +28,7 @@ STEPS = (200, 250, 300, 600, 1000, 2000)
 
 def main() -> None:
     """Fit with more and more steps, score three distortions each time."""
+    parser_of(__doc__).parse_args()
     torch.set_num_threads(1)
     picture = data.coffee()[:384, :576].reshape(64, 6, 96, 6, 3).mean((1, 3)).round()
     noise = np.random.default_rng(0).normal(0, 10, picture.shape)

@@ -1,9 +1,9 @@
-"""Rates of coordinate networks beside JPEG, WebP and AVIF, and what a trained start is worth there.
+"""Rates of coordinate networks beside other codecs, and what a meta-learned initialisation gains.
 
     python -m benchmarks.networks.bd_rates --processes 2
 
 Four Kodak photographs, whole files, decoded again; PSNR over RGB. `nif` at four rates, 60 s each on
-one thread; from a random start and from those that come with the package, `pe-siren` at three rates
+one thread; from a random initialisation and from those that come with the package, `pe-siren` at three rates
 around that of its largest, `nif` at those of its three small ones. Reference codecs and BD-rates as
 in rate/coolchic.py. Rows go to results/networks/bd_rates.jsonl as they are made; a run skips what
 is there.
@@ -26,9 +26,9 @@ RESULTS = Path(__file__).parents[1] / "results/networks/bd_rates.jsonl"
 TABLE = RESULTS.with_suffix(".md")
 
 IMAGES = ("kodim05", "kodim08", "kodim15", "kodim23")
-NIF_RATES, START_RATES, SECONDS = (0.1, 0.2, 0.318, 0.5), (0.18, 0.25, 0.32), 60
+NIF_RATES, INIT_RATES, SECONDS = (0.1, 0.2, 0.318, 0.5), (0.18, 0.25, 0.32), 60
 LOW_RATES = (0.032, 0.048, 0.07)
-"""Those of the three small starts of `nif`."""
+"""Those of the three small initialisations of `nif`."""
 
 
 def label(row: Row) -> str:
@@ -46,7 +46,7 @@ def points() -> list[Point]:
     common: dict[str, Any] = {"time_limit": SECONDS, "threads": 1}
     for bpp in NIF_RATES:
         found.append(Point("inrcodec", {"model": "nif", "bpp": bpp, **common}))
-    for model, rates in (("pe-siren", START_RATES), ("nif", LOW_RATES)):
+    for model, rates in (("pe-siren", INIT_RATES), ("nif", LOW_RATES)):
         for bpp in rates:
             for init in ("random", "meta"):
                 options = {"model": model, "bpp": bpp, "init": init, **common}

@@ -2,10 +2,10 @@
 
     python -m benchmarks.networks.kodak --data ../shared/data/kodak
 
-Each picture is encoded by `inrcodec.encode` under a time limit, and the numbers come from the file:
+Each image is encoded by `inrcodec.encode` under a time limit, and the numbers come from the file:
 bytes are its length, PSNR that of its decode. Rows go to results/networks/kodak.jsonl as they are
 made; a run skips what is there, so it can be stopped and started again. Two processes of one thread
-each use two cores better than one process of two threads; a picture never has more than that. The
+each use two cores better than one process of two threads; an image never has more than that. The
 rows of pe-siren are of an earlier version, before compiled kernels, and have no MS-SSIM.
 """
 
@@ -16,6 +16,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+
+from benchmarks.common import stored_rows
 
 RESULTS = Path(__file__).parents[1] / "results/networks/kodak.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -60,8 +62,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--model", default="nif")
     parser.add_argument("--loss", default="lcssim")
-    parser.add_argument("--alpha", type=float, help="Share of structure in the loss.")
-    parser.add_argument("--init", default="random", help="Start of the networks: random or meta.")
+    parser.add_argument("--loss-weight", type=float, help="Share of structure in the loss.")
+    parser.add_argument(
+        "--init", default="random", help="Initialisation of the networks: random or meta."
+    )
     parser.add_argument("--bpp", type=float, default=0.318)
     parser.add_argument("--seconds", type=float, default=75)
     parser.add_argument("--threads", type=int, default=1)
@@ -70,7 +74,7 @@ def main() -> None:
     settings = {
         "model": arguments.model,
         "loss": arguments.loss,
-        "alpha": arguments.alpha,
+        "loss_weight": arguments.loss_weight,
         "bpp": arguments.bpp,
         "time_limit": arguments.seconds,
         "threads": arguments.threads,
@@ -81,7 +85,7 @@ def main() -> None:
     if not pictures:
         raise SystemExit(f"no kodim*.png in {arguments.data}")
     RESULTS.parent.mkdir(exist_ok=True)
-    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = stored_rows(RESULTS, {"alpha": "loss_weight"})
     rows = [{"init": "random", **row} for row in rows]
     done = {row["image"] for row in rows if settings.items() <= row.items()}
     missing = [path for path in pictures if path.stem not in done]
@@ -99,16 +103,16 @@ def main() -> None:
 
 def write_tables(rows: list[dict]) -> None:
     """A Markdown table for each rate and time limit."""
-    kinds = ("model", "loss", "alpha", "init", "bpp", "time_limit")
+    kinds = ("model", "loss", "loss_weight", "init", "bpp", "time_limit")
     runs = sorted({tuple(row[kind] for kind in kinds) for row in rows}, key=str)
     parts = []
     for run in runs:
         chosen = [row for row in rows if tuple(row[kind] for kind in kinds) == run]
-        model, loss, alpha, init, bpp, seconds = run
-        share = "" if alpha is None else f" of alpha {alpha}"
-        begun = "" if init == "random" else ", trained start"
-        spent = f"at most {bpp} bpp, {seconds:g} s and one thread a picture"
-        title = f"## {model}, {loss}{share}{begun}: {spent}"
+        model, loss, weight, init, bpp, seconds = run
+        share = "" if weight is None else f" of weight {weight}"
+        begins = "" if init == "random" else ", meta-learned initialisation"
+        spent = f"at most {bpp} bpp, {seconds:g} s and one thread an image"
+        title = f"## {model}, {loss}{share}{begins}: {spent}"
         parts.append(f"{title}\n\n{table(chosen)}")
     TABLE.write_text("\n".join(parts))
 

@@ -1,27 +1,25 @@
-"""Coordinate networks fitted to survive damage, and what is left of their pictures after it.
+"""Coordinate networks fitted to survive damage, and what is left of their images after it.
 
     python -m benchmarks.networks.robust_weights --processes 2
 
 After Tables I and II of "Enhancing Robustness of Implicit Neural Representations Against Weight
 Perturbations" (Zhou et al. 2025), which name neither network nor reading of sigma. Here: the middle
 256 x 256 pixels of Kodak 1, 8, 12 and 24; a sine network of 5 x 128 neurons with 16 frequencies of
-positional encoding; 1500 or 4000 steps on 2048 pixels each at the rates of `codec/fit.py`, float32,
+positional encoding; 1500 or 4000 steps on 2048 pixels each at the rates of `fitting/networks/schedule.py`, float32,
 seed 0. Weights are float, not quantised. Damage: Gaussian noise of sigma 0.001 in units of the
 papers' weights (w0 = 30 beside them) and relative to each weight (0.001 and 0.01), and weights set
 to zero with p = 0.001; ten seeds of each; PSNR before rounding, mean of decibels.
 
 Rows go to results/networks/robust_weights.jsonl as they are made; a run skips what is there.
-`--picture` draws Kodak 24 after damage instead; it needs matplotlib.
+`--draw` draws Kodak 24 after damage instead; it needs matplotlib.
 """
 
-import argparse
-import json
 import math
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -32,13 +30,13 @@ import numpy as np
 import torch
 
 import inrcodec
-from benchmarks.common import middle
+from benchmarks.common import middle, parser_of, run_jobs, stored_rows
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
-from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE
+from inrcodec.codec.fitting.robust import EXPANSION, Robust, backward_of
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.view import view_of
 from inrcodec.images.reading import as_picture
 from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
@@ -68,7 +66,7 @@ LONG_STRENGTHS: dict[str | None, tuple[float, ...]] = {
     "jacobian": (3e-4, 5e-4),
 }
 TABLE_TWO = (1e-3, 3e-3, 1e-2, 3e-2)
-"""Strengths of the gradient norm on all pictures. 0.03 flattens the picture."""
+"""Strengths of the gradient norm on all pictures. 0.03 flattens the image."""
 
 DAMAGE = (
     ("gaussian", 1e-3),
@@ -81,25 +79,19 @@ Job = tuple[str, int, str | None, float]
 
 def main() -> None:
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--picture", type=Path, metavar="PNG")
+    parser = parser_of(__doc__, "kodak")
+    parser.add_argument("--draw", type=Path, metavar="PNG")
     arguments = parser.parse_args()
-    if arguments.picture:
-        draw(arguments.data, arguments.picture)
+    if arguments.draw:
+        draw(arguments.data, arguments.draw)
         return
-    done = {key(row) for row in read()}
+    done = {key(row) for row in stored_rows(RESULTS)}
     todo = [job for job in jobs() if job not in done]
-    pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
-    with pool, RESULTS.open("a") as file:
-        for future in as_completed(pool.submit(fit, job, arguments.data) for job in todo):
-            row = future.result()
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            print(row["picture"], row["steps"], row["robust"], row["strength"], end=" ")
-            print(round(row["clean"], 2), [round(d["mean"], 2) for d in row["damage"]], flush=True)
-    TABLE.write_text(tables(read()))
+    work = partial(fit, data=arguments.data)
+    for row in run_jobs(RESULTS, todo, work, arguments.processes):
+        print(row["picture"], row["steps"], row["robust"], row["strength"], end=" ")
+        print(round(row["clean"], 2), [round(d["mean"], 2) for d in row["damage"]], flush=True)
+    TABLE.write_text(tables(stored_rows(RESULTS)))
     print(TABLE.read_text())
 
 
@@ -121,13 +113,6 @@ def jobs() -> list[Job]:
 def key(row: dict[str, Any]) -> Job:
     """The job that made a row."""
     return row["picture"], row["steps"], row["robust"], row["strength"]
-
-
-def read() -> list[dict[str, Any]]:
-    """The rows that are there."""
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
 
 
 def fit(job: Job, data: Path) -> dict[str, Any]:
@@ -164,17 +149,15 @@ def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:
     picture, steps, robust, strength = job
     torch.set_num_threads(1)
     pixels = middle(as_picture(data / f"{picture}.png").pixels, SIDE, SIDE)
-    options = EncodeOptions(
-        model="pe-siren", robust=robust, robust_strength=strength if robust else None
-    )
+    damage = Robust(robust, strength, EXPANSION if strength else 0.0) if robust else None
     begun = time.process_time()
     fitting = NetworkFit(
         pixels,
         MODEL,
         Budget(steps, None),
-        backward=backward_of(options, MODEL.units),
+        backward=backward_of(damage, MODEL.units, 0),
         precision=torch.float32,
-        batch_pixels=BATCH,
+        schedule=replace(SCHEDULE, batch_pixels=BATCH),
     )
     for _ in fitting:
         pass
@@ -209,7 +192,7 @@ def draw(data: Path, path: Path) -> None:
 
 
 def psnr(values: Tensors, pixels: np.ndarray) -> float:
-    """PSNR of a network's picture, dB, before rounding to integers."""
+    """PSNR of a network's image, dB, before rounding to integers."""
     parameters = {name: torch.from_numpy(np.asarray(value)) for name, value in values.items()}
     return -10 * math.log10(image_error(MODEL, parameters, pixels))
 

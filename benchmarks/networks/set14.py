@@ -10,13 +10,10 @@ the spread is over seeds, the mean of 14 standard deviations.
 Rows go to results/networks/set14.jsonl as they are made; a run skips what is there.
 """
 
-import argparse
-import json
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -26,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
+from benchmarks.common import parser_of, run_jobs, stored_rows
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel
@@ -74,37 +72,24 @@ def network(name: str, pixels: Samples) -> CoordinateModel:
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/set14"))
-    parser.add_argument("--processes", type=int, default=1)
+    parser = parser_of(__doc__, "set14")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=SEEDS)
     arguments = parser.parse_args()
     pictures = sorted(p.stem for p in arguments.data.glob("*.bmp"))
-    done = {key(row) for row in read()}
+    done = {key(row) for row in stored_rows(RESULTS)}
     jobs = [(p, n, s) for s in arguments.seeds for n in arguments.networks for p in pictures]
-    pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
-    with pool, RESULTS.open("a") as file:
-        waiting = [pool.submit(measure, job, arguments.data) for job in jobs if job not in done]
-        for future in as_completed(waiting):
-            row = future.result()
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            print(row["picture"], row["network"], row["seed"], f"{row['psnr']:.2f}", flush=True)
-    TABLE.write_text(table(read()))
+    missing = [job for job in jobs if job not in done]
+    work = partial(measure, data=arguments.data)
+    for row in run_jobs(RESULTS, missing, work, arguments.processes):
+        print(row["picture"], row["network"], row["seed"], f"{row['psnr']:.2f}", flush=True)
+    TABLE.write_text(table(stored_rows(RESULTS)))
     print(TABLE.read_text())
 
 
 def key(row: dict[str, Any]) -> Job:
     """The job that made a row."""
     return row["picture"], row["network"], row["seed"]
-
-
-def read() -> list[dict[str, Any]]:
-    """The rows that are there."""
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
 
 
 def measure(job: Job, data: Path) -> dict[str, Any]:

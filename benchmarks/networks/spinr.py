@@ -37,6 +37,7 @@ import numpy as np
 import torch
 
 import inrcodec
+from benchmarks.common import stored_rows
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
@@ -204,7 +205,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     arguments = parser.parse_args()
-    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = stored_rows(RESULTS)
     done = {(row["picture"], row["way"], row["seed"]) for row in rows}
     pictures = sorted(path.stem for path in arguments.data.glob("*.bmp"))
     jobs = [(p, w, s) for w in arguments.ways for s in arguments.seeds for p in pictures]

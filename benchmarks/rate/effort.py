@@ -18,6 +18,7 @@ import torch
 from skimage import data
 
 import inrcodec
+from benchmarks.common import stored_rows
 from inrcodec.pixels import psnr
 
 RESULTS = Path(__file__).parents[1] / "results/rate/effort.jsonl"
@@ -32,7 +33,7 @@ def main() -> None:
     most = parser.parse_args().most
     picture = data.astronaut()
     inrcodec.decode(inrcodec.encode(picture[:32, :32], effort=1))  # warm up
-    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = stored_rows(RESULTS)
     for effort in range(most + 1):
         if any(row["effort"] == effort for row in rows):
             continue

@@ -8,13 +8,10 @@ decode. A model that can not make so small a file has no row of numbers there. R
 results/rate/model_choice.jsonl as they are made; a run skips what is there.
 """
 
-import argparse
-import json
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from benchmarks.common import middle
+from benchmarks.common import middle, parser_of, run_jobs, stored_rows
 from inrcodec.errors import InrCodecError
 from inrcodec.images.reading import read_image
 from inrcodec.pixels import psnr
@@ -42,36 +39,21 @@ Job = tuple[str, int, float, str]
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--processes", type=int, default=1)
+    parser = parser_of(__doc__, "kodak")
     arguments = parser.parse_args()
-    done = {key(row) for row in read()}
+    done = {key(row) for row in stored_rows(RESULTS)}
     jobs = [(p, s, r, m) for s in SIDES for r in RATES for p in PICTURES for m in MODELS]
-    pool = ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn"))
-    with pool, RESULTS.open("a") as file:
-        waiting = [pool.submit(measure, job, arguments.data) for job in jobs if job not in done]
-        for future in as_completed(waiting):
-            row = future.result()
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            print(
-                row["picture"], row["side"], row["bpp"], row["model"], row.get("psnr"), flush=True
-            )
-    TABLE.write_text(table(read()))
+    missing = [job for job in jobs if job not in done]
+    work = partial(measure, data=arguments.data)
+    for row in run_jobs(RESULTS, missing, work, arguments.processes):
+        print(row["picture"], row["side"], row["bpp"], row["model"], row.get("psnr"), flush=True)
+    TABLE.write_text(table(stored_rows(RESULTS)))
     print(TABLE.read_text())
 
 
 def key(row: dict[str, Any]) -> Job:
     """The job that made a row."""
     return row["picture"], row["side"], row["bpp"], row["model"]
-
-
-def read() -> list[dict[str, Any]]:
-    """The rows that are there."""
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
 
 
 def measure(job: Job, data: Path) -> dict[str, Any]:

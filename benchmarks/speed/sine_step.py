@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import Tensor
 
+from benchmarks.common import parser_of
 from inrcodec.codec import native
 from inrcodec.codec.networks import sines
 
@@ -30,6 +31,7 @@ REPEATS = 8
 
 def main() -> None:
     """Measure and write the table."""
+    parser_of(__doc__).parse_args()
     torch.set_num_threads(1)
     rows = [measure(widths) for widths in NETWORKS]
     level = next((name for name in native.LEVELS if native.load(name)), "none")

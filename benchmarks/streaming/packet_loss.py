@@ -31,6 +31,7 @@ import torch
 from PIL import Image
 
 import inrcodec
+from benchmarks.common import stored_rows
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.references.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
@@ -147,7 +148,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
-    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = stored_rows(RESULTS)
     done = {(row["picture"], row["way"]) for row in rows}
     jobs = [(p, w) for w in WAYS for p in PICTURES if (p, w) not in done]
     context = get_context("spawn")

@@ -31,6 +31,7 @@ import numpy as np
 from PIL import Image
 
 import inrcodec
+from benchmarks.common import stored_rows
 from benchmarks.streaming.relay import Between
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.references.baselines import encode_to_size
@@ -181,7 +182,7 @@ def main() -> None:
             "photo.jpg": Stream(coded, scans(coded), []),
         }
     )
-    rows = [json.loads(line) for line in RESULTS.open()] if RESULTS.exists() else []
+    rows = stored_rows(RESULTS)
     done = {(r["rtt_s"], r["loss"], r["lost"], r["mode"], r["seed"]) for r in rows}
     jobs = [(0.0, "none", ("nack", "media"), s) for s in range(SEEDS)]
     jobs += [(RTT_S, loss, way, s) for loss in LOSSES for way in MODES for s in range(SEEDS)]
