@@ -3,10 +3,10 @@
     python -m benchmarks.networks.bd_rates --processes 2
 
 Four Kodak photographs, whole files, decoded again; PSNR over RGB. `nif` at four rates, 60 s each on
-one thread; from a random initialisation and from those that come with the package, `pe-siren` at three rates
-around that of its largest, `nif` at those of its three small ones. Reference codecs and BD-rates as
-in rate/coolchic.py. Rows go to results/networks/bd_rates.jsonl as they are made; a run skips what
-is there.
+one thread; from a random initialisation and from those that come with the package, `pe-siren` at
+three rates around that of its largest, `nif` at those of its three small ones. Reference codecs and
+BD-rates as in rate/coolchic.py. Rows go to results/networks/bd_rates.jsonl as they are made; a run
+skips what is there.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python -m benchmarks.networks.initialisations --processes 2
 
-Every initialisation that comes with the package, on Kodak 5 and 23 as wholes, in files of 4.8 bits a
-parameter; seed 0, one thread. PSNR is of the whole image, before rounding to 8 bit. Rows go to
+Every initialisation that comes with the package, on Kodak 5 and 23 as wholes, in files of 4.8 bits
+a parameter; seed 0, one thread. PSNR is of the whole image, before rounding to 8 bit. Rows go to
 results/networks/initialisations.jsonl as they are made; a run skips what is there.
 """
 

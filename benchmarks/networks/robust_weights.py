@@ -5,10 +5,11 @@
 After Tables I and II of "Enhancing Robustness of Implicit Neural Representations Against Weight
 Perturbations" (Zhou et al. 2025), which name neither network nor reading of sigma. Here: the middle
 256 x 256 pixels of Kodak 1, 8, 12 and 24; a sine network of 5 x 128 neurons with 16 frequencies of
-positional encoding; 1500 or 4000 steps on 2048 pixels each at the rates of `fitting/networks/schedule.py`, float32,
-seed 0. Weights are float, not quantised. Damage: Gaussian noise of sigma 0.001 in units of the
-papers' weights (w0 = 30 beside them) and relative to each weight (0.001 and 0.01), and weights set
-to zero with p = 0.001; ten seeds of each; PSNR before rounding, mean of decibels.
+positional encoding; 1500 or 4000 steps on 2048 pixels each at the rates of
+`fitting/networks/schedule.py`, float32, seed 0. Weights are float, not quantised. Damage: Gaussian
+noise of sigma 0.001 in units of the papers' weights (w0 = 30 beside them) and relative to each
+weight (0.001 and 0.01), and weights set to zero with p = 0.001; ten seeds of each; PSNR before
+rounding, mean of decibels.
 
 Rows go to results/networks/robust_weights.jsonl as they are made; a run skips what is there.
 `--draw` draws Kodak 24 after damage instead; it needs matplotlib.
