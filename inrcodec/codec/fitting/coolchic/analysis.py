@@ -9,7 +9,7 @@ its inverse; a small U-Net on 2x2 blocks of pixels learns the corrections. Every
 its features and every gain is a quadratic in log(lambda), so one network serves all rates. It runs
 in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
 
-Trained by training/train_start.py, which also trains the networks of meta.py.
+Trained by training/train_initialisation.py, which also trains the networks of meta.py.
 """
 
 from __future__ import annotations
