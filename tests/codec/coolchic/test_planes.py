@@ -1,7 +1,6 @@
 """Planes of latent grids and the sections of a file."""
 
 import dataclasses
-import time
 import tracemalloc
 
 import numpy as np
@@ -199,14 +198,12 @@ def test_huge_claims_cost_nothing() -> None:
         (1 << 14, 1 << 11): (4096, b"\0\0", "symbols in 4 bytes"),
     }
     tracemalloc.start()
-    began = time.perf_counter()
     for (width, height), (side, head, message) in bad.items():
         header = Header(width, height, 3, 8, Family.COOLCHIC, (7, 16, 24, 32), slice_side=side)
         sections = [(Kind.PARAMETERS, parameters), (Kind.LATENTS, head + bytes(4))]
         with pytest.raises(LimitError, match=message):
             inrcodec.decode(bitstream.write(header, sections))
     assert 5792**2 <= MAX_LATENT_PIXELS < 5793**2
-    assert time.perf_counter() - began < 1
     assert tracemalloc.get_traced_memory()[1] < 4 << 20
     tracemalloc.stop()
 

@@ -182,6 +182,7 @@ class GridEncoding:
             backward=backward_of(self.plan.robust, self.model.units, self.plan.seed),
             seed=self.plan.seed,
             schedule=self._schedule,
+            clock=self._clock,
         )
 
     def _budget(self) -> tuple[float | None, float]:
