@@ -1,17 +1,17 @@
-"""Train the start of `coolchic`: the analysis network and the networks of every lambda.
+"""Train the initialisation of `coolchic`: the analysis network and the networks of every lambda.
 
     python -m training.train_start --data ../shared/data/cid22_train --steps 16000 --seed 0
 
 One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
 with a lambda, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of log(MSE +
 lambda x bits per pixel). The logarithm makes a percent of cost count the same at every rate and on
-every picture. The first steps train the context networks alone, on the bands. Latents are rounded
+every image. The first steps train the context networks alone, on the bands. Latents are rounded
 as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer it ran:
 uniform noise, which charges a zero for bits it never costs, and plain rounding with the gradient
 let through, under which nothing keeps a latent below one half.) Networks are kept at seven lambdas
-and interpolated between; `meta.py` says how they are stored. The networks of lower tiers are
-trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
-continues from the last one.
+and interpolated between; `coolchic/init_tables.py` says how they are stored. The networks of lower
+tiers are trained thereafter, for the grids of the same analysis network. Checkpoints every 500
+steps; a run continues from the last one.
 
 About an hour on one thread; results/train_start.md has the log of the shipped weights.
 The tier of wide networks is that of `high`, widened by `widen_start.py`.
@@ -99,7 +99,7 @@ def run(training: Training, checkpoint: Path) -> None:
 
 
 class Training:
-    """Everything a step changes."""
+    """One run: the networks, the optimiser and everything else that a step changes."""
 
     def __init__(
         self,
@@ -214,7 +214,8 @@ class Training:
 
     @torch.no_grad()
     def table(self) -> NDArray[np.int16]:
-        """(STARTS, parameters): networks of every start, as `meta.py` keeps them."""
+        """The table (SETS, parameters) of the networks of every lambda, as `init_tables.py` stores
+        it."""
         rows = []
         for index in range(init_tables.SETS):
             networks = mixed(self.knots, max(KNOTS[-1], init_lambda(index)))
@@ -224,14 +225,14 @@ class Training:
 
 
 def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysis) -> None:
-    """Write the files that `meta.py` and `analysis.py` read."""
+    """Write the files that `init_tables.py` and `analysis.py` read."""
     np.savez_compressed(folder / init_tables.TABLE, **tables)
     state = {n: t.numpy().astype(np.float16) for n, t in analysis.state_dict().items()}
     np.savez_compressed(folder / WEIGHTS, **state)
 
 
 def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
-    """Networks to begin with, (len(KNOTS), ...) each: the synthesis inverts the bands."""
+    """Initial networks, (len(KNOTS), ...) each: the synthesis inverts the bands."""
     generator = torch.Generator().manual_seed(seed)
     knots = {}
     for name, shape in model.shapes.items():

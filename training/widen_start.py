@@ -1,10 +1,11 @@
-"""Make the start of the `highest` tier from that of `high`: wider networks that compute the same.
+"""Make the initialisation of the `highest` tier from that of `high`: wider networks that compute
+the same.
 
     python -m training.widen_start --seed 0
 
 The symbols that `high` does not look at get weights of zero, and so do, where they are read, the
 features it does not have; what makes those features is drawn at random, so that a fit has something
-to begin with. Nothing is trained here. train_start.py does this too, at its end; by itself it makes
+to improve. Nothing is trained here. train_start.py does this too, at its end; by itself it makes
 the tier anew from the shipped table.
 """
 

@@ -85,7 +85,7 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
 
 
 def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
-    """Decode one file and write it; the report."""
+    """Decode one file and write the image; return the report."""
     started = time.monotonic()
     data = console.read_input(name)
     from inrcodec.codec.format import bitstream

@@ -13,7 +13,8 @@ from inrcodec.pixels import CHANNEL_NAMES
 
 @dataclass(frozen=True, slots=True)
 class SectionInfo:
-    """One section: its kind by name or number, where it starts, and its bytes, framing included.
+    """One section: its kind by name or number, its offset in the file, and its bytes, framing
+    included.
 
     A section of latents is named with its grid: "latents level 0 main".
     """

@@ -22,7 +22,7 @@ FIRST_LAMBDA, LAST_LAMBDA = 1e-8, 10.0
 FALL_OF_BITS, FALL_HALVES = 1.5, 0.6
 """At a position p of a fit at one lambda, bits are about 1 + a (1 - p)^2 times those at its end; a
 is the first for the fewest bits, and halves with every so many bits a pixel (crops and wholes of
-three Kodak photographs, efforts 1 to 7, with and without trained start)."""
+three Kodak photographs, efforts 1 to 7, with and without trained initialisation)."""
 
 FALL_OF_ERROR = 0.6
 """a of the squared error, likewise."""

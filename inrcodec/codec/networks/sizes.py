@@ -47,7 +47,7 @@ DINER_WIDTH, DINER_LAYERS = 64, 2
 
 
 class ImageShape(NamedTuple):
-    """What of a picture a network's sizes go by, in pixels and colours."""
+    """Size of an image in pixels and its number of channels, by which network sizes go."""
 
     width: int
     height: int
@@ -55,21 +55,21 @@ class ImageShape(NamedTuple):
 
     @classmethod
     def of(cls, picture: Picture) -> ImageShape:
-        """That of a shape."""
+        """The shape of a picture."""
         return cls(picture.width, picture.height, picture.channels)
 
     @property
     def side(self) -> int:
-        """The longer one."""
+        """The longer side in pixels."""
         return max(self.width, self.height)
 
 
 Ladder = Callable[[int, int, int, ImageShape], CoordinateModel]
-"""(width, layers, frequencies of the encoding, shape of the picture) -> network."""
+"""(width, layers, frequencies of the encoding, shape of the image) -> network."""
 
 
 def _nif(width: int, layers: int, frequencies: int, shape: ImageShape) -> Nif:
-    """The shape of the paper, `layers` at most."""
+    """A NIF with the proportions of the paper and at most so many `layers`."""
     widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
     rough = 2 * (1 + 2 * frequencies) * width + sum(
         math.prod(p) for p in itertools.pairwise(widths)
@@ -93,7 +93,7 @@ LADDERS: dict[str, Ladder] = {
 
 
 def smallest_network(shape: ImageShape, family: str) -> CoordinateModel:
-    """The least of a family."""
+    """The smallest network of a family."""
     return LADDERS[family](1, 1, 1, shape)
 
 

@@ -1,7 +1,7 @@
-"""What a fit of latent grids begins with.
+"""The initialisation of a fit of latent grids.
 
-With a trained initialisation: networks from the tables that decoders have (coolchic/init_tables.py)
-and latents from the analysis network. The tables hold sixteen sets of networks a decade of lambda,
+A trained one has networks from the tables that decoders have (coolchic/init_tables.py) and latents
+from the analysis network. The tables hold sixteen sets of networks a decade of lambda,
 from `LARGEST_LAMBDA` down to `LEAST_LAMBDA`. Below that lambda they are the same with finer
 latents, or a fit would spend its steps on making them finer (Kodak 23 under 1e-5, effort 0: 44.1 dB
 in 2.97 bits a pixel in place of 39.3 in 3.15).
@@ -27,7 +27,8 @@ FINEST = 8.0
 flat image of 16 x 16 pixels went astray (35 dB)."""
 
 FIRST_STEP = 0.02
-"""Colour a symbol stands for before training, at every level."""
+"""Change of colour for a symbol, before training, at every level: a rough guess, a few steps of
+8-bit samples, that the fit corrects."""
 
 COARSER = 0.7
 """What a symbol of a grid of `coolchic-v1` and `-v2` counts at first to one of the next finer grid:

@@ -2,7 +2,7 @@
 
 Every loss is to take the bits that squared error takes at the same lambda. The rehearsal, a whole
 fit in the first quarter of the budget, tells them nearly: those of a fit of four times the steps
-are fewer by a factor that hardly depends on the picture. How bits fall in a fit does depend on it,
+are fewer by a factor that hardly depends on the image. How bits fall in a fit does depend on it,
 and is read off the rehearsal too, so that the loss can be steered before its fit has ended.
 """
 
@@ -20,15 +20,16 @@ REHEARSED = {
     True: ((25, 100, 200, 400, 800, 3200), (1.0, 0.97, 0.91, 0.86, 0.93, 0.95)),
     False: ((200, 400, 1600, 6400), (0.63, 0.79, 0.89, 0.94)),
 }
-"""With a trained start or without: steps of a fit by squared error, and its bits over those of one
-of a quarter of the steps (two Kodak crops, two lambdas: within 0.06 of this; with a start, from 800
-on, within 0.02)."""
+"""With a trained initialisation (True) or without: steps of a fit by squared error, and its bits
+over those of one of a quarter of the steps (two Kodak crops, two lambdas: within 0.06 of this; with
+one, from 800 on, within 0.02)."""
 
 
 class Rehearsal:
     """Bits of the latents as a rehearsal goes on, and what they say of the fit after it.
 
-    `rounds`: how often the whole fit sees each latent; `trained`: whether it has a trained start.
+    `rounds`: how often the whole fit sees each latent; `trained`: whether it has a trained
+    initialisation.
     """
 
     def __init__(self, rounds: float, *, trained: bool) -> None:
@@ -43,11 +44,11 @@ class Rehearsal:
         return self._noted is None and position >= HALF_WAY
 
     def note(self, position: float, bits: float) -> None:
-        """Bits on the way, at a position in [0, 1) of the rehearsal."""
+        """Note the bits at a position in [0, 1) of the rehearsal."""
         self._noted = position, bits
 
     def end(self, bits: float) -> None:
-        """Bits at its end."""
+        """Note the bits at the end of the rehearsal."""
         if self._noted is not None:
             position, before = self._noted
             steepness = (before / max(bits, 1) - 1) / (1 - position) ** 2
