@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic.layout import Area, Piece, slice_area, slice_count
 from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.windows import parents
 from inrcodec.codec.format.bitstream import Container, Kind
 
 
@@ -82,8 +83,7 @@ class LostSlices:
         top, bottom, left, right = piece.area
         parent = self._model.parent(piece.grid)
         if parent in self._lost:
-            row, column = (max(0, (i >> 1) - (i % 2 == 0)) for i in (top, left))
-            below, beside = (((i - 1) >> 1) + 1 + (i % 2 == 0) for i in (bottom, right))
+            row, below, column, beside = parents(piece.area)
             if self._lost[parent][row:below, column:beside].any():
                 return True
         return any(

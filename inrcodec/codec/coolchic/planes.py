@@ -19,6 +19,7 @@ from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.layout import Area, Piece
 from inrcodec.codec.coolchic.lost_slices import LostSlices
 from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.windows import parents
 from inrcodec.codec.entropy import waves
 from inrcodec.codec.entropy.arm import MAX_BIAS, PARENTS, WEIGHT_FRACTION, IntegerArm, parent_maps
 from inrcodec.codec.entropy.prior import Symbols, step_size
@@ -246,8 +247,8 @@ def side_inputs(
 def _parents(coarser: Grid, area: Area) -> Grid:
     """`arm.parent_maps` of an area, from the symbols of the coarser grid around it."""
     top, bottom, left, right = area
-    row, column = max(0, top // 2 - 1), max(0, left // 2 - 1)
-    near = coarser[row : bottom // 2 + 2, column : right // 2 + 2]
+    row, below, column, beside = parents(area)
+    near = coarser[row:below, column:beside]
     maps = parent_maps(near, bottom - 2 * row, right - 2 * column)
     return maps[:, top - 2 * row :, left - 2 * column :]
 

@@ -72,6 +72,18 @@ def needed(model: CoolChic, window: Window) -> list[Window]:
     return areas
 
 
+def parents(area: Window) -> Window:
+    """The area of the next coarser grid that contexts of an area reach, corners at least 0.
+
+    Each symbol sees the four symbols of the coarser grid around its centre ("Inputs of the ARM" in
+    docs/format.md).
+    """
+    top, bottom, left, right = area
+    row, column = (max(0, (i >> 1) - (i % 2 == 0)) for i in (top, left))
+    below, beside = (((i - 1) >> 1) + 1 + (i % 2 == 0) for i in (bottom, right))
+    return row, below, column, beside
+
+
 def _inside(area: Window, model: CoolChic, level: int) -> Window:
     """The area without what lies beyond the grid."""
     rows, columns = model.grids[level]

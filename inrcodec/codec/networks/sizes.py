@@ -44,6 +44,13 @@ NIF_MODULATORS = ((2000, ()), (20000, (16, 8)), (math.inf, (64, 16, 8)))
 MODULATOR_FREQUENCIES = 4
 
 DINER_WIDTH, DINER_LAYERS = 64, 2
+"""Sizes of the network behind the table of DINER."""
+
+PARAMETERS_PER_FREQUENCY = 80
+"""A network has an encoding frequency for every so many parameters: a rough guess."""
+
+PAYLOAD_OVER_PRIORS = 3
+"""The priors of its tensors take at most this part of a payload: a rough guess."""
 
 
 class ImageShape(NamedTuple):
@@ -108,13 +115,14 @@ def network_of(shape: ImageShape, family: str, wanted: float) -> CoordinateModel
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
     finest = shape.side / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
-    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
+    affordable = int(wanted / PARAMETERS_PER_FREQUENCY) + 1
+    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, affordable))
     most_work = MAX_PICTURE_WORK / (shape.width * shape.height)
 
     def rung(width: int) -> CoordinateModel:
         return LADDERS[family](width, layers, frequencies, shape)
 
-    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / 3:
+    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / PAYLOAD_OVER_PRIORS:
         layers -= 1
     width, model = 1, rung(1)
     while width < LARGEST_WIDTH:

@@ -50,7 +50,8 @@ from inrcodec.pixels import Picture, decibels
 FAMILIES = {family.label: family for family in FEATURES}
 
 FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
-"""Usual bytes of header and section heads, most and usual share of the networks."""
+"""Usual bytes of header and section heads, and of the networks the most bytes and the usual share
+of a file: rough guesses, which the search for a size corrects by the bytes of the file itself."""
 
 WITHOUT_LIMIT = 1 << 40
 """Steps of a fit that time ends."""

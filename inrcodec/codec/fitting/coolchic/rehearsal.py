@@ -12,9 +12,11 @@ import math
 
 import numpy as np
 
+from inrcodec.codec.fitting.rate_control import measured_fall, over_end
+
 HALF_WAY, STEEPEST = 0.5, 4.0
-"""Bits at a position p of a fit are about 1 + a (1 - p)^2 times those at its end: a is measured
-from the first on, and is no more than the second."""
+"""The fall of bits in a fit (`rate_control.over_end`) is measured from the first position on, and
+is no more than the second."""
 
 REHEARSED = {
     True: ((25, 100, 200, 400, 800, 3200), (1.0, 0.97, 0.91, 0.86, 0.93, 0.95)),
@@ -51,11 +53,11 @@ class Rehearsal:
         """Note the bits at the end of the rehearsal."""
         if self._noted is not None:
             position, before = self._noted
-            steepness = (before / max(bits, 1) - 1) / (1 - position) ** 2
-            self._fall = max(0.0, min(STEEPEST, steepness))
+            fall = measured_fall(before / max(bits, 1), position)
+            self._fall = max(0.0, min(STEEPEST, fall))
         self._bits = max(1.0, bits * self._kept)
         self.over = True
 
     def wanted(self, position: float) -> float:
         """Bits that squared error would take at a position of the fit after it."""
-        return self._bits * (1 + self._fall * (1 - position) ** 2)
+        return self._bits * over_end(self._fall, position)
