@@ -286,7 +286,7 @@ def test_a_start_is_trained_and_used(run, picture: Path, tmp_path: Path) -> None
     assert code == 0
     code, _, stderr = run("decode", out, "-o", tmp_path / "back.png")
     assert code == 3
-    assert "needs the trained initialisation" in stderr
+    assert "needs the initialisation" in stderr
     assert run("decode", out, "-o", tmp_path / "back.png", "--init", start)[0] == 0
     assert b"dimensions" in run("init", "list")[1]
 

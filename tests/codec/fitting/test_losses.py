@@ -170,7 +170,7 @@ def test_pictures_too_small_and_functions_without_a_number_are_refused(
     small: np.ndarray, model: str
 ) -> None:
     with pytest.raises(
-        OptionError, match="needs sides of at least 161 pixels; this picture has 32"
+        OptionError, match="needs sides of at least 161 pixels; this image has 32"
     ):
         inrcodec.encode(small, loss="ms-ssim", model=model)
     with pytest.raises(OptionError, match="must return a tensor of one number"):
