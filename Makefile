@@ -19,7 +19,7 @@ help:
 $(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . "scikit-image>=0.24"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encode,metrics]" "scikit-image>=0.24"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime

@@ -7,6 +7,7 @@ from PIL import Image
 from skimage import data
 
 import inrcodec
+from benchmarks.common import parser_of
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.metrics.report.evaluation import Evaluation
@@ -19,6 +20,7 @@ FOLDER = Path("demo")
 
 def main() -> None:
     """Encode, decode and report on the cat of scikit-image (451 x 300)."""
+    parser_of(__doc__).parse_args()
     FOLDER.mkdir(exist_ok=True)
     original, coded, decoded = (
         FOLDER / f"chelsea{suffix}" for suffix in (".png", ".inr", ".inr.png")

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from inrcodec.errors import MissingExtraError
+
+
+def check(*packages: str, extra: str) -> None:
+    """Raise `MissingExtraError`, which names the extra, unless packages are installed; imports
+    none of them."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise _missing(package, extra)
 
 
 def require(module: str, *, extra: str) -> Any:
@@ -21,6 +30,10 @@ def require(module: str, *, extra: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
-        raise MissingExtraError(
-            f'this needs {package}, which is not installed: pip install "inrcodec[{extra}]"'
-        ) from None
+        raise _missing(package, extra) from None
+
+
+def _missing(package: str, extra: str) -> MissingExtraError:
+    return MissingExtraError(
+        f'this needs {package}, which is not installed: pip install "inrcodec[{extra}]"'
+    )

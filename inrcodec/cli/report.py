@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.errors import OptionError
 
@@ -71,6 +72,7 @@ def report(
 
     The page is a single file that needs no network. Encoding AVIF takes most of the time.
     """
+    extras.check("torch", "scipy", "markupsafe", extra="metrics")
     from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
 
     if as_json and as_markdown:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
@@ -66,6 +67,7 @@ def robustness(
 
       inrcodec robustness photo.inr -r photo.png --damage gaussian=0.001 --damage packets --json
     """
+    extras.check("torch", extra="metrics")
     from inrcodec.metrics.damage.robustness import check
     from inrcodec.metrics.metric_table import metric as metric_of
 

@@ -94,6 +94,7 @@ def decode_quietly(
         from inrcodec.codec.runtime import torch_device
 
         torch_device(device)  # raises OptionError also where it will not be used
+    threads = None if threads is None else whole("threads", threads, 1, 1024)
     given = None if init is None else Initialisation.read(init)
     stored = decoder.read(container, given, threads)
     pixels = stored.render(view, depth, threads=threads, device=device)

@@ -27,7 +27,7 @@ TUNES = {
     "perceptual": ("lcssim", "mse"),
 }
 """What a file is to be good at, and the losses for it: the first that takes so small an image. By
-benchmarks/loss_study.py: among files of one size `l1msssim` has the MS-SSIM of `ms-ssim` with a
+benchmarks/rate/losses.py: among files of one size `l1msssim` has the MS-SSIM of `ms-ssim` with a
 better PSNR and LPIPS; `lcssim` has the best LPIPS, a better MS-SSIM than `mse`, and nearly its
 PSNR."""
 

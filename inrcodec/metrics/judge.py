@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from inrcodec import extras
 from inrcodec.metrics.metric_table import DEFAULT_METRICS, metric
 
 
 class Judge:
     """Scores any number of decoded images against one reference.
 
-    Raises `OptionError` for an unknown name, `WeightsError` for a metric whose weights are missing.
+    Raises `OptionError` for an unknown name, `WeightsError` for a metric whose weights
+    are missing, and `MissingExtraError` without the extra `metrics`.
     """
 
     def __init__(
         self, reference: object, names: Iterable[str], *, allow_download: bool = False
     ) -> None:
         chosen = [metric(name) for name in names]
+        extras.check("torch", extra="metrics")
         self._scorers = {m.name: m.scorer(reference, allow_download=allow_download) for m in chosen}
 
     def score(self, decoded: object) -> dict[str, float]:

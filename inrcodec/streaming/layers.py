@@ -20,7 +20,7 @@ from inrcodec.streaming.protocol.stream import Stream
 
 SLICE_PIXELS = 9216.0
 """Pixels of a slice at 1 bit a pixel, 96 x 96: files grow by 3 %, and three datagrams hold two
-slices of the finest grid (docs/streaming.md; `python -m benchmarks.slices`)."""
+slices of the finest grid (docs/streaming.md; `python -m benchmarks.streaming.slices`)."""
 
 
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
-from inrcodec.codec.coolchic.planes import LatentPlane, Latents, read_latents
 from inrcodec.codec.entropy.prior import Symbols
 from inrcodec.codec.entropy.quantized import Change
 from inrcodec.codec.format.bitstream import ALPHA_KINDS, Container
@@ -52,6 +51,8 @@ class GridDecoder:
         self, container: Container, init: object = None, threads: int | None = None
     ) -> StoredGrids:
         """Decode the symbols that are there. `init` is not needed. Raises `FormatError`."""
+
+        from inrcodec.codec.coolchic.planes import read_latents
 
         with kernel_threads(threads):
             return StoredGrids(self.header, read_latents(container, self.model))

@@ -2,10 +2,9 @@
 
 A table for each tier of `coolchic` holds `SETS` sets of networks, each for one lambda. A header
 names the table by its identity (the CRC-32 of its numbers) and the set by its index, so a decoder
-that lacks a table says so instead of showing a wrong image.
-Numbers are multiples of 2^-8 in the ARM and of 2^-12 elsewhere, in 16 bits. Trained by
-training/train_start.py on CID22 (Sneyers et al. 2023, CC BY-SA 4.0), together with the analysis
-network of the encoder.
+that lacks a table says so instead of showing a wrong image. Numbers are multiples of 2^-8 in the
+ARM and of 2^-12 elsewhere, in 16 bits. Trained by training/train_initialisation.py on CID22
+(Sneyers et al. 2023, CC BY-SA 4.0), together with the analysis network of the encoder.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def _decode_waves(
     """Decode wave after wave into the grid; yields its positions and a call for its frequencies.
 
     This loop is the decoder's time, so it works in buffers allocated once: see
-    benchmarks/latent_decode.py. Raises AssertionError where the range coder does.
+    benchmarks/speed/latent_decode.py. Raises AssertionError where the range coder does.
     """
     decoder = constriction.stream.queue.RangeDecoder(words)
     capacity = int(grid.counts.max(initial=1))

@@ -25,9 +25,9 @@ from inrcodec.pixels import Picture
 
 SMALL_FILE_BYTES = 400
 """The model "auto" is `pe-siren` for files below. Latent grids are better at every rate but in the
-smallest files, where their networks alone take a few hundred bytes. By benchmarks/model_choice.py,
-means of four photographs: in files of 200 and 288 bytes `pe-siren` is 4.3 and 1.6 dB ahead of
-`coolchic`, in those of 610 and 860 it is 1.1 and 2.2 behind."""
+smallest files, where their networks alone take a few hundred bytes. By
+benchmarks/rate/model_choice.py, means of four photographs: in files of 200 and 288 bytes `pe-siren`
+is 4.3 and 1.6 dB ahead of `coolchic`, in those of 610 and 860 it is 1.1 and 2.2 behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 
 EXPANSION = 1e-7
 """Weight of the penalty `expansion` beside `jacobian`. It costs nothing, keeps long fits of small
-images together and leaves more of them under damage (benchmarks/robust_weights.py)."""
+images together and leaves more of them under damage (benchmarks/networks/robust_weights.py)."""
 
 RADIUS = 1e-3
 """Length r of the step of the finite difference, in units; the same order as damage worth fearing

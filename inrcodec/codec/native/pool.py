@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 
-from inrcodec.checks import whole
+from inrcodec.errors import OptionError
 
 MOST_THREADS = 4
 """Without being asked. Threads of the kernels do not spin, so a busy machine does no harm; beyond a
@@ -35,7 +35,9 @@ THREADS = _Threads()
 
 def checked_count(count: int | None) -> int | None:
     """A number of threads as it is; raises `OptionError` for what is not None or in 1 .. 1024."""
-    return None if count is None else whole("threads", count, 1, 1024)
+    if count is not None and (type(count) is not int or not 1 <= count <= 1024):
+        raise OptionError(f"threads must be a whole number in [1, 1024], got {count!r}")
+    return count
 
 
 def kernel_count(asked: int | None) -> int:

@@ -1,7 +1,7 @@
 """The compiled context network and range decoder on the grids of wavefront.py.
 
 The same integers as arm.py and constriction give, symbol by symbol instead of a wave at a time: on
-one thread three times faster (benchmarks/latent_decode.py). wavefront.py hands over its arrays.
+one thread three times faster (benchmarks/speed/latent_decode.py).
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class Initialisation:
 
 def _not_valid() -> FormatError:
     """The error for a file that is not valid, whatever is wrong with it."""
-    return FormatError("this is not a file of a meta-learned initialisation")
+    return FormatError("this is not a file of an initialisation")
 
 
 def _fields(data: bytes) -> list[Any]:
@@ -200,7 +200,7 @@ def shipped_for(model: str, channels: int, parameters: float) -> Initialisation:
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
     if not known:
         raise OptionError(
-            f"there is no meta-learned initialisation of {model} for images of {colours(channels)}"
+            f"there is no initialisation of {model} for images of {colours(channels)}"
         )
     return min(known, key=lambda init: _misfit(len(init.numbers) / parameters))
 

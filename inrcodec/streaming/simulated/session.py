@@ -4,7 +4,7 @@ Time is simulated: a run waits for nothing. The link loses, delays and limits da
 messages of the receiver go the other way over a link that loses and delays as much. What must not
 be lost (notes, and everything in reliable mode) is sent again a round trip after it was lost, as an
 ideal ARQ does. Congestion control and timeouts, which a real transport adds, are left out;
-`python -m benchmarks.streaming_peers` measures real peers.
+`python -m benchmarks.streaming.peers` measures real peers.
 """
 
 from __future__ import annotations

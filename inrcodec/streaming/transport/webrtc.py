@@ -8,11 +8,11 @@ that; tests check that it still works.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from inrcodec import extras
 from inrcodec.errors import StreamError
 from inrcodec.streaming.protocol.packets import MAX_PACKET
 
@@ -31,9 +31,8 @@ megabyte are lost in the socket itself."""
 
 
 def require() -> None:
-    """Raise `StreamError` if the packages for streaming are not installed."""
-    if not all(map(importlib.util.find_spec, ("aiohttp", "aiortc", "raptorq"))):
-        raise StreamError('streaming needs more packages: pip install "inrcodec[stream]"')
+    """Raise `MissingExtraError` if the packages for streaming are not installed."""
+    extras.check("aiohttp", "aiortc", "raptorq", "scipy", extra="stream")
 
 
 def connection() -> Any:

@@ -170,7 +170,7 @@ def test_the_shipped_init_is_ahead_in_the_first_steps(photo: np.ndarray) -> None
     assert reached[1] > reached[0] + 2
 
 
-def test_gray_pictures_have_no_initial_values_three_colours(small: np.ndarray, path: Path) -> None:
+def test_gray_images_take_no_initialisation_of_three_colours(small: np.ndarray, path: Path) -> None:
     with pytest.raises(OptionError, match="for 3 channels"):
         inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
     with pytest.raises(OptionError, match="initialisation missing"):
@@ -229,7 +229,7 @@ def test_the_init_given_is_named_beside_the_one_needed(
         inrcodec.decode(data, init=tmp_path / "other.start")
 
 
-def test_a_missing_init_is_an_error_of_every_model(small: np.ndarray) -> None:
+def test_a_missing_initialisation_is_an_error_of_every_model(small: np.ndarray) -> None:
     data = inrcodec.encode(small, effort=0)
     with pytest.raises(OptionError, match="initialisation missing"):
         inrcodec.decode(data, init="missing")

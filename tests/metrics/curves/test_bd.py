@@ -36,7 +36,7 @@ PACKAGE: dict[str, tuple[Curve, Curve, list[float]]] = {
 }
 """Anchor, test, and what the package bjontegaard 1.3.0 (SciPy 1.17.1) says of them: BD-rate in
 percent and BD-PSNR in dB by Akima, then both by PCHIP. The second and third pair are from
-benchmarks/results/reference_codecs.jsonl."""
+benchmarks/results/metrics/reference_codecs.jsonl."""
 
 
 def pchip(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:

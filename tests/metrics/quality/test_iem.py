@@ -208,7 +208,7 @@ def test_the_denoiser_beats_the_wiener_filter_on_photographs():
 
 @pytest.mark.slow
 def test_the_denoiser_beats_the_wiener_filter_on_kodak(shared):
-    from benchmarks.denoiser import SIGMAS, measure
+    from benchmarks.metrics.denoiser import SIGMAS, measure
 
     for path in sorted((shared / "kodak").glob("kodim*.png")):
         row = measure(path)

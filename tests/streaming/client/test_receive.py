@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import inrcodec
-from benchmarks.relay import Between
+from benchmarks.streaming.relay import Between
 from inrcodec.errors import OptionError, StreamError
 from inrcodec.streaming import Library, Limits, ReceiveOptions, Server, ServerOptions, receive
 from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss

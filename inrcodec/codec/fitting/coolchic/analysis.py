@@ -9,7 +9,8 @@ before it is trained; a small U-Net on 2x2 blocks of pixels learns the correctio
 shift of its features and every gain is a quadratic in log(lambda), so one network serves all rates.
 It runs in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
 
-Trained by training/train_start.py, which also trains the networks of coolchic/init_tables.py.
+Trained by training/train_initialisation.py, which also trains the networks of
+coolchic/init_tables.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The quality metrics themselves, and reference codecs judged by them."""

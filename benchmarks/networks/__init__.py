@@ -1,0 +1,1 @@
+"""Coordinate networks: rate, quality, initialisations, damage."""

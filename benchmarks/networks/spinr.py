@@ -1,0 +1,227 @@
+"""SPINR on Set14 beside SIREN: PSNR, after lost neurons, and of every prefix of layers.
+
+    python -m benchmarks.networks.spinr --data ../shared/data/set14 --processes 2
+
+As Table 3 of "Streaming Neural Images" (Conde et al. 2024): networks of 66.8 thousand parameters,
+5 and 10 neurons of all hidden ones lost at random (6 draws each). Three seeds; 600 steps on 6144
+pixels each where the paper takes 2000 on all; float32, not quantised; samples rounded to 8 bit.
+
+- `siren`: 5 x 128, plain;
+- `paper`: SPINR as published, one output layer for all prefixes and five stages of a fifth of the
+  steps each, layers before frozen;
+- `joint`: the same network, all layers at once, every prefix counting as in `spinr`;
+- `spinr`: ours (models/spinr.py), 5 x 122, `--robust neurons` of 0.001;
+- `spinr, clean`: the same without `--robust`.
+
+Rows go to results/networks/spinr.jsonl; a run skips what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+
+import inrcodec
+from benchmarks.common import stored_rows
+from inrcodec.codec.entropy.quantized import Tensors
+from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
+from inrcodec.codec.networks import render
+from inrcodec.codec.networks.base import CoordinateModel, LearningRate
+from inrcodec.codec.networks.init_tables import phase_initialisation
+from inrcodec.codec.networks.layers import sine_init
+from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.spinr import Spinr
+from inrcodec.codec.view import view_of
+from inrcodec.images.reading import read_image
+from inrcodec.metrics.damage.operations import lost_neurons
+from inrcodec.pixels import Samples, psnr
+
+RESULTS = Path(__file__).parents[1] / "results/networks/spinr.jsonl"
+TABLE = RESULTS.with_suffix(".md")
+
+STEPS, SEEDS, LAYERS, DRAWS = 600, (0, 1, 2), 5, 6
+LOST, LOSS = (5, 10), 0.001
+WAYS = ("spinr", "siren", "paper", "spinr, clean", "joint")
+PUBLISHED = {"siren": "28.26 / 20.00 / 15.78", "paper": "28.32 / 24.01 / 21.67"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Spinr):
+    """The network of the paper: one output layer reads whatever layer is the last.
+
+    The first `frozen` layers do not learn; with `joint` every prefix counts.
+    """
+
+    joint: bool = False
+    frozen: int = 0
+
+    @property
+    def learning_rates(self) -> dict[str, LearningRate]:
+        """None of frozen layers."""
+        frozen = {f"{kind}.{i}" for i in range(self.frozen) for kind in ("weight", "bias")}
+        rates = Spinr.learning_rates.fget(self)  # type: ignore[attr-defined]
+        return {n: replace(r, rate=0.0) if n in frozen else r for n, r in rates.items()}
+
+    @property
+    def parts(self) -> tuple[dict[str, tuple[int, ...]], ...]:
+        """The output layer goes with the first."""
+        first, *others = Spinr.parts.fget(self)  # type: ignore[attr-defined]
+        rest = [{n: s for n, s in part.items() if "head" not in n} for part in others]
+        return first, *rest
+
+    def initial(self, random: np.random.Generator, mean: Any) -> dict[str, Any]:
+        """As of a SIREN."""
+        named = {n.replace("head.0", "weight.out"): s for n, s in self.shapes.items()}
+        values = sine_init(named, random, False)
+        values = dict(zip(self.shapes, values.values(), strict=True))
+        return values | {"bias.out": mean.astype(np.float32)}
+
+    def pictures(self, parameters: Any, ys: Any, xs: Any, precision: Any) -> Iterator[torch.Tensor]:
+        """Of every prefix through the one output layer."""
+        plain = Siren(self.width, self.layers, 0, self.channels)
+        for layers in range(1 if self.joint else self.layers, self.layers + 1):
+            names = [f"{kind}.{i}" for i in range(layers) for kind in ("weight", "bias")]
+            tensors = {name: parameters[name] for name in names}
+            tensors["weight.out"] = parameters["head.0"]
+            tensors["bias.out"] = parameters["bias.out"]
+            yield replace(plain, layers=layers).render(tensors, ys, xs, precision)
+
+
+def fitted(way: str, pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
+    """The network of one way and its parameters."""
+    channels = pixels.shape[2]
+    if way == "paper":
+        return staged(pixels, seed)
+    model: CoordinateModel = Siren(128, LAYERS, 0, channels)
+    if way == "joint":
+        model = Shared(128, LAYERS, 0, channels, joint=True)
+    if way.startswith("spinr"):
+        model = Spinr(122, LAYERS, 8, channels)
+    extra: dict[str, Any] = {}
+    if way == "spinr":
+        random = torch.Generator().manual_seed(seed)
+        extra["backward"] = partial(neuron_loss, Tolerance(LOSS, model.units, random))
+    fitting = NetworkFit(
+        pixels,
+        model,
+        Budget(STEPS, None),
+        seed=seed,
+        residual_to=phase_initialisation(model),
+        **extra,
+    )
+    for _ in fitting:
+        pass
+    return model, fitting.values()
+
+
+def staged(pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
+    """Algorithm 1 of the paper: stage k fits layer k and the output layer, those before frozen."""
+    whole = Shared(128, LAYERS, 0, pixels.shape[2])
+    values: Tensors = {}
+    for layers in range(1, LAYERS + 1):
+        model = replace(whole, layers=layers, frozen=layers - 1)
+        budget = Budget(STEPS // LAYERS, None)
+        fitting = NetworkFit(
+            pixels, model, budget, seed=seed, residual_to=phase_initialisation(model)
+        )
+        for name, value in values.items():
+            fitting._parameters[name].data.copy_(torch.from_numpy(np.asarray(value)))
+        for _ in fitting:
+            pass
+        values = fitting.values()
+    return whole, values
+
+
+def measure(data: Path, picture: str, way: str, seed: int) -> dict[str, Any]:
+    """One fit, and what is left of it."""
+    torch.set_num_threads(1)
+    pixels = read_image(data / f"{picture}.bmp").pixels
+    begun = time.process_time()
+    model, values = fitted(way, pixels, seed)
+    cpu_s = time.process_time() - begun
+    view = view_of(pixels.shape[1], pixels.shape[0], None, None, None)
+
+    def decibels(network: CoordinateModel, tensors: Tensors) -> float:
+        return psnr(pixels, render.render(network, tensors, view, 8, 1, "cpu"))
+
+    row = {"picture": picture, "way": way, "seed": seed, "parameters": model.parameter_count}
+    row |= {"steps": STEPS, "cpu_s": cpu_s, "psnr": decibels(model, values)}
+    for count in LOST:
+        draws = (np.random.default_rng(draw) for draw in range(DRAWS))
+        found = [decibels(model, lost_neurons(values, model.units, count, r)) for r in draws]
+        row[f"lost_{count}"] = fmean(found)
+    if isinstance(model, Spinr):
+        row["prefixes"] = [decibels(model.prefix(k), values) for k in range(1, LAYERS)]
+    return row | {"inrcodec": inrcodec.__version__, "torch": torch.__version__}
+
+
+def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each way that is complete."""
+    yield f"Set14, {STEPS} steps; PSNR in dB, mean ± spread over seeds:\n"
+    yield "| | parameters | seeds | whole / 5 lost / 10 lost | published | 1, 2, 3, 4 layers | s |"
+    yield "|---|---|---|---|---|---|---|"
+    pictures = {row["picture"] for row in rows}
+    for way in WAYS:
+        those = [row for row in rows if row["way"] == way]
+        seeds = sorted({row["seed"] for row in those})
+        if not those or len(those) < len(seeds) * len(pictures):
+            continue
+        of_picture = [[r["psnr"] for r in those if r["picture"] == p] for p in pictures]
+        spread = fmean(map(pstdev, of_picture))
+        whole, five, ten = (fmean(r[k] for r in those) for k in ("psnr", "lost_5", "lost_10"))
+        steps = [
+            fmean(r["prefixes"][k] for r in those)
+            for k in range(4 if "prefixes" in those[0] else 0)
+        ]
+        shown = ", ".join(f"{value:.2f}" for value in steps)
+        yield (
+            f"| {way} | {fmean(r['parameters'] for r in those):.0f} | {len(seeds)} "
+            f"| {whole:.2f} ± {spread:.2f} / {five:.2f} / {ten:.2f} | {PUBLISHED.get(way, '')} "
+            f"| {shown} | {fmean(r['cpu_s'] for r in those):.0f} |"
+        )
+
+
+def main() -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/set14"))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    arguments = parser.parse_args()
+    rows = stored_rows(RESULTS)
+    done = {(row["picture"], row["way"], row["seed"]) for row in rows}
+    pictures = sorted(path.stem for path in arguments.data.glob("*.bmp"))
+    jobs = [(p, w, s) for w in arguments.ways for s in arguments.seeds for p in pictures]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(arguments.processes, mp_context=context) as pool:
+        waiting = [pool.submit(measure, arguments.data, *job) for job in jobs if job not in done]
+        for future in as_completed(waiting):
+            row = future.result()
+            rows.append(row)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            shown = " / ".join(f"{row[k]:.2f}" for k in ("psnr", "lost_5", "lost_10"))
+            print(row["picture"], row["way"], row["seed"], shown, flush=True)
+    TABLE.write_text("\n".join(table(rows)) + "\n")
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()

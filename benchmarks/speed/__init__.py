@@ -1,0 +1,1 @@
+"""Processor time of steps, decoders and metrics."""

@@ -1,0 +1,1 @@
+"""Streaming: packet loss, real peers, load."""
