@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+EXTENSIONS = (".inr", ".nif")
+"""Endings of the names of files of this format; the first is that of new files."""
+
 MAX_FILE_BYTES = 1 << 30
 """Largest file read, in bytes, be it an image or a file of this format."""
 

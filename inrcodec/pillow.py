@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import InrCodecError
-from inrcodec.files import read_bytes
+from inrcodec.files import EXTENSIONS, read_bytes
 from inrcodec.images import reading, writing
 
 FORMAT = "INR"
@@ -115,5 +115,5 @@ def register_opener() -> None:
     """Register the format with Pillow for opening and saving .inr and .nif; safe to repeat."""
     Image.register_open(FORMAT, InrImageFile, _accept)
     Image.register_save(FORMAT, _save)
-    Image.register_extensions(FORMAT, [".inr", ".nif"])
+    Image.register_extensions(FORMAT, list(EXTENSIONS))
     Image.register_mime(FORMAT, "image/x-inr")

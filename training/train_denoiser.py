@@ -45,8 +45,8 @@ def main() -> None:
     network = denoiser.Residual().to(arguments.device, memory_format=torch.channels_last)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), RATE, betas=(0.9, 0.98), weight_decay=1e-4)
-    start, step, losses = time.monotonic(), 0, []
-    while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
+    began, step, losses = time.monotonic(), 0, []
+    while (share := (time.monotonic() - began) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * share)) / 2
         optimizer.zero_grad()
@@ -60,7 +60,7 @@ def main() -> None:
         losses.append(float(loss.detach()))
         if step % 100 == 0:
             mean = sum(losses[-1000:]) / len(losses[-1000:])
-            print(f"{time.monotonic() - start:.0f} s step {step} loss {mean:.4f}", flush=True)
+            print(f"{time.monotonic() - began:.0f} s step {step} loss {mean:.4f}", flush=True)
             if step % 1000 == 0:
                 save(average, arguments.output)
     save(average, arguments.output)

@@ -5,13 +5,13 @@
 One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
 with a lambda, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of log(MSE +
 lambda x bits per pixel). The logarithm makes a percent of cost count the same at every rate and on
-every picture. The first steps train the context networks alone, on the bands. Latents are rounded
+every image. The first steps train the context networks alone, on the bands. Latents are rounded
 as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer it ran:
 uniform noise, which charges a zero for bits it never costs, and plain rounding with the gradient
 let through, under which nothing keeps a latent below one half.) Networks are kept at seven lambdas
-and interpolated between; `init_tables.py` says how they are stored. The networks of lower tiers are
-trained thereafter, for the grids of the same analysis network. Checkpoints every 500 steps; a run
-continues from the last one.
+and interpolated between; `coolchic/init_tables.py` says how they are stored. The networks of lower
+tiers are trained thereafter, for the grids of the same analysis network. Checkpoints every 500
+steps; a run continues from the last one.
 
 About an hour on one thread; results/train_initialisation.md has the log of the shipped weights.
 The tier of wide networks is that of `high`, widened by `widen_initialisation.py`.
@@ -99,7 +99,7 @@ def run(training: Training, checkpoint: Path) -> None:
 
 
 class Training:
-    """Everything a step changes."""
+    """One run: the networks, the optimiser and everything else that a step changes."""
 
     def __init__(
         self,
@@ -214,7 +214,8 @@ class Training:
 
     @torch.no_grad()
     def table(self) -> NDArray[np.int16]:
-        """(SETS, parameters): networks of every set, as `init_tables.py` keeps them."""
+        """The table (SETS, parameters) of the networks of every lambda, as `init_tables.py` stores
+        it."""
         rows = []
         for index in range(init_tables.SETS):
             networks = mixed(self.knots, max(KNOTS[-1], init_lambda(index)))
@@ -231,7 +232,7 @@ def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysi
 
 
 def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
-    """Networks to begin with, (len(KNOTS), ...) each: the synthesis inverts the bands."""
+    """Initial networks, (len(KNOTS), ...) each: the synthesis inverts the bands."""
     generator = torch.Generator().manual_seed(seed)
     knots = {}
     for name, shape in model.shapes.items():

@@ -1,11 +1,12 @@
-"""Make the initialisation of the `highest` tier from that of `high`: wider, computing the same.
+"""Make the initialisation of the `highest` tier from that of `high`: wider networks that compute
+the same.
 
     python -m training.widen_initialisation --seed 0
 
 The symbols that `high` does not look at get weights of zero, and so do, where they are read, the
 features it does not have; what makes those features is drawn at random, so that a fit has something
-to begin with. Nothing is trained here. train_initialisation.py does this too, at its end; by itself
-it makes the tier anew from the shipped table.
+to improve. Nothing is trained here. train_initialisation.py does this too, at its end; by itself it
+makes the tier anew from the shipped table.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel, LearningRate
 from inrcodec.codec.networks.init_tables import phase_initialisation
-from inrcodec.codec.networks.layers import sine_start
+from inrcodec.codec.networks.layers import sine_init
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.view import view_of
@@ -88,7 +88,7 @@ class Shared(Spinr):
     def initial(self, random: np.random.Generator, mean: Any) -> dict[str, Any]:
         """As of a SIREN."""
         named = {n.replace("head.0", "weight.out"): s for n, s in self.shapes.items()}
-        values = sine_start(named, random, False)
+        values = sine_init(named, random, False)
         values = dict(zip(self.shapes, values.values(), strict=True))
         return values | {"bias.out": mean.astype(np.float32)}
 

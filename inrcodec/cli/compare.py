@@ -202,7 +202,7 @@ def _pictures(folder: str) -> dict[str, str]:
     """List the images of a folder by stem, sorted; other files are left out."""
     from PIL import Image
 
-    from inrcodec.metrics.report.files import EXTENSIONS
+    from inrcodec.files import EXTENSIONS
 
     known = {*EXTENSIONS, *Image.registered_extensions()}
     try:

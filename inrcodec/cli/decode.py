@@ -70,7 +70,7 @@ def decode(
             if not as_json:
                 console.note(
                     f"{name} -> {path}: {report['width']} x {report['height']} "
-                    f"{report['channels']}, {report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
+                    f"{report['colours']}, {report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
                 )
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
@@ -85,7 +85,7 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
 
 
 def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
-    """Decode one file and write it; the report."""
+    """Decode one file and write the image; return the report."""
     started = time.monotonic()
     data = console.read_input(name)
     from inrcodec.codec.format import bitstream
@@ -108,7 +108,8 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
         "output": path,
         "width": picture.width,
         "height": picture.height,
-        "channels": CHANNEL_NAMES[picture.channels],
+        "channels": picture.channels,
+        "colours": CHANNEL_NAMES[picture.channels],
         "bit_depth": picture.bit_depth,
         "elapsed_s": round(time.monotonic() - started, 3),
     }

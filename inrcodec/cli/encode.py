@@ -224,7 +224,7 @@ def parse_size(text: str) -> int:
 def _encode_one(
     name: str, path: str, options: EncodeOptions, keep: bool
 ) -> tuple[dict[str, Any], bool]:
-    """Encode one image and write it; (report, whether Ctrl-C ended it)."""
+    """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
     from inrcodec.images.reading import as_picture
 
     started = time.monotonic()

@@ -47,7 +47,7 @@ def _described(name: str, about: FileInfo) -> str:
     """The report for a person: a few lines, then one a section."""
     dimensions = " x ".join(str(dimension) for dimension in about.dimensions)
     lines = [
-        f"{name}: {about.width} x {about.height} {about.channels}, {about.bit_depth} bit",
+        f"{name}: {about.width} x {about.height} {about.colours}, {about.bit_depth} bit",
         f"  model      {about.model} ({dimensions}), {about.parameters} parameters, "
         f"{about.macs_per_pixel} MAC/pixel",
         f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} bpp",

@@ -52,9 +52,9 @@ def train(
     folder: Annotated[Path, typer.Argument(help="Photographs to train on.", metavar="DIR")],
     output: Annotated[str, typer.Option("-o", "--output", help="The file to write.")],
     model: Annotated[str, typer.Option(help="pe-siren or nif.")] = "pe-siren",
-    parameters: Annotated[int, typer.Option(help="Of the network, about.")] = 17000,
-    minutes: Annotated[float, typer.Option(help="How long.")] = 20.0,
-    steps: Annotated[int | None, typer.Option(help="Or so many outer steps.")] = None,
+    parameters: Annotated[int, typer.Option(help="Parameters of the network, about.")] = 17000,
+    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 20.0,
+    steps: Annotated[int | None, typer.Option(help="Outer steps, instead of minutes.")] = None,
     inner_steps: Annotated[int, typer.Option(help="Steps of a fit that are trained for.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, cuda:1.")] = "cpu",
@@ -126,7 +126,7 @@ def train(
 
 
 def _facts(init: Initialisation) -> dict[str, Any]:
-    """What there is to know of one, for a program."""
+    """The facts of an initialisation, for JSON."""
     return {
         "identity": f"{init.identity:08x}",
         "model": init.family.label,

@@ -12,11 +12,12 @@ from inrcodec.errors import OptionError
 
 
 def models(
-    size: Annotated[str, typer.Option(help="Of the picture, WIDTHxHEIGHT.")] = "768x512",
+    size: Annotated[str, typer.Option(help="Size of the image, WIDTHxHEIGHT.")] = "768x512",
     bpp: Annotated[float, typer.Option(help="Bits per pixel of the file.")] = 0.3,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """List the models: parameters and work per pixel for a picture and a rate, rates they suit.
+    """List the models: parameters and work per pixel for an image and a rate, and the rates they
+    suit.
 
     Examples:
 
@@ -50,7 +51,7 @@ def models(
                 model.about,
             )
         )
-    console.show(f"For a colour picture of {width} x {height} pixels at {bpp:g} bits per pixel:")
+    console.show(f"For a colour image of {width} x {height} pixels at {bpp:g} bits per pixel:")
     console.show("")
     console.show(console.table(rows, "<>><<"))
     console.show("")

@@ -1,4 +1,4 @@
-"""Following long work: a bar on a terminal, and Ctrl-C that keeps what there is."""
+"""Progress of long work: a bar on a terminal, and Ctrl-C that keeps what is done."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Step(Protocol):
 
     @property
     def share(self) -> float:
-        """Done."""
+        """The share of the work that is done, in [0, 1]."""
 
     @property
     def step(self) -> int:
-        """Done."""
+        """The number of steps done."""
 
     @property
     def shown_psnr(self) -> float:
-        """For the bar."""
+        """The PSNR that the bar shows, in dB."""
 
 
 AStep = TypeVar("AStep", bound=Step)

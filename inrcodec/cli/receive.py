@@ -256,7 +256,7 @@ def _until(text: str | None) -> tuple[int | None, float | None]:
 
 def _is_ours(path: str) -> bool:
     """Whether a name is that of an .inr file."""
-    from inrcodec.streaming.server.library import EXTENSIONS
+    from inrcodec.files import EXTENSIONS
 
     return Path(path).suffix.lower() in EXTENSIONS
 

@@ -1,1 +1,1 @@
-"""The codec: fitting a network to a picture, the file, and decoding."""
+"""The codec: fitting a network to an image, the file, and decoding."""

@@ -28,21 +28,21 @@ def takes_network(tensors: Sequence[Tensor], *others: Tensor) -> bool:
 
 
 def network(tensors: Sequence[Tensor]) -> Network:
-    """Their network."""
+    """The network that these tensors hold, as the kernels take it."""
     return Network([array(t) for t in tensors])
 
 
 def array(t: Tensor) -> Array:
-    """The same memory if it is contiguous."""
+    """The tensor as an array, which shares its memory if that is contiguous."""
     shared: NDArray[np.float32] = t.detach().contiguous().numpy()
     return shared
 
 
 def arrays(tensors: Sequence[Tensor | None]) -> list[Array | None]:
-    """Those of tensors that there are."""
+    """The tensors as arrays; None stays None."""
     return [None if t is None else array(t) for t in tensors]
 
 
 def tensors(results: Sequence[Array | None]) -> list[Tensor | None]:
-    """The way back."""
+    """Arrays as tensors that share their memory; None stays None."""
     return [None if a is None else torch.from_numpy(a) for a in results]

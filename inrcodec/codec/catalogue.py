@@ -12,7 +12,7 @@ from inrcodec.codec.format.header import Family
 from inrcodec.codec.networks.sizes import LADDERS, ImageShape, network_for
 
 ABOUT = {
-    "coolchic": ("ours: latent grids, trained start", "any; the best above 400 bytes"),
+    "coolchic": ("ours: latent grids, trained initialisation", "any; the best above 400 bytes"),
     "coolchic-v2": ("latent grids, fitted from nothing (Leguay et al. 2023)", "any"),
     "coolchic-v1": ("latent grids, fitted from nothing (Ladune et al. 2023)", "any"),
     "pe-siren": (
@@ -21,7 +21,7 @@ ABOUT = {
     ),
     "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.3 bpp of a photograph"),
     "spinr": (
-        "sine layers every prefix of which is a picture (Conde et al. 2024)",
+        "sine layers every prefix of which is an image (Conde et al. 2024)",
         "streaming of one network",
     ),
     "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "for comparison"),
@@ -31,12 +31,13 @@ ABOUT = {
     "wire": ("complex Gabor wavelets (Saragadam et al. 2023)", "for comparison"),
     "diner": ("a number pair at every pixel (Xie et al. 2023)", "from 4 bpp; for comparison"),
 }
-"""What each is, and the rates it suits."""
+"""A description of each model, and the rates it suits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One row: `parameters` of the networks and multiply-accumulates a pixel to decode."""
+    """A model in the list: `parameters` of the networks and multiply-accumulates a pixel to
+    decode."""
 
     name: str
     dimensions: tuple[int, ...]
@@ -51,7 +52,7 @@ class ModelInfo:
 
 
 def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelInfo]:
-    """Every model, as it would be chosen for a colour picture of this size at this rate."""
+    """Every model, as it would be chosen for a colour image of this size at this rate."""
     shape = ImageShape(width, height, 3)
     payload = max(1, int(bpp * width * height / 8))
     rows: list[tuple[str, str, Model]] = []
@@ -66,8 +67,8 @@ def models(width: int = 768, height: int = 512, bpp: float = 0.3) -> list[ModelI
 
 
 def _info(shown: str, name: str, model: Model) -> ModelInfo:
-    """One row; a table of a number pair a pixel may be too large to be a file."""
+    """The row of a model; DINER's table of two numbers a pixel may be too large for a file."""
     count, (about, rates) = model.parameter_count, ABOUT[name]
     if count > MAX_PARAMETERS:
-        rates = "not this picture: too large"
+        rates = "not this image: too large"
     return ModelInfo(shown, model.dimensions, count, model.macs_per_pixel, about, rates)

@@ -13,7 +13,8 @@ from inrcodec.pixels import CHANNEL_NAMES
 
 @dataclass(frozen=True, slots=True)
 class SectionInfo:
-    """One section: its kind by name or number, where it starts, and its bytes, framing included.
+    """One section: its kind by name or number, its offset in the file, and its bytes, framing
+    included.
 
     A section of latents is named with its grid: "latents level 0 main".
     """
@@ -28,6 +29,8 @@ class SectionInfo:
 class FileInfo:
     """Everything the container says. `complete` is False for a prefix of a file.
 
+    `channels` is 1 to 4, and `colours` names them: "gray", "gray+alpha", "RGB" or "RGB+alpha".
+
     `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
     alpha. `init` is the (identity, index) of the initialisation that a file's parameters add to,
     `slice_side` the side of the slices its grids are cut into, in symbols; None without.
@@ -35,7 +38,8 @@ class FileInfo:
 
     width: int
     height: int
-    channels: str
+    channels: int
+    colours: str
     bit_depth: int
     model: str
     dimensions: tuple[int, ...]
@@ -66,7 +70,8 @@ def info(data: bytes) -> FileInfo:
     return FileInfo(
         width=header.width,
         height=header.height,
-        channels=CHANNEL_NAMES[header.channels],
+        channels=header.channels,
+        colours=CHANNEL_NAMES[header.channels],
         bit_depth=header.bit_depth,
         model=header.family.label,
         dimensions=header.dimensions,

@@ -33,7 +33,7 @@ class Encoding(Protocol):
 
 
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
-    """Begin to encode an image.
+    """Make an encode of an image, which iterating runs.
 
     Raises `OptionError`, `RateError` for a size out of reach, and `EncoderLimitError` for an image
     too large for the model.

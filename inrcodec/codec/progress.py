@@ -1,4 +1,4 @@
-"""What a running fit tells of itself, of whatever model."""
+"""Progress of a running fit, the same for all models."""
 
 from __future__ import annotations
 
@@ -18,5 +18,6 @@ class Progress:
 
     @property
     def shown_psnr(self) -> float:
-        """What a bar shows: that of the best rounded network, once there is one."""
+        """The PSNR that a progress bar shows, in dB: that of the best rounded network, once there
+        is one."""
         return self.psnr if self.rounded_psnr is None else self.rounded_psnr

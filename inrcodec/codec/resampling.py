@@ -1,4 +1,4 @@
-"""One axis of a picture at another size: cubic interpolation, averaged when shrinking."""
+"""One axis of an image at another size: cubic interpolation, averaged when shrinking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads and devices: chosen here, set for a while, put back."""
+"""Threads and devices: chosen, set for a while, and restored."""
 
 from __future__ import annotations
 

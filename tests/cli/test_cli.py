@@ -36,13 +36,18 @@ def test_encode_decode_info(run, picture: Path, small: np.ndarray, tmp_path: Pat
     report = json.loads(stdout)
     assert code == 0
     assert report["size_bytes"] == out.stat().st_size
-    assert run("decode", out, "-o", back)[0] == 0
+    code, stdout, _ = run("decode", out, "-o", back, "--json")
+    shown = json.loads(stdout)
+    assert (code, shown["channels"], shown["colours"]) == (0, 3, "RGB")
     assert psnr(small, read_image(back).pixels) == pytest.approx(report["psnr_db"])
     code, stdout, _ = run("info", out, "--json")
     about = json.loads(stdout)
     assert (code, about["width"], about["height"]) == (0, 32, 24)
+    assert (about["channels"], about["colours"]) == (3, "RGB")
     assert sum(s["size_bytes"] for s in about["sections"]) + 5 == about["size_bytes"]
-    assert b"coolchic" in run("info", out)[1]
+    described = run("info", out)[1]
+    assert b"coolchic" in described
+    assert b"32 x 24 RGB, 8 bit" in described
 
 
 def test_standard_streams(run, picture: Path, small_file: bytes) -> None:

@@ -1,7 +1,8 @@
 """Latent grids -> colours in numpy: what a decoder computes, window by window, without torch.
 
-The same picture as `models/grids.colours`, which fits use, to rounding (docs/format.md, "From grids
-to colours"). Where there are compiled kernels they do the work of a pixel.
+The same colours, up to rounding, as `fitting/coolchic/forward.py` computes for fits
+(docs/format.md, "From grids to colours"). Where there are compiled kernels they do the work of a
+pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TILE = 8192
 def colours(
     model: CoolChic, parameters: Mapping[str, Array], grids: Sequence[NDArray[Any]], window: Window
 ) -> Array:
-    """Colours (3, bottom - top, right - left) of a window of the picture, nominally in [0, 1]."""
+    """Colours (3, bottom - top, right - left) of a window of the image, nominally in [0, 1]."""
     top, bottom, left, right = window
     areas = needed(model, window)
     coarsest = model.levels - 1
@@ -97,7 +98,7 @@ def _double(
 
 
 def _doubled_axis(x: Array, taps: Array, axis: int) -> Array:
-    """Twice as many samples along an axis, borders replicated."""
+    """`x` with twice as many samples along an axis; borders are replicated."""
     count = x.shape[axis]
     pad = [(0, 0)] * 3
     pad[axis] = (2, 2)
@@ -143,6 +144,7 @@ def _network(model: CoolChic, parameters: Mapping[str, Array], stack: Array) -> 
 
 
 def _tile(x: Array, arrays: Sequence[Array]) -> Array:
+    """The outputs (3, n) of the synthesis at n positions `x` (features, n)."""
     hidden = x
     for layer in range(0, len(arrays) // 2 * 2, 2):
         if layer:
@@ -152,7 +154,7 @@ def _tile(x: Array, arrays: Sequence[Array]) -> Array:
 
 
 def _convolution(x: Array, weight: Array, bias: Array) -> Array:
-    """x + its 3x3 convolution, borders replicated."""
+    """`x` + its 3x3 convolution; borders are replicated."""
     if native.library() is not None:
         x, weight, bias = map(np.ascontiguousarray, (x, weight, bias))
         return pictures.residual_convolution(x, weight, bias)

@@ -40,7 +40,8 @@ class GridDecoder:
 
     @property
     def planes(self) -> int:
-        """Sets of networks in a file: those of colour and, if there is one, of alpha."""
+        """The number of planes in a file, each with its networks: colour and, if there is one,
+        alpha."""
         return 2 - self.header.channels % 2
 
     sliceable = True
@@ -94,7 +95,8 @@ class StoredGrids:
         ]
 
     def changed(self, change: Callable[[Symbols], Symbols]) -> StoredGrids:
-        """With other symbols of grids and networks; the context model (ARM) stays as it is."""
+        """A copy with other symbols of grids and networks; the context model (ARM) stays as it
+        is."""
         planes = tuple(_changed(plane, change) for plane in self.latents.planes)
         return replace(self, latents=replace(self.latents, planes=planes))
 
@@ -120,6 +122,6 @@ class StoredGrids:
 
 
 def _changed(plane: LatentPlane, change: Callable[[Symbols], Symbols]) -> LatentPlane:
-    """A plane with other symbols."""
+    """A copy of a plane with other symbols, those of the ARM kept."""
     networks = plane.networks.changed(change, kept="arm")
     return replace(plane, networks=networks, grids=tuple(change(grid) for grid in plane.grids))

@@ -14,7 +14,7 @@ from inrcodec.codec.format import leb128
 from inrcodec.errors import FormatError, LimitError, TruncatedError
 
 MAX_WAVES = 1 << 21
-"""Most waves of symbols (see wavefront.py) in one file: a wave costs tens of microseconds."""
+"""Most waves of symbols (see entropy/waves.py) in one file: a wave costs tens of microseconds."""
 
 MAX_SYMBOLS_PER_BYTE = 1 << 15
 """Most symbols per byte of a stream; the most probable symbol takes 2^-11 bits, half of it."""
@@ -38,7 +38,7 @@ class Piece:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Rows and columns of the area."""
         top, bottom, left, right = self.area
         return bottom - top, right - left
 
@@ -59,7 +59,8 @@ def slice_area(shape: tuple[int, int], side: int | None, number: int) -> Area:
 
 
 def head(grid: int, number: int | None) -> bytes:
-    """What precedes the stream; `number` is that of the slice, None in a file without slices."""
+    """The bytes that precede the stream; `number` is that of the slice, None in a file without
+    slices."""
     return bytes([grid]) + (b"" if number is None else leb128.to_bytes(number))
 
 
@@ -126,8 +127,8 @@ def slice_shapes(model: CoolChic, side: int | None) -> list[tuple[int, int]]:
 
 def waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> int:
     """How many waves of symbols grids or slices of these shapes have."""
-    slope = max([1, *(column // -row + 1 for row, column in model.offsets if row)])
-    return sum(min(rows * columns, columns + slope * (rows - 1)) for rows, columns in shapes)
+    lag = max([1, *(column // -row + 1 for row, column in model.offsets if row)])
+    return sum(min(rows * columns, columns + lag * (rows - 1)) for rows, columns in shapes)
 
 
 def check_waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> None:
@@ -135,7 +136,7 @@ def check_waves(model: CoolChic, shapes: Iterable[tuple[int, int]]) -> None:
     total = waves(model, shapes)
     if total > MAX_WAVES:
         raise LimitError(
-            f"{total} waves of symbols, one after the other; the limit is {MAX_WAVES}: the picture "
+            f"{total} waves of symbols, one after the other; the limit is {MAX_WAVES}: the image "
             "is too long and thin, or its slices are too small"
         )
 

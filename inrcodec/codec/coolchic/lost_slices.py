@@ -1,8 +1,8 @@
-"""Which symbols of latent grids a file that lost sections does not tell, and what depends on them.
+"""Which symbols of latent grids are lost with missing sections, and which slices depend on them.
 
-A slice is coded in the sight of coarser grids and of other pyramids at its level, so one that sees
-a lost symbol cannot be decoded either. What is not known stays 0: the coarser grids, which are
-there, then carry the picture at that place.
+The contexts of a slice reach into the coarser grid and into other pyramids at its level, so a slice
+whose contexts contain a lost symbol cannot be decoded either. Lost symbols stay 0; at their place
+the image then comes from the coarser grids that arrived.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic.layout import Area, Piece, slice_area, slice_count
 from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.windows import parents
 from inrcodec.codec.format.bitstream import Container, Kind
 
 
-class Losses:
-    """Lost slices of one plane; starts with those that lay in the gaps between sections.
+class LostSlices:
+    """The lost slices of one plane, at first those that lay in the gaps between sections.
 
     Sections come in coding order and slices of zeros have none, so every slice between the last
     section before a gap and the first one after it counts as lost.
@@ -49,7 +50,7 @@ class Losses:
         self._lose(piece.grid, piece.area)
 
     def hide(self, piece: Piece) -> bool:
-        """Whether a piece sees lost symbols; it counts as lost itself then."""
+        """Whether the contexts of a piece contain lost symbols; if so, it counts as lost itself."""
         if not self._sees_lost(piece):
             return False
         self._lose(piece.grid, piece.area)
@@ -76,14 +77,13 @@ class Losses:
         self.count += 1
 
     def _sees_lost(self, piece: Piece) -> bool:
-        """See "Inputs of the ARM" in docs/format.md."""
+        """Whether contexts contain lost symbols: "Inputs of the ARM" in docs/format.md."""
         if not self._model.sides:
             return False
         top, bottom, left, right = piece.area
         parent = self._model.parent(piece.grid)
         if parent in self._lost:
-            row, column = (max(0, (i >> 1) - (i % 2 == 0)) for i in (top, left))
-            below, beside = (((i - 1) >> 1) + 1 + (i % 2 == 0) for i in (bottom, right))
+            row, below, column, beside = parents(piece.area)
             if self._lost[parent][row:below, column:beside].any():
                 return True
         return any(

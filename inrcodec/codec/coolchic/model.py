@@ -10,7 +10,7 @@ what tells them apart:
 
 - `coolchic-v1` (Ladune et al., ICCV 2023);
 - `coolchic-v2` (Leguay et al., MMSP 2023);
-- `coolchic`, ours, whose networks begin at trained values (init_tables.py).
+- `coolchic`, ours, whose networks have a trained initialisation (init_tables.py).
 
 Nothing here computes pixels: `colours.py` does for decoders, `../fitting/coolchic/forward.py` does
 with gradients, and `../entropy/arm.py` runs the ARM in integers.
@@ -63,7 +63,7 @@ COMPLEXITIES = {
 a pixel."""
 
 WIDE = "highest"
-"""The tier whose start is that of `high`, widened."""
+"""The tier whose initialisation is that of `high`, widened."""
 
 
 def grain(level: int) -> float:
@@ -186,7 +186,7 @@ class CoolChic:
 
     @cached_property
     def grid_levels(self) -> tuple[int, ...]:
-        """The level of every grid."""
+        """The level of every grid, by grid number."""
         main = range(self.levels)
         chroma = main[min(CHROMA_LEVEL, self.levels - 1) :] if self.features.chroma else ()
         return (*main, *chroma, *chroma)
@@ -224,12 +224,12 @@ class CoolChic:
 
     @property
     def sides(self) -> int:
-        """Inputs of the ARM from grids before: parents, then companions."""
+        """Number of inputs of the ARM from grids decoded before: parents, then companions."""
         return PARENTS + COMPANIONS if self.features.side_inputs else 0
 
     @property
     def arm_inputs(self) -> int:
-        """Inputs of the ARM."""
+        """Number of inputs of the ARM."""
         return self.neighbours + self.sides
 
     @property
@@ -239,7 +239,8 @@ class CoolChic:
 
     @property
     def synthesis_inputs(self) -> int:
-        """Inputs of the synthesis: the levels of the main pyramid and the two chroma planes."""
+        """Number of inputs of the synthesis: the levels of the main pyramid and the two chroma
+        planes."""
         return self.levels + (2 if self.features.chroma else 0)
 
     @cached_property

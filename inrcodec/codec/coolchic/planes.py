@@ -1,8 +1,8 @@
 """Planes of latent grids <-> the sections of a file, exactly and without torch.
 
-A plane is three colours of one picture: integer grids, and small networks stored as integers that
-add to a trained start. Its grids are coded coarse to fine by the context network the plane itself
-brings (arm.py, wavefront.py). A picture with alpha has a second plane.
+A plane is three colours of one image: integer grids, and small networks stored as integers that
+add to a trained initialisation. Its grids are coded coarse to fine by the context network the plane
+itself brings (entropy/arm.py, entropy/waves.py). An image with alpha has a second plane.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.layout import Area, Piece
-from inrcodec.codec.coolchic.lost_slices import Losses
+from inrcodec.codec.coolchic.lost_slices import LostSlices
 from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.windows import parents
 from inrcodec.codec.entropy import waves
 from inrcodec.codec.entropy.arm import MAX_BIAS, PARENTS, WEIGHT_FRACTION, IntegerArm, parent_maps
 from inrcodec.codec.entropy.prior import Symbols, step_size
@@ -28,7 +29,7 @@ from inrcodec.codec.format.header import Header
 from inrcodec.errors import FormatError, LimitError
 
 Grid = NDArray[np.int32]
-Start = Mapping[str, NDArray[np.float32]]
+Init = Mapping[str, NDArray[np.float32]]
 
 ARM_STEPS = frozenset((k + 40) * 1024 for k in range(-WEIGHT_FRACTION, 5))
 """Step codes an ARM may have: 2^-8 .. 2^4, so that its parameters are multiples of 2^-8."""
@@ -41,36 +42,37 @@ STRIPE = 256
 
 
 def group_values(
-    model: CoolChic, group: str, symbols: Symbols, start: Start | None, step: float
+    model: CoolChic, group: str, symbols: Symbols, init: Init | None, step: float
 ) -> dict[str, NDArray[np.float64]]:
-    """The tensors of a group of networks: start, if there is one, + symbol x step."""
+    """The tensors of a group of networks by name: initial values, if there are any, + symbol x
+    step."""
     values: dict[str, NDArray[np.float64]] = {}
     at = 0
     for name in model.groups[group]:
         shape = model.shapes[name]
         size = math.prod(shape)
         value = symbols.ravel()[at : at + size].reshape(shape).astype(np.float64) * step
-        values[name] = value if start is None else value + start[name]
+        values[name] = value if init is None else value + init[name]
         at += size
     return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentPlane:
-    """Three colours of a picture as a file stores them.
+    """Three colours of an image as a file stores them.
 
     `networks` holds one flat vector of symbols per group of `model.groups`, tensors in order;
-    `start` the values the parameters add to, by tensor name, or None for zeros; `grids` the symbols
-    of every grid (rows, columns) in grid numbering.
+    `init` the initial values that the parameters add to, by tensor name, or None for zeros; `grids`
+    the symbols of every grid (rows, columns) in grid numbering.
     """
 
     model: CoolChic
     networks: Quantized
-    start: Start | None
+    init: Init | None
     grids: Sequence[Grid]
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
-        """Tensors by name: start + symbol x step. Raises `FormatError` for steps or values of the
+        """Tensors by name: init + symbol x step. Raises `FormatError` for steps or values of the
         ARM that integers in units of 2^-8 cannot express."""
         values: dict[str, NDArray[np.float32]] = {}
         for group in self.model.groups:
@@ -79,7 +81,7 @@ class LatentPlane:
             if exact and code not in ARM_STEPS:
                 raise FormatError(f"step code {code} of {group} is not one of 2^-8 .. 2^4")
             symbols = self.networks.symbols[group]
-            tensors = group_values(self.model, group, symbols, self.start, step_size(code))
+            tensors = group_values(self.model, group, symbols, self.init, step_size(code))
             for name, value in tensors.items():
                 if exact:
                     _check_exact(name, value)
@@ -141,7 +143,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
     Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
     """
     header, side = container.header, container.header.slice_side
-    start = _start(header, model)
+    init = _init_of(header, model)
     kinds = [(Kind.PARAMETERS, Kind.LATENTS)]
     has_alpha = header.channels % 2 == 0
     if has_alpha and (container.complete or container.payloads(Kind.ALPHA_PARAMETERS)):
@@ -152,17 +154,17 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
     layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
     planes, missing = [], []
     for quantized, plane_pieces, (_, kind) in zip(networks, found, kinds, strict=True):
-        losses = None
+        lost = None
         if container.gaps:
-            losses = Losses(model, side, container, kind, plane_pieces)
-        plane, decoded = _decoded(model, quantized, start, plane_pieces, losses)
+            lost = LostSlices(model, side, container, kind, plane_pieces)
+        plane, decoded = _decoded(model, quantized, init, plane_pieces, lost)
         planes.append(plane)
-        if losses is None:
+        if lost is None:
             missing.append(layout.arrived(model, side, plane_pieces, decoded))
         else:
             total = len(layout.slice_shapes(model, side))
-            there = total - losses.count
-            missing.append(f"{there} of {total} slices" if losses.count else "")
+            there = total - lost.count
+            missing.append(f"{there} of {total} slices" if lost.count else "")
     if has_alpha:
         texts = (missing[0], missing[1] if len(planes) == 2 else "nothing")
         pairs = zip(("colour", "alpha"), texts, strict=True)
@@ -180,8 +182,8 @@ def read_networks(model: CoolChic, payload: bytes) -> Quantized:
     return Quantized.from_bytes(payload, sizes, math.inf)
 
 
-def _start(header: Header, model: CoolChic) -> Start | None:
-    """The trained start a header names; raises `FormatError` if this version does not have it."""
+def _init_of(header: Header, model: CoolChic) -> Init | None:
+    """The initial values that a header names; raises `FormatError` if this version lacks them."""
     if header.init is None:
         return None
     from inrcodec.codec.coolchic import init_tables
@@ -192,17 +194,17 @@ def _start(header: Header, model: CoolChic) -> Start | None:
 def _decoded(
     model: CoolChic,
     networks: Quantized,
-    start: Start | None,
+    init: Init | None,
     pieces: Sequence[Piece],
-    losses: Losses | None,
+    lost: LostSlices | None,
 ) -> tuple[LatentPlane, int]:
     """The plane, and how many symbols of a last piece that is cut short are decoded."""
     grids = tuple(np.zeros(shape, np.int32) for shape in model.grids)
-    plane = LatentPlane(model, networks, start, grids)
+    plane = LatentPlane(model, networks, init, grids)
     arm = plane.arm()
     decoded = 0
     for piece in pieces:
-        if losses is not None and losses.hide(piece):
+        if lost is not None and lost.hide(piece):
             continue
         top, bottom, left, right = piece.area
         sides = side_inputs(model, grids, piece.grid, piece.area)
@@ -212,8 +214,8 @@ def _decoded(
             symbols, decoded = waves.decode_prefix(
                 piece.stream, piece.shape, sides, arm, piece.grid
             )
-            if losses is not None:
-                losses.lose(piece)  # nothing may rely on it
+            if lost is not None:
+                lost.lose(piece)  # nothing may rely on it
         grids[piece.grid][top:bottom, left:right] = symbols
     return plane, decoded
 
@@ -245,8 +247,8 @@ def side_inputs(
 def _parents(coarser: Grid, area: Area) -> Grid:
     """`arm.parent_maps` of an area, from the symbols of the coarser grid around it."""
     top, bottom, left, right = area
-    row, column = max(0, top // 2 - 1), max(0, left // 2 - 1)
-    near = coarser[row : bottom // 2 + 2, column : right // 2 + 2]
+    row, below, column, beside = parents(area)
+    near = coarser[row:below, column:beside]
     maps = parent_maps(near, bottom - 2 * row, right - 2 * column)
     return maps[:, top - 2 * row :, left - 2 * column :]
 

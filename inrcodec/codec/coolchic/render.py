@@ -1,4 +1,4 @@
-"""Planes of latent grids -> pixels, window by window: memory does not grow with the picture."""
+"""Planes of latent grids -> pixels, window by window: memory does not grow with the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
 
 WINDOW = 512
-"""Most rows and columns rendered at once, at the picture's own size and at that of the output."""
+"""Most rows and columns rendered at once, at the image's own size and at that of the output."""
 
 
 Tile = NDArray[np.float32]
@@ -33,11 +33,11 @@ class Plane:
 
     @classmethod
     def of(cls, stored: LatentPlane) -> Plane:
-        """A plane as a file stores it."""
+        """Prepare a plane for rendering from what a file stores."""
         return cls(stored.model, stored.parameters(), stored.grids)
 
     def colours(self, window: Window) -> Tile:
-        """(3, rows, columns) of a window of the picture at its own size, unclipped."""
+        """(3, rows, columns) of a window of the image at its own size, unclipped."""
         return colours(self.model, self.parameters, self.grids, window)
 
 
@@ -49,7 +49,7 @@ def render(
 ) -> Samples:
     """The view as samples (rows, columns, channels).
 
-    `planes` are colour and, if there is one, alpha; a picture whose alpha is missing is opaque.
+    `planes` are colour and, if there is one, alpha; an image whose alpha is missing is opaque.
     """
     x, y, wide, high = view.crop
     out = np.empty((high, wide, channels), np.uint8 if bit_depth == 8 else np.uint16)
@@ -78,7 +78,7 @@ def _tile(
     across: Resampling,
     shape: tuple[int, int],
 ) -> Tile:
-    """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the picture."""
+    """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the image."""
     total = np.zeros((channels, *shape), np.float32)
     for top in range(down.first, down.first + down.span, WINDOW):
         bottom = min(down.first + down.span, top + WINDOW)
@@ -95,7 +95,7 @@ def _tile(
 
 
 def _samples(planes: Sequence[Plane], channels: int, window: Window) -> Tile:
-    """(channels, rows, columns) in [0, 1] of a window of the picture at its own size."""
+    """(channels, rows, columns) in [0, 1] of a window of the image at its own size."""
     first = planes[0].colours(window)
     parts = [first.mean(0, keepdims=True) if channels < 3 else first]
     if channels % 2 == 0:

@@ -1,8 +1,8 @@
-"""Windows of a picture, and what of its latent grids belongs to them.
+"""Windows of an image, and what of its latent grids belongs to them.
 
 A window is (top, bottom, left, right) in pixels, an area the same in symbols of a grid. A window's
-grid l owns the symbols of rows top / 2^l .. bottom / 2^l and the columns likewise, so windows that
-start at multiples of 2^(levels - 1) tile every grid. Nothing here imports torch.
+grid l owns the symbols of rows top / 2^l .. bottom / 2^l and the columns likewise, so windows whose
+corners are multiples of 2^(levels - 1) tile every grid. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UPSAMPLING_REACH = 2
 
 
 def whole(model: CoolChic) -> Window:
-    """The window that is the picture."""
+    """The window that is the image."""
     return (0, model.height, 0, model.width)
 
 
@@ -29,7 +29,7 @@ def area(window: Window) -> int:
 
 
 def owned(model: CoolChic, window: Window, grid: int) -> Window:
-    """Rows and columns of a grid that belong to a window of the picture."""
+    """Rows and columns of a grid that belong to a window of the image."""
     level, (rows, columns) = model.grid_levels[grid], model.grids[grid]
     top, bottom, left, right = window
     step = 1 << level
@@ -42,7 +42,7 @@ def owned(model: CoolChic, window: Window, grid: int) -> Window:
 
 
 def surrounded(model: CoolChic, window: Window) -> tuple[Window, Window]:
-    """A window of the picture with two symbols of the coarsest grid around it, as far as there are
+    """A window of the image with two symbols of the coarsest grid around it, as far as there are
     any, and where the window lies within that."""
     top, bottom, left, right = window
     reach = UPSAMPLING_REACH << (model.levels - 1)
@@ -72,6 +72,18 @@ def needed(model: CoolChic, window: Window) -> list[Window]:
     return areas
 
 
+def parents(area: Window) -> Window:
+    """The area of the next coarser grid that contexts of an area reach, corners at least 0.
+
+    Each symbol sees the four symbols of the coarser grid around its centre ("Inputs of the ARM" in
+    docs/format.md).
+    """
+    top, bottom, left, right = area
+    row, column = (max(0, (i >> 1) - (i % 2 == 0)) for i in (top, left))
+    below, beside = (((i - 1) >> 1) + 1 + (i % 2 == 0) for i in (bottom, right))
+    return row, below, column, beside
+
+
 def _inside(area: Window, model: CoolChic, level: int) -> Window:
     """The area without what lies beyond the grid."""
     rows, columns = model.grids[level]
@@ -80,7 +92,7 @@ def _inside(area: Window, model: CoolChic, level: int) -> Window:
 
 
 def windows(model: CoolChic, side: int) -> list[Window]:
-    """Windows of at most `side` pixels a side that tile the picture, row by row.
+    """Windows of at most `side` pixels a side that tile the image, row by row.
 
     `side` must be a multiple of 2^(levels - 1).
     """
@@ -94,10 +106,11 @@ def windows(model: CoolChic, side: int) -> list[Window]:
 
 
 MIDDLE_PIXELS = 1 << 20
+"""Pixels of the window that stands for a large image in a measurement, about."""
 
 
 def middle(model: CoolChic) -> Window:
-    """The picture, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
+    """The image, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
     measure by."""
     if model.width * model.height <= 2 * MIDDLE_PIXELS:
         return whole(model)

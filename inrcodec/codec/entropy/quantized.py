@@ -45,23 +45,25 @@ def least_payload(count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """What a file stores of a network: integers and, per tensor, the step code. `start` is what
-    they add to, by name; None for zeros."""
+    """What a file stores of a network: integers and, per tensor, the step code.
+
+    `init` are the initial values that symbol x step adds to, by name; None for zeros.
+    """
 
     symbols: dict[str, Symbols]
     steps: dict[str, int]
-    start: Tensors | None = None
+    init: Tensors | None = None
 
     def values(self) -> dict[str, NDArray[np.float32]]:
-        """The parameters a decoder computes with: start + symbol times step, float32."""
+        """The parameters a decoder computes with: init + symbol x step, float32."""
         values = {}
         for name, symbols in self.symbols.items():
             value = (symbols * prior.step_size(self.steps[name])).astype(np.float32)
-            values[name] = value if self.start is None else value + self.start[name]
+            values[name] = value if self.init is None else value + self.init[name]
         return values
 
     def changed(self, change: Callable[[Symbols], Symbols], kept: str = "-") -> Quantized:
-        """With other symbols in the tensors whose names do not begin with `kept`."""
+        """A copy with the symbols changed of all tensors whose names do not begin with `kept`."""
         symbols = {n: s if n.startswith(kept) else change(s) for n, s in self.symbols.items()}
         return replace(self, symbols=symbols)
 
@@ -99,10 +101,12 @@ class Quantized:
 
 
 def quantize(
-    parameters: Tensors, steps: Mapping[str, int], start: Tensors | None = None
+    parameters: Tensors, steps: Mapping[str, int], init: Tensors | None = None
 ) -> Quantized:
-    """Round what every tensor differs from its start by to multiples of its step, saturating at the
-    largest symbol.
+    """Round the residual of every tensor to multiples of its step, saturating at the largest
+    symbol.
+
+    The residual is what a tensor differs from its initial values by.
 
     Raises `FitError` if a parameter is not finite.
     """
@@ -110,10 +114,10 @@ def quantize(
     most = prior.MAX_MAGNITUDE
     check_finite(parameters)
     for name, tensor in parameters.items():
-        rest = tensor if start is None else tensor - start[name]
+        rest = tensor if init is None else tensor - init[name]
         rounded = np.rint(rest / prior.step_size(steps[name]))
         symbols[name] = np.clip(rounded, -most, most).astype(np.int32)
-    return Quantized(symbols, dict(steps), start)
+    return Quantized(symbols, dict(steps), init)
 
 
 def check_finite(parameters: Tensors) -> None:
@@ -139,13 +143,13 @@ def steps_for_size(
     parameters: Tensors,
     sensitivities: Mapping[str, float],
     target_bytes: int,
-    start: Tensors | None = None,
+    init: Tensors | None = None,
 ) -> dict[str, int]:
     """The finest steps whose payload has at most `target_bytes`, by bisection on the scale; raises
     `FitError` for parameters that are not finite."""
     check_finite(parameters)
-    if start is not None:
-        parameters = {name: tensor - start[name] for name, tensor in parameters.items()}
+    if init is not None:
+        parameters = {name: tensor - init[name] for name, tensor in parameters.items()}
     low, high = -34.0, 2.0  # log2 of the scale
     for _ in range(18):
         middle = (low + high) / 2

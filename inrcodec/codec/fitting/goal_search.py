@@ -1,4 +1,4 @@
-"""From a fit that is done to a file of the size or the PSNR asked for.
+"""From a finished fit to a file of the size or the PSNR asked for.
 
 The file's own bytes and its own decoded error steer the search: first by another rounding of the
 same latents, then by some more fitting under another lambda.
@@ -31,7 +31,7 @@ above or below a half go the other way. Only a last touch: 0.03 takes 1.5 % of t
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file and what it is worth."""
+    """A file, its PSNR in dB, and its quantised networks."""
 
     data: bytes
     psnr_db: float
@@ -54,7 +54,7 @@ class Fitted(Protocol):
         ...
 
     def refit(self, lmbda: float) -> None:
-        """Fit some more."""
+        """Continue the fit under another lambda."""
         ...
 
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
@@ -125,7 +125,7 @@ def _check(goal: Goal, best: Candidate, lmbda: float) -> None:
     size, used = goal.size_bytes, len(best.data)
     if size is not None and used > size:
         raise RateError(
-            f"{size} bytes are too few for this picture: the smallest file found has {used}"
+            f"{size} bytes are too few for this image: the smallest file found has {used}"
         )
     if size is not None and used < LEAST_USED * size:
         exhausted = lmbda <= FIRST_LAMBDA

@@ -1,7 +1,7 @@
-"""What an encoder may minimise of the picture, by name.
+"""What an encoder may minimise, by name.
 
 A loss is a function of two batches (N, C, H, W) with full range 1, reference and decoded, to one
-number: 0 for identical pictures, more is worse. `Distortion` makes one part of a fit.
+number: 0 for identical images, more is worse. `Distortion` makes one part of a fit.
 
 The losses `mse`, `l1`, `logcosh`, `lcssim` and `l1ssim` are those of "Redefining visual quality:
 the impact of loss functions on INR-based image compression" (Catania and Allegra 2024), eq. 4 to
@@ -34,7 +34,7 @@ BLOCK = 16
 """Side of the blocks, in pixels, whose gradients are compared when a loss is weighed."""
 
 LEAST_GRADIENT = 1e-3
-"""Of a block, times the root mean square of all: blocks with less count as having so much."""
+"""Least gradient that a block counts with, times the root mean square of all blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ def logcosh(reference: Tensor, decoded: Tensor) -> Tensor:
 
 
 def one_less_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
-    """1 - SSIM, mean over pictures; sides of at least 11 pixels."""
+    """1 - SSIM, mean over images; sides of at least 11 pixels."""
     return 1 - similarity.ssim(reference, decoded).mean()
 
 
 def one_less_ms_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
-    """1 - MS-SSIM, mean over pictures; sides of at least 161 pixels."""
+    """1 - MS-SSIM, mean over images; sides of at least 161 pixels."""
     return 1 - similarity.ms_ssim(reference, decoded).mean()
 
 
@@ -149,19 +149,19 @@ def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:
 
 
 def check_sides(loss: Loss, width: int, height: int) -> None:
-    """Raise `OptionError` for a picture too small for a loss."""
+    """Raise `OptionError` for an image too small for a loss."""
     if min(width, height) < loss.smallest_side:
         raise OptionError(
             f"loss {loss.name!r} needs sides of at least {loss.smallest_side} pixels; "
-            f"this picture has {width} x {height}"
+            f"this image has {width} x {height}"
         )
 
 
 class Distortion:
     """What a fit minimises of one plane: a loss in units of squared error (full range 1).
 
-    `target` (3, H, W) in [0, 1]. `worth` is the squared error that a unit of the loss is worth;
-    begin with that of `weigh`.
+    `target` (3, H, W) in [0, 1]. `worth` is the squared error that a unit of the loss is worth,
+    1 until `weigh` sets it.
     """
 
     def __init__(self, loss: Loss, target: Tensor) -> None:
@@ -169,14 +169,14 @@ class Distortion:
         self.worth = 1.0
 
     def __call__(self, made: Tensor, window: Window) -> Tensor:
-        """Of the colours (3, h, w) of a window."""
+        """The distortion, (), of the colours `made` (3, h, w) of a window."""
         top, bottom, left, right = window
         return self.worth * self.loss(self.target[None, :, top:bottom, left:right], made[None])
 
     def weigh(self, made: Tensor, window: Window) -> None:
         """Set `worth` so that the loss asks for about as many bits as squared error would.
 
-        To second order a loss weighs the squared error of each component of a picture; at rates
+        To second order a loss weighs the squared error of each component of an image; at rates
         where all components are coded, two losses take the same bits when the geometric means of
         their weights are equal (reverse water-filling). Weights are compared by the gradients of
         blocks of the colours `made` of a window.

@@ -61,7 +61,7 @@ class MuonAdam:
 
 class _Adam:
     """Adam (Kingma and Ba 2015) of all tensors as one vector. (That of `torch.optim` loads the
-    compiler of torch when it is made, 2.5 seconds: more than the bare start of a photograph takes.)
+    compiler of torch when it is made, 2.5 seconds: more than an encode at effort 0 takes.)
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], rates: Mapping[str, float]) -> None:
@@ -92,7 +92,7 @@ def rms_step(
     gradient: Tensor, squares: Tensor, latents: Tensor, *, rate: float, damping: float
 ) -> None:
     """One step of RMSprop in place, on areas of the mean squares and the latents; `damping` as in
-    `effort.Rates`."""
+    `coolchic.schedule.Rates`."""
     if bridge.serves(gradient, squares, latents):
         given = bridge.array(gradient), squares.numpy(), latents.numpy()
         kernels.rms_step(*given, decay=SQUARES, rate=rate, damping=damping)

@@ -22,16 +22,32 @@ FIRST_LAMBDA, LAST_LAMBDA = 1e-8, 10.0
 FALL_OF_BITS, FALL_HALVES = 1.5, 0.6
 """At a position p of a fit at one lambda, bits are about 1 + a (1 - p)^2 times those at its end; a
 is the first for the fewest bits, and halves with every so many bits a pixel (crops and wholes of
-three Kodak photographs, efforts 1 to 7, with and without trained start)."""
+three Kodak photographs, efforts 1 to 7, with and without trained initialisation)."""
 
 FALL_OF_ERROR = 0.6
 """a of the squared error, likewise."""
 
+
+def over_end(fall: float, position: float) -> float:
+    """Bits (or error) at a position in [0, 1] of a fit at one lambda over those at its end, where
+    `fall` is the a of 1 + a (1 - p)^2."""
+    return 1 + fall * (1 - position) ** 2
+
+
+def measured_fall(ratio: float, position: float) -> float:
+    """The `fall` of which `over_end` is `ratio` at a position below 1."""
+    return (ratio - 1) / (1 - position) ** 2
+
+
 LARGEST_CORRECTION = 1.0
+"""Most that one correction changes the logarithm of lambda."""
+
 AIM = 0.985
 """Share of a byte target aimed at."""
 
 LEAST_SHARE = 0.97
+"""Share of a size asked for from which on a file has met it."""
+
 LEAST_USED = 0.95
 """Share of a size asked for below which the user is warned."""
 
@@ -39,6 +55,15 @@ LARGEST_LAMBDA, LAMBDAS = 3e-2, 1e3
 """Lambda of quality 1, and its ratio to that of quality 100."""
 
 PSNR_SLACK_DB = 0.1
+"""A PSNR asked for is exceeded by at most so many dB."""
+
+ONE_BIT_LAMBDA = 4e-4
+"""Lambda at which a photograph takes about one bit a pixel: a rough guess that the search
+corrects."""
+
+PSNR_LAMBDA, PSNR_LAMBDA_DB, DB_PER_DECADE = 0.05, 24.0, 5.5
+"""The first lambda gives a photograph about so many dB, and a tenth of it so many more: rough
+guesses that the search corrects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +153,11 @@ def goal_of(options: EncodeOptions, picture: Picture) -> Goal:
     pixels = picture.width * picture.height
     size = options.asked_bytes(pixels)
     if size is not None:
-        guess = 4e-4 * max(size * 8 / pixels, 1e-3) ** (1 / BITS_EXPONENT)
+        guess = ONE_BIT_LAMBDA * max(size * 8 / pixels, 1e-3) ** (1 / BITS_EXPONENT)
         return Goal(min(1.0, max(1e-7, guess)), size_bytes=size)
     if options.psnr is not None:
-        return Goal(min(1.0, 0.05 * 10 ** (-(options.psnr - 24) / 5.5)), psnr_db=options.psnr)
+        guess = PSNR_LAMBDA * 10 ** (-(options.psnr - PSNR_LAMBDA_DB) / DB_PER_DECADE)
+        return Goal(min(1.0, guess), psnr_db=options.psnr)
     quality = DEFAULT_QUALITY if options.quality is None else options.quality
     return Goal(lambda_of_quality(quality))
 

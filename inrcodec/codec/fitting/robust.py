@@ -3,7 +3,7 @@
 A fit hands over its objective as a function of the parameters, and what is here leaves a gradient
 in every leaf tensor behind it. Changes of weights count in `units`, one for each tensor that may be
 damaged: for a sine layer w0, which the papers keep beside the weights and this codec multiplies
-into them (models/siren.py). Seven ways:
+into them (networks/siren.py). Seven ways:
 
 `gradient-norm`: "Enhancing Robustness of Implicit Neural Representations Against Weight
 Perturbations" (Zhou et al. 2025) minimises (eq. 6)
@@ -19,12 +19,12 @@ Hessian H of L, and that is what is computed here, as the difference of gradient
 or, in `gradient-norm-exact`, by differentiating twice; they agree (tests). At strength = r the
 first is sharpness-aware minimisation (Foret et al. 2021).
 
-`jacobian`: where a fit is good, dL/dw is small whatever the weights do to the picture. What noise
+`jacobian`: where a fit is good, dL/dw is small whatever the weights do to the image. What noise
 of a standard deviation s adds to the squared error is, to second order and whatever the residuals,
 
-    s^2 E ||J^T v||^2,   J = d(picture)/dw,   v random signs / sqrt(samples),
+    s^2 E ||J^T v||^2,   J = d(image)/dw,   v random signs / sqrt(samples),
 
-the squared gradient norm of random projections of the picture (the projections of Hoffman et al.
+the squared gradient norm of random projections of the image (the projections of Hoffman et al.
 2019, there of the Jacobian by inputs). Its gradient is again a difference of two gradients. Weights
 of a coordinate network also take `lipschitz` below, lightly: in a long fit they would grow until
 little of them could be lost, and then even the fit itself suffers.
@@ -52,7 +52,7 @@ Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a fit minimises: `scale` times the `loss` of the picture that `render` makes of the
+    """What a fit minimises: `scale` times the `loss` of the image that `render` makes of the
     parameters, any tensor of samples with full range 1. `at_once`, if given, is a faster way from
     parameters to the loss, which can be differentiated once."""
 
@@ -62,7 +62,7 @@ class Objective:
     at_once: Callable[[Parameters], Tensor] | None = None
 
     def __call__(self, parameters: Parameters) -> Tensor:
-        """Its value, ()."""
+        """The value of the objective, ()."""
         if self.at_once:
             return self.scale * self.at_once(parameters)
         return self.scale * self.loss(self.render(parameters))
@@ -74,7 +74,7 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 
 EXPANSION = 1e-7
 """Weight of the penalty `expansion` beside `jacobian`. It costs nothing, keeps long fits of small
-pictures together and leaves more of them under damage (benchmarks/networks/robust_weights.py)."""
+images together and leaves more of them under damage (benchmarks/networks/robust_weights.py)."""
 
 RADIUS = 1e-3
 """Length r of the step of the finite difference, in units; the same order as damage worth fearing
@@ -214,7 +214,7 @@ def sparsity(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
 
 def expansion(matrices: Parameters, units: Mapping[str, float]) -> Tensor:
     """Half the squared distance of W W^T (or W^T W, the smaller) from the identity, summed over the
-    matrices behind the first, whose singular values are the frequencies of the picture, (). The
+    matrices behind the first, whose singular values are the frequencies of the image, (). The
     parts of a complex matrix count as one on the other."""
     total = next(iter(matrices.values())).new_zeros(())
     for name, tensor in matrices.items():

@@ -1,7 +1,7 @@
 """Structural similarity on tensors: the core that `losses` and `metrics` share.
 
 SSIM (Wang et al. 2004) and MS-SSIM (Wang et al. 2003): an 11 x 11 Gaussian window of sigma 1.5,
-population covariance, only windows that lie wholly inside the picture, each channel by itself.
+population covariance, only windows that lie wholly inside the image, each channel by itself.
 
 The window is separable and applied as products with small banded matrices, 128 samples at a time:
 on one thread 3 times faster than shifted sums and 10 times faster than a depthwise convolution.
@@ -36,15 +36,15 @@ BLOCK = 128
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Mean SSIM of each picture, (N,); `x`, `y` (N, C, H, W) in [0, 1], sides >= 11."""
+    """Mean SSIM of each image, (N,); `x`, `y` (N, C, H, W) in [0, 1], sides >= 11."""
     return torch.stack([mean_similarity(a, b) for a, b in _by_channel(x, y)]).mean(0)
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """MS-SSIM of each picture, (N,); `x`, `y` (N, C, H, W) in [0, 1], sides >= 161.
+    """MS-SSIM of each image, (N,); `x`, `y` (N, C, H, W) in [0, 1], sides >= 161.
 
     Channels are multiplied over scales first and averaged last; negative contrast counts as 0.
-    Between scales pictures are averaged over 2 x 2 pixels, an odd side padded by zeros on both
+    Between scales images are averaged over 2 x 2 pixels, an odd side padded by zeros on both
     sides, as the widely used PyTorch implementations do.
     """
     return torch.stack([_ms_ssim_of_channel(a, b) for a, b in _by_channel(x, y)]).mean(0)
@@ -56,7 +56,7 @@ def _by_channel(x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 def _ms_ssim_of_channel(x: Tensor, y: Tensor) -> Tensor:
-    """MS-SSIM of one channel of each picture, (N,); `x`, `y` (N, 1, H, W)."""
+    """MS-SSIM of one channel of each image, (N,); `x`, `y` (N, 1, H, W)."""
     product = x.new_ones(len(x))
     for scale, weight in enumerate(SCALE_WEIGHTS):
         last = scale == len(SCALE_WEIGHTS) - 1
@@ -68,7 +68,7 @@ def _ms_ssim_of_channel(x: Tensor, y: Tensor) -> Tensor:
 
 
 def mean_similarity(x: Tensor, y: Tensor, *, luminance: bool = True) -> Tensor:
-    """Mean of the contrast-structure map, by default times the luminance map, of each picture of
+    """Mean of the contrast-structure map, by default times the luminance map, of each image of
     one channel, (N,); `x`, `y` (N, 1, H, W)."""
     if x.requires_grad:  # both maps are symmetric
         x, y = y, x
@@ -92,7 +92,7 @@ class MeanSimilarity(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """That of `y`."""
+        """The gradient of `y`."""
         x, y, taps = ctx.given
         result = native_similarity.similarity_back(x, y, taps, ctx.maps, float(gradients[0]))
         return None, torch.from_numpy(result), None

@@ -2,7 +2,7 @@
 
 docs/format.md is its specification; sections.py frames one section.
 
-This file knows bytes, not pictures: it never imports torch or PIL and never decodes a symbol.
+This file knows bytes, not images: it never imports torch or PIL and never decodes a symbol.
 Reading checks a length before every read and a limit before every allocation.
 """
 
@@ -172,7 +172,7 @@ def read_runs(runs: Sequence[bytes]) -> Container:
         return first
     if first.complete:
         raise FormatError("bytes follow the end of the file")
-    sections = [*first.sections, *_worth_it(first.partial)]
+    sections = [*first.sections, *_decodable(first.partial)]
     gaps, complete = [len(sections)], False
     for run in runs[1:]:
         at, found = 0, len(sections)
@@ -180,7 +180,7 @@ def read_runs(runs: Sequence[bytes]) -> Container:
             try:
                 section = section_at(run, at)
             except TruncatedError:
-                sections += _worth_it(partial_section(run, at))
+                sections += _decodable(partial_section(run, at))
                 break
             if complete or section.kind == Kind.HEADER or len(sections) >= MAX_SECTIONS:
                 raise FormatError("sections of no file: one out of place", at=at)
@@ -196,7 +196,7 @@ def read_runs(runs: Sequence[bytes]) -> Container:
     return Container(first.header, tuple(sections), False, damaged, metadata, None, tuple(gaps))
 
 
-def _worth_it(cut: Section | None) -> list[Section]:
+def _decodable(cut: Section | None) -> list[Section]:
     """A section that is cut short if something can be made of it."""
     latents = cut is not None and cut.kind in (Kind.LATENTS, Kind.ALPHA_LATENTS)
     return [cut] if cut is not None and latents and len(cut.payload) >= LEAST_CUT else []

@@ -1,4 +1,4 @@
-"""The header of a file: picture size, model family and dimensions, as a small msgpack map."""
+"""The header of a file: image size, model family and dimensions, as a small msgpack map."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Header:
             raise FormatError(f"unknown model family {number}: written by a newer version?")
         family = Family(number)
         if Key.SLICE in fields and not may_hold(family, Kind.LATENTS):
-            raise FormatError(f"pictures of family {family.name} have no slices")
+            raise FormatError(f"images of family {family.name} have no slices")
         dimensions = _integers(fields, Key.DIMENSIONS, 1 << 20)
         if len(dimensions) > 16:
             raise FormatError(f"{len(dimensions)} model dimensions; the limit is 16")

@@ -1,6 +1,6 @@
 """One section of a file: kind, length, payload, checksum. bitstream.py puts them in order.
 
-Bytes, not pictures: no import of torch or PIL. A length is checked before every read.
+Bytes, not images: no import of torch or PIL. A length is checked before every read.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def section_bytes(kind: int, payload: bytes) -> bytes:
 
 
 def section_at(data: bytes, at: int) -> Section:
-    """The section that starts at byte `at`; raises `FormatError`, `TruncatedError` if the data ends
+    """The section at byte `at`; raises `FormatError`, `TruncatedError` if the data ends
     within it, and `LimitError` for one beyond the limit."""
     if at >= len(data):
         raise TruncatedError("a section is missing: the file is cut short", at=at)
@@ -77,7 +77,7 @@ def section_at(data: bytes, at: int) -> Section:
 
 
 def partial_section(data: bytes, at: int) -> Section | None:
-    """What is there of a section that starts at byte `at` and does not end within the data, not
+    """What is there of a section at byte `at` and does not end within the data, not
     `intact`; None if not even its length is."""
     try:
         length, body = _read_length(data, at + 1)

@@ -24,7 +24,7 @@ Precision: TypeAlias = "torch.dtype | None"
 Coordinates = NDArray[np.float64]
 MAX_WIDTH, MAX_LAYERS = 1024, 16
 LARGE_SIDE = 512
-"""Pixels of a side from which on networks begin with the frequencies they have at most."""
+"""Pixels of the longer side from which on the initialisation has the highest frequencies."""
 
 Shapes = dict[str, tuple[int, ...]]
 Arrays = dict[str, NDArray[np.float32]]
@@ -40,19 +40,19 @@ class LearningRate:
 
 
 class CoordinateModel(Protocol):
-    """Sizes of one network. The picture spans [-1, 1] along both axes, colours nominally too."""
+    """Sizes of one network. The image spans [-1, 1] along both axes, colours nominally too."""
 
     @property
     def channels(self) -> int:
-        """Colours out."""
+        """Number of channels of the colours."""
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """What the header stores of it."""
+        """The integers that the header stores of it."""
 
     @property
     def shapes(self) -> Shapes:
@@ -60,7 +60,8 @@ class CoordinateModel(Protocol):
 
     @property
     def parts(self) -> tuple[Shapes, ...]:
-        """The same by section of the file: all in one, but where every prefix is an image."""
+        """Parameter shapes by section of the file: all in one, but where every prefix is an
+        image."""
         return (self.shapes,)
 
     def prefix(self, parts: int) -> CoordinateModel:
@@ -74,7 +75,7 @@ class CoordinateModel(Protocol):
 
     @property
     def units(self) -> dict[str, float]:
-        """What a unit of each parameter of the papers is here."""
+        """What a unit of each parameter in the papers is in this codec, by name."""
         return dict.fromkeys(self.shapes, 1.0)
 
     @property
@@ -84,19 +85,19 @@ class CoordinateModel(Protocol):
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Parameters that are angles, which begin evenly spread (coordinate_starts.py)."""
+        """Parameters that are angles, whose initial values are evenly spread (init_tables.py)."""
         return ()
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter, at the peak."""
+        """The peak learning rate of every parameter, by name."""
 
     @property
     def macs_per_pixel(self) -> int:
         """Multiply-accumulates a pixel, what a row or a column shares not counted."""
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values; `mean` (C,) is the picture's mean colour in [-1, 1]."""
+        """Random initial values; `mean` (C,) is the image's mean colour in [-1, 1]."""
 
     def render(
         self,
@@ -122,7 +123,7 @@ class CoordinateModel(Protocol):
 
 
 def check_layers(width: int, layers: int, *more: tuple[str, int, int, int]) -> None:
-    """`check_sizes` of `layers` layers of `width` neurons, and of more."""
+    """Check `layers` layers of `width` neurons, and more sizes, as `check_sizes` does."""
     check_sizes(("width", width, 1, MAX_WIDTH), ("layers", layers, 1, MAX_LAYERS), *more)
 
 

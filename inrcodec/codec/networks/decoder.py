@@ -47,7 +47,7 @@ class NetworkDecoder:
         is not known."""
         model, stored = read_sections(container, self.model)
         given = [] if init is None else [init]
-        stored = replace(stored, start=initial_values(self.header.init, model, given))
+        stored = replace(stored, init=initial_values(self.header.init, model, given))
         missing = ""
         if len(model.parts) < len(self.model.parts):
             missing = f"layers {len(model.parts)} of {len(self.model.parts)}"
@@ -76,11 +76,11 @@ class StoredNetwork:
 
     @property
     def symbols(self) -> list[Symbols]:
-        """Tensors in file order."""
+        """The symbols of all tensors in file order."""
         return list(self.network.symbols.values())
 
     def changed(self, change: Callable[[Symbols], Symbols]) -> StoredNetwork:
-        """With other symbols."""
+        """A copy with other symbols."""
         return replace(self, network=self.network.changed(change))
 
     def render(

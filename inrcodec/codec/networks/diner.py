@@ -2,7 +2,7 @@
 
     h_1 = sin(W_1 t(y, x) + b_1),   h_(i+1) = sin(W h_i + b),   colour = W_out h_n + b_out
 
-The table t has a row for every pixel of the picture, so a file holds more numbers than the picture
+The table t has a row for every pixel of the image, so a file holds more numbers than the image
 has pixels. What lies between pixels is the bilinear mean of the colours of the four around, since
 neighbours in the table have nothing to do with each other.
 """
@@ -28,8 +28,8 @@ from inrcodec.codec.networks.base import (
 from inrcodec.codec.networks.layers import (
     SineNetwork,
     layer_shapes,
+    sine_init,
     sine_rates,
-    sine_start,
     sine_units,
 )
 
@@ -47,7 +47,7 @@ FIRST_GAIN, HEAD_GAIN = 0.3, 6.0
 
 @dataclass(frozen=True, slots=True)
 class Diner(SineNetwork):
-    """Sizes of one network: `layers` sine layers of `width`, for a picture of this size."""
+    """Sizes of one network: `layers` sine layers of `width`, for an image of this size."""
 
     width: int
     layers: int
@@ -60,12 +60,12 @@ class Diner(SineNetwork):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.DINER
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Width and layers."""
+        """The integers that the header stores: width and layers."""
         return (self.width, self.layers)
 
     @property
@@ -76,17 +76,17 @@ class Diner(SineNetwork):
 
     @property
     def _layers(self) -> Shapes:
-        """Of the network behind the table."""
+        """Shapes of the network behind the table."""
         return layer_shapes((self.width,) * self.layers, ENTRY, self.channels)
 
     @property
     def units(self) -> dict[str, float]:
-        """w0 in sine layers."""
+        """What a unit of each parameter in the papers is here: w0 in sine layers."""
         return sine_units(self.shapes) | {"table": 1.0}
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
+        """The peak learning rate of every parameter, by name."""
         return sine_rates(self.shapes) | {"table": TABLE_RATE}
 
     @property
@@ -95,10 +95,10 @@ class Diner(SineNetwork):
         return (ENTRY + self.channels) * self.width + (self.layers - 1) * self.width**2
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values: a table of small numbers, layers as of a SIREN."""
+        """Random initial values: a table of small numbers, layers as of a SIREN."""
         shape = self.shapes["table"]
         table = random.uniform(-TABLE_BOUND, TABLE_BOUND, shape).astype(np.float32)
-        values = {"table": table} | sine_start(self._layers, random, False)
+        values = {"table": table} | sine_init(self._layers, random, False)
         values["weight.0"] *= np.float32(FIRST_GAIN)
         values["weight.out"] *= np.float32(HEAD_GAIN)
         return values | {"bias.out": mean.astype(np.float32)}
@@ -143,8 +143,8 @@ class Diner(SineNetwork):
 def _neighbours(
     c: NDArray[np.float64], size: int
 ) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.float64], ...]]:
-    """Of each coordinate the pixels before and behind it, and the share of each; those at an end
-    reach beyond it."""
+    """The pixels before and behind each coordinate, and the share of each; the first and the last
+    pixel extend to the border."""
     at = ((c + 1) * size - 1) / 2
     nearest = np.rint(at)
     at = np.where(np.abs(at - nearest) < 1e-6, nearest, at)

@@ -51,7 +51,7 @@ RATES = {
 @dataclass(frozen=True, slots=True)
 class FourierNet(CoordinateModel):
     """Sizes of one network: `frequencies` rows of B, `layers` rectified layers of `width`. `side`
-    is the longer one of the picture that `initial` is for, in pixels; a file does not have it."""
+    is the longer one of the image that `initial` is for, in pixels; a file does not have it."""
 
     width: int
     layers: int
@@ -64,12 +64,12 @@ class FourierNet(CoordinateModel):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.FOURIER
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Width, layers, frequencies."""
+        """The integers that the header stores: width, layers, frequencies."""
         return (self.width, self.layers, self.frequencies)
 
     @property
@@ -81,7 +81,7 @@ class FourierNet(CoordinateModel):
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
+        """The peak learning rate of every parameter, by name."""
         return {
             name: RATES.get(name, RATES["weight" if "weight" in name else "bias"])
             for name in self.shapes
@@ -93,7 +93,7 @@ class FourierNet(CoordinateModel):
         return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) == 2)
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values; layers as He et al. (2015) for rectifiers."""
+        """Random initial values; layers as He et al. (2015) for rectifiers."""
         sigma = min(MOST_SIGMA, SIGMA_PER_PIXEL * self.side)
         values = {}
         for name, shape in self.shapes.items():

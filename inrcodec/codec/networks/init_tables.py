@@ -1,8 +1,8 @@
 """What the parameters of a coordinate network add to, so that a file stores only the rest.
 
-A header names a start by its identity. `PHASES` is one without a table: sine layers begin with
-biases spread evenly over the circle, which a fit moves little, and all else is 0. Trained starts
-are meta-learned networks (start_training.py), each a file.
+A header names an initialisation by its identity. `PHASES` is one without a table: the biases of
+sine layers are spread evenly over the circle, and a fit moves them little; all else is 0. The
+others are meta-learned networks (fitting/networks/init_training.py), each in a file of its own.
 """
 
 from __future__ import annotations
@@ -29,17 +29,20 @@ from inrcodec.codec.networks.families import network_from
 from inrcodec.errors import FitError, FormatError, OptionError
 
 SUFFIX = ".start"
-"""Of the names of start files."""
+"""Ending of the names of initialisation files."""
 
 SIGNATURE = "inrcodec start 1"
 MAX_BYTES = 1 << 25
-"""Of a start file, and of what it unpacks to."""
+"""Most bytes of an initialisation file, packed and unpacked."""
 
 MOST_STEPS = 100
+"""Most inner steps that a file may ask for."""
 
 FRACTION = 12
+"""Numbers of a file are multiples of 2^-12."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
+"""Golden ratio less one: its multiples, modulo 1, spread most evenly."""
 
 
 def phases(count: int) -> NDArray[np.float32]:
@@ -50,8 +53,8 @@ def phases(count: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class Initialisation:
-    """A meta-learned start of one network: `numbers` are its parameters in units of 2^-12, in file
-    order; `rates` the learned rate of each, for the first `inner_steps` steps of a fit."""
+    """A meta-learned initialisation of one network: `numbers` are its parameters in units of 2^-12,
+    in file order; `rates` the learned rate of each, for the first `inner_steps` steps of a fit."""
 
     family: Family
     dimensions: tuple[int, ...]
@@ -69,7 +72,7 @@ class Initialisation:
     def of(
         cls, model: CoordinateModel, values: Tensors, rates: Tensors, inner_steps: int
     ) -> Initialisation:
-        """From arrays by name; raises `FitError` for values out of range."""
+        """Build one from arrays by name; raises `FitError` for values out of range."""
         flat = np.concatenate([np.ravel(values[name]) for name in model.shapes])
         numbers = np.rint(flat.astype(np.float64) * 2.0**FRACTION)
         if not np.abs(numbers).max() <= np.iinfo(np.int16).max:
@@ -85,11 +88,11 @@ class Initialisation:
         )
 
     def model_for(self, width: int, height: int) -> CoordinateModel:
-        """Its network for a picture of this size; raises `FormatError`."""
+        """The network it initialises, for an image of this size; raises `FormatError`."""
         return network_from(Header(width, height, self.channels, 8, self.family, self.dimensions))
 
     def suits(self, model: CoordinateModel) -> bool:
-        """Whether it is a start of this network."""
+        """Whether it initialises this network."""
         mine = (self.family, self.dimensions, self.channels)
         return mine == (model.family, model.dimensions, model.channels)
 
@@ -102,7 +105,7 @@ class Initialisation:
         return split(model, self.rates.astype(np.float32))
 
     def to_bytes(self) -> bytes:
-        """A start file: a zstandard frame of a msgpack array."""
+        """The bytes of a file: a zstandard frame of a msgpack array."""
         fields = [
             SIGNATURE,
             int(self.family),
@@ -117,7 +120,7 @@ class Initialisation:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Initialisation:
-        """Parse a start file; raises `FormatError`. The network is checked where it is used."""
+        """Parse a file; raises `FormatError`. The network is checked where it is used."""
         fields = _fields(data)
         kinds = (str, int, int, int, list, bytes, bytes)
         if tuple(map(type, fields)) != kinds or fields[0] != SIGNATURE:
@@ -135,7 +138,7 @@ class Initialisation:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Initialisation:
-        """From a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
+        """Read a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
         try:
             with Path(path).open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
@@ -148,12 +151,12 @@ class Initialisation:
 
 
 def _not_valid() -> FormatError:
-    """For whatever is wrong with a file."""
+    """The error for a file that is not valid, whatever is wrong with it."""
     return FormatError("this is not a file of an initialisation")
 
 
 def _fields(data: bytes) -> list[Any]:
-    """What is in the frame of a start file; raises `FormatError`."""
+    """The array in the frame of a file; raises `FormatError`."""
     try:
         size = zstandard.get_frame_parameters(data).content_size
         if (
@@ -182,22 +185,24 @@ def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:
 
 @cache
 def shipped() -> tuple[Initialisation, ...]:
-    """The starts that come with the package, small networks first."""
+    """The initialisations that come with the package, small networks first."""
     folder = resources.files("inrcodec.codec") / "data"
     found = [file for file in folder.iterdir() if file.name.endswith(SUFFIX)]
-    starts = [Initialisation.from_bytes(file.read_bytes()) for file in found]
-    return tuple(sorted(starts, key=lambda start: len(start.numbers)))
+    inits = [Initialisation.from_bytes(file.read_bytes()) for file in found]
+    return tuple(sorted(inits, key=lambda init: len(init.numbers)))
 
 
 def shipped_for(model: str, channels: int, parameters: float) -> Initialisation:
-    """That of a size nearest by ratio, one too large counted twice, of the `model` of the options;
-    raises `OptionError` where there is none."""
+    """The shipped initialisation of a `model` whose size is nearest to `parameters`, by `_misfit`.
+
+    Raises `OptionError` where there is none.
+    """
     known = [s for s in shipped() if (s.family.label, s.channels) == (model, channels)]
     if not known:
         raise OptionError(
             f"there is no initialisation of {model} for images of {colours(channels)}"
         )
-    return min(known, key=lambda start: _misfit(len(start.numbers) / parameters))
+    return min(known, key=lambda init: _misfit(len(init.numbers) / parameters))
 
 
 def _misfit(ratio: float) -> float:
@@ -207,15 +212,17 @@ def _misfit(ratio: float) -> float:
 
 
 def colours(channels: int) -> str:
-    """A number of channels for a message."""
+    """The text for a number of channels, for a message."""
     return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 def initial_values(
     named: tuple[int, int] | None, model: CoordinateModel, given: Sequence[Initialisation] = ()
 ) -> Arrays | None:
-    """The start that a header names, by tensor, of those shipped and those given; raises
-    `FormatError` for one that is not among them."""
+    """The initial values, by tensor, that a header names, from the shipped and the `given` ones.
+
+    Raises `FormatError` for an identity that is not among them.
+    """
     if named is None:
         return None
     identity, index = named
@@ -223,10 +230,10 @@ def initial_values(
         raise FormatError(f"the initialisation {identity:08x} has no networks {index}")
     if identity == PHASES:
         return phase_initialisation(model)
-    for start in (*given, *shipped()):
-        if start.identity == identity and start.suits(model):
-            return start.values(model)
-    others = ", ".join(f"{start.identity:08x}" for start in given)
+    for init in (*given, *shipped()):
+        if init.identity == identity and init.suits(model):
+            return init.values(model)
+    others = ", ".join(f"{init.identity:08x}" for init in given)
     instead = f"the one given is {others}" if given else "`inrcodec decode --init FILE` takes it"
     raise FormatError(
         f"the file needs the initialisation {identity:08x}, which this installation does not have; "
@@ -235,7 +242,7 @@ def initial_values(
 
 
 def phase_initialisation(model: CoordinateModel) -> Arrays:
-    """Evenly spread biases of sine layers, zeros else."""
+    """Biases of sine layers spread evenly over the circle, and zeros for all other tensors."""
     return {
         name: phases(shape[0]) if name in model.phases else np.zeros(shape, np.float32)
         for name, shape in model.shapes.items()

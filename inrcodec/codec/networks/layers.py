@@ -1,4 +1,5 @@
-"""What families of coordinate networks share: dense layers, and how those of sines begin and learn.
+"""What families of coordinate networks share: dense layers, and how layers of
+sines are initialised and learn.
 
 A network of layers has tensors weight.0, bias.0, weight.1, ..., weight.out, bias.out, in this
 order; those of a network within another have a prefix. head.0, head.1, ... are output matrices that
@@ -29,18 +30,19 @@ if TYPE_CHECKING:
     import torch
 
 W0 = 30.0
-"""Of the papers: every phase is w0 times what a layer says. It is multiplied into weights here."""
+"""w0 of the papers, by which they multiply what every layer says. Here weights contain it."""
 
-BIAS_BOUND = math.pi  # phases start uniform over the circle
+BIAS_BOUND = math.pi  # phases are uniform over the circle
 ENCODED_BOUND = 3.7  # phases of the first layer vary as W0 / 66 gives them on 66 features
 
 HIDDEN, FIRST = LearningRate(0.05, muon=True), LearningRate(0.025, muon=True)
 BIAS, HEAD = LearningRate(0.015), LearningRate(0.0005)
-"""Of layers of sines. Measured on Kodak; 0.1 for hidden matrices diverges on textures."""
+"""Learning rates of layers of sines. Measured on Kodak; 0.1 for hidden matrices diverges on
+textures."""
 
 
 def layer_shapes(widths: Sequence[int], inputs: int, outputs: int, prefix: str = "") -> Shapes:
-    """Of hidden layers of these widths and an output layer."""
+    """Shapes of hidden layers of these widths and an output layer, by name."""
     shapes: Shapes = {}
     for layer, (fan_in, width) in enumerate(pairwise((inputs, *widths))):
         shapes[f"{prefix}weight.{layer}"] = (width, fan_in)
@@ -56,7 +58,7 @@ def is_output(name: str) -> bool:
 
 
 def _sine_rate(name: str, shape: tuple[int, ...]) -> LearningRate:
-    """Of one parameter."""
+    """The learning rate of one parameter."""
     if is_output(name):
         return HEAD
     if "bias" in name:
@@ -65,9 +67,9 @@ def _sine_rate(name: str, shape: tuple[int, ...]) -> LearningRate:
     return LearningRate(chosen.rate, muon=min(shape) > 1)
 
 
-def sine_start(shapes: Shapes, random: np.random.Generator, encoded_input: bool) -> Arrays:
-    """Starting values of layers of sines (Sitzmann et al. 2020, section 3.2), behind an encoding or
-    bare coordinates; output biases are 0."""
+def sine_init(shapes: Shapes, random: np.random.Generator, encoded_input: bool) -> Arrays:
+    """Random initial values of layers of sines (Sitzmann et al. 2020, section 3.2), behind an
+    encoding or bare coordinates; output biases are 0."""
     return {
         name: random.uniform(-bound, bound, shape).astype(np.float32)
         for name, shape in shapes.items()
@@ -76,7 +78,7 @@ def sine_start(shapes: Shapes, random: np.random.Generator, encoded_input: bool)
 
 
 def _sine_bound(name: str, fan_in: int, encoded_input: bool) -> float:
-    """Of the uniform distribution of one tensor."""
+    """The bound of the uniform distribution of one tensor."""
     if name.endswith("bias.out"):
         return 0.0
     if "bias" in name:
@@ -87,12 +89,12 @@ def _sine_bound(name: str, fan_in: int, encoded_input: bool) -> float:
 
 
 def sine_units(shapes: Shapes) -> dict[str, float]:
-    """What a unit of each parameter of the papers is: w0 in layers of sines."""
+    """What a unit of each parameter in the papers is here: w0 in layers of sines."""
     return {name: 1.0 if is_output(name) else W0 for name in shapes}
 
 
 def sine_rates(shapes: Shapes) -> dict[str, LearningRate]:
-    """Of every parameter; a vector in matrix form takes Adam."""
+    """The learning rate of every parameter; a vector in matrix form takes Adam."""
     return {name: _sine_rate(name, shape) for name, shape in shapes.items()}
 
 
@@ -101,12 +103,12 @@ class SineNetwork(CoordinateModel, Protocol):
 
     @property
     def units(self) -> dict[str, float]:
-        """w0 in layers of sines."""
+        """What a unit of each parameter in the papers is here: w0 in layers of sines."""
         return sine_units(self.shapes)
 
     @property
     def in_kernels(self) -> bool:
-        """All of it."""
+        """True: the kernels compute the whole network."""
         return True
 
     @property
@@ -116,12 +118,12 @@ class SineNetwork(CoordinateModel, Protocol):
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
+        """The peak learning rate of every parameter, by name."""
         return sine_rates(self.shapes)
 
 
 class SineGrid(SineNetwork, Protocol):
-    """One whose first layer adds rows and columns: `prepared` makes what `sines.py` takes."""
+    """A network whose first layer adds rows and columns: `prepared` makes what `sines.py` takes."""
 
     def prepared(
         self, parameters: Parameters, ys: Coordinates, xs: Coordinates, precision: Precision
@@ -157,7 +159,7 @@ class SineGrid(SineNetwork, Protocol):
 def first_layer(
     tensors: Sequence[torch.Tensor], frequencies: int, ys: Coordinates, xs: Coordinates
 ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-    """Of the tensors of layers on encoded coordinates: phases of rows and of columns, (n, width)
+    """Evaluate the first layer on encoded coordinates: phases of rows and of columns, (n, width)
     each, and the tensors of later layers. The first layer is linear in the features of y plus those
     of x, so over a grid it costs what a row and a column do."""
     weight, bias, *rest = tensors

@@ -59,7 +59,7 @@ HEAD_RATE = LearningRate(0.005)
 @dataclass(frozen=True, slots=True)
 class Mfn(CoordinateModel):
     """Sizes of one network: `layers` filters of `width`, with or without a Gaussian window. `side`
-    is the longer one of the picture that `initial` is for, in pixels; a file does not have it."""
+    is the longer one of the image that `initial` is for, in pixels; a file does not have it."""
 
     width: int
     layers: int
@@ -72,12 +72,12 @@ class Mfn(CoordinateModel):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.MFN_GABOR if self.gabor else Family.MFN_FOURIER
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Width and layers."""
+        """The integers that the header stores: width and layers."""
         return (self.width, self.layers)
 
     @property
@@ -99,12 +99,12 @@ class Mfn(CoordinateModel):
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Those of the filters."""
+        """The phases of the filters."""
         return tuple(f"phase.{layer}" for layer in range(self.layers))
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
+        """The peak learning rate of every parameter, by name."""
         rates = {name: RATES[name.split(".")[0]] for name in self.shapes}
         return rates | {"weight.out": HEAD_RATE}
 
@@ -114,8 +114,8 @@ class Mfn(CoordinateModel):
         return (self.layers - 1) * self.width**2 + self.channels * self.width
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values as in the paper's code: filters share the range of frequencies, and those
-        of narrow windows have the high ones."""
+        """Random initial values as in the paper's code: filters share the range of frequencies, and
+        those of narrow windows have the high ones."""
         values: dict[str, NDArray[np.float64]] = {}
         for name, shape in self.shapes.items():
             kind, _, layer = name.partition(".")

@@ -33,7 +33,7 @@ from inrcodec.codec.networks.layers import (
     SineGrid,
     first_layer,
     layer_shapes,
-    sine_start,
+    sine_init,
     sine_units,
 )
 
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     import torch
 
 MOST_LAYERS = 6
-"""Of each of the two networks: dimensions of a header are 16 at most."""
+"""Most layers of each of the two networks: dimensions of a header are 16 at most."""
 
 MODULATOR = "modulator."
-"""Before the names of its parameters."""
+"""Prefix of the names of its parameters."""
 
 MODULATION = 1 / 3
 """What a unit of the papers' modulator is here."""
@@ -72,12 +72,13 @@ class Nif(SineGrid):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.NIF
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Frequencies, those of the modulator, the number of its layers, all widths."""
+        """The integers that the header stores: frequencies, those of the modulator, the number of
+        its layers, all widths."""
         return (
             self.frequencies,
             self.modulator_frequencies,
@@ -104,7 +105,8 @@ class Nif(SineGrid):
 
     @property
     def units(self) -> dict[str, float]:
-        """w0 in sine layers, and what the modulation is in parts of it."""
+        """What a unit of each parameter in the papers is here: w0 in sine layers, and a third in
+        the output of the modulator."""
         outputs = (f"{MODULATOR}weight.out", f"{MODULATOR}bias.out")
         units = sine_units(self.shapes)
         return units | {name: MODULATION for name in outputs if name in units}
@@ -120,8 +122,8 @@ class Nif(SineGrid):
         return sum(matrices)
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values as of a SIREN; the modulator begins near s = 1."""
-        values = sine_start(self.shapes, random, True)
+        """Random initial values as of a SIREN; the modulator gives about s = 1."""
+        values = sine_init(self.shapes, random, True)
         return values | {"bias.out": mean.astype(np.float32)}
 
     def prepared(

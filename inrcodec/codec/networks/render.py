@@ -26,9 +26,9 @@ def _oversampling(native: int, wanted: int) -> int:
     return min(MAX_OVERSAMPLING, max(1, math.ceil(native / wanted)))
 
 
-def _centres(start: int, count: int, size: int, oversampling: int) -> NDArray[np.float64]:
-    """Coordinates of the sample points of pixels start .. start + count - 1 of an axis."""
-    points = np.arange(start * oversampling, (start + count) * oversampling)
+def _centres(first: int, count: int, size: int, oversampling: int) -> NDArray[np.float64]:
+    """Coordinates of the sample points of pixels first .. first + count - 1 of an axis."""
+    points = np.arange(first * oversampling, (first + count) * oversampling)
     return (2 * points + 1) / (size * oversampling) - 1
 
 

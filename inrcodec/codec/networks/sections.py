@@ -1,6 +1,6 @@
 """The parameters of a coordinate network <-> sections of a file.
 
-One PARAMETERS section, but for networks every prefix of which is a picture (models/spinr.py): there
+One PARAMETERS section, but for networks every prefix of which is an image (spinr.py): there
 it holds the first layer, and a section LAYER each other one, so that a file without the last of
 them is that of a smaller network.
 """
@@ -25,7 +25,7 @@ def overhead_bytes(model: CoordinateModel) -> int:
 
 
 def sections_of(model: CoordinateModel, network: Quantized) -> list[tuple[Kind, bytes]]:
-    """(kind, payload) in file order."""
+    """The sections of a network, (kind, payload) in file order."""
     sections = []
     for number, shapes in enumerate(model.parts):
         payload = _part(network, shapes).to_bytes()
@@ -42,7 +42,7 @@ def sections_of(model: CoordinateModel, network: Quantized) -> list[tuple[Kind, 
 def read_sections(
     container: Container, model: CoordinateModel
 ) -> tuple[CoordinateModel, Quantized]:
-    """The network and what is there of it: of one whose prefixes are pictures, the layers before
+    """The network and what is there of it: of one whose prefixes are images, the layers before
     the first that is missing. Raises `FormatError`."""
     first, *others = model.parts
     stored = Quantized.from_bytes(container.payload(Kind.PARAMETERS), first)
@@ -67,4 +67,4 @@ def read_sections(
 def _part(network: Quantized, shapes: Shapes) -> Quantized:
     """Some of the tensors of a network."""
     symbols = {name: network.symbols[name] for name in shapes}
-    return Quantized(symbols, {name: network.steps[name] for name in shapes}, network.start)
+    return Quantized(symbols, {name: network.steps[name] for name in shapes}, network.init)

@@ -25,7 +25,7 @@ from inrcodec.codec.networks.base import (
     check_layers,
 )
 from inrcodec.codec.networks.encoding import MAX_FREQUENCIES, encoded, feature_count
-from inrcodec.codec.networks.layers import SineGrid, first_layer, layer_shapes, sine_start
+from inrcodec.codec.networks.layers import SineGrid, first_layer, layer_shapes, sine_init
 
 if TYPE_CHECKING:
     import torch
@@ -45,12 +45,12 @@ class Siren(SineGrid):
 
     @property
     def family(self) -> Family:
-        """The wire number: PE_SIREN with positional encoding, SIREN without."""
+        """The family: PE_SIREN with positional encoding, SIREN without."""
         return Family.PE_SIREN if self.frequencies else Family.SIREN
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """What the header stores: width, layers and, for PE_SIREN, frequencies."""
+        """The integers that the header stores: width, layers and, for PE_SIREN, frequencies."""
         return (self.width, self.layers, self.frequencies)[: 3 if self.frequencies else 2]
 
     @property
@@ -65,8 +65,8 @@ class Siren(SineGrid):
         return (self.layers - 1) * self.width**2 + self.channels * self.width
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values; `mean` (C,) is the output bias."""
-        values = sine_start(self.shapes, random, self.frequencies > 0)
+        """Random initial values; `mean` (C,) is the output bias."""
+        values = sine_init(self.shapes, random, self.frequencies > 0)
         return values | {"bias.out": mean.astype(np.float32)}
 
     def prepared(

@@ -44,10 +44,17 @@ NIF_MODULATORS = ((2000, ()), (20000, (16, 8)), (math.inf, (64, 16, 8)))
 MODULATOR_FREQUENCIES = 4
 
 DINER_WIDTH, DINER_LAYERS = 64, 2
+"""Sizes of the network behind the table of DINER."""
+
+PARAMETERS_PER_FREQUENCY = 80
+"""A network has an encoding frequency for every so many parameters: a rough guess."""
+
+PAYLOAD_OVER_PRIORS = 3
+"""The priors of its tensors take at most this part of a payload: a rough guess."""
 
 
 class ImageShape(NamedTuple):
-    """What of a picture a network's sizes go by, in pixels and colours."""
+    """Size of an image in pixels and its number of channels, by which network sizes go."""
 
     width: int
     height: int
@@ -55,21 +62,21 @@ class ImageShape(NamedTuple):
 
     @classmethod
     def of(cls, picture: Picture) -> ImageShape:
-        """That of a shape."""
+        """The shape of a picture."""
         return cls(picture.width, picture.height, picture.channels)
 
     @property
     def side(self) -> int:
-        """The longer one."""
+        """The longer side in pixels."""
         return max(self.width, self.height)
 
 
 Ladder = Callable[[int, int, int, ImageShape], CoordinateModel]
-"""(width, layers, frequencies of the encoding, shape of the picture) -> network."""
+"""(width, layers, frequencies of the encoding, shape of the image) -> network."""
 
 
 def _nif(width: int, layers: int, frequencies: int, shape: ImageShape) -> Nif:
-    """The shape of the paper, `layers` at most."""
+    """A NIF with the proportions of the paper and at most so many `layers`."""
     widths = tuple(max(1, round(width * share)) for share in NIF_SHAPE[:layers])
     rough = 2 * (1 + 2 * frequencies) * width + sum(
         math.prod(p) for p in itertools.pairwise(widths)
@@ -93,7 +100,7 @@ LADDERS: dict[str, Ladder] = {
 
 
 def smallest_network(shape: ImageShape, family: str) -> CoordinateModel:
-    """The least of a family."""
+    """The smallest network of a family."""
     return LADDERS[family](1, 1, 1, shape)
 
 
@@ -108,13 +115,14 @@ def network_of(shape: ImageShape, family: str, wanted: float) -> CoordinateModel
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
     finest = shape.side / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
-    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, int(wanted / 80) + 1))
+    affordable = int(wanted / PARAMETERS_PER_FREQUENCY) + 1
+    frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, affordable))
     most_work = MAX_PICTURE_WORK / (shape.width * shape.height)
 
     def rung(width: int) -> CoordinateModel:
         return LADDERS[family](width, layers, frequencies, shape)
 
-    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / 3:
+    while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / PAYLOAD_OVER_PRIORS:
         layers -= 1
     width, model = 1, rung(1)
     while width < LARGEST_WIDTH:

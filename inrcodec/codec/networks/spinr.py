@@ -1,11 +1,11 @@
-"""SPINR: sine layers every prefix of which is a picture (Conde et al., ICIP 2024, section 4).
+"""SPINR: sine layers every prefix of which is an image (Conde et al., ICIP 2024, section 4).
 
     h_1 = sin(W_1 f(y, x) + b_1),   h_(i+1) = sin(W_(i+1) h_i + b_(i+1))
     colour_k = b_out + V_1 h_1 + ... + V_k h_k
 
 The paper has one output layer for all prefixes and trains layer after layer, each with those before
-it frozen. Here every layer has an output matrix of its own, which adds to the picture of the layers
-before it, and all are trained at once, the picture of every prefix counting: that costs 2 % of the
+it frozen. Here every layer has an output matrix of its own, which adds to the image of the layers
+before it, and all are trained at once, the image of every prefix counting: that costs 2 % of the
 parameters and no quality to speak of (docs/networks.md has both, measured).
 """
 
@@ -27,7 +27,7 @@ from inrcodec.codec.networks.base import (
     check_layers,
 )
 from inrcodec.codec.networks.encoding import MAX_FREQUENCIES, feature_count
-from inrcodec.codec.networks.layers import SineNetwork, first_layer, sine_start
+from inrcodec.codec.networks.layers import SineNetwork, first_layer, sine_init
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +52,12 @@ class Spinr(SineNetwork):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.SPINR
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """What the header stores: width, layers, frequencies."""
+        """The integers that the header stores: width, layers, frequencies."""
         return self.width, self.layers, self.frequencies
 
     @property
@@ -67,7 +67,7 @@ class Spinr(SineNetwork):
 
     @property
     def parts(self) -> tuple[Shapes, ...]:
-        """The same by layer: every one is a section of its own."""
+        """Parameter shapes by layer: every layer is a section of its own."""
         width, channels = self.width, self.channels
         parts: list[Shapes] = []
         for layer in range(self.layers):
@@ -86,7 +86,8 @@ class Spinr(SineNetwork):
 
     @property
     def in_kernels(self) -> bool:
-        """They give the colours of the last layer alone; torch computes all of it."""
+        """False: kernels give the colours of the last layer alone, so torch computes the
+        network."""
         return False
 
     @property
@@ -95,8 +96,8 @@ class Spinr(SineNetwork):
         return (self.layers - 1) * self.width**2 + self.channels * self.width * self.layers
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values as of a SIREN; `mean` (C,) is the output bias."""
-        values = sine_start(self.shapes, random, self.frequencies > 0)
+        """Random initial values as of a SIREN; `mean` (C,) is the output bias."""
+        values = sine_init(self.shapes, random, self.frequencies > 0)
         return values | {"bias.out": mean.astype(np.float32)}
 
     def pictures(
@@ -124,7 +125,7 @@ class Spinr(SineNetwork):
         xs: Coordinates,
         precision: Precision = None,
     ) -> torch.Tensor:
-        """See `CoordinateModel.render`; of all layers."""
+        """Colours of the whole network, all layers; see `CoordinateModel.render`."""
         *_, whole = self.pictures(parameters, ys, xs, precision)
         return whole
 
@@ -136,7 +137,8 @@ class Spinr(SineNetwork):
         target: torch.Tensor,
         precision: Precision = None,
     ) -> torch.Tensor:
-        """That of the whole and, `PREFIX_WEIGHT` times their mean, of shorter prefixes."""
+        """The squared error of the whole and `PREFIX_WEIGHT` times the mean of those of shorter
+        prefixes, over 1 + `PREFIX_WEIGHT`."""
         errors = [
             (made - target).square().mean() for made in self.pictures(parameters, ys, xs, precision)
         ]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import torch
 
 W0, S0 = 20.0, 10.0
-"""The paper has 20 and 30 for images, with which, from its starting values, nearly all wavelets are
+"""The paper has 20 and 30 for images, with which, from its initial values, nearly all wavelets are
 0 nearly everywhere; and below s0 = w0 / 3 |a| can exceed exp(2) and fits diverge (a Kodak crop)."""
 
 REAL = ("weight.0", "bias.0", "bias.out")
@@ -44,7 +44,8 @@ REAL = ("weight.0", "bias.0", "bias.out")
 SHARPNESS = S0 / W0
 
 RATES = {"0": LearningRate(0.1), "out": LearningRate(0.01), "hidden": LearningRate(0.05)}
-"""By layer. On a crop of 128 x 160 of Kodak 23, 500 steps: 32 to 33 dB; with a fifth of them 24."""
+"""Learning rates by layer. On a crop of 128 x 160 of Kodak 23, 500 steps: 32 to 33 dB; with a fifth
+of them 24."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class Wire(CoordinateModel):
 
     @property
     def family(self) -> Family:
-        """The wire number."""
+        """The family, whose number the header stores."""
         return Family.WIRE
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """Width and layers."""
+        """The integers that the header stores: width and layers."""
         return (self.width, self.layers)
 
     @property
@@ -81,7 +82,7 @@ class Wire(CoordinateModel):
 
     @property
     def learning_rates(self) -> dict[str, LearningRate]:
-        """Of every parameter."""
+        """The peak learning rate of every parameter, by name."""
         layers = {name: name.split(".")[1] for name in self.shapes}
         return {name: RATES.get(layer, RATES["hidden"]) for name, layer in layers.items()}
 
@@ -91,8 +92,8 @@ class Wire(CoordinateModel):
         return 4 * (self.layers - 1) * self.width**2 + 2 * self.channels * self.width
 
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
-        """Starting values: the first layer as in the paper's code, that of a linear layer times w0;
-        later ones smaller, so that wavelets are wide to begin with."""
+        """Random initial values: the first layer as in the paper's code, that of a linear layer
+        times w0; later ones smaller, so that wavelets are wide at first."""
         values = {}
         for name, shape in self.shapes.items():
             bound = 1 / math.sqrt(self.width)

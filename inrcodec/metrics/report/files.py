@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from inrcodec.codec.describe import FileInfo, info
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import FormatError, ImageError
+from inrcodec.files import EXTENSIONS
 from inrcodec.images.reading import read_image
 from inrcodec.pixels import Picture
-
-EXTENSIONS = (".inr", ".nif")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inrcodec.errors import InputError, InrCodecError, StreamError
+from inrcodec.files import EXTENSIONS
 from inrcodec.streaming.layers import is_whole, slice_side, stream_of
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
-EXTENSIONS = (".inr", ".nif")
 MAX_NAME = 200
 """Characters of the longest name that is offered."""
 

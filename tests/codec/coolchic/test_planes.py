@@ -158,15 +158,15 @@ def test_steps_of_the_arm_are_powers_of_two(exponent: float) -> None:
 
 def test_values_of_the_arm_are_limited_multiples() -> None:
     plane = random_plane(model_for(Family.COOLCHIC, 9, 9))
-    start = {name: np.zeros(shape, np.float32) for name, shape in plane.model.shapes.items()}
-    start["arm.level"][2, 3] = 512.5
+    init = {name: np.zeros(shape, np.float32) for name, shape in plane.model.shapes.items()}
+    init["arm.level"][2, 3] = 512.5
     with pytest.raises(LimitError, match=r"arm\.level"):
-        dataclasses.replace(plane, start=start).parameters()
-    start["arm.level"][2, 3] = 2**-9
+        dataclasses.replace(plane, init=init).parameters()
+    init["arm.level"][2, 3] = 2**-9
     with pytest.raises(FormatError, match="multiple"):
-        dataclasses.replace(plane, start=start).parameters()
-    start["arm.level"][2, 3] = 2**-8
-    values = dataclasses.replace(plane, start=start).parameters()
+        dataclasses.replace(plane, init=init).parameters()
+    init["arm.level"][2, 3] = 2**-8
+    values = dataclasses.replace(plane, init=init).parameters()
     assert (values["arm.level"] - plane.parameters()["arm.level"])[2, 3] == 2**-8
 
 
@@ -175,14 +175,14 @@ def test_parameters_add_to_the_start_of_the_header() -> None:
 
     model = model_for(Family.COOLCHIC, 33, 21)
     identity = init_tables.identity("high")
-    start = init_tables.initial_parameters(identity, 3, model)
-    plane = dataclasses.replace(random_plane(model), start=start)
+    init = init_tables.initial_parameters(identity, 3, model)
+    plane = dataclasses.replace(random_plane(model), init=init)
     header = Header(33, 21, 3, 8, model.family, model.dimensions, (identity, 3))
     data = bitstream.write(header, file_sections([plane]))
     again = latents_of(data).planes[0]
     without = random_plane(model).parameters()
     for name, value in again.parameters().items():
-        assert np.abs(value - (start[name] + without[name])).max() < 1e-5
+        assert np.abs(value - (init[name] + without[name])).max() < 1e-5
     assert all((a == b).all() for a, b in zip(plane.grids, again.grids, strict=True))
     for unknown in ((identity ^ 1, 3), (identity, 255)):
         header = dataclasses.replace(header, init=unknown)

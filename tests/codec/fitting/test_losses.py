@@ -169,9 +169,7 @@ def test_bad_options_are_refused(small: np.ndarray, options: dict, text: str) ->
 def test_pictures_too_small_and_functions_without_a_number_are_refused(
     small: np.ndarray, model: str
 ) -> None:
-    with pytest.raises(
-        OptionError, match="needs sides of at least 161 pixels; this picture has 32"
-    ):
+    with pytest.raises(OptionError, match="needs sides of at least 161 pixels; this image has 32"):
         inrcodec.encode(small, loss="ms-ssim", model=model)
     with pytest.raises(OptionError, match="must return a tensor of one number"):
         inrcodec.encode(small, loss=lambda x, y: (x - y).square(), model=model, effort=1)

@@ -28,7 +28,7 @@ MODEL = Siren(12, 3, 6, 3)
 
 @pytest.fixture(scope="module")
 def trained() -> Initialisation:
-    """A start trained on two waves for a moment."""
+    """An initialisation trained on two waves for a moment."""
     y, x = np.mgrid[0:40, 0:48]
     pictures = [
         np.round(np.stack([np.sin(x / a), np.cos(y / a), np.sin((x + y) / a)], 2) * 40 + 200)
@@ -57,14 +57,14 @@ def test_phases_are_even() -> None:
 
 
 def test_only_sines_have_phases() -> None:
-    start = phase_initialisation(MODEL)
-    assert np.array_equal(start["bias.1"], phases(12))
-    assert not start["weight.1"].any()
-    assert not start["bias.out"].any()
+    init = phase_initialisation(MODEL)
+    assert np.array_equal(init["bias.1"], phases(12))
+    assert not init["weight.1"].any()
+    assert not init["bias.out"].any()
     assert not any(value.any() for value in phase_initialisation(FourierNet(8, 2, 3, 3)).values())
 
 
-def test_unknown_starts_are_named() -> None:
+def test_unknown_inits_are_named() -> None:
     assert initial_values(None, MODEL) is None
     with pytest.raises(FormatError, match="00abcdef"):
         initial_values((0xABCDEF, 0), MODEL)
@@ -72,7 +72,7 @@ def test_unknown_starts_are_named() -> None:
         initial_values((PHASES, 3), MODEL)
 
 
-def test_a_start_file_comes_back(trained: Initialisation) -> None:
+def test_an_init_file_comes_back(trained: Initialisation) -> None:
     back = Initialisation.from_bytes(trained.to_bytes())
     assert back.identity == trained.identity
     assert back.suits(MODEL)
@@ -88,7 +88,7 @@ def broken_head(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [broken_head, lambda d: b"", lambda d: b"PK\3\4" + b"x" * 99])
-def test_garbage_is_not_a_start(trained: Initialisation, damage: Callable[[bytes], bytes]) -> None:
+def test_garbage_is_not_an_init(trained: Initialisation, damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(FormatError, match="not a file of"):
         Initialisation.from_bytes(damage(trained.to_bytes()))
 
@@ -100,7 +100,7 @@ def test_values_that_do_not_fit_are_refused(trained: Initialisation) -> None:
         Initialisation.of(MODEL, values, trained.learned_rates(MODEL), 4)
 
 
-def test_a_file_needs_the_start_it_was_encoded_with(
+def test_a_file_needs_the_init_it_was_encoded_with(
     small: np.ndarray, path: Path, trained: Initialisation
 ) -> None:
     data = inrcodec.encode(
@@ -113,7 +113,7 @@ def test_a_file_needs_the_start_it_was_encoded_with(
     assert psnr(small, inrcodec.decode(data, init=path)) > 15
 
 
-def test_a_start_that_comes_with_the_package_needs_no_file(
+def test_an_init_that_comes_with_the_package_needs_no_file(
     small: np.ndarray, trained: Initialisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(init_tables, "shipped", lambda: (trained,))
@@ -133,9 +133,7 @@ def test_a_start_that_comes_with_the_package_needs_no_file(
         ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),
     ],
 )
-def test_bad_starts(
-    options: dict[str, object], message: str, small: np.ndarray, path: Path
-) -> None:
+def test_bad_inits(options: dict[str, object], message: str, small: np.ndarray, path: Path) -> None:
     if options["init"] == "START":
         options = options | {"init": str(path)}
     with pytest.raises(OptionError, match=message):
@@ -143,28 +141,28 @@ def test_bad_starts(
 
 
 def test_what_is_shipped_is_whole() -> None:
-    starts = init_tables.shipped()
-    assert starts
-    for start in starts:
-        model = start.model_for(768, 512)
-        assert start.suits(model)
-        assert all(np.isfinite(value).all() for value in start.values(model).values())
-        assert all((rate > 0).all() for rate in start.learned_rates(model).values())
-        assert len(start.to_bytes()) < 1_000_000
+    inits = init_tables.shipped()
+    assert inits
+    for init in inits:
+        model = init.model_for(768, 512)
+        assert init.suits(model)
+        assert all(np.isfinite(value).all() for value in init.values(model).values())
+        assert all((rate > 0).all() for rate in init.learned_rates(model).values())
+        assert len(init.to_bytes()) < 1_000_000
 
 
 @pytest.mark.parametrize(
     ("parameters", "chosen"), [(1, 1947), (2400, 1947), (8137, 9363), (12000, 9363), (1e6, 15123)]
 )
-def test_the_start_nearest_in_size_is_taken(parameters: float, chosen: int) -> None:
+def test_the_init_nearest_in_size_is_taken(parameters: float, chosen: int) -> None:
     assert len(init_tables.shipped_for("pe-siren", 3, parameters).numbers) == chosen
 
 
-def test_the_shipped_start_is_ahead_in_the_first_steps(photo: np.ndarray) -> None:
-    start = init_tables.shipped()[0]
-    model = start.model_for(150, 100)
+def test_the_shipped_init_is_ahead_in_the_first_steps(photo: np.ndarray) -> None:
+    init = init_tables.shipped()[0]
+    model = init.model_for(150, 100)
     reached = []
-    for trained in (None, start):
+    for trained in (None, init):
         fitting = NetworkFit(
             photo, model, Budget(30, None), residual_to=phase_initialisation(model), init=trained
         )
@@ -192,7 +190,7 @@ def test_training_is_the_same_again() -> None:
 
 
 def test_training_needs_pictures_and_an_end() -> None:
-    with pytest.raises(OptionError, match="no pictures"):
+    with pytest.raises(OptionError, match="no images"):
         InitTraining([], MODEL, steps=3)
     with pytest.raises(OptionError, match="time or a number"):
         InitTraining([np.zeros((8, 8, 3), np.uint8)], MODEL)
@@ -204,12 +202,12 @@ def test_training_sees_lines_of_pixels() -> None:
     assert len(list(training)) == 8
 
 
-def test_a_start_takes_no_more_steps_than_asked(small: np.ndarray, trained: Initialisation) -> None:
+def test_an_init_takes_no_more_steps_than_asked(small: np.ndarray, trained: Initialisation) -> None:
     fitting = NetworkFit(small, MODEL, Budget(2, None), init=trained)
     assert list(fitting)[-1].step == 2
 
 
-def test_a_start_that_makes_fits_diverge_is_a_fit_error(
+def test_an_init_that_makes_fits_diverge_is_a_fit_error(
     small: np.ndarray, trained: Initialisation, tmp_path: Path
 ) -> None:
     path = tmp_path / "wild.start"
@@ -219,7 +217,7 @@ def test_a_start_that_makes_fits_diverge_is_a_fit_error(
         inrcodec.encode(small, model="pe-siren", init=str(path), target_size=700, effort=1)
 
 
-def test_the_start_given_is_named_beside_the_one_needed(
+def test_the_init_given_is_named_beside_the_one_needed(
     small: np.ndarray, path: Path, trained: Initialisation, tmp_path: Path
 ) -> None:
     other = replace(trained, numbers=trained.numbers + 1)

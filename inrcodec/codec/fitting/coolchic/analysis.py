@@ -1,15 +1,16 @@
-"""The analysis network: a picture and a lambda -> latents to start a fit from.
+"""The analysis network: an image and a lambda -> the latents that initialise a fit.
 
     latents of a grid = gain(lambda) x (what coarser grids leave of Y, Cb or Cr  +  a correction)
 
 Grids follow one another from coarse to fine, each upon what the rounded ones before it show, so a
 fine grid mends what rounding a coarse one lost. Without corrections that is a closed-loop Laplacian
-pyramid (Burt and Adelson 1983), which decodes to a picture since the trained synthesis starts as
-its inverse; a small U-Net on 2x2 blocks of pixels learns the corrections. Every scale and shift of
-its features and every gain is a quadratic in log(lambda), so one network serves all rates. It runs
-in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
+pyramid (Burt and Adelson 1983), which decodes to the image, since the synthesis is its inverse
+before it is trained; a small U-Net on 2x2 blocks of pixels learns the corrections. Every scale and
+shift of its features and every gain is a quadratic in log(lambda), so one network serves all rates.
+It runs in the encoder only, and its output is rounded and coded, so nothing here needs to be exact.
 
-Trained by training/train_initialisation.py, which also trains the networks of meta.py.
+Trained by training/train_initialisation.py, which also trains the networks of
+coolchic/init_tables.py.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_LEVEL, LEVELS, CoolChi
 from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
-"""Features at 1/2, 1/4, ... 1/64 of the size of the picture."""
+"""Features at 1/2, 1/4, ... 1/64 of the size of the image."""
 
 GAIN = (2.77, -1.75)
 """First gain of a grid: exp(2.77 - 1.75 t) / grain, about 0.5 / sqrt(lambda) for the finest."""
@@ -47,12 +48,12 @@ COLOUR_TO_LUMA_CHROMA = (
 
 
 def position(lmbda: float) -> float:
-    """t: log(lambda) on a scale where the trained range is about -1 .. 1."""
+    """The variable t: log(lambda) on a scale where the trained range is about -1 .. 1."""
     return (math.log(lmbda) + 7) / 3.5
 
 
 class Modulation(nn.Module):
-    """Scale and shift of every feature, quadratic in t."""
+    """Scales and shifts every feature by quadratics in t."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class Modulation(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual: convolution, modulation, ReLU, convolution."""
+    """A residual block: convolution, modulation, ReLU, convolution."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -141,12 +142,13 @@ class Analysis(nn.Module):
         ]
 
     def gains(self, lmbda: float) -> Tensor:
-        """(3, LEVELS): of Y, Cb, Cr at every level."""
+        """The gains (3, LEVELS) of Y, Cb and Cr at every level."""
         t = position(lmbda)
         return torch.exp(self.gain @ self.gain.new_tensor([1.0, t, t * t]))
 
     def _corrections(self, x: Tensor, powers: Tensor) -> list[Tensor]:
-        """(3 or 7, h, w) at 1/2, 1/4, ...; features in bfloat16, outputs in float32."""
+        """The corrections (3 or 7, h, w) at 1/2, 1/4, ... of the size; features are bfloat16,
+        outputs float32."""
         device = x.device.type
         outputs = []
         with torch.autocast(device, torch.bfloat16):
@@ -167,7 +169,7 @@ class Analysis(nn.Module):
 
 
 def _means(picture: Tensor) -> list[Tensor]:
-    """Y, Cb, Cr at every level: (3, h, w)."""
+    """The means of Y, Cb and Cr at every level, (3, h, w) each."""
     matrix = picture.new_tensor(COLOUR_TO_LUMA_CHROMA)
     means = [(matrix @ picture.flatten(1)).view_as(picture)]
     for _ in range(LEVELS - 1):
@@ -191,7 +193,7 @@ def trained(device: torch.device) -> Analysis:
 def initial_latents(
     model: CoolChic, picture: Tensor, lmbda: float, fineness: float = 1.0
 ) -> list[Tensor]:
-    """Latents of `model` for a picture (3, H, W) in [0, 1]: what a fit starts from.
+    """Latents of `model` for an image (3, H, W) in [0, 1]: the initialisation of a fit.
 
     `lmbda` is that of the networks that are to read them (`initialisation.init_lambda`): latents
     for one 10 % larger are 5 % too small for them. Beyond the networks there are, all are

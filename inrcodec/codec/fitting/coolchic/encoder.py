@@ -50,7 +50,8 @@ from inrcodec.pixels import Picture, decibels
 FAMILIES = {family.label: family for family in FEATURES}
 
 FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
-"""Usual bytes of header and section heads, most and usual share of the networks."""
+"""Usual bytes of header and section heads, and of the networks the most bytes and the usual share
+of a file: rough guesses, which the search for a size corrects by the bytes of the file itself."""
 
 WITHOUT_LIMIT = 1 << 40
 """Steps of a fit that time ends."""
@@ -104,11 +105,11 @@ class GridEncoding:
         """Fit some more under another lambda; where that is far from the trained initialisation, or
         nothing was fitted, anew from its own."""
         self._steering.set_lambda(lmbda)
-        apart = initialisation.sets_apart(lmbda, self._begun_at)
-        far = self._steps == 0 or apart > self._schedule.far_starts
+        apart = initialisation.sets_apart(lmbda, self._initialised_at)
+        far = self._steps == 0 or apart > self._schedule.far_inits
         if far and self._init is not None and self._steering.rehearsal is None:
             self._init = (self._init[0], initialisation.init_index(lmbda))
-            self._begin(lmbda)
+            self._make_fits(lmbda)
             for fit in self._fits:
                 for _ in fit:
                     pass
@@ -128,7 +129,7 @@ class GridEncoding:
             raise EncoderLimitError(str(error)) from None
 
     def _initialise(self) -> None:
-        """Choose lambda and the trained initialisation, and begin the fits."""
+        """Choose lambda and the trained initialisation, and make the fits."""
         tier = self.model.complexity
         if tier is not None:
             if not self.goal.fixed:
@@ -138,7 +139,7 @@ class GridEncoding:
             if self._may_widen:
                 self.model = widened(self.model, self._targets, index, self._schedule.wide_bytes)
             self._init = init_tables.identity(str(self.model.complexity)), index
-        self._begin(self.lmbda)
+        self._make_fits(self.lmbda)
         rounds = self._budget()[1]
         self._steering = Steering(
             self, rounds, self.plan.loss, self._schedule, trained=self._init is not None
@@ -151,9 +152,9 @@ class GridEncoding:
         long = plan.effort >= self._schedule.wide_effort and plan.time_limit is None
         return long and plan.complexity is None
 
-    def _begin(self, lmbda: float) -> None:
-        """Begin the fits of all planes; that of colours rehearses a loss other than MSE."""
-        self._begun_at = lmbda
+    def _make_fits(self, lmbda: float) -> None:
+        """Make the fits of all planes; that of colours rehearses a loss other than MSE."""
+        self._initialised_at = lmbda
         rehearsing = [self.plan.loss is not MSE, False]
         self._fits = [
             self._fit(t, lmbda, r) for t, r in zip(self._targets, rehearsing, strict=False)
@@ -200,7 +201,7 @@ class GridEncoding:
         return seconds, seconds / (per_pixel * pixels)
 
     def _progress(self) -> Iterator[Progress]:
-        """The fits side by side, steered."""
+        """Run the fits side by side, and steer them."""
         steps: list[Step | None] = [None] * len(self._fits)
         for news in zip_longest(*self._fits):  # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]

@@ -1,4 +1,4 @@
-"""The lambda a fit begins under for a size or a PSNR asked for, and whether wide networks pay.
+"""The first lambda of a fit for a size or a PSNR asked for, and whether wide networks pay.
 
 Nothing is fitted for that: the trained initialisation of a lambda is rounded and measured, and
 lambda corrected, a few times.
@@ -19,10 +19,10 @@ from inrcodec.codec.fitting.rate_control import Goal, corrected
 
 GUESSES = 4
 FIT_GAINS, FINE_GAINS, FINE_LAMBDA = (0.78, 0.85), (1.0, 0.5), 1e-4
-"""Bits and squared error after a fit over those of its start: three Kodak photographs, efforts 1 to
-3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bits; below `FINE_LAMBDA` ever nearer to the
-second pair (Kodak 5 and 23: 0.79 to 0.87 and 0.83 to 0.99 under 1e-4, 0.91 to 0.94 and 0.64 to 0.81
-under 1e-5, 0.96 to 1.00 and 0.51 to 0.66 under 2e-6)."""
+"""Ratios of bits and squared error after a fit to those of its initialisation: three Kodak
+photographs, efforts 1 to 3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bits; below
+`FINE_LAMBDA` ever nearer to the second pair (Kodak 5 and 23: 0.79 to 0.87 and 0.83 to 0.99 under
+1e-4, 0.91 to 0.94 and 0.64 to 0.81 under 1e-5, 0.96 to 1.00 and 0.51 to 0.66 under 2e-6)."""
 
 
 def first_lambda(
@@ -56,8 +56,8 @@ def _fit_gains(lmbda: float) -> tuple[float, float]:
 
 
 def widened(model: CoolChic, targets: Sequence[Tensor], index: int, least_bytes: float) -> CoolChic:
-    """The model of the wide tier where the bare start of `model` takes bytes enough for it to pay,
-    else `model`."""
+    """The model of the wide tier where the initialisation of `model` alone takes bytes enough for
+    it to pay, else `model`."""
     bits, _ = _of_initialisation(model, targets, index, initialisation.init_lambda(index))
     if bits / 8 < least_bytes * len(targets):
         return model
@@ -68,8 +68,8 @@ def widened(model: CoolChic, targets: Sequence[Tensor], index: int, least_bytes:
 def _of_initialisation(
     model: CoolChic, targets: Sequence[Tensor], index: int, lmbda: float
 ) -> tuple[float, float]:
-    """Bits of the latents of the bare start of an index for a lambda, and the largest mean squared
-    error of a plane."""
+    """Bits of the latents of the initialisation of an index, not fitted, for a lambda, and the
+    largest mean squared error of a plane."""
     top, bottom, left, right = windows.middle(model)
     part_model = replace(model, width=right - left, height=bottom - top)
     share = part_model.width * part_model.height / (model.width * model.height)

@@ -1,15 +1,16 @@
-"""Fitting latent grids and their networks to one plane of a picture: an iterator.
+"""Fitting latent grids and their networks to one plane of an image: an iterator.
 
 Minimises  distortion + lambda * bits per pixel  over the latents and the networks at once; the
-distortion is mean squared error, or another loss in units of it (losses.py).
+distortion is mean squared error, or another loss in units of it (fitting/losses.py).
 Latents pass a soft rounding that hardens while Gaussian noise stands for what it still leaves open
 (Agustsson and Theis 2020; annealed as in C3, Kim et al. 2024); in the last share of
 the fit they are rounded for good, and the networks alone adapt to that: latents that went on moving
 by gradients let through the rounding would creep towards the half, and long fits end far worse than
 they were. Latents take RMSprop steps, matrices Muon steps.
 
-A step sees the whole picture, or a window of a large one (visits.py). What lies around a window
-counts as it is: taken for a picture of its own, it would be fitted to a border that is not there.
+A step sees the whole image, or a window of a large one (step_windows.py). The symbols around a
+window take part with their present values: a window fitted as an image of its own would have
+borders where the image has none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from torch import Tensor
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.entropy.prior import MAX_MAGNITUDE
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.schedule import (
     SCHEDULE,
@@ -43,7 +45,7 @@ from inrcodec.codec.fitting.robust import Backward, Objective, hand_on, plain
 from inrcodec.errors import FitError
 
 SMALLEST_PIXELS = 4096
-MAX_SYMBOL = 32767
+"""Fewest pixels that bits are counted by."""
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
@@ -64,7 +66,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """What a fit begins with: `parameters` by name and `latents`, one float array per grid.
+    """The initialisation of a fit: `parameters` by name and `latents`, one float array per grid.
 
     `trained` are the networks that a file stores the residual to, by name: what moves away from
     them costs bits too, and is pulled back as hard as it costs. None without.
@@ -87,7 +89,7 @@ class GridFit:
     """One plane, one model. Iterate for `Step`; `latents` and `parameters` are there at any time.
 
     `target` (3, H, W) in [0, 1]; `lmbda` (the Lagrange multiplier, squared error a bit per pixel is
-    worth) may change while it runs. `rates` must suit what it begins with: `rates_for` a trained
+    worth) may change while it runs. `rates` must suit the initialisation: `rates_for` a trained
     initialisation, `FULL_RATES` none. Every window of a large image moves the networks, which learn
     slower by the windows of a round. With `rehearse`, the first share of the budget is a fit of its
     own (rehearsal.py), until `change_loss`.
@@ -151,13 +153,13 @@ class GridFit:
                 yield Step(self.share(), self.step, mse, bits)
 
     def _worth(self, distortion: float, bits: float) -> float:
-        """A cost as bits a pixel."""
+        """The rate-distortion cost in bits a pixel."""
         return distortion / self.lmbda + bits
 
     @torch.no_grad()
     def _rounded_cost(self) -> tuple[float, float]:
         """Distortion and bits per pixel of the whole with latents rounded as in a file;
-        infinite for a picture too large to look at as a whole."""
+        infinite for an image too large to look at as a whole."""
         if self._schedule.in_windows(self.model):
             return math.inf, math.inf
         rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
@@ -177,7 +179,7 @@ class GridFit:
             self.distortion.weigh(made, window)
 
     def refit(self, steps: int) -> None:
-        """The second half of the schedule again in so many steps, after a change of `lmbda`."""
+        """Run the second half of the schedule again in so many steps, after a change of `lmbda`."""
         for step in range(steps):
             self._train(0.5 + 0.5 * step / steps)
 
@@ -211,7 +213,9 @@ class GridFit:
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
         """The latents as integers; those within `offset` above a half go to the smaller one."""
         return [
-            torch.copysign(torch.floor(y.abs() + (0.5 - offset)), y).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
+            torch.copysign(torch.floor(y.abs() + (0.5 - offset)), y).clamp_(
+                -MAX_MAGNITUDE, MAX_MAGNITUDE
+            )
             for y in self.latents
         ]
 
@@ -237,12 +241,12 @@ class GridFit:
             rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
         given = [y.detach().requires_grad_(y.requires_grad) for y in rounded]
         root = math.sqrt(self.lmbda)
-        pictures: list[Tensor] = []
+        images: list[Tensor] = []
 
         def render(parameters: Mapping[str, Tensor]) -> Tensor:
-            picture = forward.colours(model, parameters, given, inner)
-            pictures.append(picture.detach())
-            return picture
+            image = forward.colours(model, parameters, given, inner)
+            images.append(image.detach())
+            return image
 
         # all over sqrt(lambda): mean squares of gradients then outlive a change of lambda
         objective = Objective(render, lambda made: self.distortion(made, window), 1 / root)
@@ -266,7 +270,7 @@ class GridFit:
             raise FitError("the fit diverged: the error is not finite; try another seed")
         if self.distortion.loss is not MSE:
             wanted = self.target[:, top:bottom, left:right]
-            mse = float((pictures[0] - wanted).square().mean())
+            mse = float((images[0] - wanted).square().mean())
         return mse, distortion, float(bits.detach())
 
     def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:
@@ -310,8 +314,8 @@ class GridFit:
 
 
 def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
-    """Fine chroma grids in which a trained start has no symbol: at low rates they stay empty, and
-    the fit is a fifth faster, and better, without their noise."""
+    """Fine chroma grids in which a trained initialisation has no symbol: at low rates they stay
+    empty, and the fit is a fifth faster, and better, without their noise."""
     return frozenset(
         grid
         for grid in range(model.levels, len(latents))
@@ -328,6 +332,6 @@ def softly_rounded(
 
 
 def rate_pixels(model: CoolChic) -> int:
-    """Pixels that bits are counted by. A tiny picture counts as 64 x 64: its few bytes are worth
+    """Pixels that bits are counted by. A tiny image counts as 64 x 64: its few bytes are worth
     its colours."""
     return max(SMALLEST_PIXELS, model.width * model.height)

@@ -1,7 +1,7 @@
-"""Latent grids <-> rate and colours, in torch, for a whole picture or any window of it.
+"""Latent grids <-> rate and colours, in torch, for a whole image or any window of it.
 
-What a window (windows.py) needs beyond its own symbols (contexts, coarser neighbours, upsampling)
-is read around it, so windows of a picture agree with the whole.
+What a window (coolchic/windows.py) needs beyond its own symbols (contexts, coarser neighbours,
+upsampling) is read around it, so windows of an image agree with the whole.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a fit of latent grids begins with.
+"""The initialisation of a fit of latent grids.
 
-With a trained initialisation: networks from the tables that decoders have (coolchic/init_tables.py)
-and latents from the analysis network. The tables hold sixteen sets of networks a decade of lambda,
+A trained one has networks from the tables that decoders have (coolchic/init_tables.py) and latents
+from the analysis network. The tables hold sixteen sets of networks a decade of lambda,
 from `LARGEST_LAMBDA` down to `LEAST_LAMBDA`. Below that lambda they are the same with finer
 latents, or a fit would spend its steps on making them finer (Kodak 23 under 1e-5, effort 0: 44.1 dB
 in 2.97 bits a pixel in place of 39.3 in 3.15).
@@ -26,8 +26,14 @@ FINEST = 8.0
 """Latents so many times as large take 7 bits a pixel of Kodak 23; fifty times as large, a fit of a
 flat image of 16 x 16 pixels went astray (35 dB)."""
 
+FIRST_WEIGHTS, FIRST_OUTPUTS, FIRST_LOG_SCALE = 0.5, 0.01, -1.0
+"""Standard deviation of hidden weights before training, over that of He et al. (2015), and of
+output weights of the synthesis, and log2 of the scale of a symbol: rough guesses that the fit
+corrects."""
+
 FIRST_STEP = 0.02
-"""Colour a symbol stands for before training, at every level."""
+"""Change of colour for a symbol, before training, at every level: a rough guess, a few steps of
+8-bit samples, that the fit corrects."""
 
 COARSER = 0.7
 """What a symbol of a grid of `coolchic-v1` and `-v2` counts at first to one of the next finer grid:
@@ -83,7 +89,8 @@ def untrained(model: CoolChic, seed: int, mean: NDArray[np.float32]) -> Values:
         part, kind, layer = (*name.split("."), "")[:3]
         value = np.zeros(shape)
         if kind == "weight" and part in ("arm", "synthesis"):
-            spread = 0.01 if layer == "out" else 0.5 * math.sqrt(2 / shape[1])
+            hidden = FIRST_WEIGHTS * math.sqrt(2 / shape[1])
+            spread = FIRST_OUTPUTS if layer == "out" else hidden
             value = random.normal(0, 0 if name == "arm.weight.out" else spread, shape)
             if name == "synthesis.weight.0" and not model.features.grains:
                 value *= COARSER ** np.arange(model.levels)
@@ -99,5 +106,5 @@ def untrained(model: CoolChic, seed: int, mean: NDArray[np.float32]) -> Values:
             value[:, model.levels :] *= CHROMA_COLOURS.T
         values[name] = np.ascontiguousarray(value, dtype=np.float32)
     values["synthesis.bias.out"] = mean - np.float32(0.5)
-    values["arm.bias.out"][1] = -1.0
+    values["arm.bias.out"][1] = FIRST_LOG_SCALE
     return values

@@ -1,8 +1,9 @@
 """Which quantisation step for which group of network parameters, by measured rate and distortion.
 
 Six numbers decide, and each is found by moving it while the measured cost falls. The ARM moves only
-the bits of the latents, the others only the error of the picture, so a trial computes one of the
-two. What a file stores of a group is the residual to its trained start, in units of the step.
+the bits of the latents, the others only the error of the image, so a trial computes one of the
+two. What a file stores of a group is the residual to its trained initialisation, in units of the
+step.
 """
 
 from __future__ import annotations
@@ -46,19 +47,19 @@ bias being a sum of two."""
 class NetworkSearch:
     """Finds the steps of one fitted plane.
 
-    `start` are the parameters a decoder has before the file (zeros without a trained start),
-    `latents` the rounded latents, `distortion` and `lmbda` those of the fit.
+    `init` are the parameters a decoder has before the file (zeros without a trained
+    initialisation), `latents` the rounded latents, `distortion` and `lmbda` those of the fit.
     """
 
     def __init__(
         self,
         model: CoolChic,
-        start: Mapping[str, NDArray[np.float32]],
+        init: Mapping[str, NDArray[np.float32]],
         latents: Sequence[Tensor],
         distortion: Distortion,
         lmbda: float,
     ) -> None:
-        self.model, self.start, self.lmbda = model, start, lmbda
+        self.model, self.init, self.lmbda = model, init, lmbda
         self._distortion = distortion
         self._latents, self._empty = latents, forward.empty(latents)
         self._window = top, bottom, left, right = windows.middle(model)
@@ -66,11 +67,11 @@ class NetworkSearch:
         self._pixels = rate_pixels(model) * self._share
 
     def run(self, values: Values) -> Quantized:
-        """The networks `values`, quantised."""
+        """Quantise the networks `values` at the steps of the lowest cost."""
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise FitError(f"tensor {name} is not finite: the fit diverged; try another seed")
-        if not any(tensor.any() for tensor in self.start.values()):
+        if not any(tensor.any() for tensor in self.init.values()):
             values = balanced(self.model, values)
         values = within_limits(self.model, values)
         chosen: dict[str, Symbols] = {}
@@ -78,7 +79,7 @@ class NetworkSearch:
         current = dict(values)
         for group in self.model.groups:
             best = self._best_step(group, current, values)
-            symbols = residual(self.model, group, values, self.start, best)
+            symbols = residual(self.model, group, values, self.init, best)
             chosen[group], codes[group] = symbols, prior.step_code(2.0**best)
             current |= self._read_back(group, symbols, best)
         return Quantized(chosen, codes)
@@ -96,7 +97,7 @@ class NetworkSearch:
             return costs[step]
 
         best = COMMON_STEPS[part]
-        if not residual(self.model, group, values, self.start, min(tried)).any():
+        if not residual(self.model, group, values, self.init, min(tried)).any():
             return best
         for ahead in ((1,), (-1, -2)):
             while near := [best + by for by in ahead if best + by in tried]:
@@ -108,12 +109,12 @@ class NetworkSearch:
 
     def _read_back(self, group: str, symbols: Symbols, step: int) -> Values:
         """The tensors of a group as a decoder will compute with them."""
-        values = group_values(self.model, group, symbols, self.start, 2.0**step)
+        values = group_values(self.model, group, symbols, self.init, 2.0**step)
         return {name: value.astype(np.float32) for name, value in values.items()}
 
     def _cost(self, group: str, step: int, current: Values, values: Values) -> float:
         """Rate-distortion cost with this group at this step and the others as they are."""
-        symbols = residual(self.model, group, values, self.start, step)
+        symbols = residual(self.model, group, values, self.init, step)
         trial = current | self._read_back(group, symbols, step)
         code = prior.fit_prior(symbols, prior.step_code(2.0**step))
         rate = (prior.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
@@ -132,8 +133,9 @@ def balanced(model: CoolChic, values: Values) -> Values:
     """Networks that compute the same, every hidden feature scaled so that the weights which make it
     are as large as those which read it: ReLU lets a scale through, and all weights share a step.
 
-    Fits without a trained start leave features of hundreds read by weights of thousandths, finer
-    than an ARM can have them; a file of Kodak 23 by `coolchic-v2` (10,000 steps) is 7 % smaller so.
+    Fits without a trained initialisation leave features of hundreds read by weights of thousandths,
+    finer than an ARM can have them; a file of Kodak 23 by `coolchic-v2` (10,000 steps) is 7 %
+    smaller so.
     """
     made = {name: value.astype(np.float64) for name, value in values.items()}
     for part, widths in (("arm", model.arm_widths), ("synthesis", model.synthesis_widths)):
@@ -160,7 +162,7 @@ def _rms(matrix: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def within_limits(model: CoolChic, values: Values) -> Values:
     """The parameters, with rows and biases of an ARM too large for its integers scaled down.
 
-    Fits of ordinary pictures come nowhere near; long ones of a few pixels can.
+    Fits of ordinary images come nowhere near; long ones of a few pixels can.
     """
     layers = [*map(str, range(len(model.arm_widths))), "out"]
     held = dict(values)
@@ -186,10 +188,10 @@ def residual(
     model: CoolChic,
     group: str,
     values: Mapping[str, NDArray[np.float32]],
-    start: Mapping[str, NDArray[np.float32]],
+    init: Mapping[str, NDArray[np.float32]],
     step: int,
 ) -> Symbols:
-    """The tensors of a group less their start, flat, in units of 2^step, rounded."""
-    flat = [(values[name] - start[name]).ravel() for name in model.groups[group]]
+    """The residual of a group to its initial values, flat, in units of 2^step, rounded."""
+    flat = [(values[name] - init[name]).ravel() for name in model.groups[group]]
     rounded = np.rint(np.concatenate(flat) * 2.0**-step)
     return np.clip(rounded, -prior.MAX_MAGNITUDE, prior.MAX_MAGNITUDE).astype(np.int32)

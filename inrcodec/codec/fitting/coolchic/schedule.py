@@ -81,9 +81,9 @@ class Schedule:
     """Share of the steps of a fit that a further one has for a goal that was missed, and the fewest
     steps of such a one."""
 
-    far_starts: int = 4
-    """Trained initialisations between the lambda under which a fit began and another from which it
-    begins anew."""
+    far_inits: int = 4
+    """Trained initialisations between the lambda under which a fit was initialised and another for
+    which it is initialised anew."""
 
     reserve_s: float = 0.5
     search_s_per_pixel: float = 3e-6
@@ -115,7 +115,7 @@ SCHEDULE = Schedule()
 
 
 UNTRAINED = Softening((0.5, 0.05), (0.35, 0.15))
-"""Latents that begin at zero must first try what they are for: on crops of two Kodak photographs
+"""Latents that are zero at first must try what they are for: on crops of two Kodak photographs
 (`coolchic-v1`, 1200 steps) the cost is 7 % below that of `SHORT`."""
 
 SHORT = Softening((0.3, 0.1), (0.15, 0.15))
@@ -141,8 +141,8 @@ class Rates(NamedTuple):
 
 
 FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.04, 1.0, 0.0, UNTRAINED), 100
-"""Of a fit without a trained initialisation. The papers' 0.01 for both reaches the same cost in
-about four times the steps (on Kodak)."""
+"""Rates of a fit without a trained initialisation. The papers' 0.01 for both reaches the same cost
+in about four times the steps (on Kodak)."""
 
 LONG_FITS, WIDE_LONG_FITS = -1 / 3, -1 / 7
 """Networks learn slower by this power of the steps beyond: at 800, a rate of 0.02 costs 0.8 % less
@@ -157,7 +157,7 @@ and 2.1, 5.4 and 8.1, 60 and 22 % less; at effort 3 under 5e-4 and 5e-5 0.6 and 
 at effort 5 (256 x 256) 0.2 and 0.4, 1.2 and 0.5 %."""
 
 LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
-"""From a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
+"""Damping from a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
 
 
 def rates_for(rounds: float, lmbda: float, *, wide: bool = False) -> Rates:

@@ -14,7 +14,7 @@ from inrcodec.codec.fitting.coolchic.fit import GridFit
 from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
 from inrcodec.codec.fitting.coolchic.schedule import Schedule
 from inrcodec.codec.fitting.losses import MSE, Loss
-from inrcodec.codec.fitting.rate_control import Goal, corrected
+from inrcodec.codec.fitting.rate_control import Goal, corrected, over_end
 
 
 class Steered(Protocol):
@@ -91,7 +91,7 @@ class Steering:
             overhead = self._of.overhead()
             latents = max(0.0, (goal.size_bytes or 0) - overhead)
             pixels = self._of.model.width * self._of.model.height
-            ahead = 1 + goal.fall(8 * latents / pixels) * (1 - share) ** 2
+            ahead = over_end(goal.fall(8 * latents / pixels), share)
             miss = goal.miss(bits / ahead / 8 + overhead, error / ahead)
         damping, largest = self._hastiness
         self.set_lambda(corrected(self._of.lmbda, damping * miss, goal.exponent, largest))

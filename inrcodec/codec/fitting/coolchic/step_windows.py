@@ -17,7 +17,7 @@ from inrcodec.codec.fitting.coolchic.schedule import Schedule
 
 
 class StepWindows:
-    """An endless iterator of windows; `round` counts the rounds begun."""
+    """An endless iterator of windows; `round` counts the rounds so far."""
 
     def __init__(self, model: CoolChic, random: np.random.Generator, schedule: Schedule) -> None:
         self._model, self._random, self._schedule = model, random, schedule

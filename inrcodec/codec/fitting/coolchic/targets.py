@@ -1,6 +1,6 @@
-"""Pictures <-> the planes of three colours that latent-grid models fit.
+"""Images <-> the planes of three colours that latent-grid models fit.
 
-A gray picture is a plane of three equal colours, alpha a plane of its own.
+A gray image is a plane of three equal colours, alpha a plane of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inrcodec.pixels import Picture
 
 
 def planes_of(picture: Picture) -> list[Tensor]:
-    """The planes of a picture, (3, H, W) in [0, 1]: colours, then alpha if there is any."""
+    """The planes of an image, (3, H, W) in [0, 1]: colours, then alpha if there is any."""
     peak = float(np.iinfo(picture.pixels.dtype).max)
     samples: NDArray[np.float32] = picture.pixels.astype(np.float32) / np.float32(peak)
     channels = picture.channels
@@ -28,7 +28,7 @@ def planes_of(picture: Picture) -> list[Tensor]:
 
 
 def plane_channels(channels: int, plane: int) -> int:
-    """How many channels of the picture a plane holds."""
+    """How many channels of the image a plane holds."""
     return 1 if plane or channels < 3 else 3
 
 

@@ -24,10 +24,10 @@ ROWS, COLUMNS = 0, 1
 def upsample_below(
     finest: Tensor, coarser: Tensor, taps: Tensor, corner: tuple[int, int] = (0, 0)
 ) -> Tensor:
-    """A picture (H, W) and, below it, `coarser` (C, h, w) twice as fine: (1 + C, H, W).
+    """An image (H, W) and, behind it, `coarser` (C, h, w) twice as fine: (1 + C, H, W).
 
     `taps` (4,) are those of even outputs on rows i - 2 .. i + 1; borders are replicated. `corner`
-    is the row and column of the doubled pictures where `finest` starts.
+    is the row and column of the doubled images where `finest` lies.
     """
     result: Tensor = _UpsampleBelow.apply(  # type: ignore[no-untyped-call]
         finest, coarser, taps, corner
@@ -87,7 +87,7 @@ def _pad(x: Tensor, axis: int) -> Tensor:
 
 
 def _shifts(padded: Tensor, axis: int) -> list[Tensor]:
-    """The flat picture from row or column 0, 1, .. 4 on."""
+    """The flat image from row or column 0, 1, .. 4 on."""
     step = padded.shape[1] if axis == ROWS else 1
     flat = padded.reshape(-1)
     count = flat.numel() - 2 * _REACH * step

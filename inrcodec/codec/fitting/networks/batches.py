@@ -1,4 +1,4 @@
-"""Which pixels of a picture a coordinate network is fitted to and measured by.
+"""Which pixels of an image a coordinate network is fitted to and measured by.
 
 All are product grids of rows and columns, since a first layer costs a row and a column of them.
 """

@@ -123,7 +123,7 @@ class NetworkEncoding:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to fit: the network, the meta-learned initialisation it begins with if so, and the bytes
+    """What to fit: the network, the meta-learned initialisation if there is one, and the bytes
     its parameters may take; `header` is that of the file."""
 
     model: CoordinateModel

@@ -1,15 +1,15 @@
-"""Fitting a network to a picture: an iterator of improving answers.
+"""Fitting a network to an image: an iterator of improving answers.
 
 One cosine schedule, over steps or, under a time limit, over seconds, in two parts:
 
 1. fit: the float network, on random subsets of the pixels;
 2. finish: the finest quantisation steps that meet the byte budget are chosen, and training goes on
    through the rounding (straight-through). Every so often the rounded network is measured on the
-   whole picture; the best one measured is the answer, and is what the file holds.
+   whole image; the best one measured is the answer, and is what the file holds.
 
 A step sees a product grid of rows and columns, one from each stratum, other ones than the steps
 before: unbiased, and the first layer costs a row and a column. A loss of neighbouring pixels
-(losses.py) takes it for a picture: its windows are wider then, but all of the picture counts in
+(losses.py) takes it for an image: its windows are wider then, but all of the image counts in
 every step. Blocks of adjacent pixels instead left SSIM itself lower than squared error does (two
 Kodak crops). Hidden layers compute in bfloat16 where the processor has it (2.5 times faster on such
 a core); parameters, updates and every measurement stay float32.
@@ -76,7 +76,7 @@ class NetworkFit:
     """One image, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
     `pixels` (H, W, C) as in `Picture`; `residual_to` is what a file's integers add to; a
-    meta-learned `init` is that too, and what the fit begins with; `precision` of hidden layers in
+    meta-learned `init` is that too, and initialises the fit; `precision` of hidden layers in
     torch defaults to the fastest the device has; `loss` is what is minimised, and what the best
     network is chosen by; `backward` how (robust.py). The same seed, device, precision and step
     budget give the same result.
@@ -160,7 +160,7 @@ class NetworkFit:
 
     @property
     def measured(self) -> bool:
-        """Whether a rounded network has been."""
+        """Whether a rounded network has been measured."""
         return self._best is not None
 
     @property

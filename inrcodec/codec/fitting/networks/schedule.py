@@ -30,8 +30,8 @@ class Schedule:
     """Last share of a fit, in which training goes on through the rounding."""
 
     finish_budget: float = 0.992
-    """Share of the byte budget the finish starts from, since training through the rounding moves
-    it."""
+    """Share of the byte budget with which the finish chooses its steps, since training through the
+    rounding moves it."""
 
     evaluations: int = 12
     evaluate_every: int = 100

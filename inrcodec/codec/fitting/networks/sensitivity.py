@@ -1,4 +1,5 @@
-"""How much a picture depends on each tensor of a network, which decides the steps (quantize.py)."""
+"""How much an image depends on each tensor of a network, which decides the steps
+(entropy/quantized.py)."""
 
 from __future__ import annotations
 

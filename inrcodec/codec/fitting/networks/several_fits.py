@@ -21,7 +21,7 @@ from inrcodec.codec.progress import Progress
 
 
 class SeveralFits:
-    """Iterate for `Progress`; `best()` at any time.
+    """Fits several networks in turn. Iterate for `Progress`; `best()` at any time.
 
     `fit` makes a fit of a seed and a budget. `budget` is for all fits together; each has at most
     `steps_each` steps, and the last may be cut short by the time.
@@ -64,7 +64,7 @@ class SeveralFits:
         return self._found[1]
 
     def _keep(self) -> None:
-        """Let the current fit count."""
+        """Keep the network of the current fit if it is the best."""
         network = self._current.best()
         if self._found is None or self._current.score < self._found[0]:
             self._found = self._current.score, network
@@ -76,7 +76,7 @@ class SeveralFits:
         return self._fit(_seed_of(self._seed, number), budget)
 
     def _left(self) -> float:
-        """Seconds left."""
+        """Seconds left of the budget."""
         if self._budget.seconds is None:
             return math.inf
         return self._budget.seconds - (self._clock() - self._begun)
