@@ -3,14 +3,15 @@
 A scale index i stands for b = 2^(-4 + i / 8). A symbol y with a mean of m sixteenths is coded as
 its distance k = y - ((m + 8) >> 4) from the rounded mean. Narrow distributions (b <= 4) code k in
 one piece; wider ones code k >> e by a table and the e low bits as they are, where e is the
-smallest with b <= 4 x 2^e. Every table comes from correctly rounded decimal constants by integer
-arithmetic alone, so it is the same on every machine. docs/format.md states the arithmetic.
+smallest with b <= 4 x 2^e. Every table comes by integer arithmetic alone from 384
+exponentials that are shipped, so it is the same on every machine. docs/format.md states what they
+are and the arithmetic; a test computes them anew.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,10 @@ SHIFTS = np.maximum(0, -((LAST_UNSHIFTED - np.arange(SCALES)) // SCALES_PER_OCTA
 
 Integers = NDArray[np.int64]
 
+EXPONENTIALS = Path(__file__).parent / "data" / "laplace_exponentials.u32"
+"""Of every scale three, little-endian 32-bit integers: see `_constants`."""
+
 _BITS = 31
-_CONTEXT = Context(prec=30, rounding=ROUND_HALF_EVEN)
 
 
 @cache
@@ -99,25 +102,8 @@ def weights() -> NDArray[np.float32]:
 
 def _constants() -> tuple[Integers, Integers, Integers]:
     """exp(-1 / 16 b), exp(-2^e / b) and exp((1 - 2^e) / b) of every scale, units of 2^-31."""
-    root = Decimal(2)
-    for _ in range(3):
-        root = root.sqrt(_CONTEXT)
-    constants = []
-    sixteen_b = Decimal(1)
-    for i in range(SCALES):
-        # 16 b = 2^(i / 8); every octave starts from an exact power of two.
-        octave, step = divmod(i, SCALES_PER_OCTAVE)
-        sixteen_b = _CONTEXT.multiply(sixteen_b, root) if step else Decimal(1 << octave)
-        size = 1 << int(SHIFTS[i])
-        constants.append([_exp(n, sixteen_b) for n in (1, 16 * size, 16 * size - 16)])
-    sixteenth, whole, first = np.array(constants, np.int64).T
-    return sixteenth, whole, first
-
-
-def _exp(numerator: int, denominator: Decimal) -> int:
-    """exp(-numerator / denominator) in units of 2^-31, to the nearest."""
-    power = _CONTEXT.exp(-_CONTEXT.divide(Decimal(numerator), denominator))
-    return int(_CONTEXT.to_integral_value(_CONTEXT.multiply(power, Decimal(1 << _BITS))))
+    sixteenth, whole, first = np.frombuffer(EXPONENTIALS.read_bytes(), "<u4").reshape(SCALES, 3).T
+    return sixteenth.astype(np.int64), whole.astype(np.int64), first.astype(np.int64)
 
 
 def _powers(base: Integers, count: int) -> Integers:
