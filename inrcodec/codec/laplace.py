@@ -10,13 +10,16 @@ are and the arithmetic; a test computes them anew.
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
+from inrcodec.errors import InrCodecError
 
 PRECISION = 24
 """Probabilities are multiples of 2^-24."""
@@ -44,6 +47,10 @@ SHIFTS = np.maximum(0, -((LAST_UNSHIFTED - np.arange(SCALES)) // SCALES_PER_OCTA
     np.int32
 )
 """Low bits e of each scale index, shape (128,): 0 .. 10."""
+
+SAMPLE_ROWS = 15, 520, 771, 1417, 2047
+SAMPLE_CRC = 0xE3889205
+"""CRC-32 of the words of all entries of these tables, one after another."""
 
 Integers = NDArray[np.int64]
 
@@ -98,6 +105,27 @@ def weights() -> NDArray[np.float32]:
     table = (frequencies() - 1).astype(np.float32)
     table.flags.writeable = False
     return table
+
+
+@cache
+def family() -> Any:
+    """constriction's model of the tables in `weights`.
+
+    How it turns weights into integers is no documented part of it. So a sample is coded first:
+    raises `InrCodecError` rather than write or read files of other tables than the format's.
+    """
+    import constriction  # not to read what a file is
+
+    model = constriction.stream.model.Categorical(perfect=False)
+    rows = np.repeat(SAMPLE_ROWS, ENTRIES)
+    entries = np.tile(np.arange(ENTRIES, dtype=np.int32), len(SAMPLE_ROWS))
+    coder = constriction.stream.queue.RangeEncoder()
+    coder.encode(entries, model, weights()[rows])
+    if zlib.crc32(coder.get_compressed().astype("<u4").tobytes()) != SAMPLE_CRC:
+        raise InrCodecError(
+            "this version of constriction does not code by the tables of the format"
+        )
+    return model
 
 
 def _constants() -> tuple[Integers, Integers, Integers]:

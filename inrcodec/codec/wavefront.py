@@ -9,9 +9,7 @@ come in ascending t, the symbols of a wave in ascending row. docs/format.md stat
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import constriction
@@ -21,7 +19,6 @@ from numpy.typing import NDArray
 from inrcodec.codec import native
 from inrcodec.codec.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
 from inrcodec.codec.laplace import (
-    ENTRIES,
     ESCAPE,
     ESCAPE_BITS,
     FRACTIONS,
@@ -31,11 +28,12 @@ from inrcodec.codec.laplace import (
     PRECISION,
     SHIFTS,
     boundaries,
+    family,
     frequencies,
     weights,
 )
 from inrcodec.codec.native import waves
-from inrcodec.errors import FormatError, InrCodecError, LimitError
+from inrcodec.errors import FormatError, LimitError
 
 Symbols = NDArray[np.int32]
 Sides = NDArray[np.signedinteger[Any]]
@@ -45,10 +43,6 @@ _LOW_BITS = _MODEL.Uniform()
 _ESCAPED = _MODEL.Uniform(1 << ESCAPE_BITS)
 
 _CHUNK = 8192
-
-_SAMPLE_ROWS = 15, 520, 771, 1417, 2047
-_SAMPLE_CRC = 0xE3889205
-"""CRC-32 of the words of all entries of these tables, one after another."""
 
 
 def encode_grid(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int) -> bytes:
@@ -239,25 +233,6 @@ def _decode_compiled(
     return waves.decode(words, grid.waves(), network, boundaries(), prefix=prefix)
 
 
-@cache
-def _family() -> Any:
-    """constriction's model of the tables in `weights`.
-
-    How it turns weights into integers is no documented part of it. So a sample is coded first:
-    raises `InrCodecError` rather than write or read files of other tables than the format's.
-    """
-    family = _MODEL.Categorical(perfect=False)
-    rows = np.repeat(_SAMPLE_ROWS, ENTRIES)
-    entries = np.tile(np.arange(ENTRIES, dtype=np.int32), len(_SAMPLE_ROWS))
-    coder = constriction.stream.queue.RangeEncoder()
-    coder.encode(entries, family, weights()[rows])
-    if zlib.crc32(coder.get_compressed().astype("<u4").tobytes()) != _SAMPLE_CRC:
-        raise InrCodecError(
-            "this version of constriction does not code by the tables of the format"
-        )
-    return family
-
-
 def _entries(distance: Symbols, shift: Symbols) -> Symbols:
     """Table entries of symbols at the given distance from their rounded means."""
     entries = (distance >> shift) - np.int32(MIN_ENTRY)
@@ -268,7 +243,7 @@ def _entries(distance: Symbols, shift: Symbols) -> Symbols:
 def _encode_entries(coder: Any, entries: Symbols, rows: Symbols, part: slice) -> None:
     for start in range(part.start, part.stop, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, part.stop))
-        coder.encode(entries[chunk], _family(), weights().take(rows[chunk], axis=0))
+        coder.encode(entries[chunk], family(), weights().take(rows[chunk], axis=0))
 
 
 def _words(data: bytes) -> NDArray[np.uint32]:
@@ -286,7 +261,7 @@ def _decode_waves(
     decoder = constriction.stream.queue.RangeDecoder(words)
     capacity = int(grid.counts.max(initial=1))
     evaluator = Evaluator(arm, level, capacity)
-    table, model = weights(), _family()
+    table, model = weights(), family()
     flat, step = grid.flat, grid.step
     lead = int(grid.offsets.min(initial=0))
     steps = step * np.arange(capacity)

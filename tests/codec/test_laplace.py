@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import constriction
 import numpy as np
+import pytest
 
 from inrcodec.codec import laplace
 from inrcodec.codec.laplace import ESCAPE, SHIFTS, boundaries, frequencies, weights
+from inrcodec.errors import InrCodecError
 from tests.reference_reader import RangeDecoder
 
 ROWS = [0, 15, 16 * 32 + 8, 16 * 48 + 3, 16 * 49, 16 * 88 + 9, 16 * 127 + 15]
@@ -34,8 +36,8 @@ def in_plain_integers(scale: int, g: int) -> list[int]:
 
 
 def exponentials() -> list[int]:
-    """Those that are shipped, by definition: 2^31 exp(-x / 2^(scale / 8)) to the nearest, of three x
-    for every scale, in decimals of 50 digits."""
+    """Those that are shipped, by definition: 2^31 exp(-x / 2^(scale / 8)) to the nearest, of three
+    x for every scale, in decimals of 50 digits."""
     context = Context(prec=50, rounding=ROUND_HALF_EVEN)
     values = []
     for scale in range(128):
@@ -156,3 +158,27 @@ def test_constriction_uses_exactly_these_tables() -> None:
     assert symbols.max() == ESCAPE
     back = constriction.stream.queue.RangeDecoder(words).decode(family, weights()[rows])
     assert (back == symbols).all()
+
+
+def test_a_range_coder_of_other_tables_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = laplace.family()
+    other = constriction.stream.model.Categorical(perfect=True)
+    monkeypatch.setattr(constriction.stream.model, "Categorical", lambda perfect: other)
+    laplace.family.cache_clear()
+    with pytest.raises(InrCodecError, match="constriction"):
+        laplace.family()
+    monkeypatch.undo()
+    assert laplace.family() is not family
+
+
+def test_the_sample_of_tables_is_what_a_coder_of_plain_integers_reads() -> None:
+    coder = constriction.stream.queue.RangeEncoder()
+    rows = np.repeat(laplace.SAMPLE_ROWS, 65)
+    entries = np.tile(np.arange(65, dtype=np.int32), len(laplace.SAMPLE_ROWS))
+    coder.encode(entries, laplace.family(), weights()[rows])
+    words = coder.get_compressed().astype("<u4").tobytes()
+    assert zlib.crc32(words) == laplace.SAMPLE_CRC
+    reference = RangeDecoder(words)
+    for row, entry in zip(rows.tolist(), entries.tolist(), strict=True):
+        cumulated = boundaries()[row, :-1].tolist()
+        assert reference.symbol(cumulated, frequencies()[row].tolist()) == entry

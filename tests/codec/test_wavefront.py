@@ -1,16 +1,15 @@
 import time
-import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inrcodec.codec import native, wavefront
+from inrcodec.codec import native
 from inrcodec.codec.arm import IntegerArm, parent_maps
-from inrcodec.codec.laplace import SHIFTS, boundaries, frequencies
+from inrcodec.codec.laplace import SHIFTS, frequencies
 from inrcodec.codec.wavefront import cost_bits, decode_grid, decode_prefix, encode_grid
-from inrcodec.errors import FormatError, InrCodecError, LimitError
+from inrcodec.errors import FormatError, LimitError
 from tests.codec.test_arm import in_plain_integers
 from tests.reference_reader import RangeDecoder, Refused
 
@@ -253,27 +252,3 @@ def test_a_storm_of_escapes_is_not_slow() -> None:
     assert (decode_grid(data, shape, None, arm, 0) == symbols).all()
     assert len(data) > 4 * symbols.size
     assert time.process_time() - start < 1
-
-
-def test_a_range_coder_of_other_tables_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    family = wavefront._family()
-    other = wavefront._MODEL.Categorical(perfect=True)
-    monkeypatch.setattr(wavefront._MODEL, "Categorical", lambda perfect: other)
-    wavefront._family.cache_clear()
-    with pytest.raises(InrCodecError, match="constriction"):
-        wavefront._family()
-    monkeypatch.undo()
-    assert wavefront._family() is not family
-
-
-def test_the_sample_of_tables_is_what_a_coder_of_plain_integers_reads() -> None:
-    coder = wavefront.constriction.stream.queue.RangeEncoder()
-    rows = np.repeat(wavefront._SAMPLE_ROWS, 65)
-    entries = np.tile(np.arange(65, dtype=np.int32), len(wavefront._SAMPLE_ROWS))
-    coder.encode(entries, wavefront._family(), wavefront.weights()[rows])
-    words = coder.get_compressed().astype("<u4").tobytes()
-    assert zlib.crc32(words) == wavefront._SAMPLE_CRC
-    reference = RangeDecoder(words)
-    for row, entry in zip(rows.tolist(), entries.tolist(), strict=True):
-        cumulated = boundaries()[row, :-1].tolist()
-        assert reference.symbol(cumulated, frequencies()[row].tolist()) == entry
