@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.format.sections import ANCILLARY
+
 import inrcodec
-from inrcodec.codec import bitstream
-from inrcodec.codec.bitstream import Kind
-from inrcodec.codec.sections import ANCILLARY
 from inrcodec.errors import InrCodecError
 from inrcodec.streaming import messages, packets
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec import native
-from inrcodec.codec.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
-from inrcodec.codec.laplace import (
+from inrcodec.codec.entropy.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
+from inrcodec.codec.entropy.laplace import (
     ESCAPE,
     ESCAPE_BITS,
     FRACTIONS,

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inrcodec.codec.coolchic.neighbours import MARGIN, NEIGHBOURS
+from inrcodec.codec.fitting import similarity
+from inrcodec.codec.fitting.coolchic import synthesis
+from inrcodec.codec.fitting.coolchic.rate import context_bits
+from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
+from inrcodec.codec.fitting.optimizer import rms_step
 from torch import Tensor
 
-from inrcodec.codec import native, structure
-from inrcodec.codec.models import compiled, kernels
-from inrcodec.codec.models.context import context_bits
-from inrcodec.codec.models.neighbours import MARGIN, NEIGHBOURS
-from inrcodec.codec.models.upsampling import upsample_below
+from inrcodec.codec import bridge, native
 from inrcodec.codec.native import latents as latent_kernels
 from inrcodec.codec.native import pool
-from inrcodec.codec.optimizer import rms_step
 from inrcodec.errors import StaleKernelsWarning
 
 LEVELS = [level for level in native.LEVELS if native.load(level)]
@@ -87,14 +88,14 @@ def test_context_bits(shape: tuple[int, int], sides: str, widths: tuple[int, ...
 @pytest.mark.parametrize("count", [1, 127, 128, 2000])
 def test_pixel_network(widths: tuple[int, ...], linear: bool, count: int) -> None:
     def run(x: Tensor, *tensors: Tensor) -> Tensor:
-        return kernels.pixel_network(x, tensors)
+        return synthesis.pixel_network(x, tensors)
 
     agree(run, [random(widths[0], count), *network(widths, linear)])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_residual_convolution(shape: tuple[int, int]) -> None:
-    agree(kernels.residual_convolution, [random(3, *shape), random(3, 3, 3, 3), random(3)])
+    agree(synthesis.residual_convolution, [random(3, *shape), random(3, 3, 3, 3), random(3)])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -111,14 +112,14 @@ def test_upsample_below(shape: tuple[int, int], cut: int) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_upsample_shared(shape: tuple[int, int]) -> None:
-    agree(kernels.upsample_shared, [random(3, *shape), random(8, 8)])
+    agree(synthesis.upsample_shared, [random(3, *shape), random(8, 8)])
 
 
 @pytest.mark.parametrize("temperature", [0.3, 0.1])
 @pytest.mark.parametrize("count", [1, 15, 5000])
 def test_soft_rounding(temperature: float, count: int) -> None:
     def run(x: Tensor) -> Tensor:
-        return kernels.noisy_soft_round(x, temperature, 0.0, torch.Generator())
+        return synthesis.noisy_soft_round(x, temperature, 0.0, torch.Generator())
 
     agree(run, [random(count, scale=20) // 0.07 * 0.07 + 0.01])
 
@@ -167,10 +168,10 @@ def test_a_wide_and_a_far_distribution_keep_their_precision() -> None:
 
 
 def test_networks_beyond_the_limits_are_left_to_torch() -> None:
-    assert compiled.takes_network(network((9, 32, 3), True))
-    assert not compiled.takes_network(network((9, 65, 3), True))
-    assert not compiled.takes_network(network((9, 8, 8, 8, 8, 8, 3), True))
-    assert not compiled.takes_network([t.double() for t in network((9, 32, 3), True)])
+    assert bridge.takes_network(network((9, 32, 3), True))
+    assert not bridge.takes_network(network((9, 65, 3), True))
+    assert not bridge.takes_network(network((9, 8, 8, 8, 8, 8, 3), True))
+    assert not bridge.takes_network([t.double() for t in network((9, 32, 3), True)])
 
 
 def test_kernels_of_another_source_are_refused(
@@ -215,6 +216,6 @@ def test_mean_similarity(shape: tuple[int, int], luminance: bool) -> None:
     y = (x + 0.1 * random(2, 1, *shape)).clamp(0, 1)
 
     def similarity(y: Tensor) -> Tensor:
-        return structure.mean_similarity(x.to(y.dtype), y, luminance=luminance)
+        return similarity.mean_similarity(x.to(y.dtype), y, luminance=luminance)
 
     agree(similarity, [y])

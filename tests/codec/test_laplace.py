@@ -5,9 +5,9 @@ from itertools import pairwise
 import constriction
 import numpy as np
 import pytest
+from inrcodec.codec.entropy.laplace import ESCAPE, SHIFTS, boundaries, frequencies, weights
 
-from inrcodec.codec import laplace
-from inrcodec.codec.laplace import ESCAPE, SHIFTS, boundaries, frequencies, weights
+from inrcodec.codec.entropy import laplace
 from inrcodec.errors import InrCodecError
 from tests.reference_reader import RangeDecoder
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inrcodec.codec.coolchic.neighbours import NEIGHBOURS
+from inrcodec.codec.entropy.arm import IntegerArm
+from inrcodec.codec.entropy.laplace import boundaries
+from inrcodec.codec.entropy.waves import Grid, decode_grid, encode_grid
 
 from inrcodec.codec import native
-from inrcodec.codec.arm import IntegerArm
-from inrcodec.codec.laplace import boundaries
-from inrcodec.codec.models.neighbours import NEIGHBOURS
 from inrcodec.codec.native import waves
-from inrcodec.codec.wavefront import Grid, decode_grid, encode_grid
 
 MODULE = Path(__file__).parents[2] / "build" / "wasm" / "kernels.wasm"
 wasmtime = pytest.importorskip("wasmtime")

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inrcodec.codec.arm import PARENTS
-from inrcodec.codec.models import compiled
-from inrcodec.codec.models.neighbours import MARGIN
-from inrcodec.codec.models.network import TiledNetwork, tile_size
+from inrcodec.codec import bridge
+from inrcodec.codec.coolchic.neighbours import MARGIN
+from inrcodec.codec.entropy.arm import PARENTS
+from inrcodec.codec.fitting.coolchic.tiled_network import TiledNetwork, tile_size
 from inrcodec.codec.native import networks
 
 SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = -4.0, 11.875
@@ -68,13 +68,13 @@ class ContextBits(torch.autograd.Function):
         """The first `count` of the rest are companions, then come the tensors of the network."""
         companions, tensors = rest[:count], rest[count:]
         needed = differentiable and any(ctx.needs_input_grad)
-        if compiled.takes_network(tensors, padded):
-            coarse, *others = compiled.arrays([coarser, *companions])
+        if bridge.takes_network(tensors, padded):
+            coarse, *others = bridge.arrays([coarser, *companions])
             value, gradients = networks.context_bits(
-                compiled.array(padded), MARGIN, offsets, compiled.network(tensors), coarse, others,
+                bridge.array(padded), MARGIN, offsets, bridge.network(tensors), coarse, others,
                 needed,
             )  # fmt: skip
-            ctx.results = compiled.tensors(gradients)
+            ctx.results = bridge.tensors(gradients)
             return padded.new_tensor(value / _LN2)
         network = TiledNetwork(tensors, needed)
         context = _Context(padded, offsets, needed)
