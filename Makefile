@@ -4,19 +4,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-slow fuzz lint docs vectors clean
+# Seconds of coverage-guided fuzzing of each target.
+FUZZ_SECONDS ?= 60
+STRICT := -Wall -Wextra -Werror
+
+.PHONY: help demo test test-slow fuzz mutate lint docs kernels-strict kernels-wasm sanitize wheel vectors clean
 
 help:
 	@echo "make demo       encode and decode a real photograph, write a report page"
 	@echo "make test       the test suite (minutes)"
 	@echo "make test-slow  the long tests: 20,000 mutated files and long fits"
-	@echo "make fuzz       20,000 mutated files, by themselves"
+	@echo "make fuzz       coverage-guided fuzzing of decode, info, packets and messages"
+	@echo "make mutate     20,000 mutated files, by themselves"
 	@echo "make lint       ruff, mypy and the import contracts"
+	@echo "make kernels-strict  compile the kernels with gcc and clang, warnings as errors"
+	@echo "make kernels-wasm    compile them for wasm32, and run them there"
+	@echo "make sanitize   tests of the kernels against an ASan and UBSan build of them"
+	@echo "make wheel      sdist, and from it a wheel that an index takes, in dist/"
 	@echo "make docs       the documentation, into site/; a broken link fails"
 	@echo "make vectors    write the conformance vectors anew (the format changed)"
 
 # torch first and pinned: other packages would pull a build with gigabytes of CUDA.
-$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*)
+$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encode,metrics]" "scikit-image>=0.24"
@@ -36,8 +45,42 @@ test: $(VENV)/.dev
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
 
-fuzz: $(VENV)/.dev
+mutate: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --cases 20000
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	@touch $@
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.guided_fuzz --seconds $(FUZZ_SECONDS) --jobs 2
+
+kernels-strict: $(VENV)/.dev
+	CC=gcc $(BIN)/python hatch_build.py build/gcc $(STRICT)
+	CC=clang $(BIN)/python hatch_build.py build/clang $(STRICT)
+
+# Needs Debian's clang, lld, wasi-libc and libclang-rt-dev-wasm32 (.ci/compilers installs them).
+kernels-wasm: $(VENV)/.dev
+	$(BIN)/python hatch_build.py build/wasm/kernels.wasm $(STRICT)
+	$(BIN)/python -m pytest tests/codec/native/test_wasm.py
+
+# Every level of the instruction set on two threads; kernels alone, and behind the decoder of
+# mutated files. Python itself leaks and is not compiled for it: leaks are not looked for.
+sanitize: $(VENV)/.dev
+	$(BIN)/python hatch_build.py build/sanitize $(STRICT) -O1 -g -fno-omit-frame-pointer \
+		-fsanitize=address,undefined -fno-sanitize-recover=all
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc INRCODEC_KERNELS=build/sanitize \
+	$(BIN)/python -m pytest -n 2 --dist load tests/codec/native/test_native.py tests/codec/native/test_compiled.py \
+		tests/codec/networks/test_sines.py tests/codec/networks/test_wavelets.py tests/codec/entropy/test_waves.py \
+		tests/test_fuzz.py -k "not numpy and not threads0 and not threads2 and not threads4"
+
+# The libraries need nothing but libc and libm; auditwheel finds the oldest policy that holds.
+wheel: $(VENV)/.dev
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --outdir build/wheel
+	mkdir -p dist && cp build/wheel/*.tar.gz dist/
+	PATH="$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

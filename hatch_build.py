@@ -4,8 +4,10 @@ Without a C compiler that takes GCC's vector types, or with INRCODEC_NATIVE=0, t
 compile: the package is pure Python then and fits several times slower.
 
     python hatch_build.py FOLDER [FLAG ...]
+    python hatch_build.py kernels.wasm [FLAG ...]
 
-compiles the libraries into FOLDER with further flags of the compiler, and fails if one does.
+compile the libraries into FOLDER, or one WebAssembly module (with clang, wasm-ld and wasi-libc),
+with further flags of the compiler, and fail if it fails.
 """
 
 from __future__ import annotations
@@ -27,9 +29,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCES = Path(__file__).parent / "inrcodec" / "codec" / "native" / "src"
 PROBE = "probe.c"
 
-FLAGS = ["-O3", "-std=gnu11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-psabi"]
+FLAGS = ["-O3", "-std=gnu11", "-fvisibility=hidden", "-Wno-psabi"]
 FLAGS += ["-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+LIBRARY = ["-shared", "-fPIC"]
 X86_LEVELS = ("v2", "v3", "v4")
+WASM = ["clang", "--target=wasm32-wasi", "-mexec-model=reactor", "-msimd128"]
+WASM += [f"-Wl,--export{name}" for name in ("-dynamic", "=malloc", "=free")]
 
 
 class NativeBuildHook(BuildHookInterface[Any]):
@@ -61,9 +66,21 @@ def source_crc(folder: Path) -> int:
     return zlib.crc32(b"".join(path.read_bytes() for path in paths))
 
 
+def kernel_sources() -> list[str]:
+    """Names of what makes one library."""
+    return [path.name for path in sorted(SOURCES.glob("*.c")) if path.name != PROBE]
+
+
+def compile_wasm(target: Path, flags: Sequence[str] = ()) -> None:
+    """The kernels as a WebAssembly module of 32-bit addresses that imports nothing."""
+    options = [*FLAGS, *flags, f"-DSOURCE_CRC={source_crc(SOURCES)}u"]
+    command = [*WASM, *options, *kernel_sources(), "-o", str(target.absolute()), "-lm"]
+    subprocess.run(command, check=True, cwd=SOURCES)
+
+
 def compile_all(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
     """The libraries of this kind of machine, compiled into `folder`: all, or none if one fails."""
-    kernels = [path.name for path in sorted(SOURCES.glob("*.c")) if path.name != PROBE]
+    kernels = kernel_sources()
     if platform.machine().lower() in ("x86_64", "amd64"):
         jobs = [([PROBE], "probe.so", [])]
         jobs += [
@@ -77,7 +94,7 @@ def compile_all(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
     def compiled(job: tuple[list[str], str, list[str]]) -> Path | None:
         sources, name, level = job
         target, fresh = folder / name, folder / f"{name}.{os.getpid()}"
-        options = [*FLAGS, *level, *flags, f"-DSOURCE_CRC={crc}u"]
+        options = [*FLAGS, *LIBRARY, *level, *flags, f"-DSOURCE_CRC={crc}u"]
         command = [*compiler, *options, *sources, "-o", str(fresh.absolute()), "-lm"]
         try:
             subprocess.run(command, check=True, stdout=sys.stderr, cwd=SOURCES)
@@ -94,9 +111,14 @@ def compile_all(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
 
 def main() -> int:
     """Run from the command line."""
-    folder, *flags = sys.argv[1:] or [str(SOURCES.parent)]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return 0 if compile_all(Path(folder), flags) else 1
+    name, *flags = sys.argv[1:] or [str(SOURCES.parent)]
+    target = Path(name)
+    if target.suffix == ".wasm":
+        target.parent.mkdir(parents=True, exist_ok=True)
+        compile_wasm(target, flags)
+        return 0
+    target.mkdir(parents=True, exist_ok=True)
+    return 0 if compile_all(target, flags) else 1
 
 
 if __name__ == "__main__":

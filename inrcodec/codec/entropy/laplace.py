@@ -3,19 +3,23 @@
 A scale index i stands for b = 2^(-4 + i / 8). A symbol y with a mean of m sixteenths is coded as
 its distance k = y - ((m + 8) >> 4) from the rounded mean. Narrow distributions (b <= 4) code k in
 one piece; wider ones code k >> e by a table and the e low bits as they are, where e is the
-smallest with b <= 4 x 2^e. Every table comes from correctly rounded decimal constants by integer
-arithmetic alone, so it is the same on every machine. docs/format.md states the arithmetic.
+smallest with b <= 4 x 2^e. Every table comes by integer arithmetic alone from 384
+exponentials that are shipped, so it is the same on every machine. docs/format.md states what they
+are and the arithmetic; a test computes them anew.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+import zlib
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.entropy.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
+from inrcodec.errors import InrCodecError
 
 PRECISION = 24
 """Probabilities are multiples of 2^-24."""
@@ -44,10 +48,16 @@ SHIFTS = np.maximum(0, -((LAST_UNSHIFTED - np.arange(SCALES)) // SCALES_PER_OCTA
 )
 """Low bits e of each scale index, shape (128,): 0 .. 10."""
 
+SAMPLE_ROWS = 15, 520, 771, 1417, 2047
+SAMPLE_CRC = 0xE3889205
+"""CRC-32 of the words of all entries of these tables, one after another."""
+
 Integers = NDArray[np.int64]
 
+EXPONENTIALS = Path(__file__).parents[1] / "data" / "laplace_exponentials.u32"
+"""Of every scale three, little-endian 32-bit integers: see `_constants`."""
+
 _BITS = 31
-_CONTEXT = Context(prec=30, rounding=ROUND_HALF_EVEN)
 
 
 @cache
@@ -97,27 +107,31 @@ def weights() -> NDArray[np.float32]:
     return table
 
 
+@cache
+def family() -> Any:
+    """constriction's model of the tables in `weights`.
+
+    How it turns weights into integers is no documented part of it. So a sample is coded first:
+    raises `InrCodecError` rather than write or read files of other tables than the format's.
+    """
+    import constriction  # not to read what a file is
+
+    model = constriction.stream.model.Categorical(perfect=False)
+    rows = np.repeat(SAMPLE_ROWS, ENTRIES)
+    entries = np.tile(np.arange(ENTRIES, dtype=np.int32), len(SAMPLE_ROWS))
+    coder = constriction.stream.queue.RangeEncoder()
+    coder.encode(entries, model, weights()[rows])
+    if zlib.crc32(coder.get_compressed().astype("<u4").tobytes()) != SAMPLE_CRC:
+        raise InrCodecError(
+            "this version of constriction does not code by the tables of the format"
+        )
+    return model
+
+
 def _constants() -> tuple[Integers, Integers, Integers]:
     """exp(-1 / 16 b), exp(-2^e / b) and exp((1 - 2^e) / b) of every scale, units of 2^-31."""
-    root = Decimal(2)
-    for _ in range(3):
-        root = root.sqrt(_CONTEXT)
-    constants = []
-    sixteen_b = Decimal(1)
-    for i in range(SCALES):
-        # 16 b = 2^(i / 8); every octave starts from an exact power of two.
-        octave, step = divmod(i, SCALES_PER_OCTAVE)
-        sixteen_b = _CONTEXT.multiply(sixteen_b, root) if step else Decimal(1 << octave)
-        size = 1 << int(SHIFTS[i])
-        constants.append([_exp(n, sixteen_b) for n in (1, 16 * size, 16 * size - 16)])
-    sixteenth, whole, first = np.array(constants, np.int64).T
-    return sixteenth, whole, first
-
-
-def _exp(numerator: int, denominator: Decimal) -> int:
-    """exp(-numerator / denominator) in units of 2^-31, to the nearest."""
-    power = _CONTEXT.exp(-_CONTEXT.divide(Decimal(numerator), denominator))
-    return int(_CONTEXT.to_integral_value(_CONTEXT.multiply(power, Decimal(1 << _BITS))))
+    sixteenth, whole, first = np.frombuffer(EXPONENTIALS.read_bytes(), "<u4").reshape(SCALES, 3).T
+    return sixteenth.astype(np.int64), whole.astype(np.int64), first.astype(np.int64)
 
 
 def _powers(base: Integers, count: int) -> Integers:

@@ -28,6 +28,7 @@ from inrcodec.codec.entropy.laplace import (
     PRECISION,
     SHIFTS,
     boundaries,
+    family,
     frequencies,
     weights,
 )
@@ -38,7 +39,6 @@ Symbols = NDArray[np.int32]
 Sides = NDArray[np.signedinteger[Any]]
 
 _MODEL = constriction.stream.model
-_FAMILY = _MODEL.Categorical(perfect=False)
 _LOW_BITS = _MODEL.Uniform()
 _ESCAPED = _MODEL.Uniform(1 << ESCAPE_BITS)
 
@@ -243,7 +243,7 @@ def _entries(distance: Symbols, shift: Symbols) -> Symbols:
 def _encode_entries(coder: Any, entries: Symbols, rows: Symbols, part: slice) -> None:
     for start in range(part.start, part.stop, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, part.stop))
-        coder.encode(entries[chunk], _FAMILY, weights().take(rows[chunk], axis=0))
+        coder.encode(entries[chunk], family(), weights().take(rows[chunk], axis=0))
 
 
 def _words(data: bytes) -> NDArray[np.uint32]:
@@ -261,7 +261,7 @@ def _decode_waves(
     decoder = constriction.stream.queue.RangeDecoder(words)
     capacity = int(grid.counts.max(initial=1))
     evaluator = Evaluator(arm, level, capacity)
-    table, model = weights(), _FAMILY
+    table, model = weights(), family()
     flat, step = grid.flat, grid.step
     lead = int(grid.offsets.min(initial=0))
     steps = step * np.arange(capacity)

@@ -1,4 +1,5 @@
 import zlib
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import pairwise
 
 import constriction
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 
 from inrcodec.codec.entropy import laplace
-from inrcodec.codec.entropy.laplace import ESCAPE, SHIFTS, frequencies, weights
+from inrcodec.codec.entropy.laplace import ESCAPE, SHIFTS, boundaries, frequencies, weights
+from inrcodec.errors import InrCodecError
 from tests.reference_reader import RangeDecoder
 
 ROWS = [0, 15, 16 * 32 + 8, 16 * 48 + 3, 16 * 49, 16 * 88 + 9, 16 * 127 + 15]
@@ -33,6 +35,25 @@ def in_plain_integers(scale: int, g: int) -> list[int]:
     return [*table, 2**24 - sum(table)]
 
 
+def exponentials() -> list[int]:
+    """Those that are shipped, by definition: 2^31 exp(-x / 2^(scale / 8)) to the nearest, of three
+    x for every scale, in decimals of 50 digits."""
+    context = Context(prec=50, rounding=ROUND_HALF_EVEN)
+    values = []
+    for scale in range(128):
+        sixteen_b = context.power(Decimal(2), context.divide(Decimal(scale), Decimal(8)))
+        size = 2 ** max(0, (scale - 41) // 8)
+        for x in (1, 16 * size, 16 * size - 16):
+            power = context.exp(-context.divide(Decimal(x), sixteen_b))
+            value = context.multiply(power, Decimal(2**31))
+            nearest = value.to_integral_value(ROUND_HALF_EVEN)
+            assert abs(value - nearest) < Decimal(
+                "0.499999"
+            )  # 30 digits are enough, as the page says
+            values.append(int(nearest))
+    return values
+
+
 def exact_masses(scale: int, g: int) -> np.ndarray:
     """The masses in floating point, without cancellation."""
     b, size = 2.0 ** (scale / 8 - 4), 2.0 ** SHIFTS[scale]
@@ -51,6 +72,19 @@ def test_every_table_is_an_exact_distribution() -> None:
     assert (table.sum(1) == 1 << 24).all()
 
 
+def test_shipped_exponentials_are_those_of_the_definition() -> None:
+    shipped = np.frombuffer(laplace.EXPONENTIALS.read_bytes(), "<u4")
+    assert shipped.tolist() == exponentials()
+    assert zlib.crc32(shipped.tobytes()) == 0x053AE57F  # as docs/format.md says
+
+
+def test_boundaries_are_cumulated_frequencies() -> None:
+    table = boundaries()
+    assert (np.diff(table, axis=1) == frequencies()).all()
+    assert (table[:, 0] == 0).all()
+    assert (table[:, -1] == 1 << 24).all()
+
+
 def test_known_values() -> None:
     table = frequencies()
     assert table[16 * 32 + 8].tolist() == in_plain_integers(32, 8)
@@ -58,9 +92,10 @@ def test_known_values() -> None:
     assert zlib.crc32(table.astype("<i4").tobytes()) == 0xB2EF959C
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_tables_are_what_the_specification_says(row: int) -> None:
-    assert frequencies()[row].tolist() == in_plain_integers(*divmod(row, 16))
+def test_tables_are_what_the_specification_says() -> None:
+    table = frequencies()
+    for row in range(2048):
+        assert table[row].tolist() == in_plain_integers(*divmod(row, 16))
 
 
 def test_tables_cost_less_than_a_hundred_thousandth_bit_over_the_true_distribution() -> None:
@@ -90,6 +125,18 @@ def test_shifts_keep_the_scale_within_four_bins() -> None:
     assert SHIFTS[laplace.LAST_UNSHIFTED] == 0 < SHIFTS[laplace.LAST_UNSHIFTED + 1]
 
 
+def test_constriction_codes_every_entry_of_every_table_by_exactly_its_share() -> None:
+    """A range coder of plain integers reads back all of them."""
+    rows, symbols = np.repeat(np.arange(2048), 65), np.tile(np.arange(65, dtype=np.int32), 2048)
+    coder = constriction.stream.queue.RangeEncoder()
+    coder.encode(symbols, constriction.stream.model.Categorical(perfect=False), weights()[rows])
+    words = coder.get_compressed()
+    reference = RangeDecoder(words.astype("<u4").tobytes())
+    for row, symbol in zip(rows.tolist(), symbols.tolist(), strict=True):
+        cumulated = boundaries()[row, :-1].tolist()
+        assert reference.symbol(cumulated, frequencies()[row].tolist()) == symbol
+
+
 def test_constriction_uses_exactly_these_tables() -> None:
     """Every entry of a table, and random rows: a decoder of plain integers reads them back."""
     random = np.random.default_rng(5)
@@ -111,3 +158,27 @@ def test_constriction_uses_exactly_these_tables() -> None:
     assert symbols.max() == ESCAPE
     back = constriction.stream.queue.RangeDecoder(words).decode(family, weights()[rows])
     assert (back == symbols).all()
+
+
+def test_a_range_coder_of_other_tables_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = laplace.family()
+    other = constriction.stream.model.Categorical(perfect=True)
+    monkeypatch.setattr(constriction.stream.model, "Categorical", lambda perfect: other)
+    laplace.family.cache_clear()
+    with pytest.raises(InrCodecError, match="constriction"):
+        laplace.family()
+    monkeypatch.undo()
+    assert laplace.family() is not family
+
+
+def test_the_sample_of_tables_is_what_a_coder_of_plain_integers_reads() -> None:
+    coder = constriction.stream.queue.RangeEncoder()
+    rows = np.repeat(laplace.SAMPLE_ROWS, 65)
+    entries = np.tile(np.arange(65, dtype=np.int32), len(laplace.SAMPLE_ROWS))
+    coder.encode(entries, laplace.family(), weights()[rows])
+    words = coder.get_compressed().astype("<u4").tobytes()
+    assert zlib.crc32(words) == laplace.SAMPLE_CRC
+    reference = RangeDecoder(words)
+    for row, entry in zip(rows.tolist(), entries.tolist(), strict=True):
+        cumulated = boundaries()[row, :-1].tolist()
+        assert reference.symbol(cumulated, frequencies()[row].tolist()) == entry

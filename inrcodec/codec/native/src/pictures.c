@@ -13,7 +13,7 @@ static void pad_row(const float *from, int width, float *to) {
 }
 
 /* Three rows of each channel around a row, borders replicated, into 9 lines. */
-INLINE void pad_rows(int height, int width, int row, const float *x, float *lines, size_t pitch) {
+static void pad_rows(int height, int width, int row, const float *x, float *lines, size_t pitch) {
     size_t plane = (size_t)height * width;
     for (int c = 0; c < COLOURS; c++)
         for (int k = 0; k < 3; k++) {

@@ -50,7 +50,8 @@ INLINE vec load_some(const float *p, int32_t n) {
 }
 
 INLINE void store_some(float *p, vec v, int32_t n) {
-    memcpy(p, &v, n >= LANES ? sizeof v : sizeof(float) * (size_t)n);
+    if (n >= LANES) store(p, v);
+    else memcpy(p, &v, sizeof(float) * (size_t)n);
 }
 
 INLINE vec power_of_two(ivec n) { return (vec)((n + 127) << 23); }

@@ -1,0 +1,129 @@
+"""What coverage-guided fuzzing calls with any bytes: nothing but `InrCodecError` may come out.
+
+Each target has seeds: the conformance vectors, and messages made here. Checksums would stop nearly
+every change at the door, so targets repair them where a parser lies behind.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import inrcodec
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.format.sections import ANCILLARY
+from inrcodec.errors import InrCodecError
+from inrcodec.streaming.protocol import messages, packets
+
+VECTORS = Path(__file__).parent / "vectors"
+STREAM = bytes(range(messages.STREAM_BYTES))
+
+
+def repaired(data: bytes) -> bytes:
+    """A file with every checksum right, as far as it can be read as sections of a kind (1), a size
+    (2, big endian) and a payload: what `sections_of` makes of a file."""
+    out = critical = bitstream.SIGNATURE + bytes([bitstream.VERSION])
+    at = 0
+    while at + 3 <= len(data):
+        kind, size = data[at], int.from_bytes(data[at + 1 : at + 3], "big")
+        section = bitstream.section_bytes(kind, data[at + 3 : at + 3 + size])
+        at += 3 + size
+        if kind == Kind.END:
+            continue
+        out += section
+        critical += b"" if kind & ANCILLARY else section
+    return out + bitstream.section_bytes(Kind.END, zlib.crc32(critical).to_bytes(4, "little"))
+
+
+def sections_of(file: bytes) -> bytes:
+    """The inverse of `repaired`, sections cut to 65535 bytes."""
+    parts = [(s.kind, s.payload[:65535]) for s in bitstream.read(file).sections]
+    return b"".join(bytes([k]) + len(p).to_bytes(2, "big") + p for k, p in parts if k != Kind.END)
+
+
+def info(data: bytes) -> None:
+    """A file as it came."""
+    inrcodec.info(data)
+
+
+def decode(data: bytes) -> None:
+    """A file of sections whose checksums are right; the upper left 8 x 8 pixels, whatever size the
+    header claims."""
+    file = repaired(data)
+    about = inrcodec.info(file)
+    inrcodec.decode(file, crop=(0, 0, min(8, about.width), min(8, about.height)))
+
+
+def packet(data: bytes) -> None:
+    """A datagram, as it came and with its checksum right; what was read is written the same."""
+    for whole in (data, data + zlib.crc32(data).to_bytes(4, "big")):
+        try:
+            stream, message = packets.parse(whole)
+        except InrCodecError:
+            continue
+        if packets.pack(stream, message) != whole:
+            raise AssertionError(f"{message} is not what was read")
+
+
+def message(data: bytes) -> None:
+    """A message of the kind that the first byte says, behind it its body."""
+    kinds = list(packets._TYPES.values())
+    form = kinds[data[0] % len(kinds)] if data else kinds[0]
+    read = form.of(data[1:])
+    if isinstance(read, messages.Have):
+        read.numbers()
+    if read.body() != data[1:]:
+        raise AssertionError(f"{read} is not what was read")
+
+
+def files() -> Iterable[bytes]:
+    """The conformance vectors, invalid ones too."""
+    return (path.read_bytes() for path in sorted(VECTORS.glob("*/*.inr")))
+
+
+def valid_sections() -> Iterable[bytes]:
+    """Valid vectors, as `decode` takes them."""
+    return (sections_of(path.read_bytes()) for path in sorted(VECTORS.glob("valid/*.inr")))
+
+
+def examples() -> list[messages.Message]:
+    """One message of every kind."""
+    layers = (messages.LayerInfo(5000, 7, 1136), messages.LayerInfo(9, 8, 16))
+    return [
+        messages.Manifest(bytes(32), layers),
+        messages.Symbol(1, 5, messages.NO_SECTION, b"payload"),
+        messages.Sent(1, True),
+        messages.Start(messages.Mode.FEC, 3, 70000, 30, 5),
+        messages.Have(2, 77, b"\x80\x01"),
+        messages.Want(2, 77, b"\x80\x01"),
+        messages.Stop(),
+        messages.Ping(1234, True),
+    ]
+
+
+def datagrams() -> Iterable[bytes]:
+    """One of every kind, without its checksum."""
+    return (packets.pack(STREAM, message)[:-4] for message in examples())
+
+
+def bodies() -> Iterable[bytes]:
+    """One of every kind, as `message` takes them."""
+    return (bytes([i]) + message.body() for i, message in enumerate(examples()))
+
+
+TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], Iterable[bytes]], int]] = {
+    "decode": (decode, valid_sections, 8192),
+    "info": (info, files, 8192),
+    "packets": (packet, datagrams, 1200),
+    "messages": (message, bodies, 1200),
+}
+"""Name, then target, seeds, and most bytes of an input."""
+
+
+def call(name: str, data: bytes) -> bool:
+    """Whether a target takes the bytes; raises all but `InrCodecError`."""
+    try:
+        TARGETS[name][0](data)
+    except InrCodecError:
+        return False
+    return True
