@@ -32,14 +32,8 @@ from PIL import Image
 from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables, windows
-from inrcodec.codec.coolchic.model import (
-    BICUBIC,
-    CHROMA_COLOURS,
-    COMPLEXITIES,
-    WIDE,
-    CoolChic,
-    grids_model,
-)
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS, COMPLEXITIES, WIDE
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
 from inrcodec.codec.fitting.coolchic.fit import softly_rounded

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.coolchic import init_tables
-from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, grids_model
+from inrcodec.codec.coolchic.features import COMPLEXITIES, WIDE
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.format.header import Family
 
 NARROW = "high"

@@ -27,14 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inrcodec.codec.coolchic import windows
-from inrcodec.codec.coolchic.model import (
-    BICUBIC,
-    CHROMA_LEVEL,
-    FEATURES,
-    CoolChic,
-    grain,
-    grids_model,
-)
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL, FEATURES, grain
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.synthesis import soft_round
 

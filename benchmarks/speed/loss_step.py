@@ -24,7 +24,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.codec.coolchic.model import FEATURES, grids_model
+from inrcodec.codec.coolchic.features import FEATURES
+from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.fitting.coolchic.fit import Budget as GridBudget
 from inrcodec.codec.fitting.coolchic.fit import GridFit, Initial
 from inrcodec.codec.fitting.coolchic.initialisation import untrained

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inrcodec.codec.coolchic.model import COMPLEXITIES, grids_model
+from inrcodec.codec.coolchic.features import COMPLEXITIES
+from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.entropy.quantized import MAX_PARAMETERS
 from inrcodec.codec.families import Model
 from inrcodec.codec.format.header import Family

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec import native
-from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_LEVEL, CoolChic
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import Window, needed
 from inrcodec.codec.native import networks, pictures
 from inrcodec.codec.native.networks import Array

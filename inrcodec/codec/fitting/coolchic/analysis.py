@@ -26,7 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_LEVEL, LEVELS, CoolChic, grain
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL, LEVELS, grain
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
 
 WIDTHS = (32, 48, 48, 48, 32, 32)

@@ -18,14 +18,8 @@ from torch import Tensor
 
 from inrcodec.codec import native
 from inrcodec.codec.coolchic import init_tables, layout, windows
-from inrcodec.codec.coolchic.model import (
-    COMPLEXITIES,
-    FEATURES,
-    WIDE,
-    CoolChic,
-    grids_from,
-    grids_model,
-)
+from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
+from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting import goal_search

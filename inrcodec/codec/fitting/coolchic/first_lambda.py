@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.coolchic import windows
-from inrcodec.codec.coolchic.model import COMPLEXITIES, WIDE, CoolChic, grids_model
+from inrcodec.codec.coolchic.features import COMPLEXITIES, WIDE
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward, initialisation
 from inrcodec.codec.fitting.rate_control import Goal, corrected
 

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_LEVEL, CoolChic
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.neighbours import MARGIN
 from inrcodec.codec.coolchic.windows import Window, needed, owned
 from inrcodec.codec.fitting.coolchic.rate import context_bits

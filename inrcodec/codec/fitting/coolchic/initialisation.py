@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables
-from inrcodec.codec.coolchic.model import BICUBIC, CHROMA_COLOURS, CoolChic
+from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic import analysis, forward
 
 LARGEST_LAMBDA, PER_DECADE = 3e-2, 16

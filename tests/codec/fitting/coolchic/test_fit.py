@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from inrcodec.codec.coolchic import init_tables, windows
-from inrcodec.codec.coolchic.model import COMPLEXITIES, CoolChic
+from inrcodec.codec.coolchic.features import COMPLEXITIES
+from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import LatentPlane, group_values
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.fitting.coolchic import analysis, forward

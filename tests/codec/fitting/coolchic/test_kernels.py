@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inrcodec.codec.coolchic.model import BICUBIC
+from inrcodec.codec.coolchic.features import BICUBIC
 from inrcodec.codec.coolchic.neighbours import MARGIN, NEIGHBOURS
 from inrcodec.codec.fitting.coolchic import rate, tiled_network
 from inrcodec.codec.fitting.coolchic.rate import context_bits, laplace_nats
