@@ -107,8 +107,9 @@ def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
     return (ctypes.c_int32 * len(values))(*values)
 
 
-def load(level: str) -> ctypes.CDLL | None:
-    """The library of one level, or None where it is missing or does not run."""
+def load(level: str, sources: Path = SOURCES) -> ctypes.CDLL | None:
+    """The library of one level, or None where it is missing, does not run, or was not compiled from
+    the files in `sources`."""
     path = _folder() / f"kernels_{level}.so"
     if not path.exists() or not _runs(level):
         return None
@@ -116,7 +117,7 @@ def load(level: str) -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(path))
     except OSError:  # built for another kind of machine
         return None
-    if _told_crc(loaded) != _source_crc():
+    if _told_crc(loaded) != _source_crc(sources):
         text = "the kernels were not compiled from native/src as it is; install the package again"
         warnings.warn(text, StaleKernelsWarning, 2)
         return None
@@ -131,9 +132,9 @@ def _folder() -> Path:
     return Path(os.environ.get(ELSEWHERE) or FOLDER)
 
 
-def _source_crc() -> int:
+def _source_crc(sources: Path) -> int:
     """CRC-32 of all sources and headers, as hatch_build.py computes it when it compiles them."""
-    paths = sorted(SOURCES.glob("*.[ch]"), key=lambda path: path.name)
+    paths = sorted(sources.glob("*.[ch]"), key=lambda path: path.name)
     return zlib.crc32(b"".join(path.read_bytes() for path in paths))
 
 

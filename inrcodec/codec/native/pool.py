@@ -27,10 +27,12 @@ SMALLEST_BAND = 8192
 
 class _Threads(threading.local):
     count = 1
+    smallest_band = SMALLEST_BAND
 
 
 THREADS = _Threads()
-"""How many compute for a thread that calls, itself included."""
+"""How many compute for a thread that calls, itself included, and the fewest positions that another
+one is worth."""
 
 
 def checked_count(count: int | None) -> int | None:
@@ -47,21 +49,23 @@ def kernel_count(asked: int | None) -> int:
 
 
 @contextmanager
-def kernel_threads(asked: int | None) -> Iterator[None]:
-    """Compute with so many threads for a while, or with one for each of a few cores; raises
-    `OptionError` as `checked_count`."""
-    before, THREADS.count = THREADS.count, kernel_count(asked)
+def kernel_threads(asked: int | None, smallest_band: int = SMALLEST_BAND) -> Iterator[None]:
+    """Compute with so many threads for a while, or with one for each of a few cores, each of at
+    least `smallest_band` positions; raises `OptionError` as `checked_count`."""
+    before = THREADS.count, THREADS.smallest_band
+    THREADS.count, THREADS.smallest_band = kernel_count(asked), smallest_band
     try:
         yield
     finally:
-        THREADS.count = before
+        THREADS.count, THREADS.smallest_band = before
 
 
 def bands_of(
-    rows: int, width: int, even: bool = False, smallest: int = SMALLEST_BAND
+    rows: int, width: int, even: bool = False, smallest: int | None = None
 ) -> list[tuple[int, int]]:
     """(first, last) of about equal shares of rows, one for each thread worth having, each of
     `smallest` positions or more."""
+    smallest = smallest or THREADS.smallest_band
     count = max(1, min(THREADS.count, rows * width // smallest, rows // 2 or 1))
     edges = [rows * k // count for k in range(count + 1)]
     if even:
@@ -79,9 +83,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run(work: Callable[[int], None], count: int, positions: int = SMALLEST_BAND) -> None:
-    """work(0), work(1), ... on as many threads as may be, this one included."""
-    helpers = min(THREADS.count, count) - 1 if positions * count >= 2 * SMALLEST_BAND else 0
+def run(work: Callable[[int], None], count: int, positions: int | None = None) -> None:
+    """work(0), work(1), ... on as many threads as may be, this one included; each of so many
+    `positions`, by default as many as make another thread worth it."""
+    smallest = THREADS.smallest_band
+    enough = positions is None or positions * count >= 2 * smallest
+    helpers = min(THREADS.count, count) - 1 if enough else 0
     if helpers < 1:
         for k in range(count):
             work(k)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inrcodec.codec.native import at, integers, kernel, pool
+from inrcodec.codec.native import at, integers, kernel
 from inrcodec.codec.native.networks import Array, Network
 from inrcodec.codec.native.pool import bands_of, run
 
@@ -56,7 +56,7 @@ def sine_layers(layers: Layers) -> Array:
         if failed:
             raise MemoryError("no memory for a network")
 
-    run(work, len(bands), pool.SMALLEST_BAND)
+    run(work, len(bands))
     return out
 
 
@@ -90,7 +90,7 @@ def _back(layers: Layers, planes: Array, to_target: bool) -> Gradients:
         if failed:
             raise MemoryError("no memory for a network")
 
-    run(work, len(bands), pool.SMALLEST_BAND)
+    run(work, len(bands))
     parts = network.gradients(room)
     return Gradients(by_down, by_across.sum(0), by_scale, parts, float(errors.sum()))
 

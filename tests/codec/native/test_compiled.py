@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.skipif(not LEVELS, reason="installed without compiled k
 
 
 @pytest.fixture(autouse=True, params=[(level, n) for level in LEVELS for n in (1, 2)])
-def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     level, count = request.param
     monkeypatch.setattr(native, "library", lambda: native.load(level))
-    monkeypatch.setattr(pool, "SMALLEST_BAND", 500)
-    monkeypatch.setattr(pool.THREADS, "count", count)
     torch.manual_seed(0)
+    with pool.kernel_threads(count, smallest_band=500):
+        yield
 
 
 def random(*shape: int, scale: float = 1.0) -> Tensor:
@@ -174,19 +174,16 @@ def test_networks_beyond_the_limits_are_left_to_torch() -> None:
     assert not bridge.takes_network([t.double() for t in network((9, 32, 3), True)])
 
 
-def test_kernels_of_another_source_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kernels_of_another_source_are_refused(tmp_path: Path) -> None:
     sources = shutil.copytree(native.SOURCES, tmp_path / "src")
-    monkeypatch.setattr(native, "SOURCES", sources)
-    assert native.load(LEVELS[0]) is not None
+    assert native.load(LEVELS[0], sources) is not None
     for name in ("waves.c", "vectors.h"):  # one source, one header
         original = (sources / name).read_bytes()
         (sources / name).write_bytes(original + b"\n")
         with pytest.warns(StaleKernelsWarning, match="install the package again"):
-            assert native.load(LEVELS[0]) is None
+            assert native.load(LEVELS[0], sources) is None
         (sources / name).write_bytes(original)
-    assert native.load(LEVELS[0]) is not None
+    assert native.load(LEVELS[0], sources) is not None
 
 
 def test_libraries_that_do_not_tell_their_source_or_are_none_are_refused(

@@ -7,7 +7,9 @@ more than the arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -19,9 +21,22 @@ _ALIGNED = 8
 """Matrix products on a multiple of 8 inputs run up to 1.6 times faster; zeros fill the gap."""
 
 
+_positions = ContextVar("positions of a tile", default=TILE)
+
+
+@contextmanager
+def tiles_of(positions: int) -> Iterator[None]:
+    """Compute with tiles of so many positions for a while."""
+    token = _positions.set(positions)
+    try:
+        yield
+    finally:
+        _positions.reset(token)
+
+
 def tile_size(x: Tensor) -> int:
     """Positions of a tile: a GPU takes all at once."""
-    return TILE if x.device.type == "cpu" else max(1, x.numel())
+    return _positions.get() if x.device.type == "cpu" else max(1, x.numel())
 
 
 class TiledNetwork:

@@ -1,5 +1,7 @@
 """Rate and colours of whole pictures and windows, and the exact integer coder beside them."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -17,9 +19,10 @@ BUILDERS = [coolchic_v1, coolchic_v2, coolchic]
 
 
 @pytest.fixture(autouse=True)
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled_network, "TILE", 700)
+def small_tiles() -> Iterator[None]:
     torch.manual_seed(1)
+    with tiled_network.tiles_of(700):
+        yield
 
 
 def random_state(model: CoolChic, integers: bool = False) -> tuple[dict[str, Tensor], list[Tensor]]:

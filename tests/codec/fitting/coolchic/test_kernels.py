@@ -1,7 +1,7 @@
 """Every hand-written function against its plain autograd form, in float64."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
@@ -25,9 +25,10 @@ SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (40, 50)]
 
 
 @pytest.fixture(autouse=True)
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled_network, "TILE", 170)
+def small_tiles() -> Iterator[None]:
     torch.manual_seed(0)
+    with tiled_network.tiles_of(170):
+        yield
 
 
 def random(*shape: int, scale: float = 1.0) -> Tensor:
