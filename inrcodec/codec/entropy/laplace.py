@@ -19,10 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.entropy.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
+from inrcodec.codec.entropy.prior import PRECISION
 from inrcodec.errors import InrCodecError
-
-PRECISION = 24
-"""Probabilities are multiples of 2^-24."""
 
 FRACTIONS = 1 << MEAN_FRACTION
 """Tables per scale: one for each sixteenth of the mean."""
@@ -36,9 +34,6 @@ ESCAPE = 64
 ENTRIES = ESCAPE + 1
 
 ESCAPE_BITS = 16
-
-MAX_SYMBOL = 32767
-"""Largest absolute value of a symbol."""
 
 LAST_UNSHIFTED = SCALE_OFFSET + 2 * SCALES_PER_OCTAVE
 """Largest scale index without low bits (b = 4)."""

@@ -23,15 +23,14 @@ from inrcodec.codec.entropy.laplace import (
     ESCAPE_BITS,
     FRACTIONS,
     LAST_UNSHIFTED,
-    MAX_SYMBOL,
     MIN_ENTRY,
-    PRECISION,
     SHIFTS,
     boundaries,
     family,
     frequencies,
     weights,
 )
+from inrcodec.codec.entropy.prior import MAX_MAGNITUDE, PRECISION
 from inrcodec.codec.native import waves
 from inrcodec.errors import FormatError, LimitError
 
@@ -165,8 +164,8 @@ class Grid:
         self._grid = planes[0][inside]
         if symbols is not None:
             peak = max(-int(symbols.min(initial=0)), int(symbols.max(initial=0)))
-            if peak > MAX_SYMBOL:
-                raise LimitError(f"a symbol of magnitude {peak}; the limit is {MAX_SYMBOL}")
+            if peak > MAX_MAGNITUDE:
+                raise LimitError(f"a symbol of magnitude {peak}; the limit is {MAX_MAGNITUDE}")
             self._grid[:] = symbols
         if arm.sides and sides is not None:
             planes[(slice(1, None), *inside)] = np.clip(sides, -MAX_INPUT, MAX_INPUT)
