@@ -34,10 +34,14 @@ from inrcodec.errors import (
     MissingExtraError,
     OptionError,
     OutputError,
+    PacketError,
     PartialFileWarning,
     RateError,
     RateWarning,
+    StaleKernelsWarning,
+    StreamError,
     TruncatedError,
+    WeightsError,
 )
 
 if TYPE_CHECKING:
@@ -73,13 +77,17 @@ __all__ = [
     "MissingExtraError",
     "OptionError",
     "OutputError",
+    "PacketError",
     "PartialFileWarning",
     "Picture",
     "Progress",
     "RateError",
     "RateWarning",
     "SectionInfo",
+    "StaleKernelsWarning",
+    "StreamError",
     "TruncatedError",
+    "WeightsError",
     "__version__",
     "decode",
     "decode_picture",
@@ -109,8 +117,9 @@ def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
     (1..100), `bpp` or `target_size` for the rate, and `effort` (0..9) for the time.
 
     Raises `OptionError` for an option, `ImageError` for an image that cannot be read,
-    `EncoderLimitError` for one too large, `RateError` for a size out of reach, and
-    `MissingExtraError` without the extra `encode`. Warns with `RateWarning` if the file is much
+    `EncoderLimitError` for one too large, `RateError` for a size out of reach, `FitError` for a fit
+    that diverged, `WeightsError` for a loss whose weights are not here, and `MissingExtraError`
+    without the extra `encode`. Warns with `RateWarning` if the file is much
     smaller than asked for.
     """
     job = encoding(image, **options)

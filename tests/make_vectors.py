@@ -23,8 +23,8 @@ import torch
 
 import inrcodec
 from inrcodec.codec.coolchic.planes import file_sections
-from inrcodec.codec.entropy.quantized import quantize, step_codes
 from inrcodec.codec.families import decoder_of
+from inrcodec.codec.fitting.networks.steps import quantize, step_codes
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header, Kind
 from inrcodec.codec.networks.base import CoordinateModel

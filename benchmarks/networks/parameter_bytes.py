@@ -26,9 +26,10 @@ import zstandard
 import inrcodec
 from benchmarks.common import middle
 from inrcodec.codec.entropy.prior import step_code
-from inrcodec.codec.entropy.quantized import Tensors, quantize
+from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.networks.steps import quantize
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.sizes import ImageShape, network_of

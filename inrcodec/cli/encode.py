@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import inrcodec
 from inrcodec.cli import console
 from inrcodec.cli.progress import follow, interruptible
 from inrcodec.errors import InrCodecError, OptionError
 from inrcodec.extras import require
 
 if TYPE_CHECKING:
-    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.codec.options import EncodeKeywords
 
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
@@ -167,28 +167,29 @@ def encode(
     """
     from inrcodec.codec.options import EncodeOptions
 
-    options = EncodeOptions(
-        quality=quality,
-        bpp=bpp,
-        target_size=None if target_size is None else parse_size(target_size),
-        psnr=psnr,
-        lmbda=lmbda,
-        model=model,
-        complexity=complexity,
-        loss=loss,
-        loss_weight=loss_weight,
-        tune=tune,
-        robust=robust,
-        robust_strength=robust_strength,
-        effort=effort,
-        time_limit=time_limit,
-        slices=slices,
-        init=init,
-        seed=seed,
-        threads=threads,
-        device=device,
-        metadata=metadata,
-    )
+    options: EncodeKeywords = {
+        "quality": quality,
+        "bpp": bpp,
+        "target_size": None if target_size is None else parse_size(target_size),
+        "psnr": psnr,
+        "lmbda": lmbda,
+        "model": model,
+        "complexity": complexity,
+        "loss": loss,
+        "loss_weight": loss_weight,
+        "tune": tune,
+        "robust": robust,
+        "robust_strength": robust_strength,
+        "effort": effort,
+        "time_limit": time_limit,
+        "slices": slices,
+        "init": init,
+        "seed": seed,
+        "threads": threads,
+        "device": device,
+        "metadata": metadata,
+    }
+    EncodeOptions.of(**options)  # refused before any work
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     require("torch", extra="encode")
     reports = []
@@ -222,7 +223,7 @@ def parse_size(text: str) -> int:
 
 
 def _encode_one(
-    name: str, path: str, options: EncodeOptions, keep: bool
+    name: str, path: str, options: EncodeKeywords, keep: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
     from inrcodec.images.reading import as_picture
@@ -230,34 +231,33 @@ def _encode_one(
     started = time.monotonic()
     with interruptible() as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
-        from inrcodec.codec.decode import decode_picture
-        from inrcodec.codec.encode import encoding
         from inrcodec.codec.runtime import keep_freed_memory
-        from inrcodec.metrics.metric_losses import with_metric_loss
 
         keep_freed_memory()
-        if options.time_limit is not None:  # reading the image and loading torch count
-            left = options.time_limit - (time.monotonic() - started)
-            options = replace(options, time_limit=max(0.1, left))
-        job = encoding(picture, with_metric_loss(options))
+        limit = options["time_limit"]
+        if limit is not None:  # reading the image and loading torch count
+            left = limit - (time.monotonic() - started)
+            options = {**options, "time_limit": max(0.1, left)}
+        job = inrcodec.encoding(picture, **options)
         last = follow(job, name, pressed)
         if pressed and not keep:
             return {}, True
         data = job.finish()
         console.write_output(path, data)
         elapsed = time.monotonic() - started
-        given = options.init if options.init not in ("random", "meta") else None
-        decoded = decode_picture(data, threads=options.threads, device=options.device, init=given)
-    from inrcodec.codec.describe import info
+        given = options["init"] if options["init"] not in ("random", "meta") else None
+        decoded = inrcodec.decode(
+            data, threads=options["threads"], device=options["device"], init=given
+        )
     from inrcodec.pixels import psnr
 
-    about = info(data)
+    about = inrcodec.info(data)
     return {
         "input": name,
         "output": path,
         "size_bytes": len(data),
         "bits_per_pixel": about.bits_per_pixel,
-        "psnr_db": psnr(picture.pixels, decoded.pixels),
+        "psnr_db": psnr(picture.pixels, decoded),
         "model": about.model,
         "dimensions": about.dimensions,
         "parameters": about.parameters,

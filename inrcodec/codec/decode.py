@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from inrcodec.checks import whole
 from inrcodec.codec.families import decoder_of
@@ -17,6 +17,9 @@ from inrcodec.errors import OptionError, PartialFileWarning, warn
 from inrcodec.extras import require
 from inrcodec.files import Source, read_bytes
 from inrcodec.pixels import Picture
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class DecodeKeywords(TypedDict, total=False):
@@ -41,28 +44,9 @@ class Decoded:
     lacks: str
 
 
-def decode_picture(
-    source: Source | Sequence[bytes],
-    *,
-    size: tuple[int, int] | None = None,
-    scale: float | None = None,
-    crop: tuple[int, int, int, int] | None = None,
-    bit_depth: int | None = None,
-    threads: int | None = None,
-    device: str = "cpu",
-    init: str | os.PathLike[str] | None = None,
-) -> Picture:
+def decode_picture(source: Source | Sequence[bytes], **options: Unpack[DecodeKeywords]) -> Picture:
     """Decode a file, as `inrcodec.decode_picture` says, and warn of what it lacks."""
-    decoded = decode_quietly(
-        source,
-        size=size,
-        scale=scale,
-        crop=crop,
-        bit_depth=bit_depth,
-        threads=threads,
-        device=device,
-        init=init,
-    )
+    decoded = decode_quietly(source, **options)
     if decoded.lacks:
         warn(decoded.lacks, PartialFileWarning)
     return decoded.picture

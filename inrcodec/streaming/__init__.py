@@ -37,7 +37,7 @@ Trial           one session of a comparison, rated
 share_of        from a text such as 10% to a share of packets
 bytes_per_s     from a text such as 1M to a rate
 signed          a link that is good for a while without the token
-require         raises `StreamError` if the packages for streaming are not installed
+require         raises `MissingExtraError` if the packages for streaming are not installed
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.codec.entropy.quantized import quantize, step_codes
+from inrcodec.codec.fitting.networks.steps import quantize, step_codes
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header, Kind
 from inrcodec.codec.networks.siren import Siren

@@ -51,7 +51,6 @@ class GridDecoder:
         self, container: Container, init: object = None, threads: int | None = None
     ) -> StoredGrids:
         """Decode the symbols that are there. `init` is not needed. Raises `FormatError`."""
-
         from inrcodec.codec.coolchic.planes import read_latents
 
         with kernel_threads(threads):

@@ -10,7 +10,6 @@ are and the arithmetic; a test computes them anew.
 
 from __future__ import annotations
 
-import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.entropy.arm import MEAN_FRACTION, SCALE_OFFSET, SCALES, SCALES_PER_OCTAVE
-from inrcodec.codec.entropy.prior import PRECISION
-from inrcodec.errors import InrCodecError
+from inrcodec.codec.entropy.prior import PRECISION, check_sample
 
 FRACTIONS = 1 << MEAN_FRACTION
 """Tables per scale: one for each sixteenth of the mean."""
@@ -106,8 +104,7 @@ def weights() -> NDArray[np.float32]:
 def family() -> Any:
     """constriction's model of the tables in `weights`.
 
-    How it turns weights into integers is no documented part of it. So a sample is coded first:
-    raises `InrCodecError` rather than write or read files of other tables than the format's.
+    Raises `InrCodecError` if it does not code a sample as it should; see `prior.check_sample`.
     """
     import constriction  # not to read what a file is
 
@@ -116,10 +113,7 @@ def family() -> Any:
     entries = np.tile(np.arange(ENTRIES, dtype=np.int32), len(SAMPLE_ROWS))
     coder = constriction.stream.queue.RangeEncoder()
     coder.encode(entries, model, weights()[rows])
-    if zlib.crc32(coder.get_compressed().astype("<u4").tobytes()) != SAMPLE_CRC:
-        raise InrCodecError(
-            "this version of constriction does not code by the tables of the format"
-        )
+    check_sample(coder.get_compressed(), SAMPLE_CRC)
     return model
 
 

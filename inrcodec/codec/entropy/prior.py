@@ -10,14 +10,16 @@ arithmetic; the range coder is constriction's.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.errors import FormatError, LimitError
+from inrcodec.errors import FormatError, InrCodecError, LimitError
 
 if TYPE_CHECKING:
     import constriction
@@ -57,6 +59,15 @@ class TensorCode:
         if code.magnitude > MAX_MAGNITUDE:
             raise LimitError(f"symbols up to {code.magnitude}; the limit is {MAX_MAGNITUDE}")
         return code
+
+
+SAMPLE_CODES = (
+    TensorCode(0, 1, 2047, 65535),
+    TensorCode(0, 40, 9000, 30000),
+    TensorCode(0, 3000, 20000, 40000),
+)
+SAMPLE_CRC = 0xB344FCF9
+"""CRC-32 of the words of every symbol of these tables, one after another."""
 
 
 def step_size(code: int) -> float:
@@ -176,7 +187,36 @@ def _model(code: TensorCode) -> constriction.stream.model.Categorical:
     Its quantiser turns weights p into floor(cumulated p * s) + index with s = (2^24 - n) / sum p.
     Weights that sum to 2^24 - n make s = 1 and every operation an exact integer.
     """
-    weights = (frequencies(code) - 1).astype(np.float64)
+    _check_coder()
+    return _unchecked_model(code)
+
+
+def _unchecked_model(code: TensorCode) -> constriction.stream.model.Categorical:
     import constriction
 
+    weights = (frequencies(code) - 1).astype(np.float64)
     return constriction.stream.model.Categorical(weights, perfect=False)
+
+
+@cache
+def _check_coder() -> None:
+    """Code a sample once, see `check_sample`."""
+    import constriction
+
+    coder = constriction.stream.queue.RangeEncoder()
+    for code in SAMPLE_CODES:
+        symbols = np.arange(2 * code.magnitude + 1, dtype=np.int32)
+        coder.encode(symbols, _unchecked_model(code))
+    check_sample(coder.get_compressed(), SAMPLE_CRC)
+
+
+def check_sample(words: NDArray[np.uint32], crc: int) -> None:
+    """Raise `InrCodecError` unless these words of a range coder have this CRC-32.
+
+    How constriction turns weights into integers is no documented part of it: rather than write or
+    read files of other tables than the format's, a sample is coded before the first one.
+    """
+    if zlib.crc32(words.astype("<u4").tobytes()) != crc:
+        raise InrCodecError(
+            "this version of constriction does not code by the tables of the format"
+        )

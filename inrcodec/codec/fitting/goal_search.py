@@ -46,7 +46,10 @@ class Candidate:
 class Fitted(Protocol):
     """What is searched: a fit that can be written, and go on under another lambda."""
 
-    lmbda: float
+    @property
+    def lmbda(self) -> float:
+        """The lambda as it is now."""
+        ...
 
     @property
     def late(self) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -27,6 +26,7 @@ from inrcodec.codec.format.header import PHASES, Family, Header
 from inrcodec.codec.networks.base import Arrays, CoordinateModel
 from inrcodec.codec.networks.families import network_from
 from inrcodec.errors import FitError, FormatError, OptionError
+from inrcodec.files import read_bytes
 
 SUFFIX = ".start"
 """Ending of the names of initialisation files."""
@@ -139,15 +139,12 @@ class Initialisation:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Initialisation:
         """Read a file; raises `FormatError`, and `OptionError` for one that cannot be read."""
-        try:
-            with Path(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise OptionError(f"initialisation {path}: {error.strerror}") from None
+        data = read_bytes(path, limit=MAX_BYTES, error=OptionError)
         try:
             return cls.from_bytes(data)
         except FormatError as error:
-            raise FormatError(f"{path}: {error}") from None
+            error.about(path)
+            raise
 
 
 def _not_valid() -> FormatError:
@@ -159,9 +156,7 @@ def _fields(data: bytes) -> list[Any]:
     """The array in the frame of a file; raises `FormatError`."""
     try:
         size = zstandard.get_frame_parameters(data).content_size
-        if (
-            len(data) > MAX_BYTES or not 0 < size <= MAX_BYTES
-        ):  # also what one without a size claims
+        if not 0 < size <= MAX_BYTES:  # also what one without a size claims
             raise _not_valid()
         unpacked = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
         fields = msgpack.unpackb(unpacked)

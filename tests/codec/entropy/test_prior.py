@@ -1,3 +1,4 @@
+import constriction
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +6,7 @@ from hypothesis import strategies as st
 
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.prior import TensorCode
-from inrcodec.errors import FormatError, LimitError
+from inrcodec.errors import FormatError, InrCodecError, LimitError
 from tests import reference_reader
 
 CODES = st.builds(
@@ -89,3 +90,22 @@ def test_bad_streams_are_refused() -> None:
         TensorCode.from_bytes(b"\xff" * 8)
     with pytest.raises(LimitError):
         prior.fit_prior(np.array([40000], np.int32), 0)
+
+
+def test_the_sample_that_checks_the_coder_is_that_of_the_specification() -> None:
+    coder = constriction.stream.queue.RangeEncoder()
+    for code in prior.SAMPLE_CODES:
+        symbols = np.arange(2 * code.magnitude + 1, dtype=np.int32)
+        coder.encode(symbols, prior._unchecked_model(code))
+    words = coder.get_compressed()
+    reader = reference_reader.RangeDecoder(words.astype("<u4").tobytes())
+    for code in prior.SAMPLE_CODES:
+        table = reference_reader.prior(code.magnitude, code.decay, code.curvature)
+        count = 2 * code.magnitude + 1
+        assert [reader.symbol(*table) for _ in range(count)] == list(range(count))
+    prior.check_sample(words, prior.SAMPLE_CRC)
+
+
+def test_a_coder_of_other_tables_is_refused() -> None:
+    with pytest.raises(InrCodecError, match="does not code by the tables"):
+        prior.check_sample(np.zeros(4, np.uint32), prior.SAMPLE_CRC)

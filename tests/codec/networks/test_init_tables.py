@@ -128,7 +128,7 @@ def test_an_init_that_comes_with_the_package_needs_no_file(
     ("options", "message"),
     [
         ({"model": "siren", "init": "START"}, "is an initialisation of pe-siren"),
-        ({"model": "pe-siren", "init": "missing.start"}, "initialisation missing.start"),
+        ({"model": "pe-siren", "init": "missing.start"}, "missing.start: cannot be read"),
         ({"model": "coolchic", "init": "meta"}, "init needs a coordinate network"),
         ({"model": "pe-siren", "init": 3}, "init must be random, meta or a path"),
     ],
@@ -173,7 +173,7 @@ def test_the_shipped_init_is_ahead_in_the_first_steps(photo: np.ndarray) -> None
 def test_gray_images_take_no_initialisation_of_three_colours(small: np.ndarray, path: Path) -> None:
     with pytest.raises(OptionError, match="for 3 channels"):
         inrcodec.encode(small[..., :1], model="pe-siren", init=str(path), effort=1)
-    with pytest.raises(OptionError, match="initialisation missing"):
+    with pytest.raises(OptionError, match="missing: cannot be read"):
         inrcodec.decode(
             inrcodec.encode(small, model="siren", effort=1, target_size=300), init="missing"
         )
@@ -231,5 +231,5 @@ def test_the_init_given_is_named_beside_the_one_needed(
 
 def test_a_missing_initialisation_is_an_error_of_every_model(small: np.ndarray) -> None:
     data = inrcodec.encode(small, effort=0)
-    with pytest.raises(OptionError, match="initialisation missing"):
+    with pytest.raises(OptionError, match="missing: cannot be read"):
         inrcodec.decode(data, init="missing")

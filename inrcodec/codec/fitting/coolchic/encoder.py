@@ -70,8 +70,6 @@ class GridEncoding:
         self.model: CoolChic = grids_model(family, picture.width, picture.height, **sizes)
         self._init: tuple[int, int] | None = None
         self._check_limits()
-        self.goal = plan.goal
-        self.lmbda = plan.goal.lmbda
         self._targets = [t.to(self._device) for t in planes_of(picture)]
         self._steps = schedule.steps(plan.effort, self.model)
         if plan.time_limit is not None:
@@ -87,7 +85,12 @@ class GridEncoding:
     def finish(self) -> bytes:
         """The file of what was fitted so far, brought to the size or PSNR asked for."""
         with fit_threads(self.plan.threads):
-            return goal_search.search(self, self.goal)
+            return goal_search.search(self, self.plan.goal)
+
+    @property
+    def lmbda(self) -> float:
+        """The lambda of the fits as they are now."""
+        return self._steering.lmbda
 
     @property
     def late(self) -> bool:
@@ -124,20 +127,17 @@ class GridEncoding:
 
     def _initialise(self) -> None:
         """Choose lambda and the trained initialisation, and make the fits."""
-        tier = self.model.complexity
-        if tier is not None:
-            if not self.goal.fixed:
-                given = self.model, self._targets, self.goal, self.overhead()
-                self.lmbda = first_lambda(*given, fitted=self._steps > 0)
-            index = initialisation.init_index(self.lmbda)
+        goal = self.plan.goal
+        lmbda = goal.lmbda
+        if self.model.complexity is not None:
+            if not goal.fixed:
+                given = self.model, self._targets, goal, self._overhead()
+                lmbda = first_lambda(*given, fitted=self._steps > 0)
+            index = initialisation.init_index(lmbda)
             if self._may_widen:
                 self.model = widened(self.model, self._targets, index, self._schedule.wide_bytes)
             self._init = init_tables.identity(str(self.model.complexity)), index
-        self._make_fits(self.lmbda)
-        rounds = self._budget()[1]
-        self._steering = Steering(
-            self, rounds, self.plan.loss, self._schedule, trained=self._init is not None
-        )
+        self._make_fits(lmbda)
 
     @property
     def _may_widen(self) -> bool:
@@ -147,12 +147,22 @@ class GridEncoding:
         return long and plan.complexity is None
 
     def _make_fits(self, lmbda: float) -> None:
-        """Make the fits of all planes; that of colours rehearses a loss other than MSE."""
+        """Make the fits of all planes, and what steers them; that of colours rehearses a loss other
+        than MSE."""
         self._initialised_at = lmbda
         rehearsing = [self.plan.loss is not MSE, False]
         self._fits = [
             self._fit(t, lmbda, r) for t, r in zip(self._targets, rehearsing, strict=False)
         ]
+        self._steering = Steering(
+            self._fits,
+            self.plan.goal,
+            self._overhead(),
+            self.plan.loss,
+            self._budget()[1],
+            self._schedule,
+            trained=self._init is not None,
+        )
 
     def _fit(self, target: Tensor, lmbda: float, rehearse: bool) -> GridFit:
         """The fit of one plane from its initialisation."""
@@ -206,15 +216,9 @@ class GridEncoding:
             first = latest[0]
             yield Progress("fit", share, first.step, decibels(first.mse), elapsed)
 
-    @property
-    def steered(self) -> list[GridFit]:
-        """The fits that corrections move: for a quality, which only another loss needs corrected,
-        not alpha, whose loss is squared error always."""
-        return self._fits[:1] if self.goal.fixed else self._fits
-
-    def overhead(self) -> float:
+    def _overhead(self) -> float:
         """Bytes beside the latents of a file of the size asked for, roughly."""
-        networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.goal.size_bytes or math.inf))
+        networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.plan.goal.size_bytes or math.inf))
         fitted = networks * len(self._targets) * (self._steps > 0)
         return FRAMING + self.plan.metadata_bytes + fitted
 

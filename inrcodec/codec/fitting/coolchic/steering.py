@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Sequence
 
 import torch
 
 from inrcodec.codec.coolchic import windows
-from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.fit import GridFit
 from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
@@ -17,32 +16,30 @@ from inrcodec.codec.fitting.losses import MSE, Loss
 from inrcodec.codec.fitting.rate_control import Goal, corrected, over_end
 
 
-class Steered(Protocol):
-    """What is steered: fits of all planes of an image under one lambda, which has a goal."""
-
-    model: CoolChic
-    goal: Goal
-    lmbda: float
-
-    @property
-    def steered(self) -> list[GridFit]:
-        """The fits that corrections move."""
-
-    def overhead(self) -> float:
-        """Bytes beside the latents, roughly."""
-
-
 class Steering:
-    """Looks at an encode a few times while it is fitted, and moves its lambda.
+    """The lambda of the fits of all planes of an image, looked at a few times while they run.
 
-    `rounds` says how often the fit sees each latent; `trained`, whether it began with a trained
+    `goal` is what is asked for, `overhead_bytes` about what a file has beside its latents. `rounds`
+    says how often a fit sees each latent; `trained`, whether it began with a trained
     initialisation. A `loss` other than MSE is rehearsed first (rehearsal.py).
     """
 
     def __init__(
-        self, encoding: Steered, rounds: float, loss: Loss, schedule: Schedule, *, trained: bool
+        self,
+        fits: Sequence[GridFit],
+        goal: Goal,
+        overhead_bytes: float,
+        loss: Loss,
+        rounds: float,
+        schedule: Schedule,
+        *,
+        trained: bool,
     ) -> None:
-        self._of, self._loss, self._schedule, self._trained = encoding, loss, schedule, trained
+        # for a quality, which only another loss needs corrected, alpha stays: its loss is MSE
+        self._fits = fits[:1] if goal.fixed else fits
+        self._goal, self._overhead, self._loss = goal, overhead_bytes, loss
+        self._schedule, self._trained = schedule, trained
+        self._model, self.lmbda = fits[0].model, fits[0].lmbda
         settled = rounds * schedule.correct_every >= schedule.settled_steps
         self._hastiness = schedule.settled if settled else schedule.hasty
         self._next = schedule.correct_from
@@ -52,7 +49,7 @@ class Steering:
         """Rehearse or correct at a share of the fit, where it is time to."""
         if self.rehearsal is not None and not self.rehearsal.over:
             self._rehearse(self.rehearsal, share)
-        ready = self.rehearsal.over if self.rehearsal else not self._of.goal.fixed
+        ready = self.rehearsal.over if self.rehearsal else not self._goal.fixed
         if ready and self._next <= share <= self._schedule.correct_until:
             self._correct(share)
             self._next = share + self._schedule.correct_every
@@ -61,9 +58,9 @@ class Steering:
         """Go on under another lambda. Networks stay with the trained initialisation they began at:
         taken to that of the lambda, they lose up to 2 dB until they have settled. Another loss that
         was weighed for its initialisation is counted less or more instead."""
-        before, self._of.lmbda = self._of.lmbda, lmbda
+        before, self.lmbda = self.lmbda, lmbda
         weighed = self.rehearsal is not None and self.rehearsal.over
-        for fit in self._of.steered:
+        for fit in self._fits:
             if not self._trained:
                 fit.change_lambda(fit.lmbda * lmbda / before)
             elif weighed:
@@ -73,7 +70,7 @@ class Steering:
 
     def _rehearse(self, of: Rehearsal, share: float) -> None:
         """Learn from a rehearsal and, at its end, go on under the loss."""
-        fit = self._of.steered[0]
+        fit = self._fits[0]
         position = fit.position(share)
         if of.wants(position):
             of.note(position, self._measure()[0])
@@ -84,27 +81,26 @@ class Steering:
     def _correct(self, share: float) -> None:
         """Move lambda towards the goal by what the rounded latents cost now."""
         bits, error = self._measure()
-        goal = self._of.goal
+        goal = self._goal
         if self.rehearsal is not None and goal.fixed:
             miss = math.log(self.rehearsal.wanted(share) / max(bits, 1))
         else:
-            overhead = self._of.overhead()
-            latents = max(0.0, (goal.size_bytes or 0) - overhead)
-            pixels = self._of.model.width * self._of.model.height
+            latents = max(0.0, (goal.size_bytes or 0) - self._overhead)
+            pixels = self._model.width * self._model.height
             ahead = over_end(goal.fall(8 * latents / pixels), share)
-            miss = goal.miss(bits / ahead / 8 + overhead, error / ahead)
+            miss = goal.miss(bits / ahead / 8 + self._overhead, error / ahead)
         damping, largest = self._hastiness
-        self.set_lambda(corrected(self._of.lmbda, damping * miss, goal.exponent, largest))
+        self.set_lambda(corrected(self.lmbda, damping * miss, goal.exponent, largest))
 
     @torch.no_grad()
     def _measure(self) -> tuple[float, float]:
         """Bits of the steered planes' latents, rounded as they are now, and the largest mean
         squared error of one."""
-        model = self._of.model
+        model = self._model
         window = windows.middle(model)
         share = windows.area(window) / (model.width * model.height)
         bits, error = 0.0, 0.0
-        for fit in self._of.steered:
+        for fit in self._fits:
             rounded = [torch.round(y) for y in fit.latents]
             empty = forward.empty(rounded)
             bits += float(forward.bits(model, fit.parameters, rounded, window, empty)) / share

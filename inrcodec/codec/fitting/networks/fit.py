@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.entropy import prior, quantized
+from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.losses import MSE, Loss, of_channels
 from inrcodec.codec.fitting.networks.batches import (
@@ -38,6 +38,7 @@ from inrcodec.codec.fitting.networks.batches import (
 )
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.sensitivity import sensitivities
+from inrcodec.codec.fitting.networks.steps import quantize, steps_for_size
 from inrcodec.codec.fitting.optimizer import MuonAdam
 from inrcodec.codec.fitting.robust import Backward, Objective, plain
 from inrcodec.codec.networks.base import CoordinateModel
@@ -265,7 +266,7 @@ class NetworkFit:
         """The finest steps within `target_bytes` for the network as it is now."""
         height, width = self._pixels.shape[:2]
         sensitive = sensitivities(self.model, self._parameters, height, width)
-        return quantized.steps_for_size(self.values(), sensitive, target_bytes, self._residual_to)
+        return steps_for_size(self.values(), sensitive, target_bytes, self._residual_to)
 
     def _measure(self, steps: dict[str, int]) -> None:
         """Round, render, and keep the result if it is the best measured so far.
@@ -274,10 +275,10 @@ class NetworkFit:
         the steps of this answer are chosen anew.
         """
         values, target = self.values(), self.budget.target_bytes
-        stored = quantized.quantize(values, steps, self._residual_to)
+        stored = quantize(values, steps, self._residual_to)
         if target is not None and len(stored.to_bytes()) > target:
             steps = self._choose_steps(target)
-            stored = quantized.quantize(values, steps, self._residual_to)
+            stored = quantize(values, steps, self._residual_to)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in stored.values().items()}
         error = image_error(self.model, rounded, self._pixels, self._schedule)
         score = error
