@@ -2,8 +2,6 @@
 
 import multiprocessing
 import pickle
-import threading
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ import torch
 
 import inrcodec
 from inrcodec.errors import FormatError
+from tests.together import run_in_threads
 
 MODELS = ("coolchic", "pe-siren")
 
@@ -60,7 +59,7 @@ def test_an_encode_advanced_from_another_thread_is_the_same(small: np.ndarray, m
         for _ in steps:
             pass
 
-    _in_thread(go_on)
+    run_in_threads(go_on, threads=1)
     assert job.finish() == inrcodec.encode(small, **options)
 
 
@@ -82,11 +81,7 @@ def test_six_threads_encode_and_decode(small: np.ndarray) -> None:
         data = inrcodec.encode(small, effort=0, threads=1)
         found.append((data, inrcodec.decode(data)))
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(work)
     assert len(found) == 6
     assert all(data == wanted and np.array_equal(made, pixels) for data, made in found)
 
@@ -117,20 +112,3 @@ def test_options_and_results_can_be_pickled(small: np.ndarray) -> None:
     assert np.array_equal(picture.pixels, inrcodec.decode(data))
     error = pickle.loads(pickle.dumps(FormatError("cut", at=7)))
     assert (str(error), error.at) == ("cut (at byte 7)", 7)
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    """Run in another thread to its end; what it raises is raised here."""
-    caught: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=guarded)
-    thread.start()
-    thread.join()
-    if caught:
-        raise caught[0]

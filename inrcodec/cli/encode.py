@@ -159,7 +159,7 @@ def encode(
 
       inrcodec encode *.jpg -o out/ -q 40 -e 7
 
-      inrcodec encode photo.png --tune perceptual        for the eye, at the same size
+      inrcodec encode photo.png --tune perceptual        tuned for the eye
 
       cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
 

@@ -16,8 +16,7 @@ def models(
     bpp: Annotated[float, typer.Option(help="Bits per pixel of the file.")] = 0.3,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
-    """List the models: parameters and work per pixel for an image and a rate, and the rates they
-    suit.
+    """List the models: parameters and work per pixel, and the rates they suit.
 
     Examples:
 

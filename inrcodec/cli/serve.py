@@ -52,8 +52,7 @@ def serve(
 ) -> None:
     """Serve files to `inrcodec receive` and to browsers, the coarsest layer first.
 
-    Prints the URL of every file. Ctrl-C lets sessions finish, then stops; a second one stops at
-    once.
+    Prints the URL of every file. Ctrl-C lets sessions finish; a second one stops at once.
 
     Examples:
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 import warnings
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from inrcodec.errors import ImageError
 from inrcodec.images.reading import read_image
 from tests.conftest import VECTORS
 from tests.images.made import RAMP, saved
+from tests.together import run_in_threads
 
 KINDS = ("PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG")
 
@@ -24,20 +24,14 @@ def test_six_threads_read_images_and_leave_the_process_as_it_was() -> None:
     filters, showing = list(warnings.filters), warnings.showwarning
     expected = [read_image(each).pixels for each in data]
     wrong: list[object] = []
-    together = threading.Barrier(6)
 
     def read() -> None:
-        together.wait()
         for _ in range(25):
             for each, pixels_of_each in zip(data, expected, strict=True):
                 if not (read_image(each).pixels == pixels_of_each).all():
                     wrong.append(each)
 
-    threads = [threading.Thread(target=read) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(read)
     assert wrong == []
     assert warnings.filters == filters
     assert warnings.showwarning is showing

@@ -2,7 +2,6 @@
 
 import io
 import math
-import threading
 import warnings
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 import inrcodec
 from inrcodec.errors import FormatError
 from inrcodec.streaming.decoding import Psnr, decode_jpeg_prefix, decode_runs
+from tests.together import run_in_threads
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +35,13 @@ def test_it_shows_what_decoding_shows(sliced_file, prefix, small_file):
 
 def test_threads_leave_the_filters_of_warnings_alone(prefix):
     """They belong to the process. Warnings are errors in tests, so none may be given either."""
-    before, failures = list(warnings.filters), []
+    before = list(warnings.filters)
 
     def work():
-        try:
-            for _ in range(5):
-                assert decode_runs([prefix], threads=1)[1]
-        except BaseException as error:
-            failures.append(error)
+        for _ in range(5):
+            assert decode_runs([prefix], threads=1)[1]
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_in_threads(work)
     assert list(warnings.filters) == before
 
 
