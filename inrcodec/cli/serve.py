@@ -100,27 +100,27 @@ def side_of(text: str) -> int | None:
 
 
 async def _serve(server: Server, library: Library, seconds: float | None) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM, which are heard before the first URL is printed."""
     import asyncio
     import signal
     from urllib.parse import quote
 
     from inrcodec.streaming import signed
 
-    await server.start()
-    for name in library.names():
-        problem = library.problem(name)
-        if problem:
-            console.note(f"left out: {problem}")
-            continue
-        path = f"/files/{name}"
-        shown = quote(path)
-        if seconds is not None:
-            shown = signed(path, str(server.options.token), seconds)
-        console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
-    console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
     over = asyncio.Event()
     with calling(over.set, signal.SIGINT, signal.SIGTERM):
+        await server.start()
+        for name in library.names():
+            problem = library.problem(name)
+            if problem:
+                console.note(f"left out: {problem}")
+                continue
+            path = f"/files/{name}"
+            shown = quote(path)
+            if seconds is not None:
+                shown = signed(path, str(server.options.token), seconds)
+            console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
+        console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
         await over.wait()
     console.note(f"draining {server.sessions} sessions")
     await server.close()
