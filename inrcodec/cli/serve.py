@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,8 +95,8 @@ def side_of(text: str) -> int | None:
     """Parse the side of slices: 0 for auto, None for none; raises `OptionError`."""
     if text in ("auto", "none"):
         return 0 if text == "auto" else None
-    if not text.isdigit() or not 8 <= int(text) <= 4096:
-        raise OptionError(f"slices must be auto, none or a side of 8 .. 4096, got {text!r}")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise OptionError(f"slices must be auto, none or a side such as 96, got {text!r}")
     return int(text)
 
 
@@ -140,7 +141,8 @@ def _shown_host(host: str) -> str:
 
 def _seconds(text: str) -> float:
     """Parse a time such as 30m, 12h or 7d to seconds; raises `OptionError`."""
-    unit = UNITS_S.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or not 1 <= int(text[:-1]) * unit <= LONGEST_LINK_S:
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    seconds = int(match[1]) * UNITS_S[match[2]] if match else 0
+    if not 1 <= seconds <= LONGEST_LINK_S:
         raise OptionError(f"a time looks like 30m, 12h or 7d, got {text!r}")
-    return float(int(text[:-1]) * unit)
+    return float(seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
 from inrcodec import checks
+from inrcodec.codec.format.header import SLICE_SIDES
 from inrcodec.errors import OptionError
 
 DEFAULT_QUALITY = 50
@@ -290,7 +291,7 @@ class EncodeKeywords(TypedDict, total=False):
 _WHOLE = {
     "quality": (1, 100),
     "target_size": (1, 1 << 28),
-    "slices": (8, 4096),
+    "slices": SLICE_SIDES,
     "effort": (0, 9),
     "seed": (0, (1 << 63) - 1),
     "threads": (1, 1024),

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 
+from inrcodec import checks
 from inrcodec.codec.coolchic.reslice import resliced
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
+from inrcodec.codec.format.header import SLICE_SIDES
 from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.protocol.stream import Stream
@@ -25,14 +27,19 @@ slices of the finest grid (docs/streaming.md; `python -m benchmarks.streaming.sl
 
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
     """Return the stream of a whole file. `slices` cuts its grids into slices of so many symbols a
-    side first. Raises `FormatError` for a file that is not whole or not valid, and `LimitError` for
-    one that is too large."""
+    side first. Raises `FormatError` for a file that is not whole or not valid, `LimitError` for one
+    that is too large, and `OptionError` for slices of a file without grids or of no valid side."""
     if slices is not None:
         data = resliced(data, slices)
     container = bitstream.read(data)
     if not container.complete:
         raise TruncatedError("only a whole file can be streamed", at=len(data))
     return Stream(data, boundaries(container), [s.offset for s in container.sections])
+
+
+def check_side(side: int) -> None:
+    """Raise `OptionError` for a side of slices, in symbols, that no file can have."""
+    checks.whole("slices", side, *SLICE_SIDES)
 
 
 def slice_side(data: bytes) -> int | None:

@@ -51,6 +51,14 @@ def test_slicing_anew_keeps_every_symbol(family, channels):
     assert resliced(whole, None) is whole
 
 
+@pytest.mark.parametrize("side", [-3, 0, 7, 4097, 16.5, True, "16"])
+def test_a_side_that_no_file_can_have_cuts_nothing(sliced_file, side):
+    with pytest.raises(OptionError, match="slices"):
+        resliced(sliced_file, side)
+    with pytest.raises(OptionError, match="slices"):
+        stream_of(sliced_file, slices=side)
+
+
 def test_only_grids_are_sliced(small_file, sliced_file):
     assert slice_side(small_file) is None
     assert slice_side(sliced_file) % 16 == 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inrcodec import checks
 from inrcodec.codec.coolchic.model import grids_from
 from inrcodec.codec.coolchic.planes import file_sections, read_latents
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.header import may_hold
+from inrcodec.codec.format.header import SLICE_SIDES, may_hold
 from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import OptionError, TruncatedError
 
@@ -15,8 +16,11 @@ from inrcodec.errors import OptionError, TruncatedError
 def resliced(data: bytes, side: int | None) -> bytes:
     """The file with grids cut into slices of `side` x `side` symbols, or into none.
 
-    Raises `FormatError` for a file that is not whole, `OptionError` for one without latent grids.
+    Raises `FormatError` for a file that is not whole, `OptionError` for one without latent grids or
+    for a side that no file can have.
     """
+    if side is not None:
+        side = checks.whole("slices", side, *SLICE_SIDES)
     container = bitstream.read(data)
     if not may_hold(container.header.family, Kind.LATENTS):
         raise OptionError(f"files of {container.header.family.label} have no grids to slice")

@@ -14,8 +14,8 @@ from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
 
 MAX_HEADER_BYTES = 256
 
-SMALLEST_SLICE, LARGEST_SLICE = 8, 4096
-"""Sides of a slice of a latent grid, in symbols."""
+SLICE_SIDES = (8, 4096)
+"""Least and greatest side of a slice of a latent grid, in symbols."""
 
 
 class Family(IntEnum):
@@ -139,7 +139,7 @@ class Header:
             if len(init) != 2 or init[1] > 255:
                 raise FormatError(f"header field init must be [identity, index], got {init}")
         if Key.SLICE in fields:
-            side = _integer(fields, Key.SLICE, SMALLEST_SLICE, LARGEST_SLICE)
+            side = _integer(fields, Key.SLICE, *SLICE_SIDES)
         pair = None if init is None else (init[0], init[1])
         return cls(width, height, channels, bit_depth, family, dimensions, pair, side)
 

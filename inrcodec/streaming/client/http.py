@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -97,7 +98,7 @@ class Download:
         async with http.head(self._url, allow_redirects=True) as reply:
             starts = _starts(reply.headers.get(LAYERS_HEADER, ""))
             length = reply.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() and len(length) <= MAX_LENGTH_DIGITS else 0
+        total = int(length) if re.fullmatch(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}", length) else 0
         if not starts or total <= starts[-1]:
             return None, 0
         ends = [*starts[1:], total][:most]

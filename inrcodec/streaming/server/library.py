@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inrcodec.errors import InputError, InrCodecError, StreamError
 from inrcodec.files import EXTENSIONS
-from inrcodec.streaming.layers import is_whole, slice_side, stream_of
+from inrcodec.streaming.layers import check_side, is_whole, slice_side, stream_of
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
@@ -47,15 +47,18 @@ class Library:
     """Files by name: one file, or those of a folder (not of folders in it).
 
     `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
-    suits the rate of a file, None leaves files as they are. Streams of at most `cached_bytes` in
-    memory are kept. May be used from any thread; a thread that waits for a file to be read keeps no
-    other waiting. Raises `InputError` if there is nothing at `root`, `StreamError` if it is one
-    file that cannot be streamed.
+    suits the rate of a file, None leaves files as they are; files without grids stay as they are
+    anyway. Streams of at most `cached_bytes` in memory are kept. May be used from any thread; a
+    thread that waits for a file to be read keeps no other waiting. Raises `InputError` if there is
+    nothing at `root`, `StreamError` if it is one file that cannot be streamed, and `OptionError`
+    for a side that no file can have.
     """
 
     def __init__(
         self, root: str, slices: int | None = None, *, cached_bytes: int = CACHED_BYTES
     ) -> None:
+        if slices:
+            check_side(slices)
         self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
@@ -148,5 +151,5 @@ class Library:
         if key.size > MAX_STREAM_BYTES:
             raise StreamError(f"more than {MAX_STREAM_BYTES} bytes")
         data = key.path.read_bytes()
-        side = slice_side(data) if self._slices == 0 else self._slices
-        return stream_of(data, slices=side)
+        suits = slice_side(data)  # None for a file without grids
+        return stream_of(data, slices=suits if self._slices == 0 or suits is None else self._slices)

@@ -26,8 +26,9 @@ class Reply:
 class Site:
     """One file; `cuts` are after how many bytes replies end, one after another."""
 
-    def __init__(self, data, *, tag="v1", layers="", cuts=(), status=None):
+    def __init__(self, data, *, tag="v1", layers="", length=None, cuts=(), status=None):
         self.data, self.tag, self.layers, self.status = data, tag, layers, status
+        self.length = str(len(data)) if length is None else length
         self.cuts, self.asked = list(cuts), []
 
     def _reply(self, headers):
@@ -50,7 +51,7 @@ class Site:
 
     @asynccontextmanager
     async def head(self, url, allow_redirects):
-        length = {"Content-Length": str(len(self.data)), "Inr-Layers": self.layers}
+        length = {"Content-Length": self.length, "Inr-Layers": self.layers}
         yield Reply(200, length, b"")
 
 
@@ -118,6 +119,12 @@ def test_less_than_all(sliced_file, stream, starts):
         assert site.asked == [asked]
         assert (last.layers, last.complete) == (2, False)
         assert last.runs == (b"".join(stream.layers[:2]),)
+
+
+@pytest.mark.parametrize("length", ["²", "-1", "1e9", "9" * 5000, ""])
+def test_a_length_that_is_no_number_is_not_believed(length, sliced_file, starts):
+    site = Site(sliced_file, layers=",".join(map(str, starts)), length=length)
+    assert frames(download(layers=2), site)[-1].data == sliced_file  # so all comes
 
 
 @pytest.mark.parametrize("status", [404, 500, 401])

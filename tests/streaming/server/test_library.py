@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from inrcodec.errors import InputError, StreamError
+from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.errors import InputError, OptionError, StreamError
 from inrcodec.streaming.server.library import Library, UnknownFileError
 
 
@@ -25,6 +26,17 @@ def test_what_can_be_served(tmp_path, sliced_file):
         library.stream("good.inr")
     with pytest.raises(UnknownFileError):
         library.stream("../good.inr")
+
+
+def test_a_side_cuts_grids_and_leaves_other_files(tmp_path, sliced_file, small_file):
+    for side in (-16, 7, 5000):
+        with pytest.raises(OptionError, match="slices"):
+            Library(str(tmp_path), side)
+    (tmp_path / "grids.inr").write_bytes(sliced_file)
+    (tmp_path / "network.inr").write_bytes(small_file)
+    library = Library(str(tmp_path), 64)
+    assert library.stream("grids.inr").data == resliced(sliced_file, 64)
+    assert library.stream("network.inr").data == small_file
 
 
 def test_one_slow_file_keeps_no_other_waiting(tmp_path, sliced_file):
