@@ -67,11 +67,13 @@ def test_a_worker_takes_its_threads_and_leaves_ctrl_c_alone(
 
 
 SCRIPT = """
+import signal
 import sys
 import numpy as np
 from inrcodec.metrics.curves.rd import Point, run
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     points = [Point("jpeg", {"quality": 50})]
     points += [Point("avif", {"quality": q}) for q in (100, 99, 98, 97, 96)]
