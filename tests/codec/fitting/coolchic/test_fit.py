@@ -337,15 +337,15 @@ def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
 
 
 def test_a_picture_without_content_ends_its_fit_early() -> None:
-    model = coolchic(64, 64)
+    model = coolchic(32, 32)
     lmbda, networks = init_lambda(20), table(model, 20)
-    for value, most in ((0.5, 600), (None, 1000)):
+    for value, most in ((0.5, 240), (None, 400)):
         torch.manual_seed(0)
-        target = torch.rand(3, 64, 64) if value is None else torch.full((3, 64, 64), value)
+        target = torch.rand(3, 32, 32) if value is None else torch.full((3, 32, 32), value)
         latents = analysis.initial_latents(model, target, lmbda)
         initial = Initial(networks, latents, networks)
-        rates = rates_for(1000, FULL_RATE_LAMBDA)
-        fit = GridFit(target, model, initial, Budget(1000), lmbda=lmbda, rates=rates)
+        rates = rates_for(400, FULL_RATE_LAMBDA)
+        fit = GridFit(target, model, initial, Budget(400), lmbda=lmbda, rates=rates)
         list(fit)
         assert fit.step <= most
         assert value is not None or fit.step == most
