@@ -14,7 +14,7 @@ from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.pace import Pace
 from inrcodec.streaming.protocol.messages import STREAM_BYTES, Ping, Stop
 from inrcodec.streaming.protocol.packets import pack
-from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.transport import webrtc
 
 MOST_REJECTED = 10_000
@@ -141,8 +141,10 @@ class Channels:
         """Let the receiver take a message; return the layers that have become whole."""
         try:
             return self._receiver.push(message)
-        except PacketError:
-            if self._receiver.rejected > MOST_REJECTED:
+        except PacketError as error:
+            if self._receiver.versions > MOST_VERSIONS:
+                self._end(Refused(str(error)))
+            elif self._receiver.rejected > MOST_REJECTED:
                 self._end(StreamError("the server sends what is no part of the stream"))
             return []
 

@@ -28,9 +28,9 @@ from inrcodec.streaming.protocol.messages import (
 )
 from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
-SPARE_SYMBOLS = 32
-"""Repair symbols of a layer that a receiver holds beyond the number of its source symbols. RaptorQ
-needs two more than that in one of a million cases, so they bound memory and refuse nothing."""
+MOST_VERSIONS = 4
+"""The most versions of a file that a receiver follows: each begins anew, and a hostile sender names
+another one whenever it likes."""
 
 
 class _Layer:
@@ -41,45 +41,61 @@ class _Layer:
         self.data: bytes | None = None
         self.symbols: dict[int, bytes] = {}
         self.marks: dict[int, int] = {}
-        self.repairs = 0
+        self._recovery = fec.Recovery(info)
 
     def add(self, symbol: Symbol) -> bool:
         """Take a symbol; return whether the layer has become whole. Raises `PacketError` for a
-        symbol of a wrong size."""
+        symbol that no sender makes, and for one that makes recovery fail."""
         info, number = self.info, symbol.number
         last = info.size_bytes - (info.sources - 1) * info.symbol_bytes
         wanted = last if number == info.sources - 1 else info.symbol_bytes
         if len(symbol.payload) != wanted:
             raise PacketError(f"a symbol of {len(symbol.payload)} bytes, not {wanted}")
+        if number >= fec.most_symbols(info.sources):
+            raise PacketError(f"symbol {number} of a layer of {info.sources}")
         if self.data is not None or number in self.symbols:
             return False
-        if number >= info.sources:
-            if self.repairs >= info.sources + SPARE_SYMBOLS:
-                return False
-            self.repairs += 1
-        self.symbols[number] = symbol.payload
         if number < info.sources:
             self.marks[number] = symbol.section
-        if len(self.symbols) < info.sources:
+        elif self._recovery.given_up:
             return False
-        return self.fill(fec.recovered(self.symbols, info))
+        self.symbols[number] = symbol.payload
+        return len(self.symbols) >= info.sources and self._fill()
 
-    def fill(self, data: bytes | None) -> bool:
-        """Take all bytes of the layer, or None; return whether they are right."""
-        if data is None:
-            return False
-        if len(data) != self.info.size_bytes or zlib.crc32(data) != self.info.checksum:
-            self._clear()  # valid datagrams of another layer: receive it anew
-            return False
-        self.data = data
-        self._clear()
-        return True
+    def _fill(self) -> bool:
+        """Make the layer of its symbols, which are enough; return whether it is whole."""
+        if len(self.marks) == self.info.sources:
+            return self._take(b"".join(self.symbols[n] for n in range(self.info.sources)))
+        try:
+            data = self._recovery.attempt(self.symbols)
+        except PacketError:
+            self._clear()  # symbols that cannot be of one layer: receive it anew
+            raise
+        if data is not None:
+            return self._take(data)
+        if self._recovery.given_up:
+            self.symbols = {n: self.symbols[n] for n in self.marks}
+        return False
+
+    def _take(self, data: bytes) -> bool:
+        """Take all bytes of the layer; return whether they are right."""
+        right = len(data) == self.info.size_bytes and zlib.crc32(data) == self.info.checksum
+        if right:
+            self.data = data
+        self._clear()  # if wrong, they are valid datagrams of another layer: receive it anew
+        return right
 
     def _clear(self) -> None:
         """Let go of all symbols."""
         self.symbols.clear()
         self.marks.clear()
-        self.repairs = 0
+        self._recovery.restart()
+
+    @property
+    def held(self) -> int:
+        """The number of symbols that are there, of those that make the layer."""
+        sources = self.info.sources
+        return sources if self.data is not None else min(len(self.symbols), sources)
 
     @property
     def missing(self) -> list[int]:
@@ -112,16 +128,19 @@ class _Layer:
 class Receiver:
     """Takes the datagrams of a stream by `push`; everything else reads what it has.
 
-    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds at most
-    symbols of twice the file and 32 more a layer. Keep the receiver when a connection is cut:
-    `resume` tells a new sender what is there already.
+    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds about as
+    many symbols as the file has, and the decoder of a layer once more those of the layer. Keep the
+    receiver when a connection is cut: `resume` tells a new sender what is there already.
     """
 
     def __init__(self) -> None:
         self.manifest: Manifest | None = None
         self.received_bytes = 0
         self.news = 0
-        """The number of symbols that were new when they came."""
+        """The most symbols that were ever there: what comes anew after it was thrown away is no
+        news."""
+        self.versions = 0
+        """The number of versions of the file that the sender named."""
         self.rejected = 0
         self.pong: int | None = None
         """The token of the last ping that was answered."""
@@ -154,11 +173,9 @@ class Receiver:
         if isinstance(message, Symbol):
             if message.layer >= len(self._layers):
                 raise PacketError(f"there is no layer {message.layer}")
-            layer = self._layers[message.layer]
-            before = len(layer.symbols)
-            whole = layer.add(message)
-            self.news += whole or len(layer.symbols) > before
+            whole = self._layers[message.layer].add(message)
             self.received_bytes += len(datagram)
+            self.news = max(self.news, sum(layer.held for layer in self._layers))
             return [message.layer] if whole else []
         if isinstance(message, Sent):
             self._sent.append(message.layer)
@@ -168,8 +185,12 @@ class Receiver:
         raise PacketError(f"a sender does not send {message.kind.name}")
 
     def _begin(self, manifest: Manifest) -> None:
-        """Take a manifest; one of another version of the file lets go of what was there."""
+        """Take a manifest; one of another version of the file lets go of what was there. Raises
+        `PacketError` for a file that changes too often."""
         if manifest != self.manifest:
+            self.versions += 1
+            if self.versions > MOST_VERSIONS:
+                raise PacketError(f"more than {MOST_VERSIONS} versions of one file")
             self.manifest = manifest
             self._layers = [_Layer(info) for info in manifest.layers]
 
