@@ -56,8 +56,12 @@ def receive(
         ),
     ] = "fec",
     expected_packet_loss: Annotated[
-        str, typer.Option(help="Share of lost packets that repair symbols are planned for.")
-    ] = "5%",
+        str | None,
+        typer.Option(
+            help="Share of lost packets that repair symbols are sent ahead for: by default "
+            "5% in mode once, else 0, and repair symbols once loss is seen."
+        ),
+    ] = None,
     transport: Annotated[
         str, typer.Option(help="auto (HTTP where WebRTC fails), webrtc or http.")
     ] = "auto",
@@ -99,7 +103,9 @@ def receive(
         layers=layers,
         budget_bytes=None if budget is None else parse_size(budget),
         patience_s=patience,
-        expected_packet_loss=share_of(expected_packet_loss),
+        expected_packet_loss=None
+        if expected_packet_loss is None
+        else share_of(expected_packet_loss),
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
     )
