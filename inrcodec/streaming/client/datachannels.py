@@ -90,6 +90,7 @@ class Channels:
     def _on_open(self) -> None:
         self._pace.opened(time.monotonic())
         self._send(self._first)
+        self._send(self._receiver.haves())  # also what it knew of the file that the answer names
         self._ping()
 
     def _ping(self) -> None:

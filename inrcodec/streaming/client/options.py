@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from inrcodec.errors import OptionError
@@ -12,6 +13,8 @@ from inrcodec.streaming.transport.signaling import check_token
 
 ONCE_PACKET_LOSS = 0.05
 """The packet loss that mode once is planned for by default: it has nothing but repair symbols."""
+
+MOST_RETRIES = 1000
 
 MODES = {mode.name.lower(): mode for mode in Mode}
 
@@ -26,8 +29,10 @@ class ReceiveOptions:
     symbols are sent ahead for (None: 0.05 in mode once; 0 in mode fec, where they are sent once
     loss is seen). `simulated_packet_loss` drops media packets on purpose, by `seed`.
     A connection may take `connect_s` seconds; after `silence_s` seconds without anything new it
-    counts as cut, and is made again up to `retries` times in a row. `threads` are those of the
-    decoder. Raises `OptionError` for values out of range.
+    counts as cut, and is made again up to `retries` times in a row without progress. After
+    `timeout_s` seconds the reception ends with what there is (None: never). Redirections to other
+    hosts are followed if `other_hosts`, without the token. `threads` are those of the decoder.
+    Raises `OptionError` for values out of range.
     """
 
     mode: str = "fec"
@@ -42,6 +47,8 @@ class ReceiveOptions:
     connect_s: float = 10.0
     silence_s: float = 6.0
     retries: int = 5
+    timeout_s: float | None = 600.0
+    other_hosts: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -55,6 +62,15 @@ class ReceiveOptions:
             raise OptionError(f"a budget has 1 .. {MAX_STREAM_BYTES} bytes")
         if self.patience_s is not None and not 0.1 <= self.patience_s <= 6500:
             raise OptionError("patience must be 0.1 .. 6500 seconds")
+        if not 0 <= self.retries <= MOST_RETRIES:
+            raise OptionError(f"retries must be 0 .. {MOST_RETRIES}, got {self.retries}")
+        for name, seconds in (
+            ("a timeout", self.timeout_s),
+            ("the time to connect", self.connect_s),
+            ("a silence", self.silence_s),
+        ):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise OptionError(f"{name} must be more than 0 seconds, got {seconds}")
         if self.token is not None:
             check_token(self.token)
         if not 0 <= (self.expected_packet_loss or 0) <= MOST_EXPECTED_LOSS:

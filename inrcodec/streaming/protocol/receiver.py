@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import deque
+from collections.abc import Sequence
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol import fec
@@ -25,6 +26,7 @@ from inrcodec.streaming.protocol.messages import (
     Start,
     Symbol,
     Want,
+    symbol_bytes,
 )
 from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
@@ -65,19 +67,19 @@ class _Layer:
     def _fill(self) -> bool:
         """Make the layer of its symbols, which are enough; return whether it is whole."""
         if len(self.marks) == self.info.sources:
-            return self._take(b"".join(self.symbols[n] for n in range(self.info.sources)))
+            return self.take(b"".join(self.symbols[n] for n in range(self.info.sources)))
         try:
             data = self._recovery.attempt(self.symbols)
         except PacketError:
             self._clear()  # symbols that cannot be of one layer: receive it anew
             raise
         if data is not None:
-            return self._take(data)
+            return self.take(data)
         if self._recovery.given_up:
             self.symbols = {n: self.symbols[n] for n in self.marks}
         return False
 
-    def _take(self, data: bytes) -> bool:
+    def take(self, data: bytes) -> bool:
         """Take all bytes of the layer; return whether they are right."""
         right = len(data) == self.info.size_bytes and zlib.crc32(data) == self.info.checksum
         if right:
@@ -125,15 +127,25 @@ class _Layer:
         return [*runs, b"" if run is None else bytes(run)]
 
 
+def recalled(digest: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Return the datagrams that say that the first layers of a file, of so many bytes each, are
+    there, before its manifest is. `digest` is the SHA-256 of the whole file."""
+    infos = [LayerInfo(size, 0, symbol_bytes(size)) for size in sizes]
+    messages = [bitmaps(Have, n, list(range(info.sources))) for n, info in enumerate(infos)]
+    return [pack(digest[:STREAM_BYTES], message) for layer in messages for message in layer]
+
+
 class Receiver:
     """Takes the datagrams of a stream by `push`; everything else reads what it has.
 
     The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds about as
     many symbols as the file has, and the decoder of a layer once more those of the layer. Keep the
-    receiver when a connection is cut: `resume` tells a new sender what is there already.
+    receiver when a connection is cut: `resume` tells a new sender what is there already. `known` is
+    the beginning of the file as it was once: layers of it whose checksums are right are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: bytes = b"") -> None:
+        self._known = known
         self.manifest: Manifest | None = None
         self.received_bytes = 0
         self.news = 0
@@ -163,8 +175,7 @@ class Receiver:
         if isinstance(message, Manifest):
             if stream != message.stream:
                 raise PacketError("a manifest of another stream")
-            self._begin(message)
-            return []
+            return self._begin(message)
         if isinstance(message, Ping):
             self.pong = message.token if message.answer else self.pong
             return []
@@ -184,15 +195,22 @@ class Receiver:
             return []
         raise PacketError(f"a sender does not send {message.kind.name}")
 
-    def _begin(self, manifest: Manifest) -> None:
-        """Take a manifest; one of another version of the file lets go of what was there. Raises
-        `PacketError` for a file that changes too often."""
+    def _begin(self, manifest: Manifest) -> list[int]:
+        """Take a manifest; one of another version of the file lets go of what was there. Return the
+        layers that are known. Raises `PacketError` for a file that changes too often."""
+        whole: list[int] = []
         if manifest != self.manifest:
             self.versions += 1
             if self.versions > MOST_VERSIONS:
                 raise PacketError(f"more than {MOST_VERSIONS} versions of one file")
             self.manifest = manifest
             self._layers = [_Layer(info) for info in manifest.layers]
+            end = 0
+            for number, layer in enumerate(self._layers):
+                begin, end = end, end + layer.info.size_bytes
+                if layer.take(self._known[begin:end]):
+                    whole.append(number)
+        return whole
 
     @property
     def name(self) -> bytes:
@@ -202,12 +220,16 @@ class Receiver:
     def resume(self, start: Start) -> list[bytes]:
         """Return the datagrams that begin a session: HAVE for what is there, then `start`."""
         self.final = None
-        messages: list[Have | Start] = []
+        return [*self.haves(), pack(self.name, start)]
+
+    def haves(self) -> list[bytes]:
+        """Return the datagrams that say what is there."""
+        messages: list[Have] = []
         for number, layer in enumerate(self._layers):
             missing = set(layer.missing)
             known = [n for n in range(layer.info.sources) if n not in missing]
             messages += bitmaps(Have, number, known)
-        return [pack(self.name, message) for message in [*messages, start]]
+        return [pack(self.name, message) for message in messages]
 
     def requests(self) -> list[bytes]:
         """Return the datagrams that ask for what is missing of layers that the sender has sent."""
@@ -293,4 +315,5 @@ class Receiver:
             runs=tuple(self.runs()),
             data=self.file() if self.complete else None,
             transport=transport,
+            version="" if self.manifest is None else self.manifest.digest.hex(),
         )

@@ -432,13 +432,13 @@ def test_urls_that_are_none(url):
 
 def test_a_host_nobody_knows(monkeypatch):
     """Nobody asks twice for the address of a host that has none."""
-    asked, find = [], webrtc.local_addresses
+    asked, find = [], webrtc.paths
 
     def counted(host, port):
         asked.append(host)
         return find(host, port)
 
-    monkeypatch.setattr(webrtc, "local_addresses", counted)
+    monkeypatch.setattr(webrtc, "paths", counted)
     with pytest.raises(StreamError, match="not known"):
         asyncio.run(frames("http://no-such-host.invalid/x.inr"))
     assert asked == ["no-such-host.invalid"]
