@@ -45,7 +45,7 @@ class Site:
         if request.method == "POST":
             return web.Response(status=404)
         if self.mute:
-            await asyncio.Event().wait()
+            await self.over.wait()
         asked = request.headers.get("Range")
         self.ranges.append(asked)
         if self.cut is None and self.then is not None:
@@ -73,6 +73,7 @@ class Site:
         started, urls = threading.Event(), []
 
         async def serve():
+            self.over = asyncio.Event()
             app = web.Application()
             app.router.add_route("*", "/{path:.*}", self.answer)
             self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -80,6 +81,10 @@ class Site:
             await web.TCPSite(self.runner, "127.0.0.1", 0).start()
             urls.append(f"http://127.0.0.1:{self.runner.addresses[0][1]}/photo.inr")
             started.set()
+
+        async def end():
+            self.over.set()
+            await self.runner.cleanup()
 
         thread = threading.Thread(
             target=lambda: (loop.run_until_complete(serve()), loop.run_forever())
@@ -89,7 +94,7 @@ class Site:
         try:
             yield urls[0]
         finally:
-            asyncio.run_coroutine_threadsafe(self.runner.cleanup(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(end(), loop).result(30)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(30)
             loop.close()

@@ -19,8 +19,9 @@ PIECE = 1 << 14
 """Bytes read at once; layers that end in the same piece are shown together."""
 
 PARSE_GROWTH = 1.3
-"""A server that does not say where layers begin makes the client parse what has come, again each
-time it has grown by this factor. All parses together cost 1.3 / 0.3 = 4.3 times the last one."""
+"""The client parses what has come, again each time it has grown by this factor: to know that this
+is a file, and not longer than one, and where layers begin if the server does not say it. All parses
+together cost 1.3 / 0.3 = 4.3 times the last one."""
 
 
 class Download:
@@ -58,7 +59,7 @@ class Download:
                 if part.refused:
                     break  # what follows is a text for people
                 self._take(piece, part)
-                layers.look(self.data, sure=part.total is not None)
+                layers.look(self.data)
                 whole = layers.whole(len(self.data))
                 enough = self._enough(layers, whole, wanted)
                 whole = min(whole, self._options.layers or whole)
@@ -174,10 +175,9 @@ class _Layers:
         self._find = find or _found_starts
         self._parsed = 0
 
-    def look(self, data: bytearray, *, sure: bool) -> None:
-        """Parse what has come, unless the server told where layers begin, and is `sure` where the
-        file ends. Raises `FormatError` for what is no beginning of a file."""
-        if (not self.told or not sure) and len(data) > PARSE_GROWTH * self._parsed:
+    def look(self, data: bytearray) -> None:
+        """Parse what has come. Raises `FormatError` for what is no beginning of a file."""
+        if len(data) > PARSE_GROWTH * self._parsed:
             self._parsed = len(data)
             found = self._find(bytes(data))
             self._starts = self._starts if self.told else found

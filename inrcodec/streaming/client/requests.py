@@ -115,7 +115,10 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the addresses of a host; raises `OSError`."""
-        found = await abandonable(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        try:
+            found = await abandonable(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        except UnicodeError as error:  # a name that cannot be asked for
+            raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
         return [
             ResolveResult(
                 hostname=host,

@@ -320,6 +320,7 @@ def test_the_reason_of_a_failure_in_one_line(self_signed, transport):
     for arguments, said in (
         ({"tls": self_signed}, "the certificate is not valid: self.signed certificate"),
         ({"url": "http://no-such-host.invalid/x"}, "is not known: [^-[]*$"),
+        ({"url": f"http://{'a' * 70}.invalid/x"}, "is not known: .*too long"),
         ({"url": "http://127.0.0.1:9/x"}, "cannot connect: Connection refused"),
     ):
         with pytest.raises(StreamError, match=said) as caught:
