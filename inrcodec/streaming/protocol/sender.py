@@ -217,7 +217,8 @@ class Sender:
         sources = self.stream.manifest.layers[layer].sources
         first = sources + self._repairs[layer]
         repairs = fec.repair_count(count, seen, fec.EARLY_FAILURE) if count else 0
-        last = min(first + repairs, fec.most_symbols(sources))
+        most = fec.most_symbols(sources) - sources  # the stream keeps them, for all receivers
+        last = max(first, min(first + repairs, most))
         self._repairs[layer] = last - sources
         return [(layer, number) for number in range(first, last)]
 

@@ -25,7 +25,7 @@ from inrcodec.streaming.protocol.messages import (
     Symbol,
     symbol_bytes,
 )
-from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.protocol.sender import MOST_AGAIN, Sender
 from inrcodec.streaming.protocol.stream import Stream
@@ -350,6 +350,19 @@ def test_repair_symbols_come_where_loss_is_seen(stream):
     repairs = Counter(s.layer for s in symbols if s.number >= sources[s.layer])
     assert repairs[0] > 0
     assert all(repairs[layer] for layer in range(begin + 1, len(sources)))
+
+
+def test_asking_again_makes_no_end_of_repair_symbols(stream):
+    sender, _ = begun(stream, Mode.FEC)
+    all_of(sender)
+    sources = [info.sources for info in stream.manifest.layers]
+    for _ in range(100):
+        for layer, count in enumerate(sources):
+            for want in bitmaps(messages.Want, layer, list(range(count))):
+                sender.push(pack(stream.manifest.stream, want))
+        all_of(sender)
+    for layer, count in enumerate(sources):
+        assert max(n for at, n in sender._sent if at == layer) < 2 * count + 32
 
 
 def test_asking_again_costs_few_plans(stream, monkeypatch):
