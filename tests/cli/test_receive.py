@@ -246,7 +246,7 @@ def test_ctrl_c_while_a_server_says_nothing(grids, tmp_path, times):
         code, error, seconds = interrupted(command, lambda: asked.wait(60), times)
     assert code in (130, -signal.SIGINT)  # the last one may meet an interpreter that is ending
     assert "Fatal" not in error
-    assert seconds < 5
+    assert seconds < 20  # all attempts together would take longer
 
 
 def test_what_is_kept_says_of_what_it_is(tmp_path):
