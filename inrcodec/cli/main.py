@@ -7,8 +7,10 @@ imports what it needs when it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -116,7 +118,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except MemoryError:
         console.show_error("not enough memory for this image")
         code = 1
+    _leave_work_behind(code)
     sys.exit(code)
+
+
+def _leave_work_behind(code: int) -> None:
+    """Exit at once if a thread still works on what nobody waits for: the interpreter would end it
+    amid the code of a library, and may abort."""
+    background = sys.modules.get("inrcodec.streaming.client.background")
+    if background is not None and background.abandoned():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):  # closed, or none at all
+                stream.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -6,20 +6,20 @@ import logging
 import os
 import re
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inrcodec.cli import console
 from inrcodec.cli.encode import parse_size
 from inrcodec.cli.loop_signals import calling
+from inrcodec.cli.partial import Partial
 from inrcodec.cli.serve import TOKEN_VARIABLE
-from inrcodec.errors import InrCodecError, OptionError, OutputError, StreamError
+from inrcodec.cli.watcher import Watcher, content, is_ours
+from inrcodec.errors import InrCodecError, OptionError, StreamError
 
 if TYPE_CHECKING:
-    from inrcodec.pixels import Picture
-    from inrcodec.streaming import ReceivedFrame, ReceiveOptions
+    from inrcodec.streaming import Beginning, ReceivedFrame, ReceiveOptions
 
 
 def receive(
@@ -56,8 +56,12 @@ def receive(
         ),
     ] = "fec",
     expected_packet_loss: Annotated[
-        str, typer.Option(help="Share of lost packets that repair symbols are planned for.")
-    ] = "5%",
+        str | None,
+        typer.Option(
+            help="Share of lost packets that repair symbols are sent ahead for: by default "
+            "5% in mode once, else 0, and repair symbols once loss is seen."
+        ),
+    ] = None,
     transport: Annotated[
         str, typer.Option(help="auto (HTTP where WebRTC fails), webrtc or http.")
     ] = "auto",
@@ -69,12 +73,27 @@ def receive(
         typer.Option(help="Drop packets on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE."),
     ] = "none",
     seed: Annotated[int, typer.Option(help="Seed of the simulated packet loss.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds after which a reception ends with what there is.")
+    ] = 600.0,
+    retries: Annotated[
+        int,
+        typer.Option(help="Attempts after a connection is cut, in a row without anything new."),
+    ] = 5,
+    other_hosts: Annotated[
+        bool,
+        typer.Option(
+            "--other-hosts", help="Follow redirections to other hosts, without the token."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
     """Receive a file, show progress layer by layer, write the image.
 
-    What has arrived is kept when the connection is cut. Ctrl-C writes the best image so far.
+    What has arrived is kept when the connection is cut. Ctrl-C writes the best image so far. Of a
+    .inr file that did not arrive whole, the beginning stays beside it as .inr.part, and the same
+    command goes on from there.
 
     Examples:
 
@@ -99,47 +118,73 @@ def receive(
         layers=layers,
         budget_bytes=None if budget is None else parse_size(budget),
         patience_s=patience,
-        expected_packet_loss=share_of(expected_packet_loss),
+        expected_packet_loss=None
+        if expected_packet_loss is None
+        else share_of(expected_packet_loss),
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
+        timeout_s=timeout,
+        retries=retries,
+        other_hosts=other_hosts,
     )
     if output is not None:
         console.outputs_for([url], output, "", force, as_json)
         _check_name(output)
-        if _is_ours(output) and (until or budget or patience or mode == "once"):
+        if is_ours(output) and (until or budget or patience or mode == "once"):
             raise OptionError("a .inr file is written whole: leave out what ends early")
     original = None
     if reference is not None:
         from inrcodec.images.reading import read_image
 
         original = read_image(reference)
-    watcher = _Watcher(progressive, original, decibels, as_json, force)
+    watcher = Watcher(progressive, original, decibels, as_json, force, output)
     _receive(url, options, watcher, output, as_json)
 
 
 def _receive(
-    url: str, options: ReceiveOptions, watcher: _Watcher, output: str | None, as_json: bool
+    url: str, options: ReceiveOptions, watcher: Watcher, output: str | None, as_json: bool
 ) -> None:
     """Receive, write the best image, and report; raises what went wrong after that."""
     import asyncio
 
     for name in ("aioice", "aiortc"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    begun, failure = time.monotonic(), None
-    try:
-        asyncio.run(_run(url, options, watcher))
-    except InrCodecError as error:
-        failure = error
+    from inrcodec.streaming import Beginning
+
+    partial = None
+    if output is not None and output != "-" and is_ours(output):
+        partial = Partial(output, url)
+    known = Beginning() if partial is None else partial.read()
+    begun = time.monotonic()
+    failure = asyncio.run(_run(url, options, watcher, known))
     best = watcher.best
-    if best is None:
+    if partial is not None and failure is not None:
+        _keep(partial, failure, best)
+    if best is None or (partial is not None and failure is not None):
         raise failure or StreamError(f"{url}: nothing arrived")
-    if failure is not None:
+    if isinstance(failure, KeyboardInterrupt):
+        console.note("stopped; this is what had arrived")
+        failure = None
+    elif failure is not None:
         console.note("this is what had arrived")
-        if output is not None and _is_ours(output):
-            raise failure
     if output is not None:
-        console.write_output(output, _content(best, output))
-    elapsed_s = time.monotonic() - begun
+        console.write_output(output, content(best, output))
+    if partial is not None:
+        partial.remove()
+    _report(url, output, best, watcher, time.monotonic() - begun, as_json)
+    if failure is not None:
+        raise failure
+
+
+def _report(
+    url: str,
+    output: str | None,
+    best: ReceivedFrame,
+    watcher: Watcher,
+    elapsed_s: float,
+    as_json: bool,
+) -> None:
+    """Say what was received."""
     if as_json:
         console.print_json(
             {
@@ -156,80 +201,39 @@ def _receive(
         where = "" if output is None else f" -> {output}"
         state = "whole" if best.complete else f"{best.layers} of {best.total_layers} layers"
         console.note(f"{url}{where}: {state}, {best.received_bytes} bytes, {elapsed_s:.2f} s")
-    if failure is not None:
-        raise failure
 
 
-class _Watcher:
-    """Shows, measures and writes every image on the way."""
+def _keep(partial: Partial, failure: BaseException, best: ReceivedFrame | None) -> None:
+    """Keep what had arrived of a file."""
+    from inrcodec.streaming import Beginning, Incomplete
 
-    def __init__(
-        self,
-        folder: str | None,
-        original: Picture | None,
-        decibels: float | None,
-        quiet: bool,
-        force: bool,
-    ) -> None:
-        self._folder, self._original = folder, original
-        self._decibels, self._quiet = decibels, quiet
-        self.best: ReceivedFrame | None = None
-        self.rows: list[dict[str, Any]] = []
-        if folder is not None:
-            try:
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                if not force and any(Path(folder).iterdir()):
-                    raise OutputError(f"{folder}: is not empty; use --force to write there")
-            except OSError as error:
-                raise OutputError(f"{folder}: cannot be made: {error.strerror}") from None
-
-    def take(self, frame: ReceivedFrame) -> bool:
-        """Take a frame; return whether it is good enough."""
-        from inrcodec.pixels import psnr
-
-        shown, before = frame.picture.pixels, self.best
-        value = None
-        if self._original is not None and self._original.pixels.shape == shown.shape:
-            value = psnr(self._original.pixels, shown)
-        elif self._original is not None:
-            raise OptionError("the reference has another size than the image")
-        elif before is not None and self._decibels is not None:
-            value = psnr(before.picture.pixels, shown)
-        self.best = frame
-        row: dict[str, Any] = {
-            "elapsed_s": round(frame.elapsed_s, 4),
-            "layers": frame.layers,
-            "of": frame.total_layers,
-            "received_bytes": frame.received_bytes,
-            "psnr_db": value,
-        }
-        if self._folder is not None:
-            name = f"{len(self.rows) + 1:02d}-{frame.layers}of{frame.total_layers}.png"
-            path = str(Path(self._folder) / name)
-            console.write_output(path, _content(frame, path))
-            row["file"] = path
-        self.rows.append(row)
-        if not self._quiet:
-            measured = "" if value is None else f", {value:.2f} dB"
-            console.note(
-                f"{frame.elapsed_s:7.3f} s  layer {frame.layers} of {frame.total_layers}, "
-                f"{frame.received_bytes} bytes{measured}"
-            )
-        return self._decibels is not None and value is not None and value >= self._decibels
+    beginning = Beginning() if best is None else best.beginning
+    if isinstance(failure, Incomplete):
+        beginning = failure.beginning
+    if partial.keep(beginning):
+        size = len(beginning.data)
+        console.note(
+            f"{size} bytes are kept in {partial.path}; the same command goes on from there"
+        )
 
 
-async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
-    """Receive until it is enough, or until Ctrl-C."""
+async def _run(
+    url: str, options: ReceiveOptions, watcher: Watcher, known: Beginning
+) -> InrCodecError | KeyboardInterrupt | None:
+    """Receive until it is enough, or until Ctrl-C; return what went wrong."""
     import asyncio
     import signal
     from contextlib import aclosing
 
+    import aiortc  # noqa: F401  (takes a while, in which Ctrl-C must not wait for the loop)
+
+    from inrcodec.streaming import decode_runs  # noqa: F401  (as well)
     from inrcodec.streaming import receive as frames
 
     async def through() -> None:
-        async with aclosing(frames(url, options)) as stream:
+        async with aclosing(frames(url, options, known=known)) as stream:
             async for frame in stream:
-                if watcher.take(frame):
+                if await watcher.take(frame):
                     return
 
     task = asyncio.create_task(through())
@@ -237,9 +241,12 @@ async def _run(url: str, options: ReceiveOptions, watcher: _Watcher) -> None:
         with calling(task.cancel, signal.SIGINT):
             await task
     except asyncio.CancelledError:
-        if watcher.best is None:
-            raise KeyboardInterrupt from None
-        console.note("stopped; this is what had arrived")
+        return KeyboardInterrupt()
+    except OptionError:
+        raise
+    except InrCodecError as error:
+        return error
+    return None
 
 
 def _until(text: str | None) -> tuple[int | None, float | None]:
@@ -254,27 +261,9 @@ def _until(text: str | None) -> tuple[int | None, float | None]:
     return None, float(match[2])
 
 
-def _is_ours(path: str) -> bool:
-    """Whether a name is that of an .inr file."""
-    from inrcodec.files import EXTENSIONS
-
-    return Path(path).suffix.lower() in EXTENSIONS
-
-
 def _check_name(path: str) -> None:
     """Raise `OptionError` for a name that is neither that of an image nor of an .inr file."""
-    if path != "-" and not _is_ours(path):
+    if path != "-" and not is_ours(path):
         from inrcodec.images.writing import image_format
 
         image_format(path)
-
-
-def _content(frame: ReceivedFrame, path: str) -> bytes:
-    """Return what to write under this name."""
-    from inrcodec.images.writing import image_bytes, image_format
-
-    if _is_ours(path):
-        if frame.data is None:
-            raise OutputError(f"{path}: the file is not whole; write an image instead")
-        return frame.data
-    return image_bytes(frame.picture, "PNG" if path == "-" else image_format(path))

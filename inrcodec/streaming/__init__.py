@@ -16,6 +16,8 @@ fetch           the whole file at a URL, not decoded
 ReceiveOptions  how to receive: mode, transport, when to stop
 ReceivedFrame   a frame with its image
 Frame           what a receiver had of a file at a time
+Beginning       the beginning of a file, to go on from
+Incomplete      the error of a reception that had brought something
 Server          an HTTP and WebRTC server of a library
 ServerOptions   where it listens, who may ask
 Limits          what it allows strangers
@@ -46,11 +48,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inrcodec.streaming.client.failures import Incomplete
     from inrcodec.streaming.client.options import ReceiveOptions
     from inrcodec.streaming.client.receive import ReceivedFrame, fetch, receive
     from inrcodec.streaming.decoding import decode_runs
     from inrcodec.streaming.layers import slice_side, stream_of
-    from inrcodec.streaming.protocol.frame import Frame
+    from inrcodec.streaming.protocol.frame import Beginning, Frame
     from inrcodec.streaming.protocol.messages import Mode
     from inrcodec.streaming.protocol.receiver import Receiver
     from inrcodec.streaming.protocol.sender import Sender
@@ -65,11 +68,12 @@ if TYPE_CHECKING:
     from inrcodec.streaming.transport.webrtc import require
 
 _MODULES = {
+    "client.failures": ("Incomplete",),
     "client.options": ("ReceiveOptions",),
     "client.receive": ("ReceivedFrame", "fetch", "receive"),
     "decoding": ("decode_runs",),
     "layers": ("slice_side", "stream_of"),
-    "protocol.frame": ("Frame",),
+    "protocol.frame": ("Beginning", "Frame"),
     "protocol.messages": ("Mode",),
     "protocol.receiver": ("Receiver",),
     "protocol.sender": ("Sender",),
@@ -86,9 +90,11 @@ _MODULES = {
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Beginning",
     "Comparison",
     "Conditions",
     "Frame",
+    "Incomplete",
     "Jpeg",
     "Library",
     "Limits",

@@ -14,7 +14,7 @@ from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.pace import Pace
 from inrcodec.streaming.protocol.messages import STREAM_BYTES, Ping, Stop
 from inrcodec.streaming.protocol.packets import pack
-from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.transport import webrtc
 
 MOST_REJECTED = 10_000
@@ -90,6 +90,7 @@ class Channels:
     def _on_open(self) -> None:
         self._pace.opened(time.monotonic())
         self._send(self._first)
+        self._send(self._receiver.haves())  # also what it knew of the file that the answer names
         self._ping()
 
     def _ping(self) -> None:
@@ -141,8 +142,10 @@ class Channels:
         """Let the receiver take a message; return the layers that have become whole."""
         try:
             return self._receiver.push(message)
-        except PacketError:
-            if self._receiver.rejected > MOST_REJECTED:
+        except PacketError as error:
+            if self._receiver.versions > MOST_VERSIONS:
+                self._end(Refused(str(error)))
+            elif self._receiver.rejected > MOST_REJECTED:
                 self._end(StreamError("the server sends what is no part of the stream"))
             return []
 

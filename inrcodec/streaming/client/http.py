@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from inrcodec.errors import FormatError, StreamError
+from inrcodec.errors import FormatError, StreamError, TruncatedError
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.options import ReceiveOptions
-from inrcodec.streaming.layers import starts_in, stream_of
-from inrcodec.streaming.protocol.frame import Frame
+from inrcodec.streaming.client.ranges import Part, length_of, part_of
+from inrcodec.streaming.layers import is_whole, starts_in, stream_of
+from inrcodec.streaming.protocol.frame import Beginning, Frame
 from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES
 from inrcodec.streaming.transport.signaling import LAYERS_HEADER
 
@@ -19,30 +19,27 @@ PIECE = 1 << 14
 """Bytes read at once; layers that end in the same piece are shown together."""
 
 PARSE_GROWTH = 1.3
-"""A server that does not say where layers begin makes the client parse what has come, again each
-time it has grown by this factor. All parses together cost 1.3 / 0.3 = 4.3 times the last one."""
-
-MAX_LENGTH_DIGITS = 11
-"""Digits of a believable Content-Length; `MAX_STREAM_BYTES` has 8."""
+"""The client parses what has come, again each time it has grown by this factor: to know that this
+is a file, and not longer than one, and where layers begin if the server does not say it. All parses
+together cost 1.3 / 0.3 = 4.3 times the last one."""
 
 
 class Download:
     """The beginning of a file that has come so far, in `data`, and how to get the rest.
 
-    `data` and `digest` (the SHA-256 of the file, in hex) are what is known already. `elapsed` gives
-    the seconds since the file was asked for.
+    `known` is what is there already, and of which version; what has no version is of no use.
+    `elapsed` gives the seconds since the file was asked for. `most` is the most bytes that there
+    ever were: what comes again is no news.
     """
 
     def __init__(
-        self,
-        url: str,
-        options: ReceiveOptions,
-        elapsed: Callable[[], float],
-        data: bytes = b"",
-        digest: str = "",
+        self, options: ReceiveOptions, elapsed: Callable[[], float], known: Beginning
     ) -> None:
-        self._url, self._options, self._elapsed = url, options, elapsed
-        self.data, self._tag = bytearray(data), digest
+        self._options, self._elapsed = options, elapsed
+        self.data = bytearray(known.data if known.version else b"")
+        self._version = known.version
+        self._layers = 0, 0
+        self.most = 0
 
     async def frames(self, http: Any) -> AsyncGenerator[Frame, None]:
         """Yield the file as it grows, layer by layer, until all that is wanted is there.
@@ -54,40 +51,74 @@ class Download:
         headers = {}
         if self.data or wanted:
             headers["Range"] = f"bytes={len(self.data)}-{wanted - 1 if wanted else ''}"
-        async with http.get(self._url, headers=headers) as reply:
-            self._accept(reply)
+        async with http.get(headers) as reply:
+            part = part_of(reply.status, reply.reason, reply.headers)
+            self._accept(part)
             layers = layers or _Layers(_starts(reply.headers.get(LAYERS_HEADER, "")))
-            seen = 0
             async for piece in reply.content.iter_chunked(PIECE):
-                self.data += piece
-                if len(self.data) > MAX_STREAM_BYTES:
-                    raise Refused(f"more than {MAX_STREAM_BYTES} bytes")
+                if part.refused:
+                    break  # what follows is a text for people
+                self._take(piece, part)
                 layers.look(self.data)
                 whole = layers.whole(len(self.data))
                 enough = self._enough(layers, whole, wanted)
                 whole = min(whole, self._options.layers or whole)
-                if enough or whole > seen:
-                    seen = whole
-                    yield self._frame(bytes(self.data[: layers.end(whole)]), whole, layers.total)
+                if enough or whole > self._layers[0]:
+                    self._layers = whole, layers.total
+                    yield self._frame(layers.end(whole))
                 if enough:
                     return
-        data = bytes(self.data)
-        total = len(stream_of(data).layers)  # raises for a file that is not whole or valid
-        yield self._frame(data, total, total, whole=data)
+        yield self._whole(part)
 
-    def _accept(self, reply: Any) -> None:
+    def _accept(self, part: Part) -> None:
         """Check that a reply goes on where `data` ends; raises `StreamError`."""
-        tag = reply.headers.get("ETag", "").strip('"')
-        changed = self.data and reply.status == 206 and tag != (self._tag or tag)
-        if reply.status == 416 or changed:
+        same = part.version == self._version or not self._version
+        if part.refused:
+            same = same or not part.version
+            known = part.total == len(self.data) or (part.total is None and _is_whole(self.data))
+            if same and known:
+                return  # all of it is there
+        elif part.begin == 0:
             self.data.clear()
-            self._tag = ""
-            raise StreamError("the file has changed")
-        if reply.status not in (200, 206):
-            raise Refused(f"refused with {reply.status} {reply.reason}")
-        if reply.status == 200:
-            self.data.clear()
-        self._tag = tag
+            if not same:
+                self._layers = 0, 0
+            self._version = part.version
+            return
+        elif part.begin != len(self.data):
+            raise Refused(f"the server sends what is at byte {part.begin}, not {len(self.data)}")
+        elif same:
+            return
+        self.data.clear()
+        self._version, self._layers = "", (0, 0)
+        raise StreamError("the file has changed")
+
+    def _take(self, piece: bytes, part: Part) -> None:
+        """Take a piece; raises `Refused` if it is more than the file."""
+        most = MAX_STREAM_BYTES if part.total is None else part.total
+        if len(self.data) + len(piece) > most:
+            raise Refused(f"more than {most} bytes")
+        self.data += piece
+        self.most = max(self.most, len(self.data))
+
+    def _whole(self, part: Part) -> Frame:
+        """Return the last frame. Raises `StreamError` if there is more to come, `FormatError` for a
+        file that is not whole or valid."""
+        if part.total is not None and len(self.data) < part.total:
+            raise StreamError(f"cut after {len(self.data)} of {part.total} bytes")
+        data = bytes(self.data)
+        try:
+            total = len(stream_of(data).layers)
+        except TruncatedError as error:
+            if part.total is not None:
+                raise
+            raise StreamError(f"cut, or not whole at the server: {error}") from None
+        self._layers = total, total
+        return self._frame(None, whole=data)
+
+    def rest(self) -> Frame | None:
+        """Return a frame of all that is there, layers that are not whole included; None if there is
+        nothing."""
+        return self._frame(None) if self.data else None
 
     async def _wanted(self, http: Any) -> tuple[_Layers | None, int]:
         """Find out how many bytes to ask for, and where layers begin, if less than the file is
@@ -95,10 +126,9 @@ class Download:
         most, budget = self._options.layers, self._options.budget_bytes
         if most is None and budget is None:
             return None, 0
-        async with http.head(self._url, allow_redirects=True) as reply:
+        async with http.head() as reply:
             starts = _starts(reply.headers.get(LAYERS_HEADER, ""))
-            length = reply.headers.get("Content-Length", "")
-        total = int(length) if re.fullmatch(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}", length) else 0
+            total = length_of(reply.headers) or 0
         if not starts or total <= starts[-1]:
             return None, 0
         ends = [*starts[1:], total][:most]
@@ -119,8 +149,11 @@ class Download:
             return True
         return len(self.data) >= (options.budget_bytes or MAX_STREAM_BYTES)
 
-    def _frame(self, shown: bytes, layers: int, total: int, *, whole: bytes | None = None) -> Frame:
-        """Make a frame that shows these bytes; `whole` is the file, if it is all there."""
+    def _frame(self, end: int | None, *, whole: bytes | None = None) -> Frame:
+        """Make a frame that shows the bytes before `end` (None: all of them); `whole` is the file,
+        if it is all there."""
+        layers, total = self._layers
+        shown = bytes(memoryview(self.data)[:end]) if whole is None else whole
         return Frame(
             elapsed_s=self._elapsed(),
             received_bytes=len(self.data),
@@ -129,6 +162,7 @@ class Download:
             runs=(shown,),
             data=whole,
             transport="http",
+            version=self._version,
         )
 
 
@@ -142,9 +176,11 @@ class _Layers:
         self._parsed = 0
 
     def look(self, data: bytearray) -> None:
-        """Parse what has come, unless the server told where layers begin."""
-        if not self.told and len(data) > PARSE_GROWTH * self._parsed:
-            self._parsed, self._starts = len(data), self._find(bytes(data))
+        """Parse what has come. Raises `FormatError` for what is no beginning of a file."""
+        if len(data) > PARSE_GROWTH * self._parsed:
+            self._parsed = len(data)
+            found = self._find(bytes(data))
+            self._starts = self._starts if self.told else found
 
     def whole(self, size_bytes: int) -> int:
         """The number of layers known to be whole in so many bytes; the last one never is."""
@@ -160,6 +196,14 @@ class _Layers:
         return len(self._starts) if self.told else len(self._starts) + 1
 
 
+def _is_whole(data: bytearray) -> bool:
+    """Whether this is a whole file."""
+    try:
+        return is_whole(bytes(data))
+    except FormatError:
+        return False
+
+
 def _starts(text: str) -> list[int]:
     """Parse the HTTP header that says where layers begin; empty if it is not valid."""
     try:
@@ -171,8 +215,9 @@ def _starts(text: str) -> list[int]:
 
 
 def _found_starts(data: bytes) -> list[int]:
-    """Find where layers begin in the beginning of a file; empty if it is too short or not valid."""
+    """Find where layers begin in the beginning of a file; empty if it is too short. Raises
+    `FormatError` for what is not valid, such as bytes that follow the end."""
     try:
         return starts_in(data)
-    except FormatError:
+    except TruncatedError:
         return []

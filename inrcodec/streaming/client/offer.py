@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.client.failures import Refused, Unavailable
 from inrcodec.streaming.transport.signaling import START_HEADER
+
+if TYPE_CHECKING:
+    from inrcodec.streaming.client.requests import Requests
 
 MAX_ANSWER_BYTES = 1 << 16
 """Bytes of the longest answer: base64 of 16 KB inline, and the SDP itself, twice over."""
@@ -20,7 +22,7 @@ NO_CHANNELS = (400, 403, 404, 405, 415, 501)
 """The status with which a server answers that knows nothing of offers; redirections, too."""
 
 
-async def post_offer(http: Any, url: str, offer: str, first: str | None) -> tuple[str, str | None]:
+async def post_offer(http: Requests, offer: str, first: str | None) -> tuple[str, str | None]:
     """POST an offer with the receiver's first messages; return (answer, location of the session).
 
     Raises `Unavailable` if the server has no data channels, `StreamError` if it is full, and
@@ -29,7 +31,7 @@ async def post_offer(http: Any, url: str, offer: str, first: str | None) -> tupl
     headers = {"Content-Type": "application/sdp"}
     if first is not None:
         headers[START_HEADER] = first
-    async with http.post(url, data=offer.encode(), headers=headers, allow_redirects=False) as reply:
+    async with http.post(offer.encode(), headers) as reply:
         body = bytearray()
         async for piece in reply.content.iter_chunked(PIECE):
             body += piece
@@ -45,10 +47,8 @@ async def post_offer(http: Any, url: str, offer: str, first: str | None) -> tupl
         return text, reply.headers.get("Location")
 
 
-async def hang_up(http: Any, url: str, location: str | None) -> None:
-    """DELETE a session if it is one of the server at `url`; failures do not matter."""
-    session = urljoin(url, location or "")
-    if location is not None and urlsplit(session)[:2] == urlsplit(url)[:2]:
+async def hang_up(http: Requests, location: str | None) -> None:
+    """DELETE a session if it is one of this server; failures do not matter."""
+    if location is not None:
         with contextlib.suppress(Exception):
-            async with http.delete(session, allow_redirects=False):
-                pass
+            await http.delete(location)

@@ -6,27 +6,34 @@
 
 WebRTC data channels are used where the server has them, HTTP where it has not or they fail. What
 has arrived is kept when a connection is cut, and only the rest is asked for. Images are decoded in
-a thread of their own.
+a thread of their own, which nobody waits for once it is of no use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inrcodec.errors import InrCodecError, StreamError
+from inrcodec.errors import InrCodecError, StreamError, TruncatedError
+from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.reception import Reception
-from inrcodec.streaming.protocol.frame import Frame
+from inrcodec.streaming.protocol.frame import Beginning, Frame
 from inrcodec.streaming.transport import webrtc
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
+
+NOTHING = Beginning()
+
+LAST_LOOK_S = 5.0
+"""Seconds in which the last image may be decoded after the time for the reception is over."""
 
 Decode = Callable[[list[bytes]], "tuple[Picture, str]"]
 """From runs of a file to its image, and a text of what the image lacks; see `decode_runs`."""
@@ -48,35 +55,56 @@ class ReceivedFrame(Frame):
 
 
 async def receive(
-    url: str, options: ReceiveOptions | None = None, decode: Decode | None = None
+    url: str,
+    options: ReceiveOptions | None = None,
+    decode: Decode | None = None,
+    known: Beginning = NOTHING,
 ) -> AsyncGenerator[ReceivedFrame, None]:
     """Yield the images of the file at a URL, each better than the one before.
 
-    Frames that are overtaken while one is decoded are left out. Raises `StreamError` when the
-    server refuses or cannot be reached, after a last frame of what had arrived; `FormatError` for a
-    file that is not valid; `OptionError` for a URL that is not.
+    Frames that are overtaken while one is decoded are left out. `known` is the beginning of the
+    file from an earlier time (`Frame.beginning`): if the file is still the same, only the rest is
+    asked for. Raises `StreamError` when the server refuses or cannot be reached, and when the time
+    is over: `Incomplete`, after a last frame, if anything had arrived. Raises `FormatError` for a
+    file that is not valid, `OptionError` for a URL that is not.
     """
     options = options or ReceiveOptions()
     if decode is None:
         from inrcodec.streaming.decoding import decode_runs
 
         decode = partial(decode_runs, threads=options.threads)
+    begun = time.monotonic()
     shown: tuple[bytes, ...] = ()
-    async with _reception(url, options) as reception:
+    seen = False
+    async with _reception(url, options, known) as reception:
         while (frame := await reception.frames.get()) is not None:
             if frame.runs and frame.runs != shown:
                 shown = frame.runs
-                picture, missing = await asyncio.to_thread(decode, list(frame.runs))
+                left_s = None
+                if options.timeout_s is not None:
+                    left_s = max(LAST_LOOK_S, begun + options.timeout_s - time.monotonic())
+                try:
+                    decoding = abandonable(decode, list(frame.runs))
+                    picture, missing = await asyncio.wait_for(decoding, left_s)
+                except asyncio.TimeoutError:
+                    raise StreamError(f"{url}: the image takes too long to decode") from None
+                except TruncatedError:
+                    if frame.complete:
+                        raise
+                    continue  # not enough yet to see anything
+                seen = True
                 yield ReceivedFrame.of(frame, picture, missing)
-    if not shown:
+    if not seen:
         raise StreamError(f"{url}: the base of the image did not arrive")
 
 
-async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
+async def fetch(
+    url: str, options: ReceiveOptions | None = None, known: Beginning = NOTHING
+) -> bytes:
     """Return the whole file at a URL, without decoding it. Raises what `receive` does, and
     `StreamError` if options or lost packets leave the file incomplete."""
     last: Frame | None = None
-    async with _reception(url, options or ReceiveOptions()) as reception:
+    async with _reception(url, options or ReceiveOptions(), known) as reception:
         while (frame := await reception.frames.get()) is not None:
             last = frame
     if last is None or last.data is None:
@@ -86,10 +114,12 @@ async def fetch(url: str, options: ReceiveOptions | None = None) -> bytes:
 
 
 @asynccontextmanager
-async def _reception(url: str, options: ReceiveOptions) -> AsyncIterator[Reception]:
+async def _reception(
+    url: str, options: ReceiveOptions, known: Beginning
+) -> AsyncIterator[Reception]:
     """Run a reception for as long as it is used."""
     webrtc.require()
-    reception = Reception(url, options)
+    reception = Reception(url, options, known)
     task = asyncio.create_task(reception.run())
     try:
         yield reception

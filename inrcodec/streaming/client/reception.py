@@ -4,68 +4,102 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
-from typing import Any
-from urllib.parse import urlsplit
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from inrcodec.errors import OptionError, StreamError
+from inrcodec.errors import FormatError, PacketError, StreamError
+from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.datachannels import Channels
-from inrcodec.streaming.client.failures import Refused, Unavailable, Unreachable
+from inrcodec.streaming.client.failures import Incomplete, Refused, Unavailable, Unreachable, said
 from inrcodec.streaming.client.http import Download
 from inrcodec.streaming.client.newest import Newest
 from inrcodec.streaming.client.offer import hang_up, post_offer
 from inrcodec.streaming.client.options import ReceiveOptions
-from inrcodec.streaming.protocol.receiver import Receiver
+from inrcodec.streaming.client.urls import check_url
+from inrcodec.streaming.layers import starts_in
+from inrcodec.streaming.protocol.foreign import foreign
+from inrcodec.streaming.protocol.frame import Beginning, Frame
+from inrcodec.streaming.protocol.receiver import Receiver, recalled
 from inrcodec.streaming.transport import webrtc
-from inrcodec.streaming.transport.signaling import start_header, without_inline
+from inrcodec.streaming.transport.signaling import start_header, with_candidates, without_inline
 
-PAUSE_S = 0.5
-"""Seconds before the next attempt; after n failures in a row n times as many."""
+if TYPE_CHECKING:
+    from inrcodec.streaming.client.requests import Requests
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Seconds before the next attempt: twice as many after each failure in a row. Five of them wait for
+a server that is away for 15 s."""
+
+LET_GO_S = 0.5
+"""Seconds in which a connection that is of no use any more is closed."""
+
+
+def pause_s(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(10, max(0, failures - 1)))
 
 
 class Reception:
-    """Receives one file from one URL; `frames` gives what there is to see of it.
+    """Receives one file from one URL; `frames` gives what there is to see of it. `known` is its
+    beginning, if that is there from an earlier time.
 
     Raises `OptionError` for a URL that is not valid.
     """
 
-    def __init__(self, url: str, options: ReceiveOptions) -> None:
-        self._host, self._port = _host_of(url)
-        self._url, self._options = url, options
+    def __init__(self, url: str, options: ReceiveOptions, known: Beginning) -> None:
+        self._host, self._port = check_url(url)
+        self._url, self._options, self._known = url, options, known
         self.frames = Newest()
-        self._receiver = Receiver()
+        self._receiver = Receiver(known.data)
         self._download: Download | None = None
         self._begun = time.monotonic()
         self._lost: Iterator[bool] = options.simulated_packet_loss.draws(options.seed)
 
     async def run(self) -> None:
-        """Receive until all that was asked for is there; a failure goes to `frames`."""
+        """Receive until all that was asked for is there; a failure goes to `frames`, behind a frame
+        of all that had come."""
+        limit = self._options.timeout_s
         try:
-            await self._run()
+            await asyncio.wait_for(self._run(), limit)
         except asyncio.CancelledError:
             raise
+        except asyncio.TimeoutError:
+            self._fail(StreamError(f"{self._url}: not all of it arrived in {limit:g} s"))
         except BaseException as error:
-            self.frames.end(error)
+            self._fail(error)
         else:
             self.frames.end()
+
+    def _fail(self, error: BaseException) -> None:
+        """End `frames` with an error."""
+        with contextlib.suppress(PacketError):
+            rest = self._rest()
+            if rest is not None and rest.runs:
+                self.frames.put(rest)
+                if isinstance(error, StreamError):
+                    error = Incomplete(str(error), rest.beginning)
+        self.frames.end(error)
+
+    def _rest(self) -> Frame | None:
+        """Return a frame of all that is there."""
+        if self._download is not None:
+            return self._download.rest()
+        return self._receiver.frame(self._elapsed(), "webrtc")
 
     async def _run(self) -> None:
         """Connect again and again until everything is there, or it makes no sense any more."""
         import aiohttp
 
+        from inrcodec.streaming.client.requests import requests
+
         options = self._options
-        headers = {}
-        if options.token is not None:
-            headers["Authorization"] = f"Bearer {options.token}"
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=options.connect_s, sock_read=options.silence_s
-        )
         failures, transport = 0, options.transport
         known = (StreamError, aiohttp.ClientError, asyncio.TimeoutError, OSError)
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http:
+        async with requests(self._url, options) as http:
             while True:
                 before = self._progress
                 try:
@@ -81,15 +115,15 @@ class Reception:
                         continue
                     failures = 0 if self._progress > before else failures + 1
                     if self._is_final(error) or failures > options.retries:
-                        raise StreamError(f"{self._url}: {_said(error)}") from None
+                        raise StreamError(f"{self._url}: {said(error)}") from None
                     if auto and failures > 1:
                         transport = "http"
-                await asyncio.sleep(PAUSE_S * max(1, failures))
+                await asyncio.sleep(pause_s(failures))
 
     @property
     def _progress(self) -> int:
-        """A number that grows with whatever comes of the file."""
-        return self._receiver.news + (len(self._download.data) if self._download else 0)
+        """A number that grows with whatever comes of the file that was never there before."""
+        return self._receiver.news + (self._download.most if self._download else 0)
 
     def _is_final(self, error: Exception) -> bool:
         """Whether another attempt would end like this one."""
@@ -102,77 +136,86 @@ class Reception:
         """Seconds since the file was asked for."""
         return time.monotonic() - self._begun
 
-    async def _by_http(self, http: Any) -> None:
+    async def _by_http(self, http: Requests) -> None:
         """Receive the rest of the file by HTTP; what came over channels is kept."""
         if self._download is None:
-            manifest = self._receiver.manifest
-            digest = "" if manifest is None else manifest.digest.hex()
-            prefix = self._receiver.prefix()
-            self._download = Download(self._url, self._options, self._elapsed, prefix, digest)
+            known, manifest = self._known, self._receiver.manifest
+            if manifest is not None:
+                came = Beginning(self._receiver.prefix(), manifest.digest.hex())
+                longer = len(known.data) > len(came.data)
+                known = known if longer and known.version == came.version else came
+            self._download = Download(self._options, self._elapsed, known)
         async with aclosing(self._download.frames(http)) as frames:
             async for frame in frames:
                 self.frames.put(frame)
 
-    async def _by_channels(self, http: Any) -> None:
+    async def _by_channels(self, http: Requests) -> None:
         """Receive over the data channels of one WebRTC session."""
-        from aiortc import RTCSessionDescription
-
         peer = webrtc.connection()
         location = None
         try:
             session = Channels(peer, self._receiver, self._options, self._lost, self._show)
             first = self._receiver.resume(self._options.start)
+            if self._receiver.manifest is None:
+                first = [*_recalled(self._known, self._options.asks_again), *first]
             header = start_header(first)
-            offer = await self._offer(peer)
-            answer, location = await post_offer(http, self._url, offer, header)
+            offer, addresses = await self._offer(peer)
+            answer, location = await post_offer(http, offer, header)
             answer, inline = without_inline(answer)
             if not inline or header is None:
                 session.say_first(first)
             session.take(inline)
-            try:
-                await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            except Exception as error:  # aiortc raises whatever its parser meets
-                raise StreamError(f"the answer is not valid: {type(error).__name__}") from None
+            await self._accept(peer, answer, addresses)
             await session.run()
         finally:
             peer.remove_all_listeners()
             with contextlib.suppress(Exception):
-                await peer.close()
-            await hang_up(http, self._url, location)
+                await asyncio.wait_for(_let_go(peer, http, location), LET_GO_S)
 
-    async def _offer(self, peer: Any) -> str:
-        """Make the offer of a peer whose sockets use addresses from which the host is reached."""
+    async def _offer(self, peer: Any) -> tuple[str, list[str]]:
+        """Return (offer, addresses of the host). The sockets of the peer use those addresses of
+        this machine from which the host is reached."""
         try:
-            local = await asyncio.to_thread(webrtc.local_addresses, self._host, self._port)
+            paths = await abandonable(webrtc.paths, self._host, self._port)
         except StreamError as error:
             raise Refused(str(error)) from None
-        webrtc.bind(peer, local)
+        webrtc.bind(peer, list(dict.fromkeys(paths.values())))
         await peer.setLocalDescription(await peer.createOffer())
         webrtc.widen(peer)
         webrtc.quicken(peer)
-        return str(peer.localDescription.sdp)
+        return str(peer.localDescription.sdp), list(paths)
+
+    async def _accept(self, peer: Any, answer: str, addresses: list[str]) -> None:
+        """Let the peer connect as the answer says, but to no other host."""
+        from aiortc import RTCSessionDescription
+
+        answer, candidates = with_candidates(answer, addresses)
+        with foreign(StreamError, "the answer is not valid"):
+            await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        if not candidates:
+            raise Unreachable(f"the server names no UDP port of {self._host}")
 
     def _show(self) -> None:
         """Put what has come over channels where it is seen."""
         self.frames.put(self._receiver.frame(self._elapsed(), "webrtc"))
 
 
-def _host_of(url: str) -> tuple[str, int]:
-    """Return (host, port) of a URL; raises `OptionError`."""
+def _recalled(known: Beginning, asks_again: bool) -> list[bytes]:
+    """Return the datagrams that say which layers a beginning has, if they can be told. The last one
+    may lack its end, so it counts only where the receiver asks again."""
+    if not re.fullmatch("[0-9a-f]{64}", known.version):
+        return []
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise OptionError(f"{url!r} is not a URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not host or not url.isprintable():
-        raise OptionError(f"{url!r} is not an http or https URL")
-    return host, port or (443 if parts.scheme == "https" else 80)
+        starts = starts_in(known.data)
+    except FormatError:
+        return []
+    ends = [*starts, len(known.data)] if asks_again else starts
+    sizes = [end - begin for begin, end in pairwise(ends)]
+    return recalled(bytes.fromhex(known.version), sizes)
 
 
-def _said(error: Exception) -> str:
-    """Say for a person what went wrong."""
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {os.strerror(error.os_error.errno or 0)}"
-    return str(error) or type(error).__name__
+async def _let_go(peer: Any, http: Requests, location: str | None) -> None:
+    """End a session here and at the server."""
+    with contextlib.suppress(Exception):
+        await peer.close()
+    await hang_up(http, location)

@@ -7,15 +7,14 @@ any time it knows which bytes of the file are there.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import deque
+from collections.abc import Sequence
 
 from inrcodec.errors import PacketError
-from inrcodec.streaming.protocol import fec
 from inrcodec.streaming.protocol.frame import Frame
+from inrcodec.streaming.protocol.incoming import IncomingLayer
 from inrcodec.streaming.protocol.messages import (
     MAX_LAYERS,
-    NO_SECTION,
     STREAM_BYTES,
     Have,
     LayerInfo,
@@ -25,109 +24,47 @@ from inrcodec.streaming.protocol.messages import (
     Start,
     Symbol,
     Want,
+    symbol_bytes,
 )
 from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
-SPARE_SYMBOLS = 32
-"""Repair symbols of a layer that a receiver holds beyond the number of its source symbols. RaptorQ
-needs two more than that in one of a million cases, so they bound memory and refuse nothing."""
+MOST_VERSIONS = 4
+"""The most versions of a file that a receiver follows: each begins anew, and a hostile sender names
+another one whenever it likes."""
 
 
-class _Layer:
-    """One layer on its way: symbols until it is whole, then its bytes."""
-
-    def __init__(self, info: LayerInfo) -> None:
-        self.info = info
-        self.data: bytes | None = None
-        self.symbols: dict[int, bytes] = {}
-        self.marks: dict[int, int] = {}
-        self.repairs = 0
-
-    def add(self, symbol: Symbol) -> bool:
-        """Take a symbol; return whether the layer has become whole. Raises `PacketError` for a
-        symbol of a wrong size."""
-        info, number = self.info, symbol.number
-        last = info.size_bytes - (info.sources - 1) * info.symbol_bytes
-        wanted = last if number == info.sources - 1 else info.symbol_bytes
-        if len(symbol.payload) != wanted:
-            raise PacketError(f"a symbol of {len(symbol.payload)} bytes, not {wanted}")
-        if self.data is not None or number in self.symbols:
-            return False
-        if number >= info.sources:
-            if self.repairs >= info.sources + SPARE_SYMBOLS:
-                return False
-            self.repairs += 1
-        self.symbols[number] = symbol.payload
-        if number < info.sources:
-            self.marks[number] = symbol.section
-        if len(self.symbols) < info.sources:
-            return False
-        return self.fill(fec.recovered(self.symbols, info))
-
-    def fill(self, data: bytes | None) -> bool:
-        """Take all bytes of the layer, or None; return whether they are right."""
-        if data is None:
-            return False
-        if len(data) != self.info.size_bytes or zlib.crc32(data) != self.info.checksum:
-            self._clear()  # valid datagrams of another layer: receive it anew
-            return False
-        self.data = data
-        self._clear()
-        return True
-
-    def _clear(self) -> None:
-        """Let go of all symbols."""
-        self.symbols.clear()
-        self.marks.clear()
-        self.repairs = 0
-
-    @property
-    def missing(self) -> list[int]:
-        """The numbers of the source symbols that are missing."""
-        if self.data is not None:
-            return []
-        return [n for n in range(self.info.sources) if n not in self.symbols]
-
-    def runs(self) -> list[bytes]:
-        """Return the bytes that are there as runs: one from the beginning of the layer, then runs
-        that begin with a section each. The first is empty if the beginning is missing, the last one
-        if the end is."""
-        if self.data is not None:
-            return [self.data]
-        runs: list[bytes] = []
-        run: bytearray | None = bytearray()
-        for number in range(self.info.sources):
-            symbol = self.symbols.get(number)
-            if symbol is None:
-                if run is not None:
-                    runs.append(bytes(run))
-                run = None
-            elif run is not None:
-                run += symbol
-            elif self.marks[number] != NO_SECTION:
-                run = bytearray(symbol[self.marks[number] :])
-        return [*runs, b"" if run is None else bytes(run)]
+def recalled(digest: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Return the datagrams that say that the first layers of a file, of so many bytes each, are
+    there, before its manifest is. `digest` is the SHA-256 of the whole file."""
+    infos = [LayerInfo(size, 0, symbol_bytes(size)) for size in sizes]
+    messages = [bitmaps(Have, n, list(range(info.sources))) for n, info in enumerate(infos)]
+    return [pack(digest[:STREAM_BYTES], message) for layer in messages for message in layer]
 
 
 class Receiver:
     """Takes the datagrams of a stream by `push`; everything else reads what it has.
 
-    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds at most
-    symbols of twice the file and 32 more a layer. Keep the receiver when a connection is cut:
-    `resume` tells a new sender what is there already.
+    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds about as
+    many symbols as the file has, and the decoder of a layer once more those of the layer. Keep the
+    receiver when a connection is cut: `resume` tells a new sender what is there already. `known` is
+    the beginning of the file as it was once: layers of it whose checksums are right are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: bytes = b"") -> None:
+        self._known = known
         self.manifest: Manifest | None = None
         self.received_bytes = 0
         self.news = 0
-        """The number of symbols that were new when they came."""
+        """The most symbols that were ever there: what comes anew after it was thrown away is no
+        news."""
+        self.versions = 0
+        """The number of versions of the file that the sender named."""
         self.rejected = 0
         self.pong: int | None = None
         """The token of the last ping that was answered."""
         self.final: int | None = None
         """The last layer the sender is going to send, once it has said so."""
-        self._layers: list[_Layer] = []
+        self._layers: list[IncomingLayer] = []
         self._sent: deque[int] = deque(maxlen=MAX_LAYERS)
 
     def push(self, datagram: bytes) -> list[int]:
@@ -144,8 +81,7 @@ class Receiver:
         if isinstance(message, Manifest):
             if stream != message.stream:
                 raise PacketError("a manifest of another stream")
-            self._begin(message)
-            return []
+            return self._begin(message)
         if isinstance(message, Ping):
             self.pong = message.token if message.answer else self.pong
             return []
@@ -154,11 +90,9 @@ class Receiver:
         if isinstance(message, Symbol):
             if message.layer >= len(self._layers):
                 raise PacketError(f"there is no layer {message.layer}")
-            layer = self._layers[message.layer]
-            before = len(layer.symbols)
-            whole = layer.add(message)
-            self.news += whole or len(layer.symbols) > before
+            whole = self._layers[message.layer].add(message)
             self.received_bytes += len(datagram)
+            self.news = max(self.news, sum(layer.held for layer in self._layers))
             return [message.layer] if whole else []
         if isinstance(message, Sent):
             self._sent.append(message.layer)
@@ -167,11 +101,22 @@ class Receiver:
             return []
         raise PacketError(f"a sender does not send {message.kind.name}")
 
-    def _begin(self, manifest: Manifest) -> None:
-        """Take a manifest; one of another version of the file lets go of what was there."""
+    def _begin(self, manifest: Manifest) -> list[int]:
+        """Take a manifest; one of another version of the file lets go of what was there. Return the
+        layers that are known. Raises `PacketError` for a file that changes too often."""
+        whole: list[int] = []
         if manifest != self.manifest:
+            self.versions += 1
+            if self.versions > MOST_VERSIONS:
+                raise PacketError(f"more than {MOST_VERSIONS} versions of one file")
             self.manifest = manifest
-            self._layers = [_Layer(info) for info in manifest.layers]
+            self._layers = [IncomingLayer(info) for info in manifest.layers]
+            end = 0
+            for number, layer in enumerate(self._layers):
+                begin, end = end, end + layer.info.size_bytes
+                if layer.take(self._known[begin:end]):
+                    whole.append(number)
+        return whole
 
     @property
     def name(self) -> bytes:
@@ -181,12 +126,16 @@ class Receiver:
     def resume(self, start: Start) -> list[bytes]:
         """Return the datagrams that begin a session: HAVE for what is there, then `start`."""
         self.final = None
-        messages: list[Have | Start] = []
+        return [*self.haves(), pack(self.name, start)]
+
+    def haves(self) -> list[bytes]:
+        """Return the datagrams that say what is there."""
+        messages: list[Have] = []
         for number, layer in enumerate(self._layers):
             missing = set(layer.missing)
             known = [n for n in range(layer.info.sources) if n not in missing]
             messages += bitmaps(Have, number, known)
-        return [pack(self.name, message) for message in [*messages, start]]
+        return [pack(self.name, message) for message in messages]
 
     def requests(self) -> list[bytes]:
         """Return the datagrams that ask for what is missing of layers that the sender has sent."""
@@ -272,4 +221,5 @@ class Receiver:
             runs=tuple(self.runs()),
             data=self.file() if self.complete else None,
             transport=transport,
+            version="" if self.manifest is None else self.manifest.digest.hex(),
         )

@@ -35,6 +35,10 @@ MOST_AGAIN = 16
 """How often a sender sends one symbol at most. At a packet loss of 50 % all 16 are lost once in
 65,536 times; a hostile receiver costs 16 times the file and no more."""
 
+PLAN_GROWTH = 1.5
+"""How many times the packet loss must be what was planned for before there is another plan: however
+a receiver asks, there are few plans."""
+
 AFTER_ALL = MAX_SYMBOL_ID + 1
 """Stands for the message `Sent`, which follows the symbols of a layer."""
 
@@ -66,6 +70,9 @@ class Sender:
         self._sent: dict[Place, int] = {}
         self._left = [0] * len(stream.layers)
         self._final = 0
+        self._lost = 0
+        self._packet_loss = 0.0
+        self._repairs = [0] * len(stream.layers)
 
     def manifest(self) -> bytes:
         """Return the manifest's datagram, which a receiver needs before any other."""
@@ -112,12 +119,12 @@ class Sender:
         """Return the next datagram, or None if there is nothing to send now."""
         if self.stopped or not (self._again or self._order):
             return None
-        layer, number = heapq.heappop(self._again) if self._again else self._order.popleft()
+        again = bool(self._again)
+        layer, number = heapq.heappop(self._again) if again else self._order.popleft()
         if number == AFTER_ALL:
             note = Sent(layer, layer == self._final)
             return Outgoing(pack(self.stream.manifest.stream, note), layer, True)
-        if (layer, number) not in self._sent:
-            self._left[layer] -= 1
+        self._left[layer] -= not again
         self._sent[layer, number] = self._sent.get((layer, number), 0) + 1
         return Outgoing(self.stream.datagram(layer, number), layer, False)
 
@@ -149,11 +156,17 @@ class Sender:
                 break
             chosen += 1
         self._final = chosen - 1
-        repaired = message.mode in (Mode.FEC, Mode.ONCE)
-        packet_loss = message.packet_loss_permille / 1000 if repaired else 0.0
-        repairs = fec.protection([info.sources for info in infos[:chosen]], packet_loss)
+        if message.mode in (Mode.FEC, Mode.ONCE):
+            self._packet_loss = message.packet_loss_permille / 1000
+        self._plan(0)
+
+    def _plan(self, first: int) -> None:
+        """Plan what to send of the layers from `first` on, of which nothing was sent yet."""
+        infos = self.stream.manifest.layers[: self._final + 1]
+        wanted = fec.protection([info.sources for info in infos], self._packet_loss)
+        self._order = deque(place for place in self._order if place[0] < first)
         waiting: deque[Place] = deque()
-        for layer in range(chosen):
+        for layer in range(first, len(infos)):
             sources = infos[layer].sources
             missing = [n for n in range(sources) if n not in self._have[layer]]
             for i, number in enumerate(missing):
@@ -162,12 +175,13 @@ class Sender:
                     self._order.append(waiting.popleft())
             while waiting and waiting[0][0] < layer - 1:
                 self._order.append(waiting.popleft())
-            if missing:
-                waiting.extend((layer, sources + i) for i in range(repairs[layer]))
+            self._repairs[layer] = wanted[layer] if missing else 0
+            waiting.extend((layer, sources + i) for i in range(self._repairs[layer]))
             waiting.append((layer, AFTER_ALL))
         self._order.extend(waiting)
+        self._left[first:] = [0] * (len(self._left) - first)
         for layer, number in self._order:
-            self._left[layer] += number != AFTER_ALL
+            self._left[layer] += layer >= first and number != AFTER_ALL
 
     def _note(self, message: Have) -> None:
         """Note what the receiver has; no more is sent of a layer that is whole there."""
@@ -178,17 +192,35 @@ class Sender:
             self._left[layer] = 0
 
     def _resend(self, message: Want) -> None:
-        """Queue again what the receiver asks for, unless it was never sent or too often."""
+        """Queue again what the receiver asks for, unless it was never sent or too often. In mode
+        fec, repair symbols go along with it, and with the layers after it."""
         layer = self._layer(message.layer)
         queued, known = set(self._again), self._have[layer]
         wanted: list[Place] = []
         for number in self._sources(message):
             times = self._sent.get((layer, number), 0)
+            self._lost += times == 1
             if (times or number in known) and times < MOST_AGAIN:
                 wanted.append((layer, number))
-        for place in [*wanted, (layer, AFTER_ALL)] if wanted else []:
+        repairs = self._mend(layer, len(wanted)) if self.mode == Mode.FEC else []
+        for place in [*wanted, *repairs, (layer, AFTER_ALL)] if wanted else []:
             if place not in queued:
                 heapq.heappush(self._again, place)
+
+    def _mend(self, layer: int, count: int) -> list[Place]:
+        """Return the repair symbols that go with `count` symbols sent again, for the packet loss
+        that was seen; plan more of them for the layers of which nothing was sent yet."""
+        seen = min(self._lost / max(1, len(self._sent)), fec.MOST_EXPECTED_LOSS)
+        if seen > PLAN_GROWTH * self._packet_loss:
+            self._packet_loss = seen
+            self._plan(1 + max((begun for begun, _ in self._sent), default=-1))
+        sources = self.stream.manifest.layers[layer].sources
+        first = sources + self._repairs[layer]
+        repairs = fec.repair_count(count, seen, fec.EARLY_FAILURE) if count else 0
+        most = fec.most_symbols(sources) - sources  # the stream keeps them, for all receivers
+        last = max(first, min(first + repairs, most))
+        self._repairs[layer] = last - sources
+        return [(layer, number) for number in range(first, last)]
 
     def _sources(self, message: Have) -> list[int]:
         """Return those source symbols named by a message that exist."""

@@ -56,7 +56,7 @@ class Stream:
             return sources[number]
         at = number - len(sources)
         if at >= len(self._repairs[layer]):
-            count = max(at + 1, 2 * len(self._repairs[layer]), 8)
+            count = max(at + 1, 2 * len(self._repairs[layer]), 8, len(sources) // 8)
             self._repairs[layer] = self._repair_datagrams(layer, count)
         return self._repairs[layer][at]
 

@@ -13,7 +13,9 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, urlencode
 
 from inrcodec.errors import OptionError, StreamError
@@ -41,6 +43,11 @@ MAX_INLINE_BYTES = 1 << 14
 MAX_START_BYTES = 4096
 """Characters of the longest `START_HEADER`: aiohttp refuses header lines of 8190 and more."""
 
+MOST_CANDIDATES = 8
+"""The most addresses of a server that a receiver tries: one for IPv4 and for IPv6 each, and more
+where it has several."""
+
+_CANDIDATE = "a=candidate:"
 _KEPT = re.compile(
     r"(v=0|o=|s=|t=|c=|m=application |"
     r"a=(group:|msid-semantic:|mid:|ice-ufrag:|ice-pwd:|fingerprint:|setup:|sctp-port:|"
@@ -113,6 +120,31 @@ def without_inline(answer: str) -> tuple[str, list[bytes]]:
     inline = [line for line in lines if line.startswith(INLINE)]
     kept = "".join(f"{line}\r\n" for line in lines if not line.startswith(INLINE))
     return kept, [_from_base64(line[len(INLINE) :]) for line in inline]
+
+
+def with_candidates(answer: str, addresses: Iterable[str]) -> tuple[str, int]:
+    """Leave in an answer only the first `MOST_CANDIDATES` candidates with one of these addresses;
+    return it and the number of them. So whoever answers cannot have packets sent to others."""
+    allowed = {ip for ip in map(_ip, addresses) if ip is not None}
+    kept: list[str] = []
+    count = 0
+    for line in answer.splitlines():
+        if line.startswith(_CANDIDATE):
+            fields = line.split()
+            named = _ip(fields[4]) if len(fields) > 4 else None
+            if named not in allowed or count == MOST_CANDIDATES:
+                continue
+            count += 1
+        kept.append(f"{line}\r\n")
+    return "".join(kept), count
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a text writes, without the zone; None for a name, or anything else."""
+    try:
+        return ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _from_base64(text: str) -> bytes:

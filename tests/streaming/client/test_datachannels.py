@@ -13,6 +13,7 @@ from inrcodec.streaming.client.datachannels import Channels
 from inrcodec.streaming.client.failures import Refused, Unreachable
 from inrcodec.streaming.protocol.messages import Have, Ping, Stop, Want
 from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.receiver import MOST_VERSIONS
 
 
 class Channel:
@@ -145,6 +146,18 @@ def test_a_server_that_lies_is_not_asked_again(stream):
 
     call = run(go, stream, mode="nack")
     assert call.frames[-1].data is None
+
+
+def test_a_file_that_changes_all_the_time_is_refused(stream):
+    async def go(call):
+        call.open()
+        for n in range(1, MOST_VERSIONS + 1):
+            other = replace(stream.manifest, digest=bytes([n] * 32))
+            call.control.emit("message", pack(other.stream, other))
+        with pytest.raises(Refused, match="versions"):
+            await call.session.run()
+
+    run(go, stream)
 
 
 def test_nonsense_is_dropped_and_in_the_end_refused(stream):

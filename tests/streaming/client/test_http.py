@@ -9,6 +9,8 @@ from inrcodec.errors import FormatError, StreamError
 from inrcodec.streaming import ReceiveOptions
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.http import PARSE_GROWTH, Download, _Layers
+from inrcodec.streaming.protocol.frame import Beginning
+from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 
 
 class Reply:
@@ -24,39 +26,50 @@ class Reply:
 
 
 class Site:
-    """One file; `cuts` are after how many bytes replies end, one after another."""
+    """One file; `cuts` are after how many bytes replies end, one after another. `said` changes the
+    headers of its replies, None leaves one out; `short` is the most bytes of a range."""
 
-    def __init__(self, data, *, tag="v1", layers="", length=None, cuts=(), status=None):
+    def __init__(
+        self, data, *, tag="v1", layers="", length=None, cuts=(), status=None, short=None, **said
+    ):
         self.data, self.tag, self.layers, self.status = data, tag, layers, status
         self.length = str(len(data)) if length is None else length
-        self.cuts, self.asked = list(cuts), []
+        self.cuts, self.asked, self.short, self.said = list(cuts), [], short, said
 
     def _reply(self, headers):
         asked = headers.get("Range", "")
         self.asked.append(asked)
+        size = len(self.data)
         known = {"ETag": f'"{self.tag}"', "Inr-Layers": self.layers}
         if self.status is not None:
             return Reply(self.status, known, b"")
         cut = self.cuts.pop(0) if self.cuts else None
         if not asked:
-            return Reply(200, known, self.data, cut)
+            return Reply(200, self._with(known | {"Content-Length": self.length}), self.data, cut)
         start, _, stop = asked.removeprefix("bytes=").partition("-")
-        if int(start) >= len(self.data):
-            return Reply(416, known, b"")
-        return Reply(206, known, self.data[int(start) : int(stop) + 1 if stop else None], cut)
+        begin, end = int(start), int(stop) + 1 if stop else size
+        if begin >= size:
+            return Reply(416, self._with(known | {"Content-Range": f"bytes */{size}"}), b"sorry")
+        end = min(end, begin + self.short) if self.short else end
+        known["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+        return Reply(206, self._with(known), self.data[begin:end], cut)
+
+    def _with(self, headers):
+        changed = headers | {name.replace("_", "-"): text for name, text in self.said.items()}
+        return {name: text for name, text in changed.items() if text is not None}
 
     @asynccontextmanager
-    async def get(self, url, headers):
+    async def get(self, headers):
         yield self._reply(headers)
 
     @asynccontextmanager
-    async def head(self, url, allow_redirects):
+    async def head(self):
         length = {"Content-Length": self.length, "Inr-Layers": self.layers}
         yield Reply(200, length, b"")
 
 
-def download(data=b"", digest="", **options):
-    return Download("http://x/y.inr", ReceiveOptions(**options), lambda: 1.0, data, digest)
+def download(data=b"", version="", **options):
+    return Download(ReceiveOptions(**options), lambda: 1.0, Beginning(data, version))
 
 
 def frames(of, site):
@@ -108,7 +121,7 @@ def test_another_version_begins_anew(sliced_file, small_file):
     assert of.data == b""
     assert frames(of, Site(small_file, tag="def"))[-1].data == small_file
     with pytest.raises(StreamError, match="changed"):  # shorter than what is there
-        frames(download(bytes(len(small_file))), Site(small_file))
+        frames(download(bytes(len(small_file) + 1), "v1"), Site(small_file))
 
 
 def test_less_than_all(sliced_file, stream, starts):
@@ -127,16 +140,121 @@ def test_a_length_that_is_no_number_is_not_believed(length, sliced_file, starts)
     assert frames(download(layers=2), site)[-1].data == sliced_file  # so all comes
 
 
-@pytest.mark.parametrize("status", [404, 500, 401])
+@pytest.mark.parametrize("status", [404, 410, 401])
 def test_refusals(status, small_file):
     with pytest.raises(Refused, match=str(status)):
         frames(download(), Site(small_file, status=status))
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_cannot_answer_now_is_asked_again(status, small_file):
+    with pytest.raises(StreamError, match=str(status)) as caught:
+        frames(download(), Site(small_file, status=status))
+    assert not isinstance(caught.value, Refused)
+
+
+def test_a_range_shorter_than_asked_for_is_gone_on_from(sliced_file):
+    site, of = Site(sliced_file, short=20_000), download(sliced_file[:7], "v1")
+    rounds = 0
+    while True:
+        try:
+            got = frames(of, site)
+            break
+        except StreamError as error:
+            assert "cut after" in str(error)  # noqa: PT017
+            rounds += 1
+    assert got[-1].data == sliced_file
+    assert rounds == -(-(len(sliced_file) - 7) // 20_000) - 1
+
+
+def test_a_body_without_a_length_that_is_cut_is_asked_for_again(sliced_file):
+    """The end of a connection then says nothing of whether the file was whole."""
+    site, of = Site(sliced_file[:9000], Content_Length=None), download()
+    with pytest.raises(StreamError, match="cut"):
+        frames(of, site)
+    site.data = sliced_file
+    assert frames(of, site)[-1].data == sliced_file
+    assert site.asked == ["", "bytes=9000-"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, "bytes 0-9/100", "bytes 5001-9/100", "bytes 9-5/100", "lines 1-2/3", "bytes x-y/z"],
+)
+def test_ranges_that_were_not_asked_for(said, sliced_file):
+    of = download(sliced_file[:5000], "v1")
+    if said == "bytes 0-9/100":  # the beginning of the file is always of use
+        with pytest.raises(StreamError, match="more than"):
+            frames(of, Site(sliced_file, Content_Range=said))
+    else:
+        with pytest.raises(Refused, match=r"range|sends what"):
+            frames(of, Site(sliced_file, Content_Range=said))
+
+
+def test_a_compressed_file_is_refused(sliced_file):
+    with pytest.raises(Refused, match="gzip"):
+        frames(download(), Site(sliced_file, Content_Encoding="gzip"))
+
+
+@pytest.mark.parametrize("said", [{}, {"Content_Range": None}, {"ETag": None}])
+def test_all_of_the_file_was_there(sliced_file, said):
+    """The server has nothing to add (416); nothing is received again."""
+    site, of = Site(sliced_file, **said), download(sliced_file, "v1")
+    (got,) = frames(of, site)
+    assert got.data == sliced_file
+    assert site.asked == [f"bytes={len(sliced_file)}-"]
+
+
+def test_a_beginning_of_no_version_is_of_no_use(sliced_file):
+    site = Site(sliced_file)
+    assert frames(download(sliced_file[:5000]), site)[-1].data == sliced_file
+    assert site.asked == [""]
+
+
+def test_frames_name_the_version(sliced_file):
+    got = frames(download(), Site(sliced_file, tag="v7"))[-1]
+    assert (got.version, got.beginning) == ("v7", Beginning(sliced_file, "v7"))
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_at_once(sliced_file):
+    of = download()
+    with pytest.raises(Refused, match="the most"):
+        frames(of, Site(sliced_file, length=str(MAX_STREAM_BYTES + 1)))
+    assert of.data == b""
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("said", [{}, {"Content_Length": None}])
+def test_bytes_behind_the_end_are_seen_early(sliced_file, starts, told, said):
+    behind = sliced_file + bytes(20 * len(sliced_file))
+    text = ",".join(map(str, starts)) if told else ""
+    of = download()
+    with pytest.raises(FormatError, match="follow the end"):
+        frames(of, Site(behind, layers=text, **said))
+    assert len(of.data) < 2 * len(sliced_file)
+
+
+def test_more_than_the_server_said(sliced_file):
+    with pytest.raises(Refused, match="more than"):
+        frames(download(), Site(sliced_file, length="100"))
+
+
+def test_what_comes_again_is_no_news(sliced_file):
+    of = download()
+    for n in range(3):
+        with pytest.raises(ConnectionResetError):
+            frames(of, Site(sliced_file, tag=f"v{n}", cuts=[1 << 14]))
+        of.data.clear()
+        of._version = ""
+    assert of.most == 1 << 14
 
 
 def test_files_of_no_use(small_file):
     for data in (b"hello", small_file[:-3]):
         with pytest.raises(FormatError):
             frames(download(), Site(data))
+    with pytest.raises(FormatError, match="signature"):  # before all of it came
+        frames(download(), Site(bytes(1 << 20), cuts=[1 << 16]))
     for text in ("5,9", "0,x", "0,9,9", ",".join(map(str, range(99)))):
         assert frames(download(), Site(small_file, layers=text))[-1].data == small_file
 

@@ -37,6 +37,16 @@ def test_a_file_arrives(folder, sliced_file, mode):
     assert all(f.transport == "webrtc" for f in got)
 
 
+@pytest.mark.parametrize("mode", ["fec", "nack"])
+def test_without_loss_no_more_is_sent_than_the_file_and_its_heads(folder, stream, mode):
+    async def go():
+        async with serving(folder) as (server, base):
+            await frames(f"{base}/files/grids.inr", mode=mode, transport="webrtc")
+            return server.count["inrcodec_sent_bytes_total"]
+
+    assert asyncio.run(go()) < 1.05 * len(stream.data)
+
+
 @pytest.mark.parametrize("loss", ["bernoulli:20%", "ge:20%:8"])
 @pytest.mark.parametrize("mode", ["fec", "nack"])
 def test_a_file_arrives_over_a_lossy_path(folder, sliced_file, mode, loss):
@@ -422,13 +432,13 @@ def test_urls_that_are_none(url):
 
 def test_a_host_nobody_knows(monkeypatch):
     """Nobody asks twice for the address of a host that has none."""
-    asked, find = [], webrtc.local_addresses
+    asked, find = [], webrtc.paths
 
     def counted(host, port):
         asked.append(host)
         return find(host, port)
 
-    monkeypatch.setattr(webrtc, "local_addresses", counted)
+    monkeypatch.setattr(webrtc, "paths", counted)
     with pytest.raises(StreamError, match="not known"):
         asyncio.run(frames("http://no-such-host.invalid/x.inr"))
     assert asked == ["no-such-host.invalid"]

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import zlib
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -13,11 +14,21 @@ import inrcodec
 from inrcodec.errors import PacketError
 from inrcodec.streaming.decoding import decode_runs
 from inrcodec.streaming.layers import stream_of
-from inrcodec.streaming.protocol import messages
-from inrcodec.streaming.protocol.messages import LayerInfo, Manifest, Mode, Ping, Start, Symbol
-from inrcodec.streaming.protocol.packets import pack, parse
-from inrcodec.streaming.protocol.receiver import SPARE_SYMBOLS, Receiver
+from inrcodec.streaming.protocol import fec, messages
+from inrcodec.streaming.protocol.messages import (
+    Kind,
+    LayerInfo,
+    Manifest,
+    Mode,
+    Ping,
+    Start,
+    Symbol,
+    symbol_bytes,
+)
+from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
+from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.protocol.sender import MOST_AGAIN, Sender
+from inrcodec.streaming.protocol.stream import Stream
 
 
 def begun(stream, mode=Mode.NACK, receiver=None, **start):
@@ -224,15 +235,146 @@ def test_forged_symbols_make_no_wrong_file(stream, sliced_file):
     assert receiver.file() == sliced_file
 
 
-def test_a_receiver_holds_no_more_than_it_must(stream):
-    """Endless repair symbols of a layer that never becomes whole."""
-    info = LayerInfo(1136 * 40, 12345, 1136)
-    manifest = Manifest(bytes(32), (info,))
+def layer_of(size_bytes, symbols=(), checksum=12345):
+    """A receiver of one layer, and datagrams of these symbols of it, all zeros."""
+    info = LayerInfo(size_bytes, checksum, symbol_bytes(size_bytes))
     receiver = Receiver()
-    receiver.push(pack(bytes(8), manifest))
-    for number in range(40, 3000):
-        receiver.push(pack(bytes(8), Symbol(0, number, messages.NO_SECTION, bytes(1136))))
-    assert len(receiver._layers[0].symbols) <= 2 * info.sources + SPARE_SYMBOLS
+    receiver.push(pack(bytes(8), Manifest(bytes(32), (info,))))
+    last = size_bytes - (info.sources - 1) * info.symbol_bytes
+    for number in symbols:
+        size = last if number == info.sources - 1 else info.symbol_bytes
+        with contextlib.suppress(PacketError):
+            receiver.push(pack(bytes(8), Symbol(0, number, messages.NO_SECTION, bytes(size))))
+    return receiver
+
+
+def test_a_receiver_holds_no_more_than_it_must():
+    """Endless repair symbols of a layer that never becomes whole."""
+    receiver = layer_of(1136 * 40, range(40, 3000))
+    assert len(receiver._layers[0].symbols) <= 40 + fec.MOST_TRIES
+    assert receiver.rejected > 0  # of symbols that no sender makes
+
+
+class Deficient:
+    """A decoder that a hostile choice of symbols keeps from ever coming to an end."""
+
+    fed = 0
+
+    @classmethod
+    def with_defaults(cls, size, symbol):
+        return cls()
+
+    def decode(self, packet):
+        Deficient.fed += 1
+
+
+def test_a_layer_is_tried_a_few_times_and_its_pieces_still_count(monkeypatch):
+    import raptorq
+
+    monkeypatch.setattr(Deficient, "fed", 0)
+    monkeypatch.setattr(raptorq, "Decoder", Deficient)
+    pieces = 200
+    receiver = layer_of(1136 * pieces, range(1, 3 * pieces), zlib.crc32(bytes(1136 * pieces)))
+    assert Deficient.fed == pieces + fec.MOST_TRIES - 1
+    receiver.push(pack(bytes(8), Symbol(0, 0, messages.NO_SECTION, bytes(1136))))
+    assert receiver.has(0)
+
+
+def test_attempts_count_for_good(monkeypatch):
+    """Symbols of another layer spoil it; received anew, it is not tried as often again."""
+    receiver = layer_of(1136 * 3, [3, 4, 5, *range(3, 20)])
+    assert not receiver.has(0)
+    assert receiver._layers[0].symbols == {}
+
+
+@pytest.mark.parametrize("size", [*range(1, 66), 1300])
+def test_layers_of_every_size_arrive_by_repair_symbols(size):
+    """All packets of source symbols are lost but of the last layer."""
+    data = random.Random(size).randbytes(2 * size)
+    sender, receiver = begun(Stream(data, [0, size], []), Mode.ONCE, packet_loss_permille=500)
+    for outgoing in all_of(sender):
+        _, message = parse(outgoing.datagram)
+        if isinstance(message, Symbol) and message.layer == 0 and message.number < -(-size // 1136):
+            continue
+        receiver.push(outgoing.datagram)
+    assert receiver.file() == data
+
+
+def test_news_is_what_was_never_there(stream, small_file):
+    """Not what comes again after it was thrown away, of this version of a file or of another."""
+    sender, receiver = begun(stream)
+    for outgoing in [o for o in all_of(sender) if not o.note][:10]:
+        receiver.push(outgoing.datagram)
+    assert receiver.news == 10
+    other, _ = begun(stream_of(small_file))
+    for _ in range(3):
+        with contextlib.suppress(PacketError):
+            receiver.push(other.manifest())
+            receiver.push(sender.manifest())
+        for n in range(2):
+            with contextlib.suppress(PacketError):
+                receiver.push(stream.datagram(0, n))
+    assert receiver.news == 10
+
+
+def test_a_file_does_not_change_for_ever():
+    receiver = Receiver()
+    manifests = [
+        pack(bytes([n] * 8), Manifest(bytes([n] * 32), (LayerInfo(8, 0, 8),))) for n in range(9)
+    ]
+    for manifest in [*manifests[:MOST_VERSIONS], manifests[MOST_VERSIONS - 1]]:
+        receiver.push(manifest)
+    with pytest.raises(PacketError, match="versions"):
+        receiver.push(manifests[MOST_VERSIONS])
+    assert receiver.versions > MOST_VERSIONS
+    assert receiver.name == bytes([MOST_VERSIONS - 1] * 8)
+
+
+def test_without_loss_there_are_no_repair_symbols(stream):
+    sender, _ = begun(stream, Mode.FEC)
+    sent = [o for o in all_of(sender) if not o.note]
+    assert len(sent) == sum(info.sources for info in stream.manifest.layers)
+
+
+def test_repair_symbols_come_where_loss_is_seen(stream):
+    """With what is sent again, and with the layers after it."""
+    sender, receiver = begun(stream, Mode.FEC)
+    while not (sender.ahead[0] and receiver.requests() == []):
+        sender.next()
+    begin = sender.ahead[0]
+    receiver.push(pack(receiver.name, messages.Sent(0)))
+    for datagram in receiver.requests():
+        sender.push(datagram)
+    symbols = [parse(o.datagram)[1] for o in all_of(sender) if not o.note]
+    sources = [info.sources for info in stream.manifest.layers]
+    repairs = Counter(s.layer for s in symbols if s.number >= sources[s.layer])
+    assert repairs[0] > 0
+    assert all(repairs[layer] for layer in range(begin + 1, len(sources)))
+
+
+def test_asking_again_makes_no_end_of_repair_symbols(stream):
+    sender, _ = begun(stream, Mode.FEC)
+    all_of(sender)
+    sources = [info.sources for info in stream.manifest.layers]
+    for _ in range(100):
+        for layer, count in enumerate(sources):
+            for want in bitmaps(messages.Want, layer, list(range(count))):
+                sender.push(pack(stream.manifest.stream, want))
+        all_of(sender)
+    for layer, count in enumerate(sources):
+        assert max(n for at, n in sender._sent if at == layer) < 2 * count + 32
+
+
+def test_asking_again_costs_few_plans(stream, monkeypatch):
+    plans = []
+    monkeypatch.setattr(Sender, "_plan", lambda self, first: plans.append(first))
+    sender = Sender(stream)
+    sender.push(pack(bytes(8), Start(Mode.FEC)))
+    sender._sent = {(0, n): 1 for n in range(4)} | {(1, n): 1 for n in range(10_000)}
+    for _ in range(1000):
+        sender._lost += 1
+        sender.push(pack(stream.manifest.stream, messages.Want(0, 0, b"\x80")))
+    assert len(plans) < 40
 
 
 def test_a_sender_repeats_itself_only_so_often(stream):
@@ -269,14 +411,16 @@ def fuzz(stream, other, count):
     words = receiver.resume(Start(Mode.NACK)) + receiver.wants_all()
     strange, _ = begun(other)
     mixed = [*ours, *words, sender.manifest(), *(o.datagram for o in all_of(strange))]
+    victim = Receiver()  # it is told of other versions, too
     for _ in range(count):
         packet = hostile(draw, mixed)
-        for end in (receiver, sender):
+        named = packet[1:2] == bytes([Kind.MANIFEST]) and packet != sender.manifest()
+        for end in (victim, sender) if named else (victim, sender, receiver):
             with contextlib.suppress(PacketError):
                 end.push(packet)
         sender.next()
     held = sum(len(s) for layer in receiver._layers for s in layer.symbols.values())
-    assert held < 4 * len(stream.data) + len(receiver._layers) * SPARE_SYMBOLS * 1136
+    assert held < 2 * len(stream.data) + len(receiver._layers) * 1136
     honest, _ = begun(stream)
     receiver.push(honest.manifest())
     for _ in range(3):  # forged symbols may spoil a layer, which then begins anew

@@ -5,7 +5,14 @@ import hmac
 import pytest
 
 from inrcodec.errors import OptionError
-from inrcodec.streaming.transport.signaling import Access, OfferError, checked_offer, signed
+from inrcodec.streaming.transport.signaling import (
+    MOST_CANDIDATES,
+    Access,
+    OfferError,
+    checked_offer,
+    signed,
+    with_candidates,
+)
 from tests.streaming.peers import offer_of
 
 
@@ -51,3 +58,23 @@ def test_any_server_can_sign_a_link():
     message = b"1060 /files/a b.inr"
     wanted = hmac.new(b"the secret", message, hashlib.sha256).hexdigest()
     assert signed("/files/a b.inr", "the secret", 60, now=1000.0).endswith(f"signature={wanted}")
+
+
+def candidate(address, number=1):
+    return f"a=candidate:{number} 1 udp 2130706431 {address} 5000 typ host"
+
+
+def test_only_candidates_of_the_server_itself_are_kept():
+    lines = ["v=0", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "a=mid:0"]
+    named = ["10.0.0.7", "192.0.2.1", "fe80::1", "router.local", "192.0.2.01", "x", "2001:DB8:0::2"]
+    answer = "\r\n".join([*lines, *map(candidate, named), "a=candidate:1 1 udp", "a=setup:active"])
+    kept, count = with_candidates(answer, ["192.0.2.1", "2001:db8::2", "fe80::9%eth0"])
+    assert kept.splitlines() == [
+        *lines,
+        candidate("192.0.2.1"),
+        candidate("2001:DB8:0::2"),
+        "a=setup:active",
+    ]
+    assert count == 2
+    many = "\r\n".join(candidate("192.0.2.1", n) for n in range(700))
+    assert with_candidates(many, ["192.0.2.1"])[1] == MOST_CANDIDATES
