@@ -6,12 +6,20 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError, OutputError
+from inrcodec.errors import (
+    FormatError,
+    InputError,
+    InrCodecError,
+    InrCodecWarning,
+    OptionError,
+    OutputError,
+)
 from inrcodec.files import read_bytes, write_bytes
 
 FAILED, USAGE, INVALID_FILE, INTERRUPTED = 1, 2, 3, 130
@@ -42,6 +50,16 @@ def show_warning(
 ) -> None:
     """One line on stderr; takes the place of `warnings.showwarning`."""
     print(f"inrcodec: warning: {_one_line(message)}", file=sys.stderr)  # noqa: T201
+
+
+def show_warnings() -> None:
+    """Show this package's warnings, and those of Pillow, which reads images; no others."""
+    warnings.showwarning = show_warning
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module=r"PIL\.")
+    warnings.filterwarnings("ignore", "Image size .* decompression bomb")  # our own limit is higher
+    warnings.filterwarnings("ignore", "Corrupt EXIF")  # ours says so, with the file's name
+    warnings.filterwarnings("always", category=InrCodecWarning)
 
 
 def note(message: str) -> None:

@@ -41,7 +41,7 @@ def test_sixteen_bit_ppm_keeps_its_precision() -> None:
 def test_sixteen_bit_gray_with_a_transparent_value_keeps_both() -> None:
     gray = (RAMP.astype(np.uint16) * 1001)[:, :, None]
     data = image_bytes(Picture(gray))
-    chunk = png._chunk(b"tRNS", int(gray[1, 1, 0]).to_bytes(2, "big"))
+    chunk = png.chunk(b"tRNS", int(gray[1, 1, 0]).to_bytes(2, "big"))
     picture = read_image(data[: png.HEADER_BYTES] + chunk + data[png.HEADER_BYTES :])
     assert (picture.pixels[:, :, :1] == gray).all()
     assert (picture.pixels[:, :, 1:] == np.where(gray == gray[1, 1, 0], 0, 65535)).all()
