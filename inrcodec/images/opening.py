@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from inrcodec.errors import ImageError
 from inrcodec.images import colour, exif, png_reading, tiff
-from inrcodec.images.directories import ORIENTATION, DamagedDirectoryError, Tables
+from inrcodec.images.directories import ORIENTATION, DamagedDirectoryError, Directory, Tables
 from inrcodec.images.modes import samples_of_image
 from inrcodec.images.png import SIGNATURE
 from inrcodec.images.sixteen_bit import pixmap_colour, png_colour
@@ -164,15 +164,24 @@ def _open_tiff(data: bytes) -> Opened:
                 opened.pixels = _from_12_bit(opened.pixels)
     else:
         opened = Opened(tiff.deep_samples(data, layout), orientation=layout.orientation)
-        opened.icc, opened.xmp = (
-            tables.value(fields[tag]) if tag in fields else None for tag in (tiff.ICC, tiff.XMP)
-        )
-    try:
-        opened.exif = exif.of_tiff(tables, fields)
-    except DamagedDirectoryError:
-        opened.left_behind.append("the EXIF block is damaged and was dropped")
+        opened.icc = _kept(opened, "ICC", lambda: _value(tables, fields, tiff.ICC))
+    opened.xmp = _kept(opened, "XMP", lambda: _value(tables, fields, tiff.XMP))
+    opened.exif = _kept(opened, "EXIF", lambda: exif.of_tiff(tables, fields))
     opened.frames = tiff.pages(tables)
     return opened
+
+
+def _value(tables: Tables, fields: Directory, tag: int) -> bytes | None:
+    return tables.value(fields[tag]) if tag in fields else None
+
+
+def _kept(opened: Opened, name: str, block: Callable[[], bytes | None]) -> bytes | None:
+    """A block of metadata, or None, which is said, if it is damaged."""
+    try:
+        return block()
+    except DamagedDirectoryError:
+        opened.left_behind.append(f"the {name} block is damaged and was dropped")
+        return None
 
 
 def _from_12_bit(pixels: Samples) -> Samples:
