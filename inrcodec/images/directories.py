@@ -100,17 +100,17 @@ class Tables:
 def block_of(order: str, directory: Written) -> bytes:
     """A TIFF header, this directory and those below it, in byte order "<" or ">"."""
     mark = b"II" if order == "<" else b"MM"
-    return mark + struct.pack(f"{order}HI", 42, 8) + _table(order, directory, 8)
+    return mark + struct.pack(f"{order}HI", 42, 8) + table_at(order, directory, 8)
 
 
-def _table(order: str, directory: Written, offset: int) -> bytes:
+def table_at(order: str, directory: Written, offset: int) -> bytes:
     """A directory that will stand at an offset, with its values and the directories below it."""
     table, values = bytearray(struct.pack(f"{order}H", len(directory))), bytearray()
     behind = offset + 2 + 12 * len(directory) + 4
     for tag, content in sorted(directory.items()):
         if isinstance(content, Mapping):
             kind, count, spot = LONG, 1, struct.pack(f"{order}I", behind + len(values))
-            value = _table(order, content, behind + len(values))
+            value = table_at(order, content, behind + len(values))
         else:
             kind, count, value = content
             inline = len(value) <= 4

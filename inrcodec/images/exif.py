@@ -77,17 +77,24 @@ def of_tiff(tables: Tables, fields: Directory) -> bytes | None:
     Types and values stay byte for byte; those that say how samples are stored are left out. Raises
     `DamagedDirectoryError`.
     """
-    chosen = {tag: field for tag, field in fields.items() if tag in OF_THE_IMAGE}
-    if _check(tables, chosen, {EXIF_DIRECTORY, GPS_DIRECTORY}) > MAX_METADATA_BYTES:
-        raise DamagedDirectoryError("the values share bytes")  # a file holds each only once
-    told = _copied(tables, chosen)
+    told = copied(tables, fields)
     if not set(told) - RESOLUTION - {ORIENTATION}:
         return None
     return PREFIX + block_of(tables.order, told)
 
 
+def copied(tables: Tables, fields: Directory) -> Written:
+    """What a first directory, and those of EXIF and GPS below it, say of the image.
+
+    Raises `DamagedDirectoryError`, also for values that are more than may be kept.
+    """
+    chosen = {tag: field for tag, field in fields.items() if tag in OF_THE_IMAGE}
+    if _check(tables, chosen, {EXIF_DIRECTORY, GPS_DIRECTORY}) > MAX_METADATA_BYTES:
+        raise DamagedDirectoryError("the values share bytes")  # a file holds each only once
+    return _copied(tables, chosen)
+
+
 def _copied(tables: Tables, fields: Directory) -> Written:
-    """The fields of a directory and of those below it."""
     copied: dict[int, tuple[int, int, bytes] | Written] = {}
     for tag, field in fields.items():
         if tag in BELOW:
