@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inrcodec.images.colour import codes_of
 from inrcodec.pixels import Picture, Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -44,9 +45,11 @@ def png_bytes(picture: Picture) -> bytes:
 
 
 def _metadata_chunks(picture: Picture) -> bytes:
-    """The chunks iCCP, eXIf and iTXt (PNG specification, 11.3)."""
+    """The chunks cICP, iCCP, eXIf and iTXt (PNG specification, 11.3)."""
     chunks = b""
     if picture.icc:
+        codes = codes_of(picture.icc)
+        chunks += chunk(b"cICP", codes) if codes else b""
         chunks += chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
     if picture.exif:
         chunks += chunk(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))

@@ -5,7 +5,6 @@ import tracemalloc
 import zlib
 from contextlib import nullcontext
 
-import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
@@ -14,7 +13,7 @@ from inrcodec.images import png_reading
 from inrcodec.images.png import HEADER_BYTES, chunk
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
-from inrcodec.pixels import MAX_METADATA_BYTES, Picture
+from inrcodec.pixels import MAX_METADATA_BYTES
 from tests.images.made import RAMP, saved
 from tests.images.test_exif import block
 
@@ -46,7 +45,7 @@ def test_large_blocks_and_texts_of_a_png_pass() -> None:
         picture = read_image(data)
         assert picture.metadata == {"icc": LARGE, "exif": block("<", 1), "xmp": xmp}
         assert read_image(image_bytes(picture)).metadata == picture.metadata
-    assert (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY) == limits
+    assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
 
 
 def test_blocks_behind_the_image_data_count_too() -> None:
