@@ -104,7 +104,7 @@ def receive(
         seed=seed,
     )
     if output is not None:
-        console.outputs_for([url], output, "", force, as_json)
+        (output,) = console.outputs_for([url], output, "", force, as_json)
         _check_name(output)
         if _is_ours(output) and (until or budget or patience or mode == "once"):
             raise OptionError("a .inr file is written whole: leave out what ends early")
@@ -114,11 +114,16 @@ def receive(
 
         original = read_image(reference)
     watcher = _Watcher(progressive, original, decibels, as_json, force)
-    _receive(url, options, watcher, output, as_json)
+    _receive(url, options, watcher, output, force, as_json)
 
 
 def _receive(
-    url: str, options: ReceiveOptions, watcher: _Watcher, output: str | None, as_json: bool
+    url: str,
+    options: ReceiveOptions,
+    watcher: _Watcher,
+    output: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Receive, write the best image, and report; raises what went wrong after that."""
     import asyncio
@@ -138,7 +143,7 @@ def _receive(
         if output is not None and _is_ours(output):
             raise failure
     if output is not None:
-        console.write_output(output, _content(best, output))
+        console.write_output(output, _content(best, output), force=force)
     elapsed_s = time.monotonic() - begun
     if as_json:
         console.print_json(
@@ -172,7 +177,7 @@ class _Watcher:
         force: bool,
     ) -> None:
         self._folder, self._original = folder, original
-        self._decibels, self._quiet = decibels, quiet
+        self._decibels, self._quiet, self._force = decibels, quiet, force
         self.best: ReceivedFrame | None = None
         self.rows: list[dict[str, Any]] = []
         if folder is not None:
@@ -206,7 +211,7 @@ class _Watcher:
         if self._folder is not None:
             name = f"{len(self.rows) + 1:02d}-{frame.layers}of{frame.total_layers}.png"
             path = str(Path(self._folder) / name)
-            console.write_output(path, _content(frame, path))
+            console.write_output(path, _content(frame, path), force=self._force)
             row["file"] = path
         self.rows.append(row)
         if not self._quiet:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from inrcodec.errors import ImageWarning, OptionError, warn
+from inrcodec.files import is_stream
 from inrcodec.images.png import png_bytes
 from inrcodec.images.tiff_writing import with_metadata
 from inrcodec.pixels import MAX_METADATA_BYTES, Picture
@@ -28,12 +29,22 @@ def to_pil(picture: Picture) -> Image.Image:
 
 
 def image_format(path: str | os.PathLike[str]) -> str:
-    """Pillow's format name for a file name, e.g. "PNG"; raises `OptionError` if there is none."""
+    """Pillow's format name for a file name, e.g. "PNG"; raises `OptionError` if there is none.
+
+    Stdout, which is "-", and pipes and devices without an extension take PNG.
+    """
     extension = Path(path).suffix.lower()
+    if path == "-" or (not extension and is_stream(path)):
+        return "PNG"
     formats = Image.registered_extensions()
     if formats.get(extension) not in Image.SAVE:
         raise OptionError(f"{path}: cannot tell the image format from the name; try .png")
     return formats[extension]
+
+
+def check_format(image_format: str, channels: int, bit_depth: int) -> None:
+    """Raise `OptionError` for a format that cannot hold such an image, before there is one."""
+    image_bytes(Picture(np.zeros((16, 16, channels), f"uint{bit_depth}")), image_format)
 
 
 HOLDING = ("AVIF", "JPEG", "MPO", "TIFF", "WEBP")
