@@ -48,6 +48,11 @@ def open_file(data: bytes) -> Opened:
         return _open_png(data)
     if data.startswith(TIFF_STARTS):
         return _open_tiff(data)
+    return _by_pillow(data)
+
+
+def _by_pillow(data: bytes) -> Opened:
+    """Any file that Pillow knows."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             check_size(*image.size)
@@ -107,12 +112,7 @@ def _open_png(data: bytes) -> Opened:
     """A PNG file: its metadata by chunks, its samples by Pillow, 16-bit colour by libpng."""
     png = png_reading.taken_apart(data)
     deep = png_colour(png)
-    if deep is not None:
-        opened = Opened(deep)
-    else:
-        with Image.open(io.BytesIO(png.plain)) as image:
-            image.load()
-            opened = from_image(image)
+    opened = _by_pillow(png.plain) if deep is None else Opened(deep)
     opened.icc, opened.exif, opened.xmp = map(png.blocks.get, ("icc", "exif", "xmp"))
     opened.frames, opened.left_behind = png.frames, png.left_behind
     gray = png.colour_type in png_reading.GRAY_TYPES
@@ -155,19 +155,28 @@ def _open_tiff(data: bytes) -> Opened:
         raise ImageError(f"cannot be decoded: {error}") from None
     layout = tiff.layout_of(tables, fields)
     if tiff.pillow_reads(layout) and not (tables.big and tables.order == ">"):
-        with Image.open(io.BytesIO(data)) as image:
-            turned = ORIENTATION in image.getexif()  # so that Pillow turns it, and forgets
-            image.load()
-            opened = from_image(image)
-            opened.orientation = 1 if turned else None
-            if layout.bits == 12:
-                opened.pixels = _from_12_bit(opened.pixels)
+        opened = _tiff_by_pillow(data, layout)
     else:
         opened = Opened(tiff.deep_samples(data, layout), orientation=layout.orientation)
         opened.icc = _kept(opened, "ICC", lambda: _value(tables, fields, tiff.ICC))
     opened.xmp = _kept(opened, "XMP", lambda: _value(tables, fields, tiff.XMP))
     opened.exif = _kept(opened, "EXIF", lambda: exif.of_tiff(tables, fields))
     opened.frames = tiff.pages(tables)
+    return opened
+
+
+def _tiff_by_pillow(data: bytes, layout: tiff.Layout) -> Opened:
+    """The samples and the ICC profile of a TIFF file."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            turned = ORIENTATION in image.getexif()  # so that Pillow turns it, and forgets
+            image.load()
+            opened = from_image(image)
+    except UnidentifiedImageError:
+        raise tiff.not_supported(layout) from None
+    opened.orientation = 1 if turned else None
+    if layout.bits == 12:
+        opened.pixels = _from_12_bit(opened.pixels)
     return opened
 
 

@@ -16,6 +16,7 @@ from inrcodec.images.arrays import is_tensor, samples_of_array, samples_of_tenso
 from inrcodec.images.directories import ORIENTATION
 from inrcodec.images.metadata import upright, upright_metadata
 from inrcodec.images.opening import Opened, from_image, open_file
+from inrcodec.images.sixteen_bit import is_deep_colour
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
@@ -78,8 +79,15 @@ def read_image(source: Source) -> Picture:
 
 
 def from_pil(image: Image.Image) -> Picture:
-    """Convert a PIL image, with its ICC profile, EXIF and XMP; the image itself is not changed."""
+    """Convert a PIL image, with its ICC profile, EXIF and XMP; the image itself is not changed.
+
+    Pillow holds colour at 8 bit: of a file of 16 bit that it has opened, but not yet read, an
+    `ImageWarning` says so.
+    """
+    deep = is_deep_colour(image)
     opened = from_image(image)
+    if deep:
+        opened.left_behind.append("Pillow holds 16-bit colour at 8 bit; give the file itself")
     with suppress(Exception):  # Pillow raises many types; a damaged block must not cost the image
         opened.orientation = image.getexif().get(ORIENTATION)
     picture, left_behind = _picture(opened)

@@ -38,6 +38,16 @@ def png_colour(png: Png) -> Deep | None:
     return samples
 
 
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether this is a file of 16-bit colour, opened by Pillow and not yet read."""
+    tiles = getattr(image, "tile", None)
+    if not tiles or image.mode not in ("LA", "RGB", "RGBA", "CMYK"):
+        return False
+    arguments = tiles[0][3]
+    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
+    return isinstance(raw_mode, str) and ";16" in raw_mode
+
+
 def pixmap_colour(image: Image.Image, data: bytes) -> Deep | None:
     """The samples (H, W, 3) of a PPM file of 16-bit colour; None for any other image."""
     tiles = getattr(image, "tile", None)

@@ -37,6 +37,9 @@ LOSSLESS |= {34925: "LZMA", 50000: "Zstandard"}
 COMPRESSIONS = LOSSLESS | {2: "CCITT RLE", 3: "CCITT group 3", 4: "CCITT group 4"}
 COMPRESSIONS |= {6: "old JPEG", 7: "JPEG"}
 
+PACKED_BITS = {2: 1, 3: 1, 4: 1, 6: 8, 7: 8}
+"""Bits of the samples that a compression is made for."""
+
 PILLOW_EXTRAS: dict[int, set[tuple[int, ...]]] = {
     0: {()},
     1: {(), (0,), (1,), (2,)},
@@ -130,6 +133,8 @@ def pillow_reads(layout: Layout) -> bool:
     photometric, extra, beyond = layout.photometric, layout.extra, _beyond(layout)
     if layout.compression not in COMPRESSIONS or layout.format != UNSIGNED or beyond is None:
         return False
+    if layout.bits != PACKED_BITS.get(layout.compression, layout.bits):
+        return False
     if layout.fill_order != 1 and (photometric, layout.bits) not in REVERSED:
         return False
     if layout.planar != CONTIGUOUS:
@@ -176,6 +181,11 @@ def _libtiff_reads(layout: Layout) -> bool:
     )
 
 
+def not_supported(layout: Layout) -> ImageError:
+    """The error for a layout that is not read."""
+    return ImageError(f"TIFF of this kind is not supported: {layout.description}")
+
+
 def deep_samples(data: bytes, layout: Layout) -> Samples:
     """The samples (H, W, C), as stored: not turned. Needs imagecodecs.
 
@@ -183,7 +193,7 @@ def deep_samples(data: bytes, layout: Layout) -> Samples:
     layout that is not read, and `MissingExtraError` without imagecodecs.
     """
     if not _libtiff_reads(layout):
-        raise ImageError(f"TIFF of this kind is not supported: {layout.description}")
+        raise not_supported(layout)
     codecs = require("imagecodecs", extra="encode")
     try:
         array: NDArray[Any] = np.asarray(codecs.tiff_decode(data))
