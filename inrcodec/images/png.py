@@ -60,7 +60,7 @@ def _metadata_chunks(picture: Picture) -> bytes:
 
 def chunk(kind: bytes, payload: bytes) -> bytes:
     """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, 5.3)."""
-    checksum = zlib.crc32(kind + payload)
+    checksum = zlib.crc32(payload, zlib.crc32(kind))
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum)
 
 

@@ -40,7 +40,7 @@ RAW_PROFILES = {b"Raw profile type " + name: kind for name, kind in RAW_PROFILES
 MAX_CHUNKS = 1 << 20
 """Most chunks of a file."""
 
-UNPACKED_AT_ONCE = 1 << 20
+PACKED_AT_ONCE, UNPACKED_AT_ONCE = 1 << 16, 1 << 20
 
 
 class Chunk(NamedTuple):
@@ -150,11 +150,13 @@ def _inflated(png: Png, image_data: bytearray) -> bool:
     Raises `ImageError` unless every sample is there.
     """
     expected, total = _image_bytes(png), 0
-    inflate, rest = zlib.decompressobj(), bytes(image_data)
+    inflate = zlib.decompressobj()
     try:
-        while rest and total <= expected and not inflate.eof:
-            total += len(inflate.decompress(rest, UNPACKED_AT_ONCE))
-            rest = inflate.unconsumed_tail
+        for start in range(0, len(image_data), PACKED_AT_ONCE):
+            rest = bytes(image_data[start : start + PACKED_AT_ONCE])
+            while rest and total <= expected and not inflate.eof:
+                total += len(inflate.decompress(rest, UNPACKED_AT_ONCE))
+                rest = inflate.unconsumed_tail
         if total <= expected and not inflate.eof:
             total += len(inflate.flush(UNPACKED_AT_ONCE))
     except zlib.error as error:
