@@ -92,15 +92,18 @@ def profile_of(
     return _profile(name, curve, None if gray else primaries or SRGB, None), None
 
 
-def profile_of_codes(codes: bytes, *, gray: bool) -> tuple[bytes | None, str | None]:
-    """The same for the four bytes of cICP: primaries, transfer, matrix, and whether full range."""
+def profile_of_codes(codes: bytes, place: str, *, gray: bool) -> tuple[bytes | None, str | None]:
+    """The same for the four bytes of cICP: primaries, transfer, matrix, and whether full range.
+
+    `place` says where in a file they stand.
+    """
     primaries, curve = PRIMARIES.get(codes[0]), CURVES.get(codes[1])
     if primaries is None or curve is None or codes[2:] != b"\0\1":
         told = "/".join(map(str, codes))
-        return None, f"the colour space of the chunk cICP ({told}) is not known and was dropped"
+        return None, f"the colour space in {place} ({told}) is not known and was dropped"
     if codes[:2] == b"\1\x0d":
         return None, None
-    return _profile("PNG cICP", curve, None if gray else primaries, codes), None
+    return _profile(f"Colours of {place}", curve, None if gray else primaries, codes), None
 
 
 def codes_of(profile: bytes) -> bytes | None:

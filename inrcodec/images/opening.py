@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from inrcodec.errors import ImageError
-from inrcodec.images import colour, exif, png_reading, tiff
+from inrcodec.images import avif, colour, exif, png_reading, tiff
 from inrcodec.images.directories import ORIENTATION, DamagedDirectoryError, Directory, Tables
 from inrcodec.images.modes import samples_of_image
 from inrcodec.images.png import SIGNATURE
@@ -60,8 +60,11 @@ def _by_pillow(data: bytes) -> Opened:
             image.load()
             opened = from_image(image, deep)
             opened.frames = getattr(image, "n_frames", 1)
+            codes = avif.codes_of(data) if image.format == "AVIF" and not opened.icc else None
     except UnidentifiedImageError:
         raise ImageError("not an image in a known format") from None
+    if codes is not None:
+        _add_codes(opened, codes, "colr", gray=opened.pixels.shape[2] < 3)
     return opened
 
 
@@ -118,15 +121,18 @@ def _open_png(data: bytes) -> Opened:
     gray = png.colour_type in png_reading.GRAY_TYPES
     codes = png.colour.get(b"cICP")
     if codes is not None:
-        _add_codes(opened, codes, gray)
+        _add_codes(opened, codes, "cICP", gray=gray)
     elif opened.icc is None and b"sRGB" not in png.colour:
         _add_profile(opened, *_made_profile(png.colour, gray))
     return opened
 
 
-def _add_codes(opened: Opened, codes: bytes, gray: bool) -> None:
-    """Keep cICP, which goes before any ICC profile (PNG specification, third edition, 4.3)."""
-    profile, reason = colour.profile_of_codes(codes, gray=gray)
+def _add_codes(opened: Opened, codes: bytes, place: str, *, gray: bool) -> None:
+    """Keep the codes that stand in a place of the file.
+
+    cICP goes before any ICC profile (PNG specification, third edition, 4.3).
+    """
+    profile, reason = colour.profile_of_codes(codes, place, gray=gray)
     if reason is None and opened.icc is not None and opened.icc != profile:
         if colour.codes_of(opened.icc) == codes:
             return

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from inrcodec.errors import ImageWarning
-from inrcodec.images import colour
+from inrcodec.images import avif, colour
 from inrcodec.images.png import HEADER_BYTES, chunk
 from inrcodec.images.reading import as_picture, read_image
 from inrcodec.images.writing import image_bytes
@@ -134,6 +134,36 @@ def test_codes_make_profiles_that_others_take_and_png_keeps(primaries: int, tran
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_image(written).icc == picture.icc
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("codes", [(12, 13), (9, 16), (1, 13), (2, 2), (9, 18)])
+def test_codes_of_avif_are_kept(codes: tuple[int, int], alpha: bool) -> None:
+    import imagecodecs
+
+    samples = np.tile(RGB, (4, 4, 1))
+    samples = np.concatenate([samples, samples[:, :, :1]], 2) if alpha else samples
+    primaries, transfer = codes
+    data = imagecodecs.avif_encode(samples, level=100, primaries=primaries, transfer=transfer)
+    picture = read_image(data)
+    assert picture.pixels.shape == samples.shape
+    if codes in ((1, 13), (2, 2)):
+        assert picture.icc is None
+    else:
+        assert picture.icc is not None
+        assert colour.codes_of(picture.icc) == bytes([*codes, 0, 1])
+
+
+def test_boxes_that_are_none_say_nothing() -> None:
+    whole = saved(Image.fromarray(RGB), "AVIF")
+    for end in range(0, len(whole), 3):
+        assert avif.codes_of(whole[:end]) in (None, b"\x01\x0d\0\1")
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        mutated = bytearray(whole)
+        for at in random.integers(0, min(300, len(whole)), 3):
+            mutated[at] = random.integers(256)
+        avif.codes_of(bytes(mutated))
 
 
 def test_curves_are_those_of_their_standards() -> None:
