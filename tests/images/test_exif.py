@@ -11,44 +11,12 @@ from PIL import Image
 
 from inrcodec.errors import ImageWarning
 from inrcodec.images import exif
-from inrcodec.images.directories import DamagedDirectoryError, Tables, block_of
+from inrcodec.images.directories import DamagedDirectoryError, Tables
 from inrcodec.images.png import HEADER_BYTES, chunk
 from inrcodec.images.reading import as_picture, read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
-from tests.images.made import RAMP, saved
-from tests.images.test_tiff import by_hand, simple, tiff
-
-ARTIST = "Žofia Łukasiewicz, 写真\0".encode()
-MAKER_NOTE = b"Nikon\0\x02\x10" + bytes(range(200))
-COMMENT = b"UNICODE\0" + "größer".encode("utf-16-le")
-THUMBNAIL = b"\xff\xd8 not much of a JPEG \xff\xd9"
-
-
-def block(order: str, orientation: int | None) -> bytes:
-    """An EXIF block with everything that Pillow would write otherwise than it was."""
-    fields: dict = {
-        0x010F: (2, 6, b"maker\0"),
-        0x011A: (5, 1, struct.pack(f"{order}II", 7200, 100)),
-        0x013B: (2, len(ARTIST), ARTIST),
-        0xC4A5: (7, 3, b"\x01\x02\x03"),
-        0x8769: {
-            0x829A: (5, 1, struct.pack(f"{order}II", 10, 1250)),
-            0x927C: (7, len(MAKER_NOTE), MAKER_NOTE),
-            0x9286: (7, len(COMMENT), COMMENT),
-            0xA005: {1: (2, 4, b"R98\0")},
-        },
-        0x8825: {1: (2, 2, b"N\0"), 2: (5, 3, struct.pack(f"{order}6I", 50, 1, 30, 1, 200, 10))},
-    }
-    if orientation is not None:
-        fields[0x0112] = (3, 1, struct.pack(f"{order}H", orientation))
-    first = block_of(order, fields)
-    end = 8 + 2 + 12 * len(fields)
-    second = struct.pack(f"{order}H", 2)
-    second += struct.pack(f"{order}HHII", 0x0201, 4, 1, len(first) + 30)
-    second += struct.pack(f"{order}HHII", 0x0202, 4, 1, len(THUMBNAIL)) + bytes(4)
-    linked = first[:end] + struct.pack(f"{order}I", len(first)) + first[end + 4 :]
-    return b"Exif\0\0" + linked + second + THUMBNAIL
+from tests.images.made import ARTIST, COMMENT, MAKER_NOTE, RAMP, block, by_hand, saved, simple, tiff
 
 
 def turned(old: bytes, order: str) -> bytes:

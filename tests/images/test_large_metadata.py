@@ -14,8 +14,7 @@ from inrcodec.images.png import HEADER_BYTES, chunk
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import MAX_METADATA_BYTES
-from tests.images.made import RAMP, saved
-from tests.images.test_exif import block
+from tests.images.made import RAMP, block, saved
 
 WHOLE = saved(Image.fromarray(RAMP))
 LARGE = os.urandom(1 << 21)

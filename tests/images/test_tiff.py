@@ -2,28 +2,19 @@
 
 import io
 import itertools
-import struct
 import warnings
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from inrcodec.errors import ImageError
 from inrcodec.images.reading import read_image
 from inrcodec.images.tiff import straight
-from tests.images.made import RAMP
+from tests.images.made import RAMP, by_hand, simple, tiff
 
 HEIGHT, WIDTH = 20, 24
 EXTRAS = {"unassalpha": 2, "assocalpha": 1, "unspecified": 0}
-
-
-def tiff(array: np.ndarray, **options: object) -> bytes:
-    """A TIFF file that tifffile writes."""
-    out = io.BytesIO()
-    tifffile.imwrite(out, array, metadata=None, **options)
-    return out.getvalue()
 
 
 def stored(kind: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -97,33 +88,6 @@ def test_every_layout_of_samples_is_read_right_or_refused_by_name() -> None:
     assert wrong == []
     assert read > 200
     assert refused > 100
-
-
-def by_hand(fields: dict[int, tuple[int, ...]], samples: bytes, order: str = "<") -> bytes:
-    """A TIFF file of one strip with these fields, SHORT where they fit."""
-    fields = {273: (0,), 279: (len(samples),), **fields}
-    table, values = b"", b""
-    behind = 8 + 2 + 12 * len(fields) + 4
-    for tag in sorted(fields):
-        numbers = fields[tag]
-        packed = struct.pack(f"{order}{len(numbers)}H", *numbers) if max(numbers) < 65536 else b""
-        kind = 3 if packed and tag != 273 else 4
-        packed = packed if kind == 3 else struct.pack(f"{order}{len(numbers)}I", *numbers)
-        if tag == 273:
-            packed = b"STRI"
-        elif len(packed) > 4:
-            values += packed
-            packed = struct.pack(f"{order}I", behind + len(values) - len(packed))
-        table += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
-    table = table.replace(b"STRI", struct.pack(f"{order}I", behind + len(values)))
-    mark = b"II*\0" if order == "<" else b"MM\0*"
-    head = mark + struct.pack(f"{order}IH", 8, len(fields))
-    return head + table + bytes(4) + values + samples
-
-
-def simple(photometric: int, bits: int, samples: int = 1, **more: object) -> dict[int, tuple]:
-    fields = {256: (16,), 257: (8,), 258: (bits,) * samples, 259: (1,), 262: (photometric,)}
-    return fields | {277: (samples,), 278: (8,)}
 
 
 @pytest.mark.parametrize("order", "<>")

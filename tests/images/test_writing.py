@@ -11,6 +11,7 @@ from inrcodec.images import writing
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
+from tests.images.made import block
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -67,8 +68,6 @@ def test_output_formats() -> None:
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
 def test_metadata_is_written_byte_for_byte(kind: str, order: str) -> None:
-    from tests.images.test_exif import block
-
     for orientation in (None, 1):
         picture = Picture(
             np.zeros((5, 12, 3), np.uint8),
@@ -83,7 +82,6 @@ def test_metadata_is_written_byte_for_byte(kind: str, order: str) -> None:
 def test_tiff_holds_what_exif_says_of_the_image(order: str) -> None:
     from inrcodec.images import exif
     from inrcodec.images.directories import Tables
-    from tests.images.test_exif import block
 
     for samples in (np.zeros((5, 12, 3), np.uint8), np.full((5, 12, 1), 700, np.uint16)):
         xmp = b"<x:xmpmeta>" + bytes(33)
