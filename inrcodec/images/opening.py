@@ -157,9 +157,11 @@ def _open_tiff(data: bytes) -> Opened:
     try:
         tables = Tables.of(data)
         fields, _ = tables.directory(tables.first)
+        layout = tiff.layout_of(tables, fields)
+        if layout.compression not in (1, 6):  # of old JPEG the sizes are seldom right
+            tiff.check_whole(tables, fields)
     except DamagedDirectoryError as error:
         raise ImageError(f"cannot be decoded: {error}") from None
-    layout = tiff.layout_of(tables, fields)
     if tiff.pillow_reads(layout) and not (tables.big and tables.order == ">"):
         opened = _tiff_by_pillow(data, layout)
     else:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from inrcodec.errors import ImageError
 from inrcodec.extras import require
-from inrcodec.images.directories import ORIENTATION, DamagedDirectoryError, Directory, Tables
+from inrcodec.images.directories import (
+    INTEGERS,
+    ORIENTATION,
+    DamagedDirectoryError,
+    Directory,
+    Field,
+    Tables,
+)
 from inrcodec.images.modes import from_floats
 from inrcodec.pixels import Samples, check_size
 
@@ -54,6 +61,9 @@ PILLOW_EXTRAS: dict[int, set[tuple[int, ...]]] = {
 REVERSED = {(0, 1), (0, 2), (0, 4), (1, 1), (1, 2), (1, 4), (1, 8), (2, 8), (3, 8)}
 """Photometric interpretations and bits that Pillow reads right in the other bit order."""
 
+PLACES = ((273, 279), (324, 325))
+"""Tags of where the strips or tiles stand, and of their sizes in bytes."""
+
 MAX_PAGES = 1000
 """Pages counted; a file may chain more."""
 
@@ -90,7 +100,10 @@ class Layout:
 
 
 def layout_of(tables: Tables, fields: Directory) -> Layout:
-    """The layout of the image in this directory; raises `ImageError` for what cannot be one."""
+    """The layout of the image in this directory.
+
+    Raises `DamagedDirectoryError`, and `ImageError` for what cannot be an image.
+    """
 
     def number(tag: int, default: int) -> int:
         return tables.integers(fields[tag], 1)[0] if tag in fields else default
@@ -100,32 +113,53 @@ def layout_of(tables: Tables, fields: Directory) -> Layout:
 
     if DNG_VERSION in fields:
         raise ImageError("raw photographs (DNG) are not supported")
-    try:
-        compression, photometric = number(COMPRESSION, 1), number(PHOTOMETRIC, 0)
-        extra = numbers(EXTRA, ())
-        usual = COLOURS.get(photometric, 1) if compression in (6, 7) else 1
-        samples = number(SAMPLES, usual)
-        bits, formats = numbers(BITS, (1,)), numbers(FORMAT, (UNSIGNED,))
-        layout = Layout(
-            (number(WIDTH, 0), number(HEIGHT, 0)),
-            photometric,
-            bits[0],
-            formats[0],
-            samples,
-            extra,
-            number(PLANAR, CONTIGUOUS) if samples > 1 else CONTIGUOUS,
-            compression,
-            number(FILL_ORDER, 1),
-            numbers(SUBSAMPLING, (2, 2)),
-            number(INK_SET, 1),
-            number(ORIENTATION, 1) if ORIENTATION in fields else None,
-        )
-    except DamagedDirectoryError as error:
-        raise ImageError(f"cannot be decoded: {error}") from None
+    compression, photometric = number(COMPRESSION, 1), number(PHOTOMETRIC, 0)
+    extra = numbers(EXTRA, ())
+    usual = COLOURS.get(photometric, 1) if compression in (6, 7) else 1
+    samples = number(SAMPLES, usual)
+    bits, formats = numbers(BITS, (1,)), numbers(FORMAT, (UNSIGNED,))
+    layout = Layout(
+        (number(WIDTH, 0), number(HEIGHT, 0)),
+        photometric,
+        bits[0],
+        formats[0],
+        samples,
+        extra,
+        number(PLANAR, CONTIGUOUS) if samples > 1 else CONTIGUOUS,
+        compression,
+        number(FILL_ORDER, 1),
+        numbers(SUBSAMPLING, (2, 2)),
+        number(INK_SET, 1),
+        number(ORIENTATION, 1) if ORIENTATION in fields else None,
+    )
     if len(set(bits)) > 1 or len(set(formats)) > 1:
         raise ImageError(f"TIFF with samples of different kinds ({bits} bits) is not supported")
     check_size(*layout.size)
     return layout
+
+
+def check_whole(tables: Tables, fields: Directory) -> None:
+    """Raise `ImageError` for a file that ends before its strips or tiles do.
+
+    libtiff would write a line of its own to stderr.
+    """
+    for offsets, sizes in PLACES:
+        if offsets in fields and sizes in fields:
+            starts, lengths = (_numbers(tables, fields[tag]) for tag in (offsets, sizes))
+            if starts.size != lengths.size:
+                raise ImageError("cannot be decoded: as many strips as sizes of strips expected")
+            ends = starts + lengths
+            if ends.size and int(ends.max()) > len(tables.data):
+                beyond = int((ends > len(tables.data)).sum())
+                raise ImageError(f"cannot be decoded: {beyond} of {ends.size} strips are cut")
+
+
+def _numbers(tables: Tables, field: Field) -> NDArray[np.uint64]:
+    """All values of a field of integers, of which there may be many."""
+    if field.kind not in INTEGERS:
+        raise DamagedDirectoryError("expected integers")
+    kind = f"{tables.order}{INTEGERS[field.kind]}"
+    return np.frombuffer(tables.value(field), kind).astype(np.uint64)
 
 
 def pillow_reads(layout: Layout) -> bool:

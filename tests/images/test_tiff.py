@@ -154,6 +154,8 @@ def test_twelve_bits_are_scaled_to_sixteen() -> None:
         ({50706: (1,)}, "DNG"),
         ({258: (5, 6, 5), 262: (2,), 277: (3,)}, "different kinds"),
         ({256: (0,)}, "empty"),
+        ({259: (5,), 279: (9, 9)}, "sizes of strips"),
+        ({259: (5,), 279: (9999999,)}, "1 of 1 strips"),
         ({256: (1 << 20,), 257: (1 << 20,)}, "limit"),
     ],
 )
@@ -164,12 +166,15 @@ def test_what_is_not_known_is_refused_by_name(fields: dict, name: str) -> None:
 
 @pytest.mark.parametrize("compression", ["lzw", "zlib", "zstd", "packbits"])
 @pytest.mark.parametrize("kind", ["u1", "u2"])
-def test_a_cut_file_is_an_error(compression: str, kind: str) -> None:
+def test_a_cut_file_is_an_error(
+    compression: str, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     noise = np.random.default_rng(0).integers(0, 200, (64, 64, 3)).astype(kind)
     whole = tiff(noise, photometric="rgb", compression=compression, rowsperstrip=8)
     assert (read_image(whole).pixels == noise).all()
-    with pytest.raises(ImageError, match="cannot be decoded"):
+    with pytest.raises(ImageError, match=r"cannot be decoded: \d of 8 strips are cut"):
         read_image(whole[: len(whole) * 2 // 3])
+    assert capfd.readouterr().err == ""  # libtiff is not asked
 
 
 @pytest.mark.parametrize("data", [b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0+" + b"\xff" * 20])
