@@ -1,4 +1,4 @@
-"""Checks of numbers that callers give: Python's own, NumPy's, or any that count as such."""
+"""Checks of numbers that callers give: Python's, NumPy's, torch's, or any that count as such."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inrcodec.errors import OptionError
 def whole(name: str, value: object, low: int, high: int) -> int:
     """`value` as an int in [low, high]; 50.0 and NumPy integers count as whole numbers. Raises
     `OptionError`."""
-    number: Any = value
+    value = number = _plain(value)
     if isinstance(number, Real) and number == number // 1:
         number = int(number)  # type: ignore[call-overload]
     try:
@@ -27,7 +27,7 @@ def whole(name: str, value: object, low: int, high: int) -> int:
 
 def real(name: str, value: object, low: float, high: float) -> float:
     """`value` as a float in [low, high]. Raises `OptionError`."""
-    number: Any = value
+    value = number = _plain(value)
     if _is_flag(value) or not isinstance(value, Real) or number != number:
         raise OptionError(f"{name} must be a number, got {_shown(value)}")
     _check_range(name, number, low, high)
@@ -39,6 +39,11 @@ def flag(name: str, value: object) -> bool:
     if not _is_flag(value):
         raise OptionError(f"{name} must be True or False, got {_shown(value)}")
     return bool(value)
+
+
+def _plain(value: Any) -> Any:
+    """The number in an array or tensor without dimensions; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _is_flag(value: object) -> bool:

@@ -24,6 +24,10 @@ CHUNK_BYTES = 1 << 20
 """Bytes asked for at once: a stream that ends early never costs memory for the limit."""
 
 
+DESCRIPTORS = ("/dev/fd", "/proc/self/fd")
+"""Folders of the process's open descriptors."""
+
+
 class Readable(Protocol):
     """A binary file object, or whatever else has a `read` that gives bytes until it gives b""."""
 
@@ -112,39 +116,112 @@ def _copied(source: Any, limit: int) -> bytes:
     return source if isinstance(source, bytes) else view.tobytes()
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a pipe, a device or an open descriptor such as /dev/stdout.
+
+    What is written there is appended; it is never replaced.
+    """
+    name = os.path.abspath(os.fspath(path))
+    if name in ("/dev/stdout", "/dev/stderr") or os.path.dirname(name) in DESCRIPTORS:
+        return os.path.exists(name)
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_dangling(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a link to what does not exist."""
+    return os.path.islink(path) and not os.path.exists(path)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, replace: bool = True) -> None:
     """Write a file, all of it or nothing: to a temporary file beside it, which then takes its name.
 
-    An existing file is replaced and keeps its mode, a link stays a link, and missing folders are
-    made. A pipe or a device is written to. Raises `OutputError`.
+    An existing file is replaced and keeps its owner, group and mode, or is refused unless
+    `replace`, also if it appears at the last moment; where they cannot be kept it is written in
+    place, as by `cp`. A link stays a link, one to nothing is refused, missing folders are made, and
+    a pipe or a device is written to. Raises `OutputError`.
     """
     try:
+        if is_stream(path):
+            with open(path, "ab") as stream:
+                stream.write(data)
+            return
+        if is_dangling(path):
+            raise OutputError(f"{os.fspath(path)}: is a link to a file that does not exist")
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        _replace(target, data)
+        _place(target, data, replace)
     except BrokenPipeError:
         raise
-    except OSError as failure:
-        reason = failure.strerror or failure
+    except FileExistsError:
+        raise OutputError(f"{os.fspath(path)}: exists already and is not replaced") from None
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
         raise OutputError(f"{os.fspath(path)}: cannot be written: {reason}") from None
 
 
-def _replace(target: Path, data: bytes) -> None:
-    """Write a regular file beside the target and give it its name."""
+def _place(target: Path, data: bytes, replace: bool) -> None:
+    """Put a regular file under a name, with the owner, group and mode of the one it replaces."""
+    before = target.stat() if target.exists() else None
+    if before is not None and not replace:
+        raise FileExistsError(target)
     temporary = target.with_name(f".inrcodec-{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o666)
+    try:
+        handle = os.open(temporary, flags, 0o666)
+    except PermissionError:  # of the folder; the file itself may be ours to write
+        if before is None:
+            raise
+        _overwrite(target, data)
+        return
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            alike = before is None or _as_before(file.fileno(), before)
             os.fsync(file.fileno())
-        if target.exists():
-            os.chmod(temporary, target.stat().st_mode & 0o777)
-        os.replace(temporary, target)
-    except BaseException:
+        if not alike:
+            _overwrite(target, data)
+        elif replace:
+            os.replace(temporary, target)
+        else:
+            _take_name(temporary, target)
+    finally:
         temporary.unlink(missing_ok=True)
+
+
+def _as_before(handle: int, before: os.stat_result) -> bool:
+    """Give a file the owner, group and mode of another; whether that was allowed."""
+    if not hasattr(os, "fchown"):
+        return True
+    now = os.fstat(handle)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.fchown(handle, before.st_uid, before.st_gid)
+        except PermissionError:
+            return False
+    os.fchmod(handle, before.st_mode & 0o777)
+    return True
+
+
+def _overwrite(target: Path, data: bytes) -> None:
+    """Write into the file that is there."""
+    with open(target, "r+b") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _take_name(temporary: Path, target: Path) -> None:
+    """Give a file a name that must be free; raises `FileExistsError` if it is taken."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
         raise
+    except OSError:  # a file system without links
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(temporary, target)

@@ -63,3 +63,17 @@ def test_views_take_numbers_of_any_kind() -> None:
     ):
         with pytest.raises(OptionError):
             inrcodec.decode(data, **options)
+
+
+def test_arrays_and_tensors_without_dimensions_are_numbers() -> None:
+    import torch
+
+    for half in (np.float16(0.5), np.float64(0.5), np.array(0.5), torch.tensor(0.5)):
+        assert checks.real("x", half, 0, 1) == 0.5
+    for fifty in (50.0, np.float32(50), np.uint8(50), np.array(50), torch.tensor(50)):
+        number = checks.whole("x", fifty, 0, 99)
+        assert (type(number), number) == (int, 50)
+    for none in (np.array(True), torch.tensor([1, 2]), np.array([1.0]), np.array("1"), "1"):
+        for check in (checks.whole, checks.real):
+            with pytest.raises(OptionError, match="x must be"):
+                check("x", none, 0, 99)

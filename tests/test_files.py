@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inrcodec.errors import FormatError, ImageError, InputError
-from inrcodec.files import CHUNK_BYTES, read_bytes
+from inrcodec.errors import FormatError, ImageError, InputError, OutputError
+from inrcodec.files import CHUNK_BYTES, is_stream, read_bytes, write_bytes
 
 DATA = bytes(range(256)) * 40
 
@@ -112,3 +112,168 @@ def test_a_failing_read_stays_the_cause(tmp_path: Path) -> None:
         read_bytes(tmp_path / "gone")
     assert isinstance(caught.value.__cause__, FileNotFoundError)
     assert not isinstance(caught.value, FormatError)
+
+
+def test_only_one_of_two_writers_gets_a_new_name(tmp_path: Path) -> None:
+    for turn in range(20):
+        path = tmp_path / f"{turn}.inr"
+        together, refused = threading.Barrier(4), []
+
+        def write(
+            content: bytes,
+            path: Path = path,
+            together: threading.Barrier = together,
+            refused: list[bytes] = refused,
+        ) -> None:
+            together.wait()
+            try:
+                write_bytes(path, content * 9999, replace=False)
+            except OutputError:
+                refused.append(content)
+
+        contents = [b"a", b"b", b"c", b"d"]
+        threads = [threading.Thread(target=write, args=(each,)) for each in contents]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 3
+        assert path.read_bytes()[:1] not in refused
+        assert path.stat().st_size == 9999
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".inr"] * 20
+
+
+def test_a_file_system_without_links_does_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "new"
+    write_bytes(path, DATA, replace=False)
+    assert path.read_bytes() == DATA
+    with pytest.raises(OutputError, match="exists already"):
+        write_bytes(path, b"other", replace=False)
+    assert path.read_bytes() == DATA
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_replaced_keeps_owner_group_and_mode(tmp_path: Path) -> None:
+    path, link = tmp_path / "a", tmp_path / "link"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    write_bytes(link, DATA)
+    after = path.stat()
+    assert path.read_bytes() == DATA
+    assert link.is_symlink()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+    )
+    assert after.st_ino != before.st_ino
+
+
+def test_where_the_owner_cannot_be_kept_it_is_written_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(DATA * 2)
+    before = path.stat()
+    own = os.fstat
+
+    def of_another(handle: int) -> os.stat_result:
+        status = list(own(handle))
+        status[4] += 1
+        return os.stat_result(status)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fstat", of_another)
+    monkeypatch.setattr(os, "fchown", refuse)
+    write_bytes(path, DATA)
+    monkeypatch.undo()
+    assert path.read_bytes() == DATA
+    assert path.stat().st_ino == before.st_ino
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_takes_no_files_may_hold_one_that_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(DATA * 2)
+    original = os.open
+
+    def refuse(name: object, *more: object, **options: object) -> int:
+        if ".inrcodec-" in str(name):
+            raise PermissionError(13, "Permission denied")
+        return original(name, *more, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    write_bytes(path, DATA)
+    assert path.read_bytes() == DATA
+    with pytest.raises(OutputError, match="Permission denied"):
+        write_bytes(tmp_path / "new", DATA)
+
+
+def test_a_link_to_nothing_is_refused_and_makes_no_folder(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    for target in (tmp_path / "no" / "such" / "file", tmp_path / "file"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        for replace in (False, True):
+            with pytest.raises(OutputError, match="link to a file that does not exist"):
+                write_bytes(link, DATA, replace=replace)
+        assert list(tmp_path.iterdir()) == [link]
+    link.unlink()
+    link.symlink_to(link)
+    with pytest.raises(OutputError):
+        write_bytes(link, DATA)
+
+
+def test_a_failed_write_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OutputError, match="No space left"):
+        write_bytes(path, DATA)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_streams_are_written_to_and_never_replaced(tmp_path: Path) -> None:
+    log, pipe = tmp_path / "log", tmp_path / "pipe"
+    log.write_bytes(b"before ")
+    os.mkfifo(pipe)
+    with log.open("ab") as file:
+        name = f"/dev/fd/{file.fileno()}"
+        assert is_stream(name)
+        inode = log.stat().st_ino
+        write_bytes(name, b"after", replace=False)
+        assert log.stat().st_ino == inode
+    assert log.read_bytes() == b"before after"
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(pipe, b"through", replace=False)
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    write_bytes("/dev/null", DATA, replace=False)
+    assert is_stream("/dev/null")
+    assert is_stream("/dev/stdout")
+    for none in (log, tmp_path, tmp_path / "no", "a\0b"):
+        assert not is_stream(none)
+    with pytest.raises(OutputError, match="null"):
+        write_bytes("a\0b", DATA)

@@ -6,14 +6,23 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError, OutputError
-from inrcodec.files import read_bytes, write_bytes
+from inrcodec.errors import (
+    FormatError,
+    InputError,
+    InrCodecError,
+    InrCodecWarning,
+    OptionError,
+    OutputError,
+)
+from inrcodec.files import is_dangling, is_stream, read_bytes, write_bytes
 
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FAILED, USAGE, INVALID_FILE, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -42,6 +51,16 @@ def show_warning(
 ) -> None:
     """One line on stderr; takes the place of `warnings.showwarning`."""
     print(f"inrcodec: warning: {_one_line(message)}", file=sys.stderr)  # noqa: T201
+
+
+def show_warnings() -> None:
+    """Show this package's warnings, and those of Pillow, which reads images; no others."""
+    warnings.showwarning = show_warning
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module=r"PIL\.")
+    warnings.filterwarnings("ignore", "Image size .* decompression bomb")  # our own limit is higher
+    warnings.filterwarnings("ignore", "Corrupt EXIF")  # ours says so, with the file's name
+    warnings.filterwarnings("always", category=InrCodecWarning)
 
 
 def note(message: str) -> None:
@@ -132,7 +151,8 @@ def outputs_for(
     """Where each input's result goes; checks before any work that it can be written there.
 
     One input may go to a file or "-"; several need a folder. One whose name ends in a slash is made
-    with its first result. Without `output` a result lies beside its input.
+    with its first result. Without `output` a result lies beside its input. A pipe or a device, such
+    as /dev/null, is no file and needs no force; /dev/stdout is "-".
     """
     new_folder = output is not None and output.endswith(("/", os.sep))
     if output is None:
@@ -144,6 +164,7 @@ def outputs_for(
         paths = [output]
     else:
         raise OptionError(f"{len(inputs)} inputs need a folder as output, e.g. -o results/")
+    paths = ["-" if os.path.abspath(path) in STDOUT else path for path in paths]
     if len(set(paths)) < len(paths):
         raise OptionError("two inputs would be written to the same output")
     if as_json and "-" in paths:
@@ -171,23 +192,33 @@ def _stem(name: str) -> str:
 
 def _check_output(name: str, target: Path, force: bool, new_folder: bool) -> None:
     """Refuse what would fail or destroy later, with the reason."""
-    folder = target.parent
+    if is_stream(target):
+        return
     if target.is_dir():
         raise OutputError(f"{target}: is a folder")
+    if is_dangling(target):
+        raise OutputError(f"{target}: is a link to a file that does not exist")
     if target.exists() and name != "-" and Path(name).exists() and target.samefile(name):
         raise OutputError(f"{target}: is the input itself")
     if target.exists() and not force:
         raise OutputError(f"{target}: exists already; use --force to replace it")
+    folder = target.parent
     if not folder.exists() and not new_folder:
         raise OutputError(f"{target}: the folder does not exist")
-    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    in_place = target.exists() and os.access(target, os.W_OK)
+    if not (folder.is_dir() and (os.access(folder, os.W_OK) or in_place)):
         raise OutputError(f"{target}: the folder cannot be written to")
 
 
-def write_output(path: str, data: bytes) -> None:
-    """Write a file, or to stdout for "-"; raises `OutputError`."""
+def write_output(path: str, data: bytes, *, force: bool) -> None:
+    """Write a file, or to stdout for "-"; raises `OutputError`.
+
+    A file that is there by now is replaced only with `force`.
+    """
     if path != "-":
-        write_bytes(path, data)
+        write_bytes(path, data, replace=force)
         return
     if sys.stdout is None:
         raise OutputError("stdout is closed")

@@ -61,7 +61,7 @@ def decode(
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
             try:
-                report = _decode_one(name, path, view)
+                report = _decode_one(name, path, view, force)
             except InrCodecError as error:
                 console.show_error(error)
                 codes.append(console.exit_code(error))
@@ -84,7 +84,7 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
     return tuple(int(group) for group in match.groups())
 
 
-def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
+def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict[str, Any]:
     """Decode one file and write the image; return the report."""
     started = time.monotonic()
     data = console.read_input(name)
@@ -92,14 +92,15 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
     from inrcodec.pixels import CHANNEL_NAMES
 
     try:
-        bitstream.read(data)  # a bad file is refused before torch loads
+        header = bitstream.read(data).header  # a bad file is refused before torch loads
         from inrcodec.images import writing
 
-        kind = "PNG" if path == "-" else writing.image_format(path)
+        kind = writing.image_format(path)
+        writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
         from inrcodec.codec.decode import decode_picture
 
         picture = decode_picture(data, **view)
-        console.write_output(path, writing.image_bytes(picture, kind))
+        console.write_output(path, writing.image_bytes(picture, kind), force=force)
     except FormatError as error:
         error.about(name)
         raise

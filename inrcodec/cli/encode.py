@@ -196,7 +196,9 @@ def encode(
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
             try:
-                report, stopped = _encode_one(name, path, options, keep=output is not None)
+                report, stopped = _encode_one(
+                    name, path, options, keep=output is not None, force=force
+                )
             except InrCodecError as error:
                 console.show_error(error)
                 codes.append(console.exit_code(error))
@@ -223,7 +225,7 @@ def parse_size(text: str) -> int:
 
 
 def _encode_one(
-    name: str, path: str, options: EncodeKeywords, keep: bool
+    name: str, path: str, options: EncodeKeywords, keep: bool, force: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
     from inrcodec.images.reading import as_picture
@@ -243,7 +245,7 @@ def _encode_one(
         if pressed and not keep:
             return {}, True
         data = job.finish()
-        console.write_output(path, data)
+        console.write_output(path, data, force=force)
         elapsed = time.monotonic() - started
         given = options["init"] if options["init"] not in ("random", "meta") else None
         decoded = inrcodec.decode(

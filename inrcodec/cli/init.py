@@ -105,7 +105,7 @@ def train(
     with interruptible() as pressed, torch_threads(None):
         last = follow(training, target, pressed)
     init = training.result()
-    console.write_output(target, init.to_bytes())
+    console.write_output(target, init.to_bytes(), force=force)
     report = {
         "output": target,
         **_facts(init),

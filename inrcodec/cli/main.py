@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -29,7 +28,7 @@ from inrcodec.cli.report import report
 from inrcodec.cli.robustness import robustness
 from inrcodec.cli.serve import serve
 from inrcodec.cli.simulate import simulate
-from inrcodec.errors import InrCodecError, InrCodecWarning
+from inrcodec.errors import InrCodecError
 
 OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
 
@@ -96,9 +95,7 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command line and exit with its code."""
-    warnings.showwarning = console.show_warning
-    warnings.simplefilter("ignore")
-    warnings.filterwarnings("always", category=InrCodecWarning)
+    console.show_warnings()
     code = 0
     try:
         app(args=arguments, prog_name="inrcodec")

@@ -128,7 +128,7 @@ def receive(
         other_hosts=other_hosts,
     )
     if output is not None:
-        console.outputs_for([url], output, "", force, as_json)
+        (output,) = console.outputs_for([url], output, "", force, as_json)
         _check_name(output)
         if is_ours(output) and (until or budget or patience or mode == "once"):
             raise OptionError("a .inr file is written whole: leave out what ends early")
@@ -138,11 +138,16 @@ def receive(
 
         original = read_image(reference)
     watcher = Watcher(progressive, original, decibels, as_json, force, output)
-    _receive(url, options, watcher, output, as_json)
+    _receive(url, options, watcher, output, force, as_json)
 
 
 def _receive(
-    url: str, options: ReceiveOptions, watcher: Watcher, output: str | None, as_json: bool
+    url: str,
+    options: ReceiveOptions,
+    watcher: Watcher,
+    output: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Receive, write the best image, and report; raises what went wrong after that."""
     import asyncio
@@ -168,7 +173,7 @@ def _receive(
     elif failure is not None:
         console.note("this is what had arrived")
     if output is not None:
-        console.write_output(output, content(best, output))
+        console.write_output(output, content(best, output), force=force)
     if partial is not None:
         partial.remove()
     _report(url, output, best, watcher, time.monotonic() - begun, as_json)

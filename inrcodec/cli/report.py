@@ -94,7 +94,7 @@ def report(
     first, *others = read_files([reference, *inputs], names)
     job = Evaluation(first, others, options)
     console.follow(job, job.steps)
-    _deliver(job.finish(), path, as_json, as_markdown)
+    _deliver(job.finish(), path, force, as_json, as_markdown)
 
 
 def _limit_avif_decoder(threads: int) -> None:
@@ -144,7 +144,7 @@ def _command(names: list[str], metrics: str | None, codecs: str | None, threads:
     return shlex.join(words)
 
 
-def _deliver(done: Report, path: str | None, as_json: bool, as_markdown: bool) -> None:
+def _deliver(done: Report, path: str | None, force: bool, as_json: bool, as_markdown: bool) -> None:
     """Write the page and print the numbers, as asked for."""
     from inrcodec.metrics.report.text import left_out, to_dict, to_markdown
 
@@ -154,7 +154,7 @@ def _deliver(done: Report, path: str | None, as_json: bool, as_markdown: bool) -
         from inrcodec.metrics.report.page import to_html
 
         page = to_html(done).encode("utf-8", "replace")
-        console.write_output(path, page)
+        console.write_output(path, page, force=force)
         console.note(f"{done.versions[0].name} -> {path}: {len(page)} bytes")
     if as_json:
         console.print_json(to_dict(done))

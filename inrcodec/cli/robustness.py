@@ -101,7 +101,7 @@ def robustness(
         if plot is not None:
             from inrcodec.metrics.damage.plot import plot as draw
 
-            console.write_output(plot, draw(results, plot, metric))
+            console.write_output(plot, draw(results, plot, metric), force=force)
             console.note(f"{plot}: written")
 
 

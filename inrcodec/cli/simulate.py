@@ -99,7 +99,7 @@ def simulate(
         from inrcodec.cli.stream_plot import draw
 
         title = f"{file}: packet loss {packet_loss}, round trip {rtt:g} ms, {rate} bits per second"
-        console.write_output(plot, draw(rows, title, plot))
+        console.write_output(plot, draw(rows, title, plot), force=force)
         console.note(f"{plot}: written")
 
 

@@ -27,7 +27,7 @@ class Watcher:
     ) -> None:
         self._output = output
         self._folder, self._original = folder, original
-        self._decibels, self._quiet = decibels, quiet
+        self._decibels, self._quiet, self._force = decibels, quiet, force
         self.best: ReceivedFrame | None = None
         self.rows: list[dict[str, Any]] = []
         if folder is not None:
@@ -74,7 +74,7 @@ class Watcher:
         if self._folder is not None:
             name = f"{len(self.rows) + 1:02d}-{frame.layers}of{frame.total_layers}.png"
             path = str(Path(self._folder) / name)
-            console.write_output(path, image)
+            console.write_output(path, image, force=self._force)
             row["file"] = path
         self.rows.append(row)
         if not self._quiet:

@@ -19,8 +19,14 @@ def is_tensor(value: object) -> bool:
 
 
 def samples_of_tensor(tensor: Any) -> Samples:
-    """Convert a torch tensor (C, H, W) or (H, W), on any device; see `samples_of_array`."""
-    array = tensor.detach().cpu().numpy()
+    """Convert a torch tensor (C, H, W) or (H, W), on any device; see `samples_of_array`.
+
+    Floats that numpy does not have, such as bfloat16, become float32.
+    """
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point() and tensor.dtype.itemsize <= 2:
+        tensor = tensor.float()
+    array = tensor.numpy()
     if array.ndim == 3:
         if array.shape[0] not in CHANNEL_NAMES:
             raise ImageError(f"expected a tensor of shape (1..4, H, W), got {array.shape}")
@@ -39,6 +45,7 @@ def samples_of_array(array: NDArray[Any]) -> Samples:
     if array.ndim != 3 or array.shape[2] not in CHANNEL_NAMES:
         raise ImageError(f"expected an array of shape (H, W) or (H, W, 1..4), got {array.shape}")
     check_size(array.shape[1], array.shape[0])
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype in (np.uint8, np.uint16):
         return np.ascontiguousarray(array)
     if array.dtype == np.bool_:
@@ -49,5 +56,6 @@ def samples_of_array(array: NDArray[Any]) -> Samples:
         low, high = float(array.min()), float(array.max())
         if low < 0 or high > 1:
             raise ImageError(f"float arrays must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
-        return from_unit(array * 2 - 1, 8)
+        precise = array.astype(np.promote_types(array.dtype, np.float32), copy=False)
+        return from_unit(precise * 2 - 1, 8)
     raise ImageError(f"expected uint8, uint16, bool or float samples, got {array.dtype}")

@@ -1,4 +1,4 @@
-"""ICC, EXIF and XMP of a PIL image, and its orientation, which is applied and then forgotten."""
+"""ICC, EXIF and XMP of an image, and its orientation, which is applied and then forgotten."""
 
 from __future__ import annotations
 
@@ -7,68 +7,63 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
 
+from inrcodec.images import exif
+from inrcodec.images.directories import DamagedDirectoryError
 from inrcodec.pixels import MAX_METADATA_BYTES
 
-ORIENTATION = ExifTags.Base.Orientation
-XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(=\s*["'][0-9]["']|>\s*[0-9]\s*<)""")
+XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)([0-9])(?=\s*["'<])""")
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """EXIF and XMP of an image turned upright, and what to do to turn it.
+    """The blocks of an image once it is turned upright, and how to turn it.
 
-    `orientation` is 1 to 8 as in EXIF 2.3, tag 0x0112. `damaged` says that the EXIF block could
-    not be parsed, so that it is left out.
+    `orientation` is 1 to 8 as in EXIF 2.3, tag 0x0112: that of EXIF, or else of XMP. The blocks
+    are the bytes that came in, but for the orientation, which is 1 in them. `left_behind` says what
+    was dropped.
     """
 
     orientation: int
+    icc: bytes | None
     exif: bytes | None
     xmp: bytes | None
-    damaged: bool
+    left_behind: tuple[str, ...]
 
 
-def metadata_of(image: Image.Image) -> Metadata:
-    """Read EXIF and XMP, without their orientation; the image keeps its own.
+def upright_metadata(
+    icc: bytes | None, exif_block: bytes | None, xmp: bytes | None, orientation: int | None = None
+) -> Metadata:
+    """Set the blocks upright; drop those that are damaged or too large.
 
-    `ImageOps.exif_transpose` does the same for pixels that Pillow holds; 16-bit colour is not held
-    by Pillow, so both go this way.
+    `orientation`, where given, stands for that of the blocks.
     """
-    orientation, exif, damaged = 1, None, False
-    try:
-        own = image.getexif()
-        orientation = own.get(ORIENTATION, 1)
-        if len(own) and "exif" in image.info:
-            tags = Image.Exif()
-            tags.load(own.tobytes())
-            tags.pop(ORIENTATION, None)
-            exif = tags.tobytes() if len(tags) else None
-    except Exception:  # Pillow raises many types; a damaged block must not cost the image
-        damaged = True
-    xmp = image.info.get("xmp")
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    if isinstance(xmp, bytes):
-        xmp = XMP_ORIENTATION.sub(lambda m: re.sub(rb"[0-9]", b"1", m[0]), xmp)
+    blocks: dict[str, bytes | None] = {"icc": icc, "exif": exif_block, "xmp": xmp}
+    left_behind: list[str] = []
+    for name, block in blocks.items():
+        if len(block or b"") > MAX_METADATA_BYTES:
+            blocks[name] = None
+            limit = f"larger than {MAX_METADATA_BYTES} bytes"
+            left_behind.append(f"the {name.upper()} block is {limit} and was dropped")
+    told: int | None = None
+    if blocks["exif"]:
+        try:
+            blocks["exif"], told = exif.upright(blocks["exif"])
+        except DamagedDirectoryError:
+            blocks["exif"] = None
+            left_behind.append("the EXIF block is damaged and was dropped")
+    if blocks["xmp"]:
+        found = XMP_ORIENTATION.search(blocks["xmp"])
+        told = int(found[2]) if told is None and found else told
+        blocks["xmp"] = XMP_ORIENTATION.sub(rb"\g<1>1", blocks["xmp"])
+    told = told if orientation is None else orientation
     return Metadata(
-        orientation if orientation in range(1, 9) else 1,
-        exif,
-        xmp if isinstance(xmp, bytes) else None,
-        damaged,
+        orientation=told if told is not None and 1 <= told <= 8 else 1,
+        icc=blocks["icc"] or None,
+        exif=blocks["exif"] or None,
+        xmp=blocks["xmp"] or None,
+        left_behind=tuple(left_behind),
     )
-
-
-def kept(blocks: dict[str, bytes | None]) -> tuple[dict[str, bytes | None], list[str]]:
-    """The blocks that can be stored, by name, and a sentence for each that is too large.
-
-    An empty block is none.
-    """
-    large = [name for name, block in blocks.items() if len(block or b"") > MAX_METADATA_BYTES]
-    stored = {name: None if name in large else block or None for name, block in blocks.items()}
-    return stored, [
-        f"the {name.upper()} block is larger than {MAX_METADATA_BYTES} bytes and was dropped"
-        for name in large
-    ]
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

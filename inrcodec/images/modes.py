@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +37,19 @@ def samples_of_image(image: Image.Image) -> tuple[Samples, bytes | None]:
     elif converted.mode == "I":
         samples = _from_32_bit(array)
     elif converted.mode == "F":
-        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-            raise ImageError("float samples must be finite and in [0, 1]")
-        samples = from_unit(array * 2 - 1, 16)
+        samples = from_floats(array)
     elif converted.mode in ("L", "LA", "RGB", "RGBA"):
         samples = array
     else:
         raise ImageError(f"images of mode {converted.mode} are not supported")
     return (samples[:, :, None] if samples.ndim == 2 else samples), icc
+
+
+def from_floats(array: NDArray[Any]) -> Samples:
+    """Floats in [0, 1] -> 16 bit, rounded; raises `ImageError` for others."""
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        raise ImageError("float samples must be finite and in [0, 1]")
+    return from_unit(array * 2 - 1, 16)
 
 
 def _to_supported_mode(image: Image.Image) -> tuple[Image.Image, bytes | None]:

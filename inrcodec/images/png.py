@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inrcodec.images.colour import codes_of
 from inrcodec.pixels import Picture, Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -44,20 +45,22 @@ def png_bytes(picture: Picture) -> bytes:
 
 
 def _metadata_chunks(picture: Picture) -> bytes:
-    """The chunks iCCP, eXIf and iTXt (PNG specification, 11.3)."""
+    """The chunks cICP, iCCP, eXIf and iTXt (PNG specification, 11.3)."""
     chunks = b""
     if picture.icc:
-        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
+        codes = codes_of(picture.icc)
+        chunks += chunk(b"cICP", codes) if codes else b""
+        chunks += chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc))
     if picture.exif:
-        chunks += _chunk(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))
+        chunks += chunk(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))
     if picture.xmp:
-        chunks += _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
+        chunks += chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp)
     return chunks
 
 
-def _chunk(kind: bytes, payload: bytes) -> bytes:
+def chunk(kind: bytes, payload: bytes) -> bytes:
     """One PNG chunk: length, kind, payload, CRC-32 (PNG specification, 5.3)."""
-    checksum = zlib.crc32(kind + payload)
+    checksum = zlib.crc32(payload, zlib.crc32(kind))
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum)
 
 
@@ -66,10 +69,10 @@ def _sixteen_bit(pixels: Samples) -> bytes:
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
     compressor = zlib.compressobj()
-    parts = [SIGNATURE, _chunk(b"IHDR", header)]
+    parts = [SIGNATURE, chunk(b"IHDR", header)]
     for rows in _filtered(pixels):
-        parts.append(_chunk(b"IDAT", compressor.compress(rows.data)))
-    parts += [_chunk(b"IDAT", compressor.flush()), _chunk(b"IEND", b"")]
+        parts.append(chunk(b"IDAT", compressor.compress(rows.data)))
+    parts += [chunk(b"IDAT", compressor.flush()), chunk(b"IEND", b"")]
     return b"".join(parts)
 
 

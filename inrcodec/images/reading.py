@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from inrcodec.errors import ImageError, ImageWarning, InrCodecError, warn
 from inrcodec.files import Source, name_of, read_bytes
 from inrcodec.images.arrays import is_tensor, samples_of_array, samples_of_tensor
-from inrcodec.images.metadata import kept, metadata_of, upright
-from inrcodec.images.modes import samples_of_image
-from inrcodec.images.sixteen_bit import deep_colour
-from inrcodec.pixels import Picture, check_size
+from inrcodec.images.directories import ORIENTATION
+from inrcodec.images.metadata import upright, upright_metadata
+from inrcodec.images.opening import Opened, from_image, open_file
+from inrcodec.images.sixteen_bit import is_deep_colour
+from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
     import torch
@@ -78,8 +79,18 @@ def read_image(source: Source) -> Picture:
 
 
 def from_pil(image: Image.Image) -> Picture:
-    """Convert a PIL image, with its ICC profile, EXIF and XMP; the image itself is not changed."""
-    picture, left_behind = _converted(image)
+    """Convert a PIL image, with its ICC profile, EXIF and XMP; the image itself is not changed.
+
+    Pillow holds colour at 8 bit: of a file of 16 bit that it has opened, but not yet read, an
+    `ImageWarning` says so.
+    """
+    deep = is_deep_colour(image)
+    opened = from_image(image)
+    if deep:
+        opened.left_behind.append("Pillow holds 16-bit colour at 8 bit; give the file itself")
+    with suppress(Exception):  # Pillow raises many types; a damaged block must not cost the image
+        opened.orientation = image.getexif().get(ORIENTATION)
+    picture, left_behind = _picture(opened)
     for reason in left_behind:
         warn(reason, ImageWarning)
     return picture
@@ -88,57 +99,23 @@ def from_pil(image: Image.Image) -> Picture:
 def _decoded(data: bytes) -> tuple[Picture, list[str]]:
     """Decode an image file; also what of it was left behind, as texts."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            check_size(*image.size)
-            samples = deep_colour(image, data)
-            whole = _load(image)
-            picture, left_behind = _converted(image, samples)
-            frames = getattr(image, "n_frames", 1)
+        opened = open_file(data)
     except InrCodecError:
         raise
-    except UnidentifiedImageError:
-        raise ImageError("not an image in a known format") from None
     except MemoryError:
         raise ImageError("not enough memory to decode the image") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error and many more
         reason = str(error).replace("\n", " ") or type(error).__name__
         raise ImageError(f"cannot be decoded: {reason}") from error
-    if not whole:
-        left_behind.append("the file is damaged behind the image data")
-    if frames > 1:
-        left_behind.append(f"{frames} frames; only the first is used")
+    picture, left_behind = _picture(opened)
+    if opened.frames > 1:
+        left_behind.append(f"{opened.frames} frames; only the first is used")
     return picture, left_behind
 
 
-def _load(image: Image.Image) -> bool:
-    """Decode the samples; False if the file is damaged behind the last of them.
-
-    Pillow raises on a broken trailing chunk although every sample is there; it then has no tiles
-    left to decode, and only then does a second call succeed.
-    """
-    try:
-        image.load()
-    except (OSError, SyntaxError):
-        if getattr(image, "tile", None):
-            raise
-        image.load()
-        return False
-    return True
-
-
-def _converted(
-    image: Image.Image, samples: NDArray[np.uint16] | None = None
-) -> tuple[Picture, list[str]]:
-    """A loaded PIL image -> picture, and what was left behind.
-
-    `samples` (H, W, C), where given, stand for those that Pillow decoded.
-    """
-    check_size(*image.size)
-    found = metadata_of(image)
-    pixels, icc = (
-        samples_of_image(image) if samples is None else (samples, image.info.get("icc_profile"))
-    )
-    blocks, left_behind = kept({"icc": icc, "exif": found.exif, "xmp": found.xmp})
-    if found.damaged:
-        left_behind.append("the EXIF block is damaged and was dropped")
-    return Picture(upright(pixels, found.orientation), **blocks), left_behind
+def _picture(opened: Opened) -> tuple[Picture, list[str]]:
+    """What was read, turned upright, and what was left behind."""
+    found = upright_metadata(opened.icc, opened.exif, opened.xmp, opened.orientation)
+    pixels = upright(opened.pixels, found.orientation)
+    picture = Picture(pixels, icc=found.icc, exif=found.exif, xmp=found.xmp)
+    return picture, [*opened.left_behind, *found.left_behind]

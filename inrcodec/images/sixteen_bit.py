@@ -1,4 +1,4 @@
-"""16-bit colour of PNG, TIFF and PPM files, of which Pillow drops the low byte."""
+"""16-bit colour of PNG and PPM files, of which Pillow drops the low byte."""
 
 from __future__ import annotations
 
@@ -6,57 +6,58 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inrcodec.errors import ImageError
 from inrcodec.extras import require
-from inrcodec.images.metadata import ORIENTATION, upright
+from inrcodec.images.png_reading import COLOURS, Png
 
 Deep = NDArray[np.uint16]
 
-COLOUR_MODES = ("RGB", "RGBA", "RGBX", "LA")
 
+def png_colour(png: Png) -> Deep | None:
+    """The samples (H, W, C) of a PNG file of 16-bit colour; None for any other.
 
-def deep_colour(image: Image.Image, data: bytes) -> Deep | None:
-    """The 16-bit samples (H, W, C) of an opened file with these bytes.
-
-    None where Pillow itself gives all there is. PNG and TIFF need imagecodecs: raises
-    `MissingExtraError` without it.
+    A transparent colour becomes alpha. Raises `ImageError`, and `MissingExtraError` without
+    imagecodecs.
     """
+    if png.bit_depth != 16 or png.colour_type == 0:
+        return None
+    codecs = require("imagecodecs", extra="encode")
+    try:
+        samples = np.asarray(codecs.png_decode(png.plain))
+    except MemoryError:
+        raise
+    except Exception as error:  # imagecodecs raises its own and ValueError
+        raise ImageError(f"cannot be decoded: {error}") from error
+    channels = COLOURS[png.colour_type]
+    width, height = png.size
+    if samples.dtype != np.uint16 or samples.shape not in (
+        (height, width, channels),
+        (height, width, channels + 1),
+    ):
+        raise ImageError(f"cannot be decoded: got {samples.shape} samples of {samples.dtype}")
+    return samples
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether this is a file of 16-bit colour, opened by Pillow and not yet read."""
     tiles = getattr(image, "tile", None)
-    if not tiles or image.mode not in COLOUR_MODES:
-        return None
-    decoder, _, offset, arguments = tiles[0]
-    if image.format == "PPM" and decoder == "ppm" and image.mode == "RGB":
-        peak = arguments[1] if isinstance(arguments, tuple) else 255
-        return _portable_pixmap(data, offset, image.size, peak) if peak > 255 else None
+    if not tiles or image.mode not in ("LA", "RGB", "RGBA", "CMYK"):
+        return False
+    arguments = tiles[0][3]
     raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
-    if not isinstance(raw_mode, str) or ";16" not in raw_mode:
-        return None
-    if image.format == "PNG":
-        samples = np.asarray(require("imagecodecs", extra="encode").png_decode(data))
-    elif image.format == "TIFF":
-        samples = np.asarray(require("imagecodecs", extra="encode").tiff_decode(data))
-        # Pillow turns a TIFF upright by itself and forgets the tag
-        orientation = image.getexif().get(ORIENTATION, 1)
-        samples = upright(samples, orientation if orientation in range(1, 9) else 1)
-    else:
-        return None
-    if samples.dtype != np.uint16 or samples.shape[:2] not in (image.size, image.size[::-1]):
-        return None
-    samples = samples[:, :, None] if samples.ndim == 2 else samples
-    if raw_mode.startswith("RGBX"):
-        samples = samples[:, :, :3]
-    return _straight(samples) if raw_mode.startswith("RGBa") else samples
+    return isinstance(raw_mode, str) and ";16" in raw_mode
 
 
-def _portable_pixmap(data: bytes, offset: int, size: tuple[int, int], peak: int) -> Deep:
-    """Big-endian samples behind the header, scaled from 0..peak to 16 bit."""
-    width, height = size
+def pixmap_colour(image: Image.Image, data: bytes) -> Deep | None:
+    """The samples (H, W, 3) of a PPM file of 16-bit colour; None for any other image."""
+    tiles = getattr(image, "tile", None)
+    if image.format != "PPM" or image.mode != "RGB" or not tiles or tiles[0][0] != "ppm":
+        return None
+    _, _, offset, arguments = tiles[0]
+    peak = arguments[1] if isinstance(arguments, tuple) else 255
+    if peak <= 255:
+        return None
+    width, height = image.size
     flat = np.frombuffer(data, ">u2", width * height * 3, offset).astype(np.uint32)
     scaled = (np.minimum(flat, peak) * 65535 + peak // 2) // peak
     return scaled.astype(np.uint16).reshape(height, width, 3)
-
-
-def _straight(samples: Deep) -> Deep:
-    """Divide colour by alpha: premultiplied (H, W, 4) -> straight."""
-    alpha = samples[:, :, 3:].astype(np.uint64)
-    colour = (samples[:, :, :3] * np.uint64(65535) + alpha // 2) // np.maximum(alpha, 1)
-    return np.concatenate([np.minimum(colour, 65535).astype(np.uint16), samples[:, :, 3:]], axis=2)

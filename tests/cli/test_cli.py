@@ -240,13 +240,13 @@ def test_outputs_keep_their_mode_and_links_and_pipes_stay_what_they_are(tmp_path
     private.write_bytes(b"old")
     private.chmod(0o600)
     link.symlink_to(private)
-    write_output(str(link), b"new")
+    write_output(str(link), b"new", force=True)
     assert link.is_symlink()
     assert private.read_bytes() == b"new"
     assert private.stat().st_mode & 0o777 == 0o600
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    write_output(str(pipe), b"through")
+    write_output(str(pipe), b"through", force=False)
     assert os.read(reader, 99) == b"through"
     os.close(reader)
     assert pipe.is_fifo()

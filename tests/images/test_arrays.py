@@ -20,8 +20,8 @@ def test_broken_objects_are_refused() -> None:
     cut = Image.open(io.BytesIO(saved(Image.fromarray(np.tile(RAMP, (9, 9))), "BMP")[:600]))
     for bad in (
         cut,
-        torch.zeros(3, 4, 4, dtype=torch.bfloat16),
         torch.zeros(3, 4, 4, device="meta"),
+        torch.zeros(3, 4, 4).to_sparse(),
     ):
         with pytest.raises(ImageError, match="cannot be used"):
             as_picture(bad)
@@ -42,6 +42,37 @@ def test_tensors_of_derived_classes_are_tensors() -> None:
         assert (as_picture(tensor).pixels[:, :, 0] == RAMP).all()
     learned = torch.nn.Parameter(torch.rand(3, 5, 12))
     assert as_picture(learned).pixels.shape == (5, 12, 3)
+
+
+def test_floats_of_few_bits_are_taken() -> None:
+    import torch
+
+    values = torch.arange(60).reshape(1, 5, 12) / 64
+    kinds = (torch.bfloat16, torch.float16, torch.float64, torch.float8_e4m3fn)
+    for kind in kinds:
+        expected = as_picture(values.to(kind).double()).pixels
+        assert (as_picture(values.to(kind)).pixels == expected).all()
+        assert (as_picture(values.to(kind)[0]).pixels == expected).all()
+    halves = values.numpy()[0].astype(np.float16)
+    assert (as_picture(halves).pixels[:, :, 0] == np.floor(halves.astype(float) * 255 + 0.5)).all()
+
+
+def test_the_order_of_bytes_does_not_matter() -> None:
+    for kind in ("u2", "f4", "f8"):
+        array = (RAMP.astype(kind) * (1001 if kind == "u2" else 1 / 64)).astype(kind)
+        for order in "<>":
+            ordered = array.astype(array.dtype.newbyteorder(order))
+            assert (as_picture(ordered).pixels == as_picture(array).pixels).all()
+
+
+def test_files_that_give_few_bytes_at_once_are_read_to_their_end() -> None:
+    class Trickle(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(7, size) if size and size > 0 else 7)
+
+    for kind in ("PNG", "JPEG", "TIFF", "WEBP", "GIF"):
+        whole = saved(Image.fromarray(np.tile(RAMP, (9, 9))), kind)
+        assert (as_picture(Trickle(whole)).pixels == as_picture(whole).pixels).all()
 
 
 def test_tensors_are_known_without_importing_torch() -> None:

@@ -1,16 +1,20 @@
 """16-bit images at full depth."""
 
+import io
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from inrcodec.errors import MissingExtraError
-from inrcodec.images import metadata, png
-from inrcodec.images.reading import read_image
+from inrcodec.errors import ImageWarning, MissingExtraError
+from inrcodec.images import colour, metadata, png
+from inrcodec.images.reading import as_picture, read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
 from tests.images.made import RAMP
+
+P3 = colour.profile_of(None, colour.P3, gray=False)[0]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -41,10 +45,28 @@ def test_sixteen_bit_ppm_keeps_its_precision() -> None:
 def test_sixteen_bit_gray_with_a_transparent_value_keeps_both() -> None:
     gray = (RAMP.astype(np.uint16) * 1001)[:, :, None]
     data = image_bytes(Picture(gray))
-    chunk = png._chunk(b"tRNS", int(gray[1, 1, 0]).to_bytes(2, "big"))
+    chunk = png.chunk(b"tRNS", int(gray[1, 1, 0]).to_bytes(2, "big"))
     picture = read_image(data[: png.HEADER_BYTES] + chunk + data[png.HEADER_BYTES :])
     assert (picture.pixels[:, :, :1] == gray).all()
     assert (picture.pixels[:, :, 1:] == np.where(gray == gray[1, 1, 0], 0, 65535)).all()
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colour_that_pillow_will_cut_to_eight_bits_is_said(channels: int) -> None:
+    deep = np.arange(20 * channels, dtype=np.uint16).reshape(5, 4, channels) * 900
+    with Image.open(io.BytesIO(image_bytes(Picture(deep)))) as image:
+        with pytest.warns(ImageWarning, match="16-bit colour at 8 bit"):
+            assert as_picture(image).bit_depth == 8
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bit_png_with_a_profile_stays_so(channels: int) -> None:
+    deep = np.arange(20 * channels, dtype=np.uint16).reshape(5, 4, channels) * 800
+    for profile in (P3, b"none" * 50, b"p" * (1 << 21)):
+        picture = read_image(image_bytes(Picture(deep, icc=profile)))
+        assert picture.icc == profile
+        assert picture.pixels.dtype == np.uint16
+        assert (picture.pixels == deep).all()
 
 
 def test_only_sixteen_bit_colour_files_need_an_optional_package(

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.errors import OptionError
+from inrcodec.errors import ImageWarning, OptionError
 from inrcodec.images import writing
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
+from tests.images.made import block
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -62,3 +63,59 @@ def test_output_formats() -> None:
     with pytest.raises(OptionError, match="16-bit"):
         image_bytes(Picture(np.zeros((4, 4, 3), np.uint16)), "TIFF")
     assert read_image(image_bytes(Picture(np.zeros((4, 4, 1), np.uint16)), "TIFF")).bit_depth == 16
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_metadata_is_written_byte_for_byte(kind: str, order: str) -> None:
+    for orientation in (None, 1):
+        picture = Picture(
+            np.zeros((5, 12, 3), np.uint8),
+            icc=b"p" * 90000,
+            exif=block(order, orientation),
+            xmp=b"<x:xmpmeta/>",
+        )
+        assert read_image(image_bytes(picture, kind)).metadata == picture.metadata
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_tiff_holds_what_exif_says_of_the_image(order: str) -> None:
+    from inrcodec.images import exif
+    from inrcodec.images.directories import Tables
+
+    for samples in (np.zeros((5, 12, 3), np.uint8), np.full((5, 12, 1), 700, np.uint16)):
+        xmp = b"<x:xmpmeta>" + bytes(33)
+        picture = Picture(samples, icc=b"p" * 101, exif=block(order, 1), xmp=xmp)
+        back = read_image(image_bytes(picture, "TIFF"))
+        assert (back.pixels == samples).all()
+        assert (back.icc, back.xmp) == (picture.icc, picture.xmp)
+        same_order = Tables.of(block("<", 1)[6:])
+        expected = exif.of_tiff(same_order, same_order.directory(same_order.first)[0])
+        assert back.exif is not None
+        told = exif.copied(*_first(expected)), exif.copied(*_first(back.exif))
+        added = {tag: told[1][tag] for tag in set(told[1]) - set(told[0])}
+        assert {**told[0], **added} == told[1]
+        assert set(added) <= exif.RESOLUTION
+
+
+def test_a_damaged_block_does_not_cost_a_tiff_file() -> None:
+    picture = Picture(np.zeros((5, 12, 3), np.uint8), exif=b"Exif\0\0II*\0\xff\xff\xff\0")
+    with pytest.warns(ImageWarning, match="EXIF block is damaged"):
+        assert read_image(image_bytes(picture, "TIFF")).exif is None
+
+
+def _first(block: bytes) -> tuple:
+    from inrcodec.images.directories import Tables
+
+    tables = Tables.of(block.removeprefix(b"Exif\0\0"))
+    return tables, tables.directory(tables.first)[0]
+
+
+def test_what_a_format_cannot_hold_is_left_out_with_a_warning() -> None:
+    samples = np.zeros((5, 12, 3), np.uint8)
+    picture = Picture(samples, xmp=b"<x:xmpmeta/>" + bytes(1 << 21), icc=b"p" * (1 << 21))
+    with pytest.warns(ImageWarning, match="JPEG holds no XMP block of 2097164 bytes"):
+        back = read_image(image_bytes(picture, "JPEG"))
+    assert (back.icc, back.xmp) == (picture.icc, None)
+    with pytest.warns(ImageWarning, match="BMP holds no ICC block; it was left out"):
+        image_bytes(Picture(samples, icc=b"p" * 200), "BMP")
