@@ -174,8 +174,8 @@ def _side_by_side(report: Report, pictures: Gallery) -> Markup:
         values = [f"{m.title} {shown(m, version.metrics[m.name])}" for m in headline]
         figures.append(_figure(number, version.title, size, values, pictures))
     failures = [element("li", f"{why}.") for why in report.failures.values()]
-    matched = f"Other codecs are given at most the {report.versions[0].size_bytes:,} bytes of "
-    matched += f"{report.versions[0].title}. "
+    matched = "Of other codecs, the file whose size is nearest to the "
+    matched += f"{report.versions[0].size_bytes:,} bytes of {report.versions[0].title}. "
     return element(
         "section",
         element("h2", "Side by side"),
