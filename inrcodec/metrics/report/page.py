@@ -158,7 +158,10 @@ def _picture_note(report: Report, pictures: Gallery) -> Markup:
     if report.picture.bit_depth == 16:
         notes.append("Shown at 8 bit; metrics are measured at 16.")
     if report.picture.channels in (2, 4):
-        notes.append("Transparent parts are shown over a checkerboard and judged over mid-gray.")
+        notes.append(
+            "Transparent parts are shown over a checkerboard and judged over mid-gray, "
+            "by PSNR over black and white."
+        )
     if any(version.picture.icc for version in report.versions) or report.picture.icc:
         notes.append("Colour profiles are left out, so that every version is shown alike.")
     return joined(" ".join(notes))
