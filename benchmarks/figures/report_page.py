@@ -28,7 +28,7 @@ from inrcodec.pixels import Picture
 OUTPUT = Path(__file__).parents[2] / "docs" / "report.jpg"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WAIT = "--virtual-time-budget=10000"  # milliseconds for the script of the page to draw
-WIDTH, HEIGHT, SHOWN = 1152, 1560, 0.75
+WIDTH, HEIGHT, SHOWN = 1152, 1430, 0.75
 """Of the window, and the scale of the picture."""
 
 
