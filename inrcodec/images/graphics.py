@@ -5,8 +5,8 @@ from __future__ import annotations
 from inrcodec.pixels import Picture
 
 LEAST_FLAT = 0.5
-"""Least share of flat pixels of a graphic. Photographs have up to 0.3, screenshots, plots and
-drawings 0.6 and more."""
+"""Least share of flat pixels of a graphic. Twenty photographs and scans had 0 to 0.36 of them,
+drawings and text in black and white 0.89 and more."""
 
 
 def is_graphic(picture: Picture) -> bool:
