@@ -1,5 +1,6 @@
 """`make demo`: a real photograph to a file and back, with sizes, quality and a report page."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -44,13 +45,18 @@ def main() -> None:
     print(f"time       encode {encoded - started:.1f} s, decode {elapsed:.2f} s")
     print("Writing a report, with JPEG, WebP and AVIF at the same size ...")
     judging = Evaluation(
-        File(original.name, original.read_bytes()), [File(coded.name, coded.read_bytes())]
+        File(original.name, original.read_bytes()),
+        [File(coded.name, file, encode_s=encoded - started)],
     )
     for step in judging:
         print(f"  {step}")
     report = FOLDER / "report.html"
     report.write_text(to_html(judging.finish()), "utf-8")
     print(f"report     {report}   open it in a browser")
+    command = Path(sys.executable).with_name("inrcodec")
+    if command.is_relative_to(Path.cwd()):
+        command = command.relative_to(Path.cwd())
+    print(f"\nYour own:  {command} encode photo.png -o photo.inr -e 1")
 
 
 if __name__ == "__main__":

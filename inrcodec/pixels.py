@@ -105,26 +105,39 @@ def from_unit(values: NDArray[np.floating[Any]], bit_depth: int) -> Samples:
 
 
 def mean_squared_error(reference: Samples, decoded: Samples) -> float:
-    """Mean squared error over all samples, in units of the full range squared: 0 to 1.
+    """Mean squared error of colours, in units of the full range squared: 0 to 1.
 
-    Raises `ImageError` for arrays of different shape or type.
+    With alpha, of what the images show: the mean of the errors over black and over white. So
+    colours that nobody sees do not count, and an error of alpha does whatever colour it lets
+    through. Raises `ImageError` for arrays of different shape or type.
     """
     if reference.shape != decoded.shape or reference.dtype != decoded.dtype:
         raise ImageError(
             f"the images differ in kind: {reference.shape} {reference.dtype} "
             f"and {decoded.shape} {decoded.dtype}"
         )
-    peak = float(np.iinfo(reference.dtype).max)
     rows = max(1, (1 << 22) // max(1, reference[0].size))
     total = 0.0
     for top in range(0, reference.shape[0], rows):
-        difference = reference[top : top + rows].astype(np.float64) - decoded[top : top + rows]
-        total += float((difference * difference).sum())
-    return total / reference.size / peak**2
+        total += _squared_error(reference[top : top + rows], decoded[top : top + rows])
+    return total / reference[:, :, : -1 if reference.shape[2] in (2, 4) else None].size
+
+
+def _squared_error(reference: Samples, decoded: Samples) -> float:
+    """The sum of squared errors of all colours, full range 1; as `mean_squared_error`."""
+    peak = float(np.iinfo(reference.dtype).max)
+    if reference.shape[2] not in (2, 4):
+        difference = reference.astype(np.float64) - decoded
+        return float((difference * difference).sum()) / peak**2
+    first, second = (samples.astype(np.float64) / peak for samples in (reference, decoded))
+    over_black = first[:, :, :-1] * first[:, :, -1:] - second[:, :, :-1] * second[:, :, -1:]
+    over_white = over_black - (first[:, :, -1:] - second[:, :, -1:])
+    return float((over_black * over_black + over_white * over_white).sum()) / 2
 
 
 def psnr(reference: Samples, decoded: Samples) -> float:
-    """Peak signal-to-noise ratio in dB over all channels; `inf` for identical images."""
+    """Peak signal-to-noise ratio in dB of `mean_squared_error`; `inf` for images that show the
+    same."""
     return decibels(mean_squared_error(reference, decoded))
 
 

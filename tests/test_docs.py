@@ -101,6 +101,28 @@ def test_python_is_python_and_its_keywords_exist(page: Path) -> None:
                 assert {keyword.arg for keyword in call.keywords} <= known, ast.unparse(call)
 
 
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch, capsys) -> None:
+    """As it stands there, one block after the other; only the effort is less."""
+    pytest.importorskip("torch")
+    from PIL import Image
+    from skimage import data
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(EncodeOptions.__init__.__kwdefaults__, "effort", 0)
+    Image.fromarray(data.chelsea()).save("photo.png")
+    scope: dict[str, object] = {}
+    for block in python_blocks((ROOT / "README.md").read_text("utf-8")):
+        exec(compile(block, "README.md", "exec"), scope)
+    bits, ours, *avif = capsys.readouterr().out.splitlines()
+    assert 0.2 < float(bits) <= 0.3
+    size = len(scope["data"])  # type: ignore[arg-type]
+    assert ours.startswith(f"{size} {{'psnr': ")
+    sizes = [int(line.split()[0]) for line in avif]
+    assert min(sizes) <= 1.01 * size
+    assert max(sizes) >= 0.99 * size
+    assert Path("again.inr").stat().st_size > 0
+
+
 def test_every_option_of_an_encode_is_known_to_the_command_by_the_same_name() -> None:
     """CLI and API say the same; `lmbda` is `--lambda`, since Python keeps that word."""
     options = {option for p in COMMAND.commands["encode"].params for option in p.opts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 import inrcodec
 from inrcodec.cli import console
 from inrcodec.cli.progress import follow, interruptible
-from inrcodec.errors import InrCodecError, OptionError
+from inrcodec.errors import InputError, InrCodecError, OptionError
 from inrcodec.extras import require
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def encode(
         "metadata": metadata,
     }
     EncodeOptions.of(**options)  # refused before any work
+    _refuse_folders(inputs)
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     require("torch", extra="encode")
     reports = []
@@ -214,6 +216,14 @@ def encode(
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
 
+def _refuse_folders(inputs: list[str]) -> None:
+    """Raise `InputError` for a folder, and say how its images are encoded."""
+    for name in inputs:
+        if os.path.isdir(name):
+            images = os.path.join(name, "*.png")
+            raise InputError(f"{name} is a folder: name its images, e.g. {images} -o coded/")
+
+
 def parse_size(text: str) -> int:
     """Bytes of "12000", "12K", "1.5M", "12KiB"; raises `OptionError`."""
     number = text.strip().upper().rstrip("KMIB")
@@ -228,11 +238,16 @@ def _encode_one(
     name: str, path: str, options: EncodeKeywords, keep: bool, force: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
+    from inrcodec.images.graphics import is_graphic
     from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
     with interruptible() as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
+        if is_graphic(picture):
+            console.note(
+                f"{name}: large flat areas, as in graphics, suit lossless WebP or PNG better"
+            )
         from inrcodec.codec.runtime import keep_freed_memory
 
         keep_freed_memory()

@@ -14,10 +14,10 @@ from inrcodec.codec.networks.sizes import LADDERS, ImageShape, network_for
 
 ABOUT = {
     "coolchic": ("ours: latent grids, trained initialisation", "any; the best above 400 bytes"),
-    "coolchic-v2": ("latent grids, fitted from nothing (Leguay et al. 2023)", "any"),
-    "coolchic-v1": ("latent grids, fitted from nothing (Ladune et al. 2023)", "any"),
+    "coolchic-v2": ("latent grids, random initialisation (Leguay et al. 2023)", "any"),
+    "coolchic-v1": ("latent grids, random initialisation (Ladune et al. 2023)", "any"),
     "pe-siren": (
-        "sines behind an encoding of positions (Struempler et al. 2022)",
+        "sines after a positional encoding (Struempler et al. 2022)",
         "best below 400 bytes",
     ),
     "nif": ("sines of modulated frequency (Catania and Allegra 2023)", "0.3 bpp of a photograph"),
@@ -26,7 +26,7 @@ ABOUT = {
         "streaming of one network",
     ),
     "siren": ("sines (Sitzmann et al. 2020; COIN, Dupont et al. 2021)", "for comparison"),
-    "fourier": ("rectifiers behind Fourier features (Tancik et al. 2020)", "for comparison"),
+    "fourier": ("ReLU layers after Fourier features (Tancik et al. 2020)", "for comparison"),
     "mfn-fourier": ("products of sines (Fathony et al. 2021)", "for comparison"),
     "mfn-gabor": ("products of Gabor filters (Fathony et al. 2021)", "for comparison"),
     "wire": ("complex Gabor wavelets (Saragadam et al. 2023)", "for comparison"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from inrcodec.codec.fitting.plan import plan_of
+from inrcodec.codec.fitting.transparent import fill_hidden
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
 from inrcodec.pixels import Picture
@@ -33,12 +34,13 @@ class Encoding(Protocol):
 
 
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
-    """Make an encode of an image, which iterating runs.
+    """Make an encode of an image, which iterating runs. Colours where alpha is 0 are not kept.
 
     Raises `OptionError`, `RateError` for a size out of reach, and `EncoderLimitError` for an image
     too large for the model.
     """
     plan = plan_of(options, picture)
+    picture = fill_hidden(picture)
     if plan.traits.encoder == "networks":
         from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
 

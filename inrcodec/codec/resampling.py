@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_ALPHA = 1 / 256
+"""Least alpha by which mixed colours are divided: a quotient of less would not be exact."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resampling:

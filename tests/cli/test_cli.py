@@ -73,6 +73,31 @@ def test_sizes_and_crops(run, coded: Path, tmp_path: Path, small_file: bytes) ->
     assert read_image(out).bit_depth == 16
 
 
+def test_a_graphic_is_said_to_suit_lossless_formats(run, tmp_path: Path, picture: Path) -> None:
+    drawing = np.full((40, 60, 3), 255, np.uint8)
+    drawing[10:20, 10:40] = (200, 30, 30)
+    Image.fromarray(drawing).save(tmp_path / "drawing.png")
+    for source, graphic in ((tmp_path / "drawing.png", True), (picture, False)):
+        _, _, stderr = run("encode", source, "-e", 0, "-o", tmp_path / "out.inr", "-f")
+        assert ("suit lossless WebP or PNG better" in stderr) == graphic
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_encode_and_compare_say_the_same_psnr(run, tmp_path: Path, photo, channels: int) -> None:
+    alpha = np.linspace(-100, 400, photo.shape[1]).clip(0, 255).astype(np.uint8)
+    colours = photo if channels == 4 else photo[..., :1]
+    pixels = np.concatenate([colours, np.broadcast_to(alpha[:, None], (*photo.shape[:2], 1))], 2)
+    source, coded = tmp_path / "a.png", tmp_path / "a.inr"
+    Image.fromarray(pixels).save(source)
+    _, stdout, _ = run("encode", source, "-e", 0, "-o", coded, "--json")
+    said = json.loads(stdout)["psnr_db"]
+    _, stdout, _ = run("compare", source, coded, "--metrics", "psnr", "--json")
+    assert json.loads(stdout)["metrics"]["psnr"] == pytest.approx(said, abs=1e-9)
+    options = ("--metrics", "psnr", "--codecs", "none", "--json")
+    _, stdout, _ = run("report", source, coded, *options)
+    assert json.loads(stdout)["versions"][0]["metrics"]["psnr"] == pytest.approx(said, abs=1e-9)
+
+
 def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.png"
     other.write_bytes(picture.read_bytes())
@@ -96,8 +121,9 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
     ("arguments", "code", "message"),
     [
         (["encode", "missing.png"], 1, "missing.png: cannot be read: No such file"),
-        (["encode", "."], 1, "not a file"),
-        (["encode", "folder.png"], 1, "Is a directory"),
+        (["encode", "."], 1, "is a folder"),
+        (["encode", "folder.png"], 1, "is a folder: name its images, e.g. folder.png/*.png"),
+        (["encode", "picture.png", "folder.png", "-o", "out/"], 1, "is a folder"),
         (["encode", "text.txt", "-o", "x.inr"], 1, "known format"),
         (["encode", "picture.png", "-o", "no/such/x.inr"], 1, "folder does not exist"),
         (["encode", "picture.png", "-o", "coded.inr"], 1, "--force"),

@@ -12,13 +12,12 @@ from inrcodec.codec.coolchic.colours import colours
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import Grid, LatentPlane
 from inrcodec.codec.coolchic.windows import Window
-from inrcodec.codec.resampling import Resampling, resampling
+from inrcodec.codec.resampling import LEAST_ALPHA, Resampling, resampling
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
 
 WINDOW = 512
 """Most rows and columns rendered at once, at the image's own size and at that of the output."""
-
 
 Tile = NDArray[np.float32]
 
@@ -78,20 +77,35 @@ def _tile(
     across: Resampling,
     shape: tuple[int, int],
 ) -> Tile:
-    """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the image."""
-    total = np.zeros((channels, *shape), np.float32)
+    """(channels, rows, columns) in [0, 1] or near it, summed up over windows of the image.
+
+    Where samples are mixed colours count by their alpha, so that hidden ones do not bleed into an
+    edge.
+    """
+    weighed = channels % 2 == 0 and not (down.weights is None and across.weights is None)
+    total = np.zeros((2 * channels - 1 if weighed else channels, *shape), np.float32)
     for top in range(down.first, down.first + down.span, WINDOW):
         bottom = min(down.first + down.span, top + WINDOW)
         for left in range(across.first, across.first + across.span, WINDOW):
             right = min(across.first + across.span, left + WINDOW)
             tile = _samples(planes, channels, (top, bottom, left, right))
+            if weighed:
+                tile = np.concatenate((tile, tile[:-1] * tile[-1:]))
             rows, columns = down.part(top, bottom), across.part(left, right)
             if rows is not None:
                 tile = rows @ tile
             if columns is not None:
                 tile = tile @ columns.T
             total += tile
-    return total
+    return _over_alpha(total, channels) if weighed else total
+
+
+def _over_alpha(total: Tile, channels: int) -> Tile:
+    """(channels, rows, columns) of mixed colours, alpha, and colours times alpha: the last over
+    alpha, or the first where next to nothing is seen."""
+    colours, alpha, products = np.split(total, (channels - 1, channels))
+    seen = products / np.maximum(alpha, LEAST_ALPHA)
+    return np.concatenate((np.where(alpha >= LEAST_ALPHA, seen, colours), alpha))
 
 
 def _samples(planes: Sequence[Plane], channels: int, window: Window) -> Tile:

@@ -160,18 +160,40 @@ def check_sides(loss: Loss, width: int, height: int) -> None:
 class Distortion:
     """What a fit minimises of one plane: a loss in units of squared error (full range 1).
 
-    `target` (3, H, W) in [0, 1]. `worth` is the squared error that a unit of the loss is worth,
-    1 until `weigh` sets it.
+    `target` (3, H, W) in [0, 1]; a value below 0 or above 1 is a bound, beyond which nothing is
+    wrong, since a decoder clips. `shown` (1, H, W) is the share of each colour that is seen, its
+    alpha: what is compared is the image over black. `worth` is the squared error that a unit of the
+    loss is worth, 1 until `weigh` sets it.
     """
 
-    def __init__(self, loss: Loss, target: Tensor) -> None:
-        self.loss, self.target = loss, target
+    def __init__(self, loss: Loss, target: Tensor, shown: Tensor | None = None) -> None:
+        self.loss, self.target, self.shown = loss, target, shown
+        low, high = torch.aminmax(target)
+        self._bounded = bool(low < 0) or bool(high > 1)
         self.worth = 1.0
 
     def __call__(self, made: Tensor, window: Window) -> Tensor:
         """The distortion, (), of the colours `made` (3, h, w) of a window."""
+        wanted, made = self._pair(made, window)
+        return self.worth * self.loss(wanted[None], made[None])
+
+    def squared_error(self, made: Tensor, window: Window) -> Tensor:
+        """The mean squared error, (), of the colours `made` (3, h, w) of a window, clipped as a
+        decoder clips."""
+        wanted, made = self._pair(made.clamp(0, 1), window)
+        return (made - wanted.clamp(0, 1) if self._bounded else made - wanted).square().mean()
+
+    def _pair(self, made: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+        """The target of a window and what is compared with it, (3, h, w) each."""
         top, bottom, left, right = window
-        return self.worth * self.loss(self.target[None, :, top:bottom, left:right], made[None])
+        wanted = self.target[:, top:bottom, left:right]
+        if self._bounded:
+            beyond = ((wanted < 0) & (made < wanted)) | ((wanted > 1) & (made > wanted))
+            made = torch.where(beyond, wanted, made)
+        if self.shown is not None:
+            share = self.shown[:, top:bottom, left:right]
+            wanted, made = wanted * share, made * share
+        return wanted, made
 
     def weigh(self, made: Tensor, window: Window) -> None:
         """Set `worth` so that the loss asks for about as many bits as squared error would.
@@ -181,12 +203,11 @@ class Distortion:
         their weights are equal (reverse water-filling). Weights are compared by the gradients of
         blocks of the colours `made` of a window.
         """
-        top, bottom, left, right = window
-        wanted = self.target[:, top:bottom, left:right]
         logs = []
         for loss in (MSE, self.loss):
             leaf = made.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(loss(wanted[None], leaf[None]), leaf)
+            wanted, seen = self._pair(leaf, window)
+            (gradient,) = torch.autograd.grad(loss(wanted[None], seen[None]), leaf)
             power = gradient.square().mean(0, keepdim=True)[None]
             root = F.avg_pool2d(power, BLOCK, ceil_mode=True, count_include_pad=False).sqrt()
             floor = LEAST_GRADIENT * root.square().mean().sqrt()

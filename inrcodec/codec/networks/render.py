@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.resampling import LEAST_ALPHA
 from inrcodec.codec.runtime import torch_device, torch_threads
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
@@ -69,7 +70,20 @@ def _render(
             tile = model.render(parameters, ys, xs)
             if down * across > 1:
                 blocks = (n_rows, down, n_columns, across, model.channels)
-                tile = tile.clamp(-1, 1).view(blocks).mean((1, 3))
+                tile = _mixed(tile.clamp(-1, 1).view(blocks))
             samples = from_unit(tile.cpu().numpy(), bit_depth)
             out[top : top + n_rows, left : left + n_columns] = samples
     return out
+
+
+def _mixed(samples: torch.Tensor) -> torch.Tensor:
+    """The means over axes 1 and 3 of samples in [-1, 1], the last axis channels; colours count by
+    their alpha, unless next to nothing of them is seen."""
+    means = samples.mean((1, 3))
+    if samples.shape[-1] % 2:
+        return means
+    alpha = (samples[..., -1:] + 1) / 2
+    total = alpha.mean((1, 3))
+    seen = (samples[..., :-1] * alpha).mean((1, 3)) / total.clamp_min(LEAST_ALPHA)
+    colours = torch.where(total >= LEAST_ALPHA, seen, means[..., :-1])
+    return torch.cat((colours, means[..., -1:]), -1)

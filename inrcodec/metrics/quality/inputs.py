@@ -3,7 +3,8 @@
 Policies, the same for all metrics:
 
 - integer samples are divided by their own peak: 8 and 16 bit compare as values in [0, 1];
-- alpha: both images are laid over mid-gray (0.5); an image without alpha is opaque;
+- alpha: both images are laid over mid-gray (0.5), for PSNR over black and over white; an image
+  without alpha is opaque;
 - gray: compared as one channel if both are gray, else repeated to three;
 - sizes must agree; nothing is resized, cropped or clipped;
 - integers, paths and PIL images become float64, half precision float32; other float tensors keep
@@ -26,6 +27,7 @@ from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture
 
 BACKGROUND = 0.5
+BLACK_AND_WHITE = (0.0, 1.0)
 
 
 def pair(
@@ -37,7 +39,22 @@ def pair(
     metric can do with; `colour` asks for three channels. Raises `ImageError` for different sizes,
     images too small, NaN and values outside [0, 1].
     """
-    x, y = batch(reference), batch(decoded)
+    return _paired(batch(reference), batch(decoded), smallest=smallest, colour=colour)
+
+
+def pairs_over_black_and_white(reference: object, decoded: object) -> list[tuple[Tensor, Tensor]]:
+    """The pair over black and the pair over white, else as `pair`; one pair where neither image
+    has alpha."""
+    first, second = (_over(image, BLACK_AND_WHITE) for image in (reference, decoded))
+    most = max(len(first), len(second))
+    return [
+        _paired(x, y, smallest=1, colour=False)
+        for x, y in zip(first * most, second * most, strict=False)
+    ][:most]
+
+
+def _paired(x: Tensor, y: Tensor, *, smallest: int, colour: bool) -> tuple[Tensor, Tensor]:
+    """Two batches ready to compare, as `pair` says."""
     if len(x) == 1 < len(y):
         x = x.expand(len(y), -1, -1, -1)
     if x.shape[-2:] != y.shape[-2:] or len(x) != len(y):
@@ -57,13 +74,28 @@ def batch(image: object) -> Tensor:
     numpy (H, W), (H, W, C) or (N, H, W, C); torch (H, W), (C, H, W) or (N, C, H, W); or a list of
     any of these, of one size.
     """
+    return _over(image, (BACKGROUND,))[0]
+
+
+def _over(image: object, backgrounds: tuple[float, ...]) -> list[Tensor]:
+    """Batches as `batch` makes them over each of the backgrounds; one of an image without alpha."""
     if isinstance(image, (list, tuple)):
         if not image:
             raise ImageError("the list of images is empty")
-        parts = [batch(item) for item in image]
-        if len({part.shape[1:] for part in parts}) > 1:
+        parts = [_over(item, backgrounds) for item in image]
+        if len({part[0].shape[1:] for part in parts}) > 1:
             raise ImageError("the images of a batch differ in size or channels")
-        return torch.cat(parts)
+        most = max(len(part) for part in parts)
+        return [torch.cat([part[i % len(part)] for part in parts]) for i in range(most)]
+    tensor = _straight(image)
+    if tensor.shape[1] not in (2, 4):
+        return [tensor]
+    colour, alpha = tensor[:, :-1], tensor[:, -1:]
+    return [colour * alpha + background * (1 - alpha) for background in backgrounds]
+
+
+def _straight(image: object) -> Tensor:
+    """One image or an array of them as (N, C, H, W) in [0, 1], C = 1..4, alpha straight."""
     if isinstance(image, Tensor):
         tensor = _scaled(image)
         tensor = tensor[None] if tensor.ndim == 2 else tensor
@@ -82,9 +114,6 @@ def batch(image: object) -> Tensor:
         shape = tuple(getattr(image, "shape", tensor.shape))
         raise ImageError(f"expected an array of shape {expected} with 1..4 channels, got {shape}")
     _check_values(tensor)
-    if tensor.shape[1] in (2, 4):
-        alpha = tensor[:, -1:]
-        tensor = tensor[:, :-1] * alpha + BACKGROUND * (1 - alpha)
     return tensor
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from inrcodec.metrics.quality.inputs import pair
+from inrcodec.metrics.quality.inputs import pairs_over_black_and_white
 
 
 def psnr(reference: object, decoded: object) -> Tensor:
-    """-10 log10 of the mean squared error over all channels of values in [0, 1], in dB, (N,).
+    """-10 log10 of the mean squared error over all colours of values in [0, 1], in dB, (N,).
 
-    Identical images score infinity, without a gradient there. Inputs as in `inputs.pair`;
-    differentiable.
+    With alpha the error is the mean of those over black and over white: over one gray alone,
+    errors of alpha vanish where the image has that gray. It is what `inrcodec.pixels.psnr` computes
+    and `encode` says. Identical images score infinity, without a gradient there. Inputs as in
+    `inputs.pair`; differentiable.
     """
-    x, y = pair(reference, decoded)
-    return -10 * (x - y).square().mean((1, 2, 3)).log10()
+    errors = [
+        (x - y).square().mean((1, 2, 3)) for x, y in pairs_over_black_and_white(reference, decoded)
+    ]
+    return -10 * (sum(errors[1:], errors[0]) / len(errors)).log10()

@@ -2,6 +2,7 @@
 
     coded = encode_at("webp", pixels, 60)
     coded = encode_to_size("avif", pixels, 12_000)    # the largest file of at most 12 000 bytes
+    below, above = encode_around_size("avif", pixels, 12_000)    # to interpolate between
     coded.size_bytes, coded.bits_per_pixel, coded.pixels
 
 Images are uint8 or uint16 (H, W, C); a codec refuses what it cannot hold. Sizes are those of the
@@ -30,6 +31,7 @@ __all__ = [
     "Coded",
     "available_codecs",
     "codec_named",
+    "encode_around_size",
     "encode_at",
     "encode_to_bpp",
     "encode_to_size",
@@ -39,6 +41,9 @@ __all__ = [
 
 CLOSE_ENOUGH = 0.996
 """Share of a target size at which the search for a larger file stops."""
+
+NEAR = 0.01
+"""Share of a size within which two files count as equally large."""
 
 SIZE_SPAN = 4.5
 """First guess of ln(largest size / smallest size) over the whole quality range of a codec."""
@@ -123,22 +128,64 @@ def encode_to_size(
     `search_s` counts those of this call.
     """
     codec = _codec(name)
+    tried = {} if tried is None else tried
+    search_s = _search(codec, pixels, target_bytes, tried)
+    best = _largest_within(codec, tried, target_bytes)
+    return _coded(codec, pixels, codec.grid[best], tried[best], search_s)
+
+
+def encode_around_size(
+    name: str | Codec,
+    pixels: Samples,
+    target_bytes: int,
+    *,
+    tried: dict[int, Attempt] | None = None,
+) -> tuple[Coded, ...]:
+    """Find the file of the size wanted, or the two between which it lies: (below, above).
+
+    A codec whose quality has steps of several percent has no file of just any size: what it would
+    reach there is interpolated between the two, or a comparison favours one side. One file comes
+    back alone where it is within `NEAR` of the size, or where there is none above. `RateError` if
+    the smallest file is larger. `tried` as in `encode_to_size`.
+    """
+    codec = _codec(name)
+    tried = {} if tried is None else tried
+    search_s = _search(codec, pixels, target_bytes, tried)
+    levels = [_largest_within(codec, tried, target_bytes)]
+    sizes = _sizes(tried)
+    above = [level for level, size in sizes.items() if size > target_bytes]
+    if above:
+        levels.append(min(above, key=lambda level: (sizes[level], level)))
+    nearest = min(levels, key=lambda level: abs(math.log(sizes[level] / target_bytes)))
+    if abs(sizes[nearest] - target_bytes) <= NEAR * target_bytes:
+        levels = [nearest]
+    return tuple(
+        _coded(codec, pixels, codec.grid[level], tried[level], search_s) for level in levels
+    )
+
+
+def _search(codec: Codec, pixels: Samples, target_bytes: int, tried: dict[int, Attempt]) -> float:
+    """Encode at one level after another until the size lies between two, or a file is close
+    enough; returns the seconds that took."""
     _check_pixels(codec, pixels)
     if not _is_number(target_bytes) or target_bytes != int(target_bytes) or target_bytes < 1:
         raise OptionError(f"target_bytes must be a whole number above 0, got {target_bytes!r}")
-    tried = {} if tried is None else tried
     search_s = 0.0
     while (level := next_level(_sizes(tried), len(codec.grid) - 1, target_bytes)) is not None:
         tried[level] = _attempt(codec, pixels, codec.grid[level])
         search_s += tried[level].encode_s
+    return search_s
+
+
+def _largest_within(codec: Codec, tried: Mapping[int, Attempt], target_bytes: int) -> int:
+    """The level of the largest file of at most so many bytes; raises `RateError`."""
     fitting = {level: size for level, size in _sizes(tried).items() if size <= target_bytes}
     if not fitting:
         raise RateError(
             f"{codec.name} needs {len(tried[0].data)} bytes for this image at its lowest "
             f"quality, more than the {target_bytes} asked for"
         )
-    best = max(fitting, key=lambda level: (fitting[level], level))
-    return _coded(codec, pixels, codec.grid[best], tried[best], search_s)
+    return max(fitting, key=lambda level: (fitting[level], level))
 
 
 def encode_to_bpp(name: str | Codec, pixels: Samples, bits_per_pixel: float) -> Coded:

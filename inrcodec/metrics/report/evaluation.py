@@ -3,7 +3,8 @@
     report = evaluate(File("a.png", reference), [File("a.inr", data)])
     report.versions[0].metrics["psnr"]
 
-The first file is the one the report is about: reference codecs are brought to its size. Rendering
+The first file is the one the report is about: reference codecs are brought to its size, or to the
+two sizes around it between which their metrics are interpolated. Rendering
 lives elsewhere: `page.to_html`, `text.to_markdown` and `text.to_dict` see the records of
 `records.py` alone. Importing this imports neither torch nor a metric.
 """
@@ -23,6 +24,7 @@ from inrcodec.errors import OptionError, RateError
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
 from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
+from inrcodec.metrics.report.matching import at_size
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
 
@@ -200,6 +202,7 @@ class Evaluation:
             data=file.data,
             picture=picture,
             metrics=scores,
+            encode_s=file.encode_s,
             decode_s=opened.decode_s,
             metrics_s=elapsed,
             about=opened.about,
@@ -207,17 +210,19 @@ class Evaluation:
 
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
         """Add a reference codec at one size, or the reason why there is none."""
-        from inrcodec.metrics.references.baselines import encode_to_size
+        from inrcodec.metrics.references.baselines import encode_around_size
 
         primary = size == len(self._files[0].data)
+        pixels = self._reference.picture.pixels
         try:
-            coded = encode_to_size(name, self._reference.picture.pixels, size, tried=tried)
+            around = encode_around_size(name, pixels, size, tried=tried)
         except (RateError, OptionError) as error:
             self._measured.failures[name if primary else f"{name} at {size} bytes"] = str(error)
             return
-        scores, elapsed = self._score(Picture(coded.pixels))
-        version = _codec_version(coded, scores, elapsed)
-        (self._measured.codecs if primary else self._measured.curve).append(version)
+        found = [_codec_version(coded, *self._score(Picture(coded.pixels))) for coded in around]
+        nearest, others = at_size(found, size)
+        (self._measured.codecs if primary else self._measured.curve).append(nearest)
+        self._measured.curve += others
 
 
 def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Version:

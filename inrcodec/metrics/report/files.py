@@ -15,10 +15,14 @@ from inrcodec.pixels import Picture
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The bytes of a file, under the name by which people know it."""
+    """The bytes of a file, under the name by which people know it.
+
+    `encode_s` is the seconds its encode took, where they are known.
+    """
 
     name: str
     data: bytes
+    encode_s: float | None = None
 
     def is_inr(self) -> bool:
         """Tell by signature or extension whether this is a .inr file."""

@@ -158,7 +158,10 @@ def _picture_note(report: Report, pictures: Gallery) -> Markup:
     if report.picture.bit_depth == 16:
         notes.append("Shown at 8 bit; metrics are measured at 16.")
     if report.picture.channels in (2, 4):
-        notes.append("Transparent parts are shown over a checkerboard and judged over mid-gray.")
+        notes.append(
+            "Transparent parts are shown over a checkerboard and judged over mid-gray, "
+            "by PSNR over black and white."
+        )
     if any(version.picture.icc for version in report.versions) or report.picture.icc:
         notes.append("Colour profiles are left out, so that every version is shown alike.")
     return joined(" ".join(notes))
@@ -174,8 +177,8 @@ def _side_by_side(report: Report, pictures: Gallery) -> Markup:
         values = [f"{m.title} {shown(m, version.metrics[m.name])}" for m in headline]
         figures.append(_figure(number, version.title, size, values, pictures))
     failures = [element("li", f"{why}.") for why in report.failures.values()]
-    matched = f"Other codecs are given at most the {report.versions[0].size_bytes:,} bytes of "
-    matched += f"{report.versions[0].title}. "
+    matched = "Of other codecs, the file whose size is nearest to the "
+    matched += f"{report.versions[0].size_bytes:,} bytes of {report.versions[0].title}. "
     return element(
         "section",
         element("h2", "Side by side"),

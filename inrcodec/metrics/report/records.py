@@ -11,12 +11,23 @@ from inrcodec.metrics.report.files import File
 from inrcodec.pixels import Picture
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpolated:
+    """What a codec would reach at a size of which it has no file: `metrics` interpolated between
+    its files of `between` = (smaller, larger) bytes, linearly in the logarithm of the size."""
+
+    size_bytes: int
+    metrics: Mapping[str, float]
+    between: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Version:
     """The image as one file stores it.
 
     `kind` is "inr", "image" (any other file) or "codec" (made by a reference codec to compare).
-    `setting` is the quality on a codec's own scale; `encode_s` is known for codecs alone.
+    `setting` is the quality on a codec's own scale; `encode_s` is None where it is not known.
+    `interpolated` stands for the file, the nearest in size that the codec has, in comparisons.
     """
 
     name: str
@@ -30,6 +41,12 @@ class Version:
     encode_s: float | None = None
     setting: float | None = None
     about: FileInfo | None = None
+    interpolated: Interpolated | None = None
+
+    @property
+    def compared(self) -> Version | Interpolated:
+        """What is compared: the file, or what its codec would reach at the size wanted."""
+        return self if self.interpolated is None else self.interpolated
 
     @property
     def size_bytes(self) -> int:
@@ -46,9 +63,9 @@ class Version:
 class Report:
     """All that was measured. `versions[0]` is what the report is about.
 
-    `codecs` are reference codecs at the size of `versions[0]`, `curve` the same at the sizes of the
-    other .inr files. `unavailable` says of metrics why they are missing, `failures` of codecs, in a
-    sentence.
+    `codecs` are reference codecs at the size of `versions[0]`, `curve` their other files: those
+    that were interpolated between, and those at the sizes of the other .inr files. `unavailable`
+    says of metrics why they are missing, `failures` of codecs, in a sentence.
     """
 
     reference: File

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
+from itertools import groupby
 
 from inrcodec.codec.describe import FileInfo
 from inrcodec.metrics.metric_table import METRICS, Metric
+from inrcodec.metrics.references.baselines import NEAR
 from inrcodec.metrics.report.charts import STYLES, Point, Series, bar, chart, legend, swatch
 from inrcodec.metrics.report.markup import Markup, element, joined, table
+from inrcodec.metrics.report.matching import best
 from inrcodec.metrics.report.records import Report, Version
-from inrcodec.metrics.report.text import best, label, sections, shown
+from inrcodec.metrics.report.text import (
+    interpolated_text,
+    label,
+    rate,
+    sections,
+    shown,
+    size_text,
+)
 
 KINDS = ("parameters", "header", "signature", "end", "icc", "exif", "xmp")
 
@@ -18,33 +29,44 @@ def metric_table(report: Report) -> Markup:
     """Make the table of metrics: a row a metric, a column a version, the best marked."""
     versions = [*report.versions, *report.codecs]
     rows = [
-        ["Bytes", *(f"{version.size_bytes:,}" for version in versions)],
-        ["Bits per pixel", *(f"{version.bits_per_pixel:.3f}" for version in versions)],
+        ["Bytes", *(size_text(version) for version in versions)],
+        ["Bits per pixel", *(f"{rate(report, version):.3f}" for version in versions)],
     ]
     rows += [_metric_row(metric, versions) for metric in report.metrics]
     rows += [
         [_metric_name(METRICS[name]), _missing(why, len(versions))]
         for name, why in report.unavailable.items()
     ]
+    rows += [
+        ["Encode", *(_seconds(version.encode_s) for version in versions)],
+        ["Decode", *(_seconds(version.decode_s) for version in versions)],
+    ]
     notes = [
         element("li", f"{METRICS[name].title}: {key.replace('_', ' ')} {value:.4g}")
         for name, values in report.notes.items()
         for key, value in values.items()
     ]
-    marked = any(best(metric, versions) for metric in report.metrics)
+    interpolated = interpolated_text(versions)
     return element(
         "section",
         element("h2", "Metrics"),
         table(["", *(version.title for version in versions)], rows, class_="metrics"),
-        element(
-            "p",
-            "↑ higher is better, ↓ lower is better.",
-            " ★ marks the best of a row; mind that sizes may differ." if marked else None,
-            class_="small",
-        ),
+        element("p", "↑ higher is better, ↓ lower is better. ", _star_note(report), class_="small")
+        if report.metrics
+        else None,
+        element("p", interpolated, class_="small") if interpolated else None,
         element("ul", *notes, class_="small") if notes else None,
         id="metrics",
     )
+
+
+def _star_note(report: Report) -> str | None:
+    """What a star says; None where there is none."""
+    versions = [*report.versions, *report.codecs]
+    if not any(best(metric, versions) for metric in report.metrics):
+        return None
+    size = f"within {100 * NEAR:g} % of the size of {versions[0].title}"
+    return f"★ marks the best of a row among those {size}."
 
 
 def _metric_row(metric: Metric, versions: list[Version]) -> list[str]:
@@ -52,7 +74,7 @@ def _metric_row(metric: Metric, versions: list[Version]) -> list[str]:
     winners = best(metric, versions)
     cells = []
     for number, version in enumerate(versions):
-        text = shown(metric, version.metrics[metric.name])
+        text = shown(metric, version.compared.metrics[metric.name])
         star = element("span", "★", class_="star", role="img", aria_label="best")
         won = number in winners
         cells.append(element("td", star if won else None, text, class_="best" if won else None))
@@ -148,7 +170,7 @@ def anatomy(report: Report) -> Markup | None:
 
 def _file(version: Version, about: FileInfo, largest: int) -> Markup:
     """One file: its network, and a bar and a table of its sections."""
-    parts = [(kind, size, _colour(kind)) for kind, size in sections(about)]
+    parts = [(kind, size, _colour(kind)) for kind, size in folded(sections(about))]
     rows = [
         [joined(swatch(colour), kind), f"{size:,}", f"{100 * size / about.size_bytes:.1f} %"]
         for kind, size, colour in parts
@@ -173,36 +195,46 @@ def _file(version: Version, about: FileInfo, largest: int) -> Markup:
     )
 
 
+def folded(parts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Sum up neighbouring sections of one level of latents: grids and slices by the dozen say
+    little. Sizes still sum to the file's."""
+    sums: list[tuple[str, int]] = []
+    for name, group in groupby(parts, key=lambda part: _level(part[0])):
+        sizes = [size for _, size in group]
+        sums.append((name if len(sizes) == 1 else f"{name}, {len(sizes)} sections", sum(sizes)))
+    return sums
+
+
+def _level(kind: str) -> str:
+    """The level of latents that a section belongs to; a damaged section stays by itself."""
+    found = re.match(r"(alpha )?latents level \d+", kind)
+    return found[0] if found and "damaged" not in kind else kind
+
+
 def _colour(kind: str) -> int:
     """The style of a section's part of the bar: the same in every file."""
     return KINDS.index(kind) if kind in KINDS else STYLES - 1
 
 
 def measurements(report: Report) -> Markup:
-    """List times, versions of the software and the command behind this page."""
-    rows = [
-        [
-            version.title,
-            "–" if version.encode_s is None else _seconds(version.encode_s),
-            _seconds(version.decode_s),
-            _seconds(version.metrics_s),
-        ]
-        for version in [*report.versions, *report.codecs]
-    ]
+    """Say what the times and the numbers of this page depend on."""
     threads = f"{report.threads} thread" + ("s" if report.threads > 1 else "")
     software = ", ".join(f"{name} {version}" for name, version in report.software.items())
-    prepared = f"Preparing the metrics took {_seconds(report.prepare_s)}."
+    judging = report.prepare_s + sum(v.metrics_s for v in (*report.versions, *report.codecs))
+    times = f"Times are those of this machine, {threads}; a file does not say how long its encode "
+    times += f"took. Judging took {_seconds(judging)}."
     return element(
         "section",
         element("h2", "Times and versions"),
-        element("p", f"On this machine, {threads}. {prepared}", class_="small"),
-        table(["", "Encode", "Decode", "Metrics"], rows, class_="numbers"),
+        element("p", times, class_="small"),
         element("p", software, class_="small"),
         element("pre", element("code", report.command), tabindex=0) if report.command else None,
         id="measurements",
     )
 
 
-def _seconds(value: float) -> str:
-    """Format a time with sensible digits."""
+def _seconds(value: float | None) -> str:
+    """Format a time with sensible digits; a dash where it is not known."""
+    if value is None:
+        return "–"
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"

@@ -8,6 +8,7 @@ from typing import Any
 
 from inrcodec.codec.describe import FileInfo
 from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.report.matching import best, interpolations
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import CHANNEL_NAMES
 
@@ -27,14 +28,24 @@ def label(metric: Metric) -> str:
     return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
 
 
-def best(metric: Metric, versions: Sequence[Version]) -> set[int]:
-    """Find the versions with the best value, by number; none where all are equal."""
-    values = [version.metrics[metric.name] for version in versions]
-    numbers = [value for value in values if not math.isnan(value)]
-    if len(set(numbers)) < 2:
-        return set()
-    top = max(numbers) if metric.higher_is_better else min(numbers)
-    return {number for number, value in enumerate(values) if value == top}
+def size_text(version: Version) -> str:
+    """The bytes that are compared; "≈" where the values are interpolated for that size."""
+    mark = "" if version.interpolated is None else "≈ "
+    return f"{mark}{version.compared.size_bytes:,}"
+
+
+def interpolated_text(versions: Sequence[Version]) -> str:
+    """Say which values are interpolated between which files; "" for none."""
+    ends = [
+        f"{title} between files of {smaller:,} and {larger:,} bytes"
+        for title, (smaller, larger) in interpolations(versions).items()
+    ]
+    return f"≈ interpolated, for there is no file of this size: {'; '.join(ends)}." if ends else ""
+
+
+def rate(report: Report, version: Version) -> float:
+    """Bits for each pixel of the size that is compared."""
+    return 8 * version.compared.size_bytes / (report.picture.width * report.picture.height)
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -76,7 +87,16 @@ def _version(version: Version) -> dict[str, Any]:
         "metrics_s": version.metrics_s,
     }
     if version.encode_s is not None:
-        facts |= {"encode_s": version.encode_s, "setting": version.setting}
+        facts["encode_s"] = version.encode_s
+    if version.setting is not None:
+        facts["setting"] = version.setting
+    if version.interpolated is not None:
+        found = version.interpolated
+        facts["interpolated"] = {
+            "size_bytes": found.size_bytes,
+            "metrics": dict(found.metrics),
+            "between": list(found.between),
+        }
     if version.about is not None:
         about = version.about
         facts |= {
@@ -109,18 +129,20 @@ def sections(about: FileInfo) -> list[tuple[str, int]]:
 
 
 def to_markdown(report: Report) -> str:
-    """Write one Markdown table: a row a version, the best value of each metric in bold."""
+    """Write one Markdown table: a row a version, the best of those of one size in bold."""
     versions = [*report.versions, *report.codecs]
     head = ["", "bytes", "bpp", *(label(metric) for metric in report.metrics)]
     lines = [_line(head), _line(["---"] + ["--:"] * (len(head) - 1))]
     winners = {metric.name: best(metric, versions) for metric in report.metrics}
     for number, version in enumerate(versions):
-        cells = [_markdown(version.title), f"{version.size_bytes:,}"]
-        cells.append(f"{version.bits_per_pixel:.3f}")
+        cells = [_markdown(version.title), size_text(version)]
+        cells.append(f"{rate(report, version):.3f}")
         for metric in report.metrics:
-            text = shown(metric, version.metrics[metric.name])
+            text = shown(metric, version.compared.metrics[metric.name])
             cells.append(f"**{text}**" if number in winners[metric.name] else text)
         lines.append(_line(cells))
+    if note := interpolated_text(versions):
+        lines.append(f"\n{_markdown(note)}")
     lines += [f"\nLeft out: {_markdown(reason)}." for reason in left_out(report)]
     return "\n".join(lines)
 

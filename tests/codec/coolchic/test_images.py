@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 
 import inrcodec
-from inrcodec.codec.coolchic import windows
+from inrcodec.codec.coolchic import render, windows
 from inrcodec.codec.coolchic.planes import LatentPlane, read_latents
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Kind
 from inrcodec.codec.resampling import resampling
+from inrcodec.codec.view import View
 from inrcodec.errors import PartialFileWarning, TruncatedError
 from tests import fuzz, reference_latents, reference_reader
 from tests.latent_files import LATENT_FAMILIES, file_of, model_for, random_file, random_plane
@@ -109,6 +110,43 @@ def test_resampling_keeps_constants_and_pieces_agree(native: int, size: int) -> 
         row = np.zeros(native)
         row[one.first : one.first + one.span] = one.weights[0]
         assert np.abs(row - full[j]).max() < 1e-6
+
+
+class Disc:
+    """A plane ready to render: a colour inside of a disc, another one outside of it."""
+
+    def __init__(self, inside: tuple[float, ...], outside: tuple[float, ...]) -> None:
+        self.inside, self.outside = (np.array(c, np.float32) for c in (inside, outside))
+
+    def colours(self, window: windows.Window) -> np.ndarray:
+        top, bottom, left, right = window
+        y, x = np.mgrid[top:bottom, left:right]
+        edge = np.clip(20 - np.hypot(y - 30, x - 30) + 0.5, 0, 1).astype(np.float32)
+        mix = self.inside[:, None, None] * edge + self.outside[:, None, None] * (1 - edge)
+        if self.inside[0] == self.inside[1] == 1:  # alpha
+            return mix
+        hard = np.where(edge > 0, self.inside[:, None, None], self.outside[:, None, None])
+        return np.broadcast_to(hard, mix.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("bit_depth", [8, 16])
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("size", [(122, 122), (30, 30), (61, 90), (17, 200)])
+def test_hidden_colours_do_not_bleed_into_edges(
+    channels: int, bit_depth: int, size: tuple[int, int]
+) -> None:
+    colour = (0.9, 0.5, 0.2) if channels == 4 else (0.8, 0.8, 0.8)
+    planes = [Disc(colour, (0, 0, 0)), Disc((1, 1, 1), (0, 0, 0))]
+    native = View(61, 61, (0, 0, 61, 61), (61, 61))
+    view = View(*size, (0, 0, *size), (61, 61))
+    peak = 2**bit_depth - 1
+    for place in (native, view):
+        shown = render.render(planes, channels, place, bit_depth) / peak
+        seen = shown[..., -1] > 0.01
+        assert 0.2 < seen.mean() < 0.6
+        assert np.abs(shown[..., :-1][seen] - np.array(colour)[: channels - 1]).max() < 1.5 / 255
+        # Where nothing shows there is still a colour of the image, not noise.
+        assert shown[..., :-1][~seen].max() <= max(colour) + 0.1
 
 
 def test_one_and_two_threads_give_the_same_symbols_and_pixels() -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from inrcodec import pixels
 from inrcodec.errors import ImageError
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import METRICS
@@ -67,6 +68,29 @@ class TestInputs:
         half = np.full((4, 4, 2), 255, np.uint8)
         half[:, :, 1] = 51  # alpha 0.2 over white: 0.2 + 0.8 / 2
         assert batch(half).flatten().tolist() == pytest.approx([0.6] * 16)
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_psnr_is_that_which_encode_says(self, channels, dtype):
+        random = np.random.default_rng(1)
+        first, second = (
+            random.integers(0, np.iinfo(dtype).max + 1, (9, 7, channels)).astype(dtype)
+            for _ in range(2)
+        )
+        assert float(psnr(first, second)) == pytest.approx(pixels.psnr(first, second), abs=1e-9)
+
+    def test_psnr_of_alpha_against_opaque(self):
+        opaque = np.full((4, 4, 3), 128, np.uint8)
+        same = np.full((4, 4, 4), 128, np.uint8)
+        same[..., 3] = 255
+        assert float(psnr(opaque, same)) == float("inf")
+        same[..., 3] = 0
+        squares = [(128 / 255) ** 2, (127 / 255) ** 2]
+        expected = -10 * np.log10(np.mean(squares))
+        assert float(psnr(opaque, same)) == pytest.approx(expected)
+        assert float(psnr(same, opaque)) == pytest.approx(expected)
+        lists = psnr([opaque, opaque], [opaque, same])
+        assert lists.tolist() == [float("inf"), pytest.approx(expected)]
 
     def test_gray_equals_the_same_gray_in_three_channels(self, astronaut):
         gray, other = astronaut[:, :, 0], noisy(astronaut)[:, :, 0]

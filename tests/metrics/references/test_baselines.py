@@ -16,6 +16,7 @@ from inrcodec.errors import ImageError, OptionError, RateError
 from inrcodec.metrics.references import baselines, codecs
 from inrcodec.metrics.references.baselines import (
     CODECS,
+    encode_around_size,
     encode_at,
     encode_to_bpp,
     encode_to_size,
@@ -331,3 +332,19 @@ def test_neither_torch_nor_the_codecs_load_with_the_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == "set()"
+
+
+def test_two_files_stand_around_a_size_that_a_codec_does_not_make(photo: np.ndarray) -> None:
+    coarse = replace(CODECS["jpeg"], grid=(5, 30, 60, 90))
+    sizes = [len(coarse.encode(photo, quality)) for quality in coarse.grid]
+    wanted = (sizes[1] + sizes[2]) // 2
+    below, above = encode_around_size(coarse, photo, wanted)
+    assert (below.size_bytes, above.size_bytes) == (sizes[1], sizes[2])
+    assert encode_to_size(coarse, photo, wanted).data == below.data
+    for near in (sizes[2] + 3, sizes[2], sizes[2] - 3):
+        [one] = encode_around_size(coarse, photo, near)
+        assert one.size_bytes == sizes[2]
+    [largest] = encode_around_size(coarse, photo, 3 * sizes[-1])
+    assert largest.size_bytes == sizes[-1]
+    with pytest.raises(RateError, match="more than the 20 asked for"):
+        encode_around_size(coarse, photo, 20)

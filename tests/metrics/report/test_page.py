@@ -17,10 +17,12 @@ from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.report.evaluation import evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.matching import at_size, best
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.pictures import Limits, gallery
-from inrcodec.metrics.report.records import Report
-from inrcodec.metrics.report.text import best, shown
+from inrcodec.metrics.report.records import Report, Version
+from inrcodec.metrics.report.sections import folded
+from inrcodec.metrics.report.text import shown, to_dict, to_markdown
 from inrcodec.pixels import Picture
 from tests.metrics.report.pages import FAST, HOSTILE, Page, jpeg, opened, png
 
@@ -102,26 +104,68 @@ def cells(parsed: Page, page: str, title: str) -> list[str]:
     return re.findall(r"<td( class=\"best\")?>", row[0])
 
 
-def test_the_best_of_each_row_is_marked(report: Report) -> None:
+def test_the_best_of_each_row_is_marked_among_files_of_one_size(report: Report) -> None:
     page = to_html(report)
-    assert [bool(c) for c in cells(Page(page), page, "PSNR")] == [False, False, True, False, False]
-    others = replace(report, versions=report.versions[:2])
-    page = to_html(others)
-    values = [v.metrics["psnr"] for v in (*others.versions, *others.codecs)]
-    marked = [bool(c) for c in cells(Page(page), page, "PSNR")]
-    assert marked == [value == max(values) for value in values]
+    same = [report.versions[0], *report.codecs]
+    most = max(version.compared.metrics["psnr"] for version in same)
+    winners = [
+        v in same and v.compared.metrics["psnr"] == most for v in (*report.versions, *report.codecs)
+    ]
+    assert [bool(c) for c in cells(Page(page), page, "PSNR")][:5] == winners
     assert page.count('aria-label="best"') == 2
+    assert "among those within 1 % of the size of a.inr" in page
+    alone = to_html(replace(report, codecs=()))
+    assert 'aria-label="best"' not in alone
+    assert "★ marks" not in alone
+
+
+def test_two_sizes_are_never_compared(report: Report) -> None:
+    def version(size: int, value: float) -> Version:
+        return replace(report.versions[0], data=bytes(size), metrics={"iem": value})
+
+    ours = version(1000, 2.0)
     # Lower may be better, and equals share the mark, unless all are equal.
-    versions = [replace(report.versions[0], metrics={"iem": value}) for value in (2.0, 1.0, 1.0)]
-    assert best(METRICS["iem"], versions) == {1, 2}
-    assert best(METRICS["iem"], versions[1:]) == set()
+    assert best(METRICS["iem"], [ours, version(1010, 1.0), version(990, 1.0)]) == {1, 2}
+    assert best(METRICS["iem"], [ours, version(1000, 2.0)]) == set()
+    assert best(METRICS["iem"], [ours, version(1011, 1.0)]) == set()
+    assert best(METRICS["iem"], [ours, version(989, 3.0)]) == set()
+    assert best(METRICS["iem"], [ours, version(940, 3.0), version(1001, 1.0)]) == {2}
+
+
+def test_a_codec_without_a_file_of_the_size_is_interpolated(report: Report) -> None:
+    small, large = (
+        replace(report.codecs[0], title="Coarse", data=bytes(size), metrics={"psnr": value})
+        for size, value in ((900, 30.0), (1100, 32.0))
+    )
+    nearest, others = at_size([small, large], 1000)
+    value = 30 + 2 * math.log(1000 / 900) / math.log(1100 / 900)
+    assert nearest.compared.metrics == {"psnr": pytest.approx(value)}
+    assert nearest.compared.size_bytes == 1000
+    assert (nearest.size_bytes, [v.size_bytes for v in others]) == (1100, [900])
+    assert nearest.metrics == {"psnr": 32.0}  # its own stay what they are
+    ours = replace(report.versions[0], data=bytes(1000), metrics={"psnr": 31.0})
+    shown = replace(
+        report, versions=(ours,), codecs=(nearest,), curve=others, metrics=(METRICS["psnr"],)
+    )
+    page, table = to_html(shown), to_markdown(shown)
+    for text in (page, table):
+        assert "Coarse between files of 900 and 1,100 bytes" in text
+        assert "≈ 1,000" in text
+        assert f"{value:.2f}" in text
+    assert page.count('aria-label="best"') == 1
+    assert to_dict(shown)["codecs"][0]["interpolated"]["between"] == [900, 1100]
+    # One file alone, or a value without end, is compared at its own size.
+    alone, none = at_size([small], 1000)
+    assert (alone.compared, none) == (small, ())
+    endless = replace(large, metrics={"psnr": math.inf})
+    assert at_size([small, endless], 1000)[0].interpolated is None
 
 
 def test_identical_pictures_show_infinity(report: Report) -> None:
     assert shown(METRICS["psnr"], math.inf) == "∞"
     assert shown(METRICS["psnr"], 31.456) == "31.46"
     assert shown(METRICS["ssim"], 0.00001234) == "1.2e-05"
-    assert "★</span>∞" in to_html(report)
+    assert "<td>∞</td>" in to_html(report)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -185,3 +229,26 @@ assert "30.00" in to_html(report) and "30.00" in to_markdown(report) and to_dict
 sys.exit("torch" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_sections_of_one_level_are_one_row() -> None:
+    parts = [("header", 35), ("latents level 1 main", 9), ("latents level 1 chroma 1", 4)]
+    parts += [("latents level 0 main", 7), ("latents level 0 chroma 2 (damaged)", 5), ("end", 10)]
+    assert folded(parts) == [
+        ("header", 35),
+        ("latents level 1, 2 sections", 13),
+        ("latents level 0", 7),
+        ("latents level 0 chroma 2 (damaged)", 5),
+        ("end", 10),
+    ]
+    alpha = [("alpha latents level 1 main", 3), ("latents level 1 main", 2)]
+    assert [size for _, size in folded(alpha)] == [3, 2]
+
+
+def test_times_stand_beside_the_metrics(report: Report, photo, photo_file) -> None:
+    timed = File("a.inr", photo_file, encode_s=12.3)
+    page = to_html(evaluate(File("photo.png", png(photo)), [timed], FAST))
+    [encode] = re.findall(r'<tr><th scope="row">Encode</th>(.*?)</tr>', page)
+    assert encode == "<td>12.3 s</td>"
+    assert "<td>–</td>" in to_html(report)
+    assert '<th scope="row">Decode</th>' in page

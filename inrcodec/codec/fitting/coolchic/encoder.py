@@ -29,7 +29,7 @@ from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
-from inrcodec.codec.fitting.coolchic.targets import plane_channels, plane_error, planes_of
+from inrcodec.codec.fitting.coolchic.targets import file_error, planes_of, shown_of
 from inrcodec.codec.fitting.goal_search import Candidate
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
@@ -71,6 +71,7 @@ class GridEncoding:
         self._init: tuple[int, int] | None = None
         self._check_limits()
         self._targets = [t.to(self._device) for t in planes_of(picture)]
+        self._shown = [t if t is None else t.to(self._device) for t in shown_of(picture)]
         self._steps = schedule.steps(plan.effort, self.model)
         if plan.time_limit is not None:
             self._steps = WITHOUT_LIMIT
@@ -152,7 +153,8 @@ class GridEncoding:
         self._initialised_at = lmbda
         rehearsing = [self.plan.loss is not MSE, False]
         self._fits = [
-            self._fit(t, lmbda, r) for t, r in zip(self._targets, rehearsing, strict=False)
+            self._fit(target, shown, lmbda, rehearse)
+            for target, shown, rehearse in zip(self._targets, self._shown, rehearsing, strict=False)
         ]
         self._steering = Steering(
             self._fits,
@@ -164,7 +166,7 @@ class GridEncoding:
             trained=self._init is not None,
         )
 
-    def _fit(self, target: Tensor, lmbda: float, rehearse: bool) -> GridFit:
+    def _fit(self, target: Tensor, shown: Tensor | None, lmbda: float, rehearse: bool) -> GridFit:
         """The fit of one plane from its initialisation."""
         seconds, rounds = self._budget()
         if self._init is None:
@@ -183,6 +185,7 @@ class GridEncoding:
             Budget(self._steps, seconds),
             lmbda=lmbda,
             rates=rates,
+            shown=shown,
             rehearse=rehearse,
             backward=backward_of(self.plan.robust, self.model.units, self.plan.seed),
             seed=self.plan.seed,
@@ -228,7 +231,7 @@ class GridEncoding:
         trained = {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
         if self._init is not None:
             trained = init_tables.initial_parameters(*self._init, self.model)
-        planes, error, samples = [], 0.0, 0
+        planes = []
         for number, fit in enumerate(self._fits):
             rounded = fit.rounded(offset)
             if networks is None:
@@ -237,14 +240,11 @@ class GridEncoding:
             else:
                 chosen = networks[number]
             symbols = tuple(y.int().cpu().numpy() for y in rounded)
-            plane = LatentPlane(self.model, chosen, trained, symbols)
-            planes.append(plane)
-            channels = plane_channels(self.picture.channels, number)
-            error += plane_error(plane, fit.target, channels) * channels
-            samples += channels
+            planes.append(LatentPlane(self.model, chosen, trained, symbols))
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self._header(), sections, self.plan.metadata)
-        return Candidate(data, decibels(error / samples), [plane.networks for plane in planes])
+        error = file_error(planes, self.picture)
+        return Candidate(data, decibels(error), [plane.networks for plane in planes])
 
     def _header(self) -> Header:
         """The header of the file."""

@@ -88,11 +88,12 @@ class Budget:
 class GridFit:
     """One plane, one model. Iterate for `Step`; `latents` and `parameters` are there at any time.
 
-    `target` (3, H, W) in [0, 1]; `lmbda` (the Lagrange multiplier, squared error a bit per pixel is
-    worth) may change while it runs. `rates` must suit the initialisation: `rates_for` a trained
-    initialisation, `FULL_RATES` none. Every window of a large image moves the networks, which learn
-    slower by the windows of a round. With `rehearse`, the first share of the budget is a fit of its
-    own (rehearsal.py), until `change_loss`.
+    `target` (3, H, W) and `shown` as in `losses.Distortion`; `lmbda` (the Lagrange multiplier,
+    squared error a bit per pixel is worth) may change while it runs. `rates` must suit the
+    initialisation: `rates_for` a trained initialisation, `FULL_RATES` none. Every window of a large
+    image moves the networks, whose learning rate is divided by the windows of a round. With
+    `rehearse`, the first share of the budget is a fit of its own (rehearsal.py), until
+    `change_loss`.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class GridFit:
         *,
         lmbda: float,
         rates: Rates,
+        shown: Tensor | None = None,
         rehearse: bool = False,
         backward: Backward = plain,
         seed: int = 0,
@@ -111,7 +113,7 @@ class GridFit:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.target, self.lmbda = model, target, lmbda
-        self.distortion, self._backward = Distortion(MSE, target), backward
+        self.distortion, self._backward = Distortion(MSE, target, shown), backward
         self._device = target.device
         self.parameters = {
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
@@ -174,7 +176,7 @@ class GridFit:
         rounded = [torch.round(y) for y in self.latents]
         made = forward.colours(self.model, self.parameters, rounded, window)
         self._rehearsing = False
-        self.distortion = Distortion(loss, self.target)
+        self.distortion = Distortion(loss, self.target, self.distortion.shown)
         with torch.enable_grad():
             self.distortion.weigh(made, window)
 
@@ -269,8 +271,7 @@ class GridFit:
         if not math.isfinite(distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
         if self.distortion.loss is not MSE:
-            wanted = self.target[:, top:bottom, left:right]
-            mse = float((images[0] - wanted).square().mean())
+            mse = float(self.distortion.squared_error(images[0], window))
         return mse, distortion, float(bits.detach())
 
     def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:

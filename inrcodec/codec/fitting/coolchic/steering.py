@@ -104,8 +104,6 @@ class Steering:
             rounded = [torch.round(y) for y in fit.latents]
             empty = forward.empty(rounded)
             bits += float(forward.bits(model, fit.parameters, rounded, window, empty)) / share
-            top, bottom, left, right = window
-            made = forward.colours(model, fit.parameters, rounded, window).clamp_(0, 1)
-            wanted = fit.target[:, top:bottom, left:right]
-            error = max(error, float((made - wanted).square().mean()))
+            made = forward.colours(model, fit.parameters, rounded, window)
+            error = max(error, float(fit.distortion.squared_error(made, window)))
         return bits, error

@@ -1,9 +1,13 @@
 """Images <-> the planes of three colours that latent-grid models fit.
 
-A gray image is a plane of three equal colours, alpha a plane of its own.
+A gray image is a plane of three equal colours, alpha a plane of its own. Colours count by as much
+as alpha shows of them. Alpha of 0 and of full are bounds a little outside the range, beyond which
+anything goes: a decoder clips, so small errors do not make clear and opaque parts half so.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,34 +18,60 @@ from inrcodec.codec.coolchic import colours, windows
 from inrcodec.codec.coolchic.planes import LatentPlane
 from inrcodec.pixels import Picture
 
+ALPHA_MARGIN = 24 / 255
+"""How far outside the range the bounds lie that stand for alpha of 0 and of full."""
+
 
 def planes_of(picture: Picture) -> list[Tensor]:
-    """The planes of an image, (3, H, W) in [0, 1]: colours, then alpha if there is any."""
+    """The planes of an image, (3, H, W) in [0, 1]: colours, then alpha if there is any, where it is
+    0 or full `ALPHA_MARGIN` beyond."""
     peak = float(np.iinfo(picture.pixels.dtype).max)
     samples: NDArray[np.float32] = picture.pixels.astype(np.float32) / np.float32(peak)
     channels = picture.channels
     colours = samples[..., : 3 if channels >= 3 else 1]
-    planes = [colours] + ([samples[..., -1:]] if channels in (2, 4) else [])
+    planes = [colours]
+    if channels in (2, 4):
+        alpha = samples[..., -1:]
+        planes.append(alpha + np.float32(ALPHA_MARGIN) * ((alpha == 1) - (alpha == 0).astype("f4")))
     return [
         torch.from_numpy(plane).permute(2, 0, 1).expand(3, -1, -1).contiguous() for plane in planes
     ]
 
 
-def plane_channels(channels: int, plane: int) -> int:
-    """How many channels of the image a plane holds."""
-    return 1 if plane or channels < 3 else 3
+def shown_of(picture: Picture) -> list[Tensor | None]:
+    """How much is seen of each plane, (1, H, W) in [0, 1]; None for all of it."""
+    if picture.channels not in (2, 4):
+        return [None]
+    peak = float(np.iinfo(picture.pixels.dtype).max)
+    alpha = picture.pixels[..., -1].astype(np.float32) / np.float32(peak)
+    return [torch.from_numpy(alpha)[None], None]
 
 
-def plane_error(plane: LatentPlane, target: Tensor, channels: int) -> float:
-    """Mean squared error of a plane as a decoder makes it, before rounding to integers, full
-    range 1."""
-    parameters, samples = plane.parameters(), target.cpu().numpy()
+def file_error(planes: Sequence[LatentPlane], picture: Picture) -> float:
+    """`pixels.mean_squared_error` of what a decoder makes of the planes, before rounding to
+    integers."""
+    model, channels = planes[0].model, picture.channels
+    peak = np.float32(np.iinfo(picture.pixels.dtype).max)
+    ready = [(plane, plane.parameters()) for plane in planes]
     total = 0.0
-    for window in windows.windows(plane.model, 1024):
+    for window in windows.windows(model, 1024):
         top, bottom, left, right = window
-        made = colours.colours(plane.model, parameters, plane.grids, window)
-        wanted = samples[:, top:bottom, left:right]
-        if channels == 1:
-            made, wanted = made.mean(0, keepdims=True), wanted[:1]
-        total += float(np.square(made.clip(0, 1) - wanted, dtype=np.float64).sum())
-    return total / (channels * plane.model.width * plane.model.height)
+        wanted = picture.pixels[top:bottom, left:right].astype(np.float32) / peak
+        made = [
+            colours.colours(model, values, plane.grids, window).clip(0, 1)
+            for plane, values in ready
+        ]
+        total += _squared_error(np.moveaxis(wanted, 2, 0), made)
+    return total / (min(channels, 3) - (channels == 2)) / (model.width * model.height)
+
+
+def _squared_error(wanted: NDArray[np.float32], made: Sequence[NDArray[np.float32]]) -> float:
+    """The sum of squared errors of a window, (channels, rows, columns), over its colours."""
+    seen = made[0] if len(wanted) >= 3 else made[0].mean(0, keepdims=True)
+    if len(made) == 1:
+        return float(np.square(seen - wanted, dtype=np.float64).sum())
+    alpha = made[1].mean(0, keepdims=True)
+    over_black = seen * alpha - wanted[:-1] * wanted[-1:]
+    over_white = over_black - (alpha - wanted[-1:])
+    both = np.stack((over_black, over_white))
+    return float(np.square(both, dtype=np.float64).sum()) / 2
