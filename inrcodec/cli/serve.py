@@ -112,7 +112,9 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
     with calling(over.set, signal.SIGINT, signal.SIGTERM):
         await server.start()
         for name in library.names():
-            problem = library.problem(name)
+            problem = await asyncio.to_thread(library.problem, name)  # which reads all of it
+            if over.is_set():
+                break
             if problem:
                 console.note(f"left out: {problem}")
                 continue

@@ -1,7 +1,7 @@
 """The server of `inrcodec serve`: files over HTTP and over WebRTC data channels.
 
-A thin shell of asyncio around library.py (what there is), replies.py (who may ask, errors),
-ranges.py (HTTP) and sessions.py (data channels).
+A thin shell of asyncio around library.py (what there is), reading.py (reading it for those who
+wait), replies.py (who may ask, errors), ranges.py (HTTP) and sessions.py (data channels).
 
     GET  /files/NAME          the file; Range, ETag, and its layers in a header
     GET  /blobs/SHA256.inr    the same by content, immutable
@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server.connections import Connections
-from inrcodec.streaming.server.library import Library, UnknownFileError
+from inrcodec.streaming.server.library import Library, UnknownFileError, checked
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
+from inrcodec.streaming.server.reading import Readings
 from inrcodec.streaming.server.replies import Handler, Replies
 from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
@@ -51,8 +51,6 @@ BACKLOG = 512
 """Connections the system accepts ahead of the server: a burst of receivers at once."""
 
 RETRY = {"Retry-After": "5"}
-READERS = 2
-"""Threads that read and cut files, so that the event loop never waits for a disk."""
 
 
 class Server:
@@ -72,7 +70,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._downloads: Counter[str] = Counter()
-        self._readers = ThreadPoolExecutor(READERS, "inrcodec-read")
+        self._readings = Readings(library)
 
     async def start(self) -> None:
         """Listen; raises `StreamError` if the address cannot be had."""
@@ -88,6 +86,7 @@ class Server:
             app,
             access_log=None,
             handle_signals=False,
+            handler_cancellation=True,
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=self.options.limits.drain_s,
         )
@@ -121,7 +120,7 @@ class Server:
             self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._readings.close()
 
     async def _wait_for_sessions(self, seconds: float) -> None:
         """Wait until all sessions are over, but not longer than that."""
@@ -136,7 +135,7 @@ class Server:
 
     @property
     def downloads(self) -> int:
-        """The number of downloads there are now."""
+        """The number of downloads there are now, and of requests that wait for a file."""
         return self._downloads.total()
 
     @property
@@ -159,45 +158,43 @@ class Server:
                 self._connections.expect(request.protocol)
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"files": await self._in_thread(self._library.names)})
+        return web.json_response({"files": await self._readings.names()})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        stream = await self._in_thread(self._library.stream, request.match_info["name"])
-        return await self._send(request, stream, "no-cache")
+        with self._download(request):
+            stream = await self._readings.stream(request.match_info["name"])
+            return await self._send(request, stream, "no-cache")
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
         if extension != "inr":
             raise UnknownFileError
-        stream = await self._in_thread(self._library.by_digest, digest)
-        who = "public" if self.options.token is None else "private"
-        return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
-
-    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
-        """Do what reads files in one of the threads for it."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, work, *arguments)
+        with self._download(request):
+            name = self._library.name_of(digest)
+            stream = checked(await self._readings.stream(name), digest)
+            who = "public" if self.options.token is None else "private"
+            return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
 
     async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
         """Send the file or a range of it, a piece at a time, to whoever goes on reading."""
         status, headers, body = content(request, stream, caching)
         response = web.StreamResponse(status=status, headers=headers | self._replies.cors(request))
         response.content_length = len(body)
-        with self._download(request.remote or ""):
-            await response.prepare(request)
-            try:
-                for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
-                    piece = body[at : at + PIECE_BYTES]
-                    await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
-                await response.write_eof()
-            except asyncio.TimeoutError:
-                if request.transport is not None:
-                    request.transport.abort()
+        await response.prepare(request)
+        try:
+            for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
+                piece = body[at : at + PIECE_BYTES]
+                await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
+            await response.write_eof()
+        except asyncio.TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     @contextmanager
-    def _download(self, address: str) -> Iterator[None]:
-        """Count a download of an address; raises the reply if it has too many."""
+    def _download(self, request: web.Request) -> Iterator[None]:
+        """Count a request of an address for a file; raises the reply if it has too many."""
+        address = request.remote or ""
         if self._downloads[address] >= self.options.limits.sessions_per_address:
             raise web.HTTPTooManyRequests(headers=RETRY)
         self._downloads[address] += 1
@@ -210,7 +207,8 @@ class Server:
 
     async def _offer(self, request: web.Request) -> web.Response:
         """Take an offer and begin a session."""
-        offer, stream = await self._checked(request)
+        with self._download(request):
+            offer, stream = await self._checked(request)
         session = self._session(request, stream)
         try:
             first = request.headers.get(START_HEADER)
@@ -238,7 +236,7 @@ class Server:
         if (request.content_length or 0) > MAX_OFFER_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
         self._check_room(request.remote or "")
-        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        stream = await self._readings.stream(request.match_info["name"])
         try:
             body = await asyncio.wait_for(request.read(), self.options.limits.request_s)
         except asyncio.TimeoutError:

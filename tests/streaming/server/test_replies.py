@@ -23,10 +23,10 @@ class Broken:
     def names(self):
         return []
 
-    def stream(self, name):
+    def version(self, name):
         raise self.error
 
-    by_digest = stream
+    name_of = stream = version
 
 
 @pytest.mark.parametrize(
