@@ -67,11 +67,13 @@ def serve(
 
     require()
     from inrcodec.streaming import Library, Limits, PacketLoss, Server, ServerOptions
+    from inrcodec.streaming.server import descriptors
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
         raise OptionError("links are signed with a token; give one with --token")
     seconds = None if links is None else _seconds(links)
+    limits = Limits(sessions=sessions, sessions_per_address=per_address)
     options = ServerOptions(
         host=host,
         port=port,
@@ -79,7 +81,7 @@ def serve(
         origins=tuple(allow_origin or ()),
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
-        limits=Limits(sessions=sessions, sessions_per_address=per_address),
+        limits=limits,
     )
     library = Library(path, side_of(slices))
     if not library.names():
@@ -88,7 +90,12 @@ def serve(
     logging.getLogger("aiortc").setLevel(logging.ERROR)
     import asyncio
 
-    asyncio.run(_serve(Server(library, options), library, seconds))
+    descriptors.allow(limits)
+    server = Server(library, options)
+    if server.limits != limits:
+        most = f"{server.limits.connections} connections and {server.limits.sessions} sessions"
+        console.note(f"the open files this process may have (ulimit -n) allow {most}")
+    asyncio.run(_serve(server, library, seconds))
 
 
 def side_of(text: str) -> int | None:

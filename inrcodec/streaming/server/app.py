@@ -22,11 +22,13 @@ from aiohttp import web
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server.connections import Connections
+from inrcodec.streaming.server.descriptors import fitted
 from inrcodec.streaming.server.library import Library, UnknownFileError, checked
+from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
 from inrcodec.streaming.server.reading import Readings
-from inrcodec.streaming.server.replies import Handler, Replies
+from inrcodec.streaming.server.replies import RETRY, Handler, Replies
 from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
@@ -47,28 +49,26 @@ END_S = 5.0
 KEEPALIVE_S = 15.0
 """Seconds for which an idle connection is kept; `Limits.request_s` cuts it earlier by default."""
 
-BACKLOG = 512
-"""Connections the system accepts ahead of the server: a burst of receivers at once."""
-
-RETRY = {"Retry-After": "5"}
-
 
 class Server:
-    """Serves the files of a library; `start` listens, `close` drains. Raises `StreamError` if the
-    packages for streaming are not installed, `OptionError` for a token that is not valid."""
+    """Serves the files of a library; `start` listens, `close` drains. `limits` are those of the
+    options, with no more connections and sessions than the process may have files. Raises
+    `MissingExtraError` if the packages for streaming are not installed, `StreamError` if the
+    process may have too few files, `OptionError` for a token that is not valid."""
 
     def __init__(self, library: Library, options: ServerOptions) -> None:
         webrtc.require()
         self.options, self._library = options, library
+        self.limits = fitted(options.limits)
         self.count: Counter[str] = Counter()
         self.port = options.port
         self._replies = Replies(options)
-        self._connections = Connections(options.limits, self._count_slow)
+        self._connections = Connections(self.limits, self._open, self._count_slow)
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         self._draining = False
         self._made = 0
         self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._downloads: Counter[str] = Counter()
         self._readings = Readings(library)
 
@@ -88,36 +88,26 @@ class Server:
             handle_signals=False,
             handler_cancellation=True,
             keepalive_timeout=KEEPALIVE_S,
-            shutdown_timeout=self.options.limits.drain_s,
+            shutdown_timeout=self.limits.drain_s,
         )
         await runner.setup()
         self._runner = runner
         make = runner.server
         if make is None:
             raise StreamError("the server cannot be set up")
-
-        def connection() -> asyncio.Protocol:
-            protocol = make()
-            self._connections.expect(protocol)
-            return protocol
-
-        loop = asyncio.get_running_loop()
-        try:
-            host, port = self.options.host, self.options.port
-            self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
-        except OSError as error:
-            raise StreamError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listener = Listener(self._connections, make, self._count_refused)
+        await listener.listen(self.options.host, self.options.port)
+        self._listener, self.port = listener, listener.port
 
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
         self._draining = True
-        await self._wait_for_sessions(self.options.limits.drain_s)
+        await self._wait_for_sessions(self.limits.drain_s)
         for session, _ in list(self._sessions.values()):
             session.stop()
         await self._wait_for_sessions(END_S)
         if self._listener is not None:
-            self._listener.close()
+            await self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._readings.close()
@@ -143,8 +133,16 @@ class Server:
         """The number of connections that have not sent a request head."""
         return len(self._connections)
 
+    def _open(self) -> int:
+        """Return the number of connections there are now."""
+        server = self._runner.server if self._runner is not None else None
+        return len(server.connections) if server is not None else 0
+
     def _count_slow(self) -> None:
         self.count["inrcodec_slow_connections_total"] += 1
+
+    def _count_refused(self) -> None:
+        self.count["inrcodec_refused_connections_total"] += 1
 
     @web.middleware
     async def _reply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -184,7 +182,7 @@ class Server:
         try:
             for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
                 piece = body[at : at + PIECE_BYTES]
-                await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
+                await asyncio.wait_for(response.write(piece), self.limits.silence_s)
             await response.write_eof()
         except asyncio.TimeoutError:
             if request.transport is not None:
@@ -195,7 +193,7 @@ class Server:
     def _download(self, request: web.Request) -> Iterator[None]:
         """Count a request of an address for a file; raises the reply if it has too many."""
         address = request.remote or ""
-        if self._downloads[address] >= self.options.limits.sessions_per_address:
+        if self._downloads[address] >= self.limits.sessions_per_address:
             raise web.HTTPTooManyRequests(headers=RETRY)
         self._downloads[address] += 1
         try:
@@ -212,9 +210,7 @@ class Server:
         session = self._session(request, stream)
         try:
             first = request.headers.get(START_HEADER)
-            answer = await asyncio.wait_for(
-                session.answer(offer, first), self.options.limits.connect_s
-            )
+            answer = await asyncio.wait_for(session.answer(offer, first), self.limits.connect_s)
         except BaseException as error:
             session.stop()
             if isinstance(error, asyncio.TimeoutError):
@@ -238,7 +234,7 @@ class Server:
         self._check_room(request.remote or "")
         stream = await self._readings.stream(request.match_info["name"])
         try:
-            body = await asyncio.wait_for(request.read(), self.options.limits.request_s)
+            body = await asyncio.wait_for(request.read(), self.limits.request_s)
         except asyncio.TimeoutError:
             raise web.HTTPRequestTimeout from None
         return checked_offer(body), stream
@@ -251,14 +247,14 @@ class Server:
         local = str(own[0]) if own else options.host
         lost = options.simulated_packet_loss.draws(options.seed + self._made)
         self._made += 1
-        session = Session(stream, address, local, options.limits, lost, self.count)
+        session = Session(stream, address, local, self.limits, lost, self.count)
         self._sessions[session.id] = session, asyncio.create_task(self._run(session))
         self.count["inrcodec_sessions_total"] += 1
         return session
 
     def _check_room(self, address: str) -> None:
         """Raise the reply that says that there are too many sessions, if there are."""
-        limits = self.options.limits
+        limits = self.limits
         if len(self._sessions) >= limits.sessions:
             raise web.HTTPServiceUnavailable(headers=RETRY)
         beside = sum(session.address == address for session, _ in self._sessions.values())

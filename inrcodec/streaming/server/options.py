@@ -14,7 +14,9 @@ class Limits:
     """What a server allows, so that strangers cannot use it up.
 
     There are at most `sessions` WebRTC sessions, of which `sessions_per_address` and as many
-    downloads are of one address, and `connections` that have not sent a request. A session ends
+    downloads are of one address, and `connections`: beyond them, the one that has waited for a
+    request longest is cut. A process that may open fewer files (RLIMIT_NOFILE) has fewer of both. A
+    session ends
     after `bad_messages` messages that are not valid, after `session_s` seconds, and after
     `silence_s` seconds without a message; a download ends after `silence_s` seconds without
     progress. A request head or an offer may take `request_s` seconds, and connecting `connect_s`.
@@ -23,7 +25,7 @@ class Limits:
 
     sessions: int = 256
     sessions_per_address: int = 32
-    connections: int = 1024
+    connections: int = 2048
     bad_messages: int = 100
     request_s: float = 10.0
     connect_s: float = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from inrcodec.errors import InrCodecError
-from inrcodec.streaming.server.library import UnknownFileError
+from inrcodec.streaming.server.library import BusyError, UnknownFileError
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.transport.signaling import (
     LAYERS_HEADER,
@@ -24,6 +24,9 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
     "Access-Control-Max-Age": "600",
 }
+RETRY = {"Retry-After": "5"}
+"""What a reply says that refuses for now, in seconds."""
+
 _KEPT_HEADERS = ("WWW-Authenticate", "Retry-After", "Allow")
 
 
@@ -53,7 +56,8 @@ class Replies:
             kept = {k: error.headers[k] for k in _KEPT_HEADERS if k in error.headers}
             return web.Response(status=error.status, text=f"{error.reason}\n", headers=cors | kept)
         except InrCodecError as error:
-            return web.Response(status=_status_of(error), text=f"{error}\n", headers=cors)
+            retry = RETRY if isinstance(error, BusyError) else {}
+            return web.Response(status=_status_of(error), text=f"{error}\n", headers=cors | retry)
         if not response.prepared:
             response.headers.update(cors)
         return response
@@ -74,4 +78,6 @@ def _status_of(error: InrCodecError) -> int:
     """Return the HTTP status of an error."""
     if isinstance(error, UnknownFileError):
         return 404
+    if isinstance(error, BusyError):
+        return 503
     return 400 if isinstance(error, OfferError) else 422
