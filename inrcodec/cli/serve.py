@@ -39,6 +39,14 @@ def serve(
         list[str] | None,
         typer.Option(help="A web origin whose pages may ask, such as https://example.org."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name that requests may name, such as that of a proxy."),
+    ] = None,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a proxy whose X-Forwarded-For tells clients apart."),
+    ] = None,
     slices: Annotated[
         str,
         typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
@@ -79,6 +87,8 @@ def serve(
         port=port,
         token=token,
         origins=tuple(allow_origin or ()),
+        hosts=tuple(allow_host or ()),
+        proxies=tuple(trust_proxy or ()),
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
         limits=limits,

@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from inrcodec.errors import StreamError
+from inrcodec.streaming.server.callers import Clients
 from inrcodec.streaming.server.connections import Connections
 from inrcodec.streaming.server.descriptors import fitted
 from inrcodec.streaming.server.library import Library, UnknownFileError, checked
@@ -62,7 +63,8 @@ class Server:
         self.limits = fitted(options.limits)
         self.count: Counter[str] = Counter()
         self.port = options.port
-        self._replies = Replies(options)
+        self._replies = Replies(options, [])
+        self._clients = Clients(options.proxies)
         self._connections = Connections(self.limits, self._open, self._count_slow)
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         self._draining = False
@@ -98,6 +100,7 @@ class Server:
         listener = Listener(self._connections, make, self._count_refused)
         await listener.listen(self.options.host, self.options.port)
         self._listener, self.port = listener, listener.port
+        self._replies = Replies(self.options, listener.addresses)
 
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
@@ -189,10 +192,15 @@ class Server:
                 request.transport.abort()
         return response
 
+    def _client(self, request: web.Request) -> str:
+        """Return what tells the client of a request from others."""
+        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        return self._clients.key(request.remote or "", forwarded)
+
     @contextmanager
     def _download(self, request: web.Request) -> Iterator[None]:
         """Count a request of an address for a file; raises the reply if it has too many."""
-        address = request.remote or ""
+        address = self._client(request)
         if self._downloads[address] >= self.limits.sessions_per_address:
             raise web.HTTPTooManyRequests(headers=RETRY)
         self._downloads[address] += 1
@@ -231,7 +239,7 @@ class Server:
             raise web.HTTPServiceUnavailable(headers=RETRY)
         if (request.content_length or 0) > MAX_OFFER_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
-        self._check_room(request.remote or "")
+        self._check_room(self._client(request))
         stream = await self._readings.stream(request.match_info["name"])
         try:
             body = await asyncio.wait_for(request.read(), self.limits.request_s)
@@ -241,7 +249,7 @@ class Server:
 
     def _session(self, request: web.Request, stream: Stream) -> Session:
         """Begin a session with whoever sent a request."""
-        options, address = self.options, request.remote or ""
+        options, address = self.options, self._client(request)
         self._check_room(address)
         own = request.transport.get_extra_info("sockname") if request.transport else None
         local = str(own[0]) if own else options.host
