@@ -89,6 +89,7 @@ class Server:
             access_log=None,
             handle_signals=False,
             handler_cancellation=True,
+            auto_decompress=False,  # an offer that is packed is none
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=self.limits.drain_s,
         )

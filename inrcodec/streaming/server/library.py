@@ -10,14 +10,18 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from inrcodec.errors import InputError, InrCodecError, LimitError, StreamError
 from inrcodec.files import EXTENSIONS
-from inrcodec.streaming.layers import check_side, is_whole, slice_side, stream_of
+from inrcodec.streaming import layers
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
+
+Cut = Callable[[bytes, "int | None"], bytes]
+"""From a file and a side of slices to the file cut into these."""
 
 MAX_NAME = 200
 """Characters of the longest name that is offered."""
@@ -80,7 +84,7 @@ class Library:
         self, root: str, slices: int | None = None, *, cached_bytes: int = CACHED_BYTES
     ) -> None:
         if slices:
-            check_side(slices)
+            layers.check_side(slices)
         self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
@@ -137,12 +141,15 @@ class Library:
                 self._streams.move_to_end(version)
             return self._streams.get(version)
 
-    def read(self, version: Version) -> Stream:
-        """Read a version of a file, cut it into a stream, and keep that; raises `StreamError` for a
-        file that cannot be streamed, `UnknownFileError` for one that is gone."""
+    def read(self, version: Version, cut: Cut = layers.cut) -> Stream:
+        """Read a version of a file, cut it into a stream, and keep that. `cut` does what
+        `layers.cut` does. Raises `StreamError` for a file that cannot be streamed,
+        `UnknownFileError` for one that is gone."""
         name = version.path.name
         try:
-            stream = self._cut(_data(version))
+            stream = layers.stream_of(cut(_data(version), self._slices))
+        except BusyError:
+            raise
         except FileNotFoundError:
             raise UnknownFileError from None
         except OSError as error:
@@ -164,7 +171,7 @@ class Library:
     def problem(self, name: str) -> str:
         """Say why a file cannot be streamed, as far as its sections tell; "" if they do not."""
         try:
-            return "" if is_whole(_data(self.version(name))) else f"{name}: cut short"
+            return "" if layers.is_whole(_data(self.version(name))) else f"{name}: cut short"
         except OSError as error:
             return str(_unreadable(name, error))
         except InrCodecError as error:
@@ -211,11 +218,6 @@ class Library:
     def _forget(self, stream: Stream | None) -> None:
         if stream is not None:
             self._held_bytes -= _size_of(stream)
-
-    def _cut(self, data: bytes) -> Stream:
-        """Cut a file into a stream."""
-        suits = slice_side(data)  # None for a file without grids
-        return stream_of(data, slices=suits if self._slices == 0 or suits is None else self._slices)
 
 
 def checked(stream: Stream, digest: str) -> Stream:

@@ -1,7 +1,7 @@
 """Streams for requests: a file is read once for all who wait for it, and nobody waits in a thread.
 
 Reading a file decodes and codes all its symbols anew (layers.py), which takes seconds for a large
-one. Looking for a name takes a moment, and waits for no file to be read.
+one; other processes do that (cutting.py). Looking for a name waits for no file to be read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from inrcodec.streaming.server.cutting import Cutters
 from inrcodec.streaming.server.threads import in_thread
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ T = TypeVar("T")
 READS = 2
 """Files read at once for those who wait."""
 
-ABANDONED_READS = 4
+ABANDONED_READS = 2
 """Files that may be read to their end, beside those, when nobody waits for them any more."""
 
 LOOKS = 4
@@ -47,6 +48,7 @@ class Readings:
         self._readings: dict[Version, _Reading] = {}
         self._looks, self._reads = asyncio.Semaphore(LOOKS), asyncio.Semaphore(READS)
         self._abandoned: set[Version] = set()
+        self._cutters = Cutters()
 
     def __len__(self) -> int:
         """The number of files being read, or waiting for their turn."""
@@ -63,9 +65,10 @@ class Readings:
         return await self._read(version) if found is None else found
 
     def close(self) -> None:
-        """Leave what waits for its turn."""
+        """Leave what is read, and what waits for its turn."""
         for reading in list(self._readings.values()):
             reading.task.cancel()
+        self._cutters.close()
 
     async def _look(self, work: Callable[..., T], *arguments: object) -> T:
         """Do what asks the file system; who leaves meanwhile leaves the turn to the thread."""
@@ -107,7 +110,7 @@ class Readings:
         reading = self._readings[version]
         reading.begun = True
         try:
-            return await in_thread(self._library.read, version)
+            return await in_thread(self._library.read, version, self._cutters.cut)
         finally:
             del self._readings[version]
             if version in self._abandoned:

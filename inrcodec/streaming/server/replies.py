@@ -70,6 +70,8 @@ class Replies:
         except web.HTTPException as error:
             kept = {k: error.headers[k] for k in _KEPT_HEADERS if k in error.headers}
             return web.Response(status=error.status, text=f"{error.reason}\n", headers=cors | kept)
+        except ConnectionError:
+            return web.Response(status=400)  # the client has gone, and nobody reads this
         except InrCodecError as error:
             retry = RETRY if isinstance(error, BusyError) else {}
             return web.Response(status=_status_of(error), text=f"{error}\n", headers=cors | retry)

@@ -21,10 +21,18 @@ class Slow(Library):
         self.begun, self.go_on = [], threading.Event()
         super().__init__(str(root))
 
-    def read(self, version):
+    def read(self, version, cut):
         self.begun.append(version.path.name)
         assert self.go_on.wait(60)
-        return super().read(version)
+        return super().read(version, cut)
+
+
+@pytest.fixture
+def readings(slow):
+    found = Readings(slow)
+    yield found
+    slow.go_on.set()
+    found.close()
 
 
 @pytest.fixture
@@ -44,9 +52,8 @@ async def leave(*tasks):
             await task
 
 
-def test_a_file_is_read_once_for_all(slow, sliced_file):
+def test_a_file_is_read_once_for_all(slow, readings, sliced_file):
     async def go():
-        readings = Readings(slow)
         waiting = [asyncio.create_task(readings.stream("0.inr")) for _ in range(50)]
         assert await until(lambda: slow.begun)
         await leave(*waiting[:10])  # the others wait on
@@ -61,11 +68,10 @@ def test_a_file_is_read_once_for_all(slow, sliced_file):
     asyncio.run(go())
 
 
-def test_all_who_wait_hear_of_a_failure_and_it_is_remembered(slow):
+def test_all_who_wait_hear_of_a_failure_and_it_is_remembered(slow, readings):
     slow.go_on.set()
 
     async def go():
-        readings = Readings(slow)
         waiting = [readings.stream("cut.inr") for _ in range(5)]
         found = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(type(error) is StreamError for error in found)
@@ -76,9 +82,8 @@ def test_all_who_wait_hear_of_a_failure_and_it_is_remembered(slow):
     asyncio.run(go())
 
 
-def test_what_nobody_waits_for_is_not_begun(slow):
+def test_what_nobody_waits_for_is_not_begun(slow, readings):
     async def go():
-        readings = Readings(slow)
         first = [asyncio.create_task(readings.stream(f"{n}.inr")) for n in range(READS)]
         assert await until(lambda: len(slow.begun) == READS)
         others = [asyncio.create_task(readings.stream(f"{READS + n}.inr")) for n in range(2)]
@@ -93,12 +98,11 @@ def test_what_nobody_waits_for_is_not_begun(slow):
     asyncio.run(go())
 
 
-def test_a_reading_that_was_left_keeps_no_other_waiting(slow):
+def test_a_reading_that_was_left_keeps_no_other_waiting(slow, readings):
     """It goes on, beside those that somebody waits for; of such there are few at once."""
     most = READS + ABANDONED_READS
 
     async def go():
-        readings = Readings(slow)
         for number in range(8):
             task = asyncio.create_task(readings.stream(f"{number}.inr"))
             assert await until(lambda n=number: len(slow.begun) == min(n + 1, most))
@@ -131,7 +135,7 @@ def test_small_answers_do_not_wait_for_files_to_be_read(slow):
             ):
                 async with http.get(base + path) as reply:
                     assert reply.status == status
-            assert len(slow.begun) == READS
+            assert await until(lambda: len(slow.begun) == READS)
             await leave(*waiting)
             assert await until(lambda: server.downloads == 0)
             assert server.sessions == 0
