@@ -2,8 +2,8 @@
 
 Cutting a large file computes for seconds. In a thread of the server it would keep the event loop
 from the interpreter's lock, some milliseconds every time that the loop wakes. A process is a plain
-interpreter that runs this module: it reads requests from its input and writes replies to its
-output, each a line of JSON and the bytes of a file.
+interpreter that runs `main`: it reads requests from its input and writes replies to its output,
+each a line of JSON and the bytes of a file.
 """
 
 from __future__ import annotations
@@ -90,12 +90,14 @@ class Cutters:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """Start a process, in a session of its own: Ctrl-C is for the server. Raises `OSError`."""
+    """Start a process, in a session of its own: Ctrl-C is for the server. It imports from where
+    this one does, and so not from the working folder, which may be the one served. Raises
+    `OSError`."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,
     )
 
@@ -137,7 +139,3 @@ def main() -> None:
             replies.flush()
         except BrokenPipeError:  # the server has gone, and nobody reads what is still to be written
             os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,16 @@ def test_a_file_that_is_not_valid_is_said_and_the_process_goes_on(cutters, large
         assert str(there.value) == str(here.value)
     assert cutters.cut(large_file, 64) == cut(large_file, 64)
     assert len(cutters._all) == 1
+
+
+def test_a_process_imports_nothing_from_the_folder_it_stands_in(
+    cutters, large_file, tmp_path, monkeypatch
+):
+    for name in ("json", "numpy", "inrcodec"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('wrong module')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert cutters.cut(large_file, 64) == cut(large_file, 64)
 
 
 def test_small_files_are_cut_here(cutters, sliced_file, monkeypatch):
