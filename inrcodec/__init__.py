@@ -18,6 +18,7 @@ decodes coordinate networks.
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401  torch imports it, which fails once main has ended
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -2,10 +2,14 @@
 
 import multiprocessing
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import inrcodec
 from inrcodec.errors import FormatError
@@ -84,6 +88,36 @@ def test_six_threads_encode_and_decode(small: np.ndarray) -> None:
     run_in_threads(work)
     assert len(found) == 6
     assert all(data == wanted and np.array_equal(made, pixels) for data, made in found)
+
+
+LATE = """
+import sys, threading
+import inrcodec
+
+def work():
+    threading.main_thread().join()
+    encoded = inrcodec.encode(sys.argv[1], model=sys.argv[3], effort=int(sys.argv[4]), threads=2)
+    inrcodec.decode(encoded, threads=2)
+    with open(sys.argv[2], "wb") as file:
+        file.write(encoded)
+
+threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.parametrize(("model", "effort"), [("coolchic", 0), ("pe-siren", 1)])
+def test_a_thread_encodes_when_the_main_script_has_ended(
+    tmp_path: Path, model: str, effort: int
+) -> None:
+    """Large enough that other threads would help; nothing but the package is imported before."""
+    source, target = tmp_path / "a.png", tmp_path / "a.inr"
+    pixels = np.random.default_rng(0).integers(0, 255, (144, 144, 3), np.uint8)
+    Image.fromarray(pixels).save(source)
+    command = [sys.executable, "-c", LATE, str(source), str(target), model, str(effort)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.stderr == ""
+    wanted = inrcodec.encode(source, model=model, effort=effort, threads=2)
+    assert target.read_bytes() == wanted
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -39,6 +39,14 @@ def serve(
         list[str] | None,
         typer.Option(help="A web origin whose pages may ask, such as https://example.org."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name that requests may name, such as that of a proxy."),
+    ] = None,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a proxy whose X-Forwarded-For tells clients apart."),
+    ] = None,
     slices: Annotated[
         str,
         typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
@@ -67,19 +75,23 @@ def serve(
 
     require()
     from inrcodec.streaming import Library, Limits, PacketLoss, Server, ServerOptions
+    from inrcodec.streaming.server import descriptors
 
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
         raise OptionError("links are signed with a token; give one with --token")
     seconds = None if links is None else _seconds(links)
+    limits = Limits(sessions=sessions, sessions_per_address=per_address)
     options = ServerOptions(
         host=host,
         port=port,
         token=token,
         origins=tuple(allow_origin or ()),
+        hosts=tuple(allow_host or ()),
+        proxies=tuple(trust_proxy or ()),
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
-        limits=Limits(sessions=sessions, sessions_per_address=per_address),
+        limits=limits,
     )
     library = Library(path, side_of(slices))
     if not library.names():
@@ -88,7 +100,12 @@ def serve(
     logging.getLogger("aiortc").setLevel(logging.ERROR)
     import asyncio
 
-    asyncio.run(_serve(Server(library, options), library, seconds))
+    descriptors.allow(limits)
+    server = Server(library, options)
+    if server.limits != limits:
+        most = f"{server.limits.connections} connections and {server.limits.sessions} sessions"
+        console.note(f"the open files this process may have (ulimit -n) allow {most}")
+    asyncio.run(_serve(server, library, seconds))
 
 
 def side_of(text: str) -> int | None:
@@ -112,7 +129,9 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
     with calling(over.set, signal.SIGINT, signal.SIGTERM):
         await server.start()
         for name in library.names():
-            problem = library.problem(name)
+            problem = await asyncio.to_thread(library.problem, name)  # which reads all of it
+            if over.is_set():
+                break
             if problem:
                 console.note(f"left out: {problem}")
                 continue

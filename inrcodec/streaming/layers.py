@@ -25,6 +25,14 @@ SLICE_PIXELS = 9216.0
 slices of the finest grid (docs/streaming.md; `python -m benchmarks.streaming.slices`)."""
 
 
+def cut(data: bytes, side: int | None) -> bytes:
+    """Return a file with its grids cut into slices of so many symbols a side; 0 chooses one that
+    suits the rate of the file. A file without grids, and any file for None, stays as it is. Raises
+    `FormatError` for a file that is not valid."""
+    suits = None if side is None else slice_side(data)
+    return data if suits is None else resliced(data, side or suits)
+
+
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
     """Return the stream of a whole file. `slices` cuts its grids into slices of so many symbols a
     side first. Raises `FormatError` for a file that is not whole or not valid, `LimitError` for one

@@ -133,6 +133,8 @@ def test_a_psnr_is_enough(run, grids, tmp_path):
         (("serve", "{grids}", "--simulate-packet-loss", "some"), 2),
         (("serve", "{grids}", "--links", "²h", "--token", "12345678"), 2),
         (("serve", "{grids}", "--links", "9" * 5000 + "h", "--token", "12345678"), 2),
+        (("serve", "{grids}", "--allow-host", "http://example.org"), 2),
+        (("serve", "{grids}", "--trust-proxy", "proxy"), 2),
         (("serve", "{grids}", "--slices", "3"), 2),
         (("serve", "{grids}", "--slices", "0"), 2),
         (("serve", "{grids}", "--slices", "²"), 2),

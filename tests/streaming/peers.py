@@ -19,10 +19,16 @@ class Shelf:
     def names(self):
         return sorted(self._streams)
 
-    def stream(self, name):
+    def version(self, name):
         if name not in self._streams:
             raise UnknownFileError
-        return self._streams[name]
+        return name
+
+    def kept(self, version):
+        return self._streams[version]
+
+    def stream(self, name):
+        return self.kept(self.version(name))
 
 
 @asynccontextmanager

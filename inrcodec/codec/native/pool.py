@@ -99,7 +99,14 @@ def run(work: Callable[[int], None], count: int, positions: int | None = None) -
         for k in left:  # one iterator for all: a range iterator's next is atomic
             work(k)
 
-    waiting = [_pool().submit(several) for _ in range(helpers)]
+    waiting = []
+    try:
+        for _ in range(helpers):
+            waiting.append(_pool().submit(several))
+    except RuntimeError as error:
+        if "cannot schedule" not in str(error):
+            raise
+        # the main script has ended, and with it every pool: the calling thread does the rest
     several()
     for future in waiting:
         future.result()

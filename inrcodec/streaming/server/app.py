@@ -1,7 +1,7 @@
 """The server of `inrcodec serve`: files over HTTP and over WebRTC data channels.
 
-A thin shell of asyncio around library.py (what there is), replies.py (who may ask, errors),
-ranges.py (HTTP) and sessions.py (data channels).
+A thin shell of asyncio around library.py (what there is), reading.py (reading it for those who
+wait), replies.py (who may ask, errors), ranges.py (HTTP) and sessions.py (data channels).
 
     GET  /files/NAME          the file; Range, ETag, and its layers in a header
     GET  /blobs/SHA256.inr    the same by content, immutable
@@ -14,19 +14,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from inrcodec.errors import StreamError
+from inrcodec.streaming.server.callers import Clients
 from inrcodec.streaming.server.connections import Connections
-from inrcodec.streaming.server.library import Library, UnknownFileError
+from inrcodec.streaming.server.descriptors import fitted
+from inrcodec.streaming.server.library import Library, UnknownFileError, checked
+from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
-from inrcodec.streaming.server.replies import Handler, Replies
+from inrcodec.streaming.server.reading import Readings
+from inrcodec.streaming.server.replies import RETRY, Handler, Replies
 from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
@@ -47,32 +50,29 @@ END_S = 5.0
 KEEPALIVE_S = 15.0
 """Seconds for which an idle connection is kept; `Limits.request_s` cuts it earlier by default."""
 
-BACKLOG = 512
-"""Connections the system accepts ahead of the server: a burst of receivers at once."""
-
-RETRY = {"Retry-After": "5"}
-READERS = 2
-"""Threads that read and cut files, so that the event loop never waits for a disk."""
-
 
 class Server:
-    """Serves the files of a library; `start` listens, `close` drains. Raises `StreamError` if the
-    packages for streaming are not installed, `OptionError` for a token that is not valid."""
+    """Serves the files of a library; `start` listens, `close` drains. `limits` are those of the
+    options, with no more connections and sessions than the process may have files. Raises
+    `MissingExtraError` if the packages for streaming are not installed, `StreamError` if the
+    process may have too few files, `OptionError` for a token that is not valid."""
 
     def __init__(self, library: Library, options: ServerOptions) -> None:
         webrtc.require()
         self.options, self._library = options, library
+        self.limits = fitted(options.limits)
         self.count: Counter[str] = Counter()
         self.port = options.port
-        self._replies = Replies(options)
-        self._connections = Connections(options.limits, self._count_slow)
+        self._replies = Replies(options, [])
+        self._clients = Clients(options.proxies)
+        self._connections = Connections(self.limits, self._open, self._count_slow)
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         self._draining = False
         self._made = 0
         self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._downloads: Counter[str] = Counter()
-        self._readers = ThreadPoolExecutor(READERS, "inrcodec-read")
+        self._readings = Readings(library)
 
     async def start(self) -> None:
         """Listen; raises `StreamError` if the address cannot be had."""
@@ -88,40 +88,33 @@ class Server:
             app,
             access_log=None,
             handle_signals=False,
+            handler_cancellation=True,
+            auto_decompress=False,  # an offer that is packed is none
             keepalive_timeout=KEEPALIVE_S,
-            shutdown_timeout=self.options.limits.drain_s,
+            shutdown_timeout=self.limits.drain_s,
         )
         await runner.setup()
         self._runner = runner
         make = runner.server
         if make is None:
             raise StreamError("the server cannot be set up")
-
-        def connection() -> asyncio.Protocol:
-            protocol = make()
-            self._connections.expect(protocol)
-            return protocol
-
-        loop = asyncio.get_running_loop()
-        try:
-            host, port = self.options.host, self.options.port
-            self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
-        except OSError as error:
-            raise StreamError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listener = Listener(self._connections, make, self._count_refused)
+        await listener.listen(self.options.host, self.options.port)
+        self._listener, self.port = listener, listener.port
+        self._replies = Replies(self.options, listener.addresses)
 
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
         self._draining = True
-        await self._wait_for_sessions(self.options.limits.drain_s)
+        await self._wait_for_sessions(self.limits.drain_s)
         for session, _ in list(self._sessions.values()):
             session.stop()
         await self._wait_for_sessions(END_S)
         if self._listener is not None:
-            self._listener.close()
+            await self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._readings.close()
 
     async def _wait_for_sessions(self, seconds: float) -> None:
         """Wait until all sessions are over, but not longer than that."""
@@ -136,7 +129,7 @@ class Server:
 
     @property
     def downloads(self) -> int:
-        """The number of downloads there are now."""
+        """The number of downloads there are now, and of requests that wait for a file."""
         return self._downloads.total()
 
     @property
@@ -144,8 +137,16 @@ class Server:
         """The number of connections that have not sent a request head."""
         return len(self._connections)
 
+    def _open(self) -> int:
+        """Return the number of connections there are now."""
+        server = self._runner.server if self._runner is not None else None
+        return len(server.connections) if server is not None else 0
+
     def _count_slow(self) -> None:
         self.count["inrcodec_slow_connections_total"] += 1
+
+    def _count_refused(self) -> None:
+        self.count["inrcodec_refused_connections_total"] += 1
 
     @web.middleware
     async def _reply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -159,46 +160,49 @@ class Server:
                 self._connections.expect(request.protocol)
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"files": await self._in_thread(self._library.names)})
+        return web.json_response({"files": await self._readings.names()})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        stream = await self._in_thread(self._library.stream, request.match_info["name"])
-        return await self._send(request, stream, "no-cache")
+        with self._download(request):
+            stream = await self._readings.stream(request.match_info["name"])
+            return await self._send(request, stream, "no-cache")
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
         if extension != "inr":
             raise UnknownFileError
-        stream = await self._in_thread(self._library.by_digest, digest)
-        who = "public" if self.options.token is None else "private"
-        return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
-
-    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:
-        """Do what reads files in one of the threads for it."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, work, *arguments)
+        with self._download(request):
+            name = self._library.name_of(digest)
+            stream = checked(await self._readings.stream(name), digest)
+            who = "public" if self.options.token is None else "private"
+            return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
 
     async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
         """Send the file or a range of it, a piece at a time, to whoever goes on reading."""
         status, headers, body = content(request, stream, caching)
         response = web.StreamResponse(status=status, headers=headers | self._replies.cors(request))
         response.content_length = len(body)
-        with self._download(request.remote or ""):
-            await response.prepare(request)
-            try:
-                for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
-                    piece = body[at : at + PIECE_BYTES]
-                    await asyncio.wait_for(response.write(piece), self.options.limits.silence_s)
-                await response.write_eof()
-            except asyncio.TimeoutError:
-                if request.transport is not None:
-                    request.transport.abort()
+        await response.prepare(request)
+        try:
+            for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
+                piece = body[at : at + PIECE_BYTES]
+                await asyncio.wait_for(response.write(piece), self.limits.silence_s)
+            await response.write_eof()
+        except asyncio.TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
+    def _client(self, request: web.Request) -> str:
+        """Return what tells the client of a request from others."""
+        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        return self._clients.key(request.remote or "", forwarded)
+
     @contextmanager
-    def _download(self, address: str) -> Iterator[None]:
-        """Count a download of an address; raises the reply if it has too many."""
-        if self._downloads[address] >= self.options.limits.sessions_per_address:
+    def _download(self, request: web.Request) -> Iterator[None]:
+        """Count a request of an address for a file; raises the reply if it has too many."""
+        address = self._client(request)
+        if self._downloads[address] >= self.limits.sessions_per_address:
             raise web.HTTPTooManyRequests(headers=RETRY)
         self._downloads[address] += 1
         try:
@@ -210,13 +214,12 @@ class Server:
 
     async def _offer(self, request: web.Request) -> web.Response:
         """Take an offer and begin a session."""
-        offer, stream = await self._checked(request)
+        with self._download(request):
+            offer, stream = await self._checked(request)
         session = self._session(request, stream)
         try:
             first = request.headers.get(START_HEADER)
-            answer = await asyncio.wait_for(
-                session.answer(offer, first), self.options.limits.connect_s
-            )
+            answer = await asyncio.wait_for(session.answer(offer, first), self.limits.connect_s)
         except BaseException as error:
             session.stop()
             if isinstance(error, asyncio.TimeoutError):
@@ -237,30 +240,30 @@ class Server:
             raise web.HTTPServiceUnavailable(headers=RETRY)
         if (request.content_length or 0) > MAX_OFFER_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
-        self._check_room(request.remote or "")
-        stream = await self._in_thread(self._library.stream, request.match_info["name"])
+        self._check_room(self._client(request))
+        stream = await self._readings.stream(request.match_info["name"])
         try:
-            body = await asyncio.wait_for(request.read(), self.options.limits.request_s)
+            body = await asyncio.wait_for(request.read(), self.limits.request_s)
         except asyncio.TimeoutError:
             raise web.HTTPRequestTimeout from None
         return checked_offer(body), stream
 
     def _session(self, request: web.Request, stream: Stream) -> Session:
         """Begin a session with whoever sent a request."""
-        options, address = self.options, request.remote or ""
+        options, address = self.options, self._client(request)
         self._check_room(address)
         own = request.transport.get_extra_info("sockname") if request.transport else None
         local = str(own[0]) if own else options.host
         lost = options.simulated_packet_loss.draws(options.seed + self._made)
         self._made += 1
-        session = Session(stream, address, local, options.limits, lost, self.count)
+        session = Session(stream, address, local, self.limits, lost, self.count)
         self._sessions[session.id] = session, asyncio.create_task(self._run(session))
         self.count["inrcodec_sessions_total"] += 1
         return session
 
     def _check_room(self, address: str) -> None:
         """Raise the reply that says that there are too many sessions, if there are."""
-        limits = self.options.limits
+        limits = self.limits
         if len(self._sessions) >= limits.sessions:
             raise web.HTTPServiceUnavailable(headers=RETRY)
         beside = sum(session.address == address for session, _ in self._sessions.values())

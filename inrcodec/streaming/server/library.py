@@ -5,17 +5,23 @@ Only the files in the served folder, or the one served file, can be named.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inrcodec.errors import InputError, InrCodecError, StreamError
+from inrcodec.errors import InputError, InrCodecError, LimitError, StreamError
 from inrcodec.files import EXTENSIONS
-from inrcodec.streaming.layers import check_side, is_whole, slice_side, stream_of
+from inrcodec.streaming import layers
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
+
+Cut = Callable[[bytes, "int | None"], bytes]
+"""From a file and a side of slices to the file cut into these."""
 
 MAX_NAME = 200
 """Characters of the longest name that is offered."""
@@ -23,8 +29,20 @@ MAX_NAME = 200
 CACHED_BYTES = 1 << 28
 """Memory for streams that are kept, in bytes: those of 90 MB of files."""
 
+STREAM_BYTES = 4096
+"""About the memory that a stream takes however small its file is, in bytes."""
+
 MAX_DIGESTS = 4096
 """Files that can be asked for by their SHA-256: those asked for by name last."""
+
+MAX_FAILURES = 4096
+"""Files of which it is remembered that they cannot be streamed: those asked for last."""
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Numbers of system errors that say that the system lacks something just now."""
+
+SEPARATORS = "/\0" if os.name == "posix" else "/\\:\0"
+"""What no name of a file in a folder holds."""
 
 
 class UnknownFileError(StreamError):
@@ -34,11 +52,16 @@ class UnknownFileError(StreamError):
         super().__init__("there is no such file")
 
 
+class BusyError(StreamError):
+    """The system lacks something just now, such as file descriptors; later it may not."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Key:
-    """One version of a file."""
+class Version:
+    """One version of a file: a path, and what changes when the file does."""
 
     path: Path
+    inode: int
     changed_ns: int
     size: int
 
@@ -48,108 +71,186 @@ class Library:
 
     `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
     suits the rate of a file, None leaves files as they are; files without grids stay as they are
-    anyway. Streams of at most `cached_bytes` in memory are kept. May be used from any thread; a
-    thread that waits for a file to be read keeps no other waiting. Raises `InputError` if there is
-    nothing at `root`, `StreamError` if it is one file that cannot be streamed, and `OptionError`
-    for a side that no file can have.
+    anyway. Streams of at most `cached_bytes` in memory are kept, and which versions of files cannot
+    be streamed. May be used from any thread. Raises `InputError` if there is nothing at `root`,
+    `StreamError` if it is one file that cannot be streamed, and `OptionError` for a side that no
+    file can have.
+
+    `stream` is `version`, which only looks, then `kept`, which neither reads nor waits, then
+    `read`, which takes seconds for a large file.
     """
 
     def __init__(
         self, root: str, slices: int | None = None, *, cached_bytes: int = CACHED_BYTES
     ) -> None:
         if slices:
-            check_side(slices)
+            layers.check_side(slices)
         self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
         self._one = self._root.is_file()
-        self._streams: OrderedDict[_Key, Stream] = OrderedDict()
-        self._reading: dict[_Key, threading.Lock] = {}
+        self._streams: OrderedDict[Version, Stream] = OrderedDict()
+        self._held_bytes = 0
+        self._failures: OrderedDict[Version, str] = OrderedDict()
         self._digests: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
         if self._one:
+            if not _is_text(self._root.name):
+                raise InputError(f"{root!r}: a link cannot say this name, which is not Unicode")
             self.stream(self._root.name)
 
     def names(self) -> list[str]:
-        """Return the names that can be asked for, sorted."""
+        """Return the names that can be asked for, sorted; raises `StreamError` if the folder cannot
+        be read (any more)."""
         if self._one:
             return [self._root.name]
-        return sorted(
-            entry.name
-            for entry in os.scandir(self._root)
-            if entry.name.endswith(EXTENSIONS)
-            and entry.is_file(follow_symlinks=False)
-            and len(entry.name) <= MAX_NAME
-        )
+        try:
+            with os.scandir(self._root) as entries:
+                return sorted(
+                    entry.name
+                    for entry in entries
+                    if _can_be_offered(entry.name) and entry.is_file(follow_symlinks=False)
+                )
+        except OSError as error:
+            raise _unreadable(self._root.name, error) from None
+
+    def version(self, name: str) -> Version:
+        """Return the version that a file has now; raises `UnknownFileError` if there is none."""
+        try:
+            if self._one:
+                path, status = self._root, self._root.stat()
+                known = name == self._root.name
+            else:
+                known = _can_be_offered(name)  # so a name is never a path
+                path = self._root / name if known else self._root
+                status = path.lstat()
+        except OSError:
+            raise UnknownFileError from None
+        if not known or not stat.S_ISREG(status.st_mode):
+            raise UnknownFileError
+        return Version(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def kept(self, version: Version) -> Stream | None:
+        """Return the stream of a version of a file if it has been read; raises `StreamError` if it
+        is known that it cannot be streamed."""
+        with self._lock:
+            if version in self._failures:
+                self._failures.move_to_end(version)
+                raise StreamError(self._failures[version])
+            if version in self._streams:
+                self._streams.move_to_end(version)
+            return self._streams.get(version)
+
+    def read(self, version: Version, cut: Cut = layers.cut) -> Stream:
+        """Read a version of a file, cut it into a stream, and keep that. `cut` does what
+        `layers.cut` does. Raises `StreamError` for a file that cannot be streamed,
+        `UnknownFileError` for one that is gone."""
+        name = version.path.name
+        try:
+            stream = layers.stream_of(cut(_data(version), self._slices))
+        except BusyError:
+            raise
+        except FileNotFoundError:
+            raise UnknownFileError from None
+        except OSError as error:
+            raise _unreadable(name, error) from None
+        except InrCodecError as error:
+            message = f"{name}: {error}"
+            self._keep(version, message)
+            raise StreamError(message) from None
+        self._keep(version, stream)
+        return stream
 
     def stream(self, name: str) -> Stream:
         """Return the stream of a name; raises `UnknownFileError` if there is none (any more), and
         `StreamError` for a file that cannot be streamed."""
-        try:
-            if name not in self.names():  # so a name is never a path
-                raise UnknownFileError
-            path = self._root if self._one else self._root / name
-            status = path.stat()
-        except OSError:
-            raise UnknownFileError from None
-        key = _Key(path, status.st_mtime_ns, status.st_size)
-        found = self._cached(key)
-        if found is not None:
-            return found
-        with self._lock:
-            reading = self._reading.setdefault(key, threading.Lock())
-        try:
-            with reading:
-                return self._cached(key) or self._kept(key, name, self._read(key))
-        except OSError as error:
-            raise StreamError(f"{name}: cannot be read: {error.strerror}") from None
-        except InrCodecError as error:
-            raise StreamError(f"{name}: {error}") from None
-        finally:
-            with self._lock:
-                self._reading.pop(key, None)
+        version = self.version(name)
+        found = self.kept(version)
+        return self.read(version) if found is None else found
 
     def problem(self, name: str) -> str:
         """Say why a file cannot be streamed, as far as its sections tell; "" if they do not."""
         try:
-            path = self._root if self._one else self._root / name
-            return "" if is_whole(path.read_bytes()) else f"{name}: cut short"
-        except (OSError, InrCodecError) as error:
+            return "" if layers.is_whole(_data(self.version(name))) else f"{name}: cut short"
+        except OSError as error:
+            return str(_unreadable(name, error))
+        except InrCodecError as error:
             return f"{name}: {error}"
+
+    def name_of(self, digest: str) -> str:
+        """Return the name of the file that had this SHA-256 (hex) when it was read; raises
+        `UnknownFileError` if it is none that was asked for lately."""
+        with self._lock:
+            name = self._digests.get(digest)
+        if name is None:
+            raise UnknownFileError
+        return name
 
     def by_digest(self, digest: str) -> Stream:
         """Return the stream of the file with this SHA-256 (hex); raises `UnknownFileError` if it is
         not, or no more, that of a name asked for before."""
-        name = self._digests.get(digest)
-        if name is None:
-            raise UnknownFileError
-        found = self.stream(name)
-        if found.manifest.digest.hex() != digest:
-            raise UnknownFileError
-        return found
+        return checked(self.stream(self.name_of(digest)), digest)
 
-    def _cached(self, key: _Key) -> Stream | None:
-        """Return the stream that is kept of a file, if there is one."""
+    def _keep(self, version: Version, outcome: Stream | str) -> None:
+        """Keep a stream, or why there is none, unless the file has changed meanwhile; let go of
+        those used longest ago."""
+        name = version.path.name
+        try:
+            if self.version(name) != version:
+                return
+        except UnknownFileError:
+            return
         with self._lock:
-            if key in self._streams:
-                self._streams.move_to_end(key)
-            return self._streams.get(key)
-
-    def _kept(self, key: _Key, name: str, stream: Stream) -> Stream:
-        """Keep a stream, and let go of those used longest ago."""
-        with self._lock:
-            self._streams[key] = stream
-            self._digests[stream.manifest.digest.hex()] = name
-            while sum(s.held_bytes for s in self._streams.values()) > self._cached_bytes:
-                self._streams.popitem(last=False)
-            while len(self._digests) > MAX_DIGESTS:
+            if isinstance(outcome, str):
+                self._failures[version] = outcome
+                if len(self._failures) > MAX_FAILURES:
+                    self._failures.popitem(last=False)
+                return
+            self._forget(self._streams.pop(version, None))
+            self._streams[version] = outcome
+            self._held_bytes += _size_of(outcome)
+            self._digests[outcome.manifest.digest.hex()] = name
+            while self._held_bytes > self._cached_bytes:
+                self._forget(self._streams.popitem(last=False)[1])
+            if len(self._digests) > MAX_DIGESTS:
                 self._digests.popitem(last=False)
-        return stream
 
-    def _read(self, key: _Key) -> Stream:
-        """Read a file and cut it into a stream."""
-        if key.size > MAX_STREAM_BYTES:
-            raise StreamError(f"more than {MAX_STREAM_BYTES} bytes")
-        data = key.path.read_bytes()
-        suits = slice_side(data)  # None for a file without grids
-        return stream_of(data, slices=suits if self._slices == 0 or suits is None else self._slices)
+    def _forget(self, stream: Stream | None) -> None:
+        if stream is not None:
+            self._held_bytes -= _size_of(stream)
+
+
+def checked(stream: Stream, digest: str) -> Stream:
+    """Return a stream if its file has this SHA-256 (hex); raises `UnknownFileError`."""
+    if stream.manifest.digest.hex() != digest:
+        raise UnknownFileError
+    return stream
+
+
+def _can_be_offered(name: str) -> bool:
+    """Whether a name is one that a folder offers."""
+    fits = name.endswith(EXTENSIONS) and len(name) <= MAX_NAME and _is_text(name)
+    return fits and not set(name) & set(SEPARATORS)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is Unicode, so that a link can say it (other bytes become surrogates)."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _data(version: Version) -> bytes:
+    """Read a version of a file; raises `LimitError` for one that is too large to stream."""
+    if version.size > MAX_STREAM_BYTES:
+        raise LimitError(f"more than {MAX_STREAM_BYTES} bytes")
+    return version.path.read_bytes()
+
+
+def _size_of(stream: Stream) -> int:
+    """About the memory that a stream takes, in bytes."""
+    return stream.held_bytes + STREAM_BYTES
+
+
+def _unreadable(name: str, error: OSError) -> StreamError:
+    """Return the error that says why a file or a folder cannot be read."""
+    kind = BusyError if error.errno in EXHAUSTED else StreamError
+    return kind(f"{name}: cannot be read: {error.strerror}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
 
 from inrcodec.errors import InrCodecError
-from inrcodec.streaming.server.library import UnknownFileError
+from inrcodec.streaming.server.callers import HostError, Hosts, WrongHostError
+from inrcodec.streaming.server.library import BusyError, UnknownFileError
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.transport.signaling import (
     LAYERS_HEADER,
@@ -24,26 +25,43 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
     "Access-Control-Max-Age": "600",
 }
+RETRY = {"Retry-After": "5"}
+"""What a reply says that refuses for now, in seconds."""
+
 _KEPT_HEADERS = ("WWW-Authenticate", "Retry-After", "Allow")
+
+_STATUS = {
+    OfferError: 400,
+    HostError: 400,
+    UnknownFileError: 404,
+    WrongHostError: 421,
+    BusyError: 503,
+}
+"""The HTTP status of each kind of error; that of all others is 422."""
 
 
 class Replies:
-    """Answers requests that may not be made, and turns what handlers raise into replies.
+    """Answers requests that may not be made, and turns what handlers raise into replies, for a
+    server that listens at `addresses`.
 
     Only errors of this package that are the client's fault become 4xx. Whatever else a handler
     raises is a bug: aiohttp logs it and answers 500.
     """
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, addresses: Sequence[str]) -> None:
         self._origins = options.origins
         self._access = Access(options.token)
+        token = options.token is not None
+        self._hosts = Hosts(options.host, addresses, options.hosts, token)
 
     async def to(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Reply to a request."""
         cors = self.cors(request)
-        if request.method == "OPTIONS" and len(cors) > 1:
-            return web.Response(status=204, headers=cors | _PREFLIGHT)
         try:
+            hosts = request.headers.getall(hdrs.HOST, [])
+            self._hosts.check(hosts, needed=request.version >= HttpVersion11)
+            if request.method == "OPTIONS" and len(cors) > 1:
+                return web.Response(status=204, headers=cors | _PREFLIGHT)
             if not self._access.allows(
                 request.path, request.headers.get("Authorization"), dict(request.query)
             ):
@@ -52,8 +70,11 @@ class Replies:
         except web.HTTPException as error:
             kept = {k: error.headers[k] for k in _KEPT_HEADERS if k in error.headers}
             return web.Response(status=error.status, text=f"{error.reason}\n", headers=cors | kept)
+        except ConnectionError:
+            return web.Response(status=400)  # the client has gone, and nobody reads this
         except InrCodecError as error:
-            return web.Response(status=_status_of(error), text=f"{error}\n", headers=cors)
+            retry = RETRY if isinstance(error, BusyError) else {}
+            return web.Response(status=_status_of(error), text=f"{error}\n", headers=cors | retry)
         if not response.prepared:
             response.headers.update(cors)
         return response
@@ -72,6 +93,4 @@ class Replies:
 
 def _status_of(error: InrCodecError) -> int:
     """Return the HTTP status of an error."""
-    if isinstance(error, UnknownFileError):
-        return 404
-    return 400 if isinstance(error, OfferError) else 422
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol.messages import Mode
 from inrcodec.streaming.protocol.sender import Sender
+from inrcodec.streaming.server.library import BusyError
 from inrcodec.streaming.server.options import Limits
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
@@ -65,7 +66,7 @@ class Session:
 
     async def answer(self, offer: str, first: str | None) -> str:
         """Return the SDP answer to an offer and the messages that came with it, along with the
-        manifest and the base; raises `OfferError`."""
+        manifest and the base; raises `OfferError`, and `BusyError` if there is no socket."""
         from aiortc import RTCSessionDescription
 
         inline = self._inline(first)
@@ -78,7 +79,10 @@ class Session:
         await self._peer.setLocalDescription(await self._peer.createAnswer())
         webrtc.widen(self._peer)
         webrtc.quicken(self._peer)
-        return with_inline(str(self._peer.localDescription.sdp), inline)
+        answer = str(self._peer.localDescription.sdp)
+        if "a=candidate:" not in answer:
+            raise BusyError("there is no UDP socket for another session")
+        return with_inline(answer, inline)
 
     def _inline(self, first: str | None) -> list[bytes]:
         """Return manifest and base if the receiver has said what it has; raises `OfferError`."""

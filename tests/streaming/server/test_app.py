@@ -205,8 +205,9 @@ def test_slow_ones_are_cut(folder, sliced_file):
                     assert await asyncio.wait_for(reader.read(), 30) == b""
                 writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            head = "POST /files/grids.inr HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
-            writer.write(f"{head}Content-Length: 100\r\n\r\nv=0".encode())
+            head = "POST /files/grids.inr HTTP/1.1\r\nHost: localhost\r\n"
+            fields = "Content-Type: application/sdp\r\nContent-Length: 100\r\n"
+            writer.write(f"{head}{fields}\r\nv=0".encode())
             assert b" 408 " in await asyncio.wait_for(reader.readline(), 30)
             writer.close()
             assert server.count["inrcodec_slow_connections_total"] >= 2
@@ -364,7 +365,9 @@ def test_a_slow_download_is_no_slow_loris():
     async def go():
         async with serving(shelf, limits=Limits(request_s=0.2)) as (server, _):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=4096)
-            writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            writer.write(
+                b"GET /files/large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
             got = b""
             loop = asyncio.get_running_loop()
             begun = loop.time()
@@ -387,7 +390,7 @@ def test_those_who_ask_and_do_not_read_are_few():
             writers = []
             for _ in range(3):
                 _, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-                writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+                writer.write(b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 writers.append(writer)
             assert await until(lambda: server.downloads == 3)
             async with aiohttp.ClientSession() as http:

@@ -1,11 +1,13 @@
+import errno
 import hashlib
-import threading
+import os
+from pathlib import Path
 
 import pytest
 
 from inrcodec.codec.coolchic.reslice import resliced
 from inrcodec.errors import InputError, OptionError, StreamError
-from inrcodec.streaming.server.library import Library, UnknownFileError
+from inrcodec.streaming.server.library import BusyError, Library, UnknownFileError
 
 
 def test_what_can_be_served(tmp_path, sliced_file):
@@ -39,27 +41,79 @@ def test_a_side_cuts_grids_and_leaves_other_files(tmp_path, sliced_file, small_f
     assert library.stream("network.inr").data == small_file
 
 
-def test_one_slow_file_keeps_no_other_waiting(tmp_path, sliced_file):
-    for name in ("a.inr", "b.inr"):
-        (tmp_path / name).write_bytes(sliced_file)
-    begun, go_on = threading.Event(), threading.Event()
+def test_that_a_file_cannot_be_streamed_is_remembered(tmp_path, sliced_file):
+    path = tmp_path / "a.inr"
+    path.write_bytes(sliced_file[:-1])
+    library = Library(str(tmp_path))
+    message = r"a\.inr: only a whole file"
+    with pytest.raises(StreamError, match=message):
+        library.read(library.version("a.inr"))
+    for _ in range(2):
+        with pytest.raises(StreamError, match=message):
+            library.kept(library.version("a.inr"))
+    path.write_bytes(sliced_file)
+    assert library.stream("a.inr").data == sliced_file
 
-    class Slow(Library):
-        def _read(self, key):
-            if key.path.name == "a.inr":
-                begun.set()
-                assert go_on.wait(30)
-            return super()._read(key)
 
-    library = Slow(str(tmp_path))
-    thread = threading.Thread(target=library.stream, args=("a.inr",))
-    thread.start()
-    assert begun.wait(30)
-    library.stream("b.inr")
-    assert thread.is_alive()
-    go_on.set()
-    thread.join()
-    assert not library._reading
+def test_a_system_that_fails_is_not_the_fault_of_a_file(tmp_path, sliced_file, monkeypatch):
+    """What is remembered of a file is only what its bytes say."""
+    (tmp_path / "a.inr").write_bytes(sliced_file)
+    library = Library(str(tmp_path))
+    for number, kind in ((errno.EMFILE, BusyError), (errno.EACCES, StreamError)):
+        with monkeypatch.context() as patch:
+
+            def fail(path, number=number):
+                raise OSError(number, os.strerror(number))
+
+            patch.setattr(Path, "read_bytes", fail)
+            with pytest.raises(StreamError, match=r"a\.inr: cannot be read: ") as found:
+                library.stream("a.inr")
+            assert type(found.value) is kind
+    assert library.stream("a.inr").data == sliced_file
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path, sliced_file):
+    path = tmp_path / "a.inr"
+    path.write_bytes(b"not yet")
+
+    def late(data, side):
+        path.write_bytes(sliced_file)
+        return data
+
+    library = Library(str(tmp_path))
+    version = library.version("a.inr")
+    with pytest.raises(StreamError):
+        library.read(version, late)
+    assert library.kept(version) is None
+    assert library.stream("a.inr").data == sliced_file
+
+
+def test_only_names_that_a_link_can_say_are_offered(tmp_path, sliced_file):
+    bytes_of = os.fsencode(tmp_path)
+    try:
+        with open(bytes_of + b"/\xff.inr", "wb") as file:
+            file.write(sliced_file)
+    except OSError:
+        pytest.skip("names are Unicode here")
+    (tmp_path / "12:30 \u00fc.inr").write_bytes(sliced_file)
+    library = Library(str(tmp_path))
+    assert library.names() == ["12:30 \u00fc.inr"]
+    for name in ("\udcff.inr", "\0.inr", f"../{tmp_path.name}/12:30 \u00fc.inr", ".inr"):
+        with pytest.raises(UnknownFileError):
+            library.stream(name)
+    with pytest.raises(InputError, match="not Unicode"):
+        Library(os.fsdecode(bytes_of + b"/\xff.inr"))
+
+
+def test_a_folder_that_goes_away(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    library = Library(str(folder))
+    folder.rmdir()
+    with pytest.raises(StreamError, match="folder: cannot be read"):
+        library.names()
+    with pytest.raises(UnknownFileError):
+        library.stream("a.inr")
 
 
 def test_streams_used_longest_ago_are_let_go(tmp_path, sliced_file):

@@ -9,7 +9,7 @@ import pytest
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server.library import UnknownFileError
 from inrcodec.streaming.transport import webrtc
-from tests.streaming.peers import offer_of, serving
+from tests.streaming.peers import Shelf, offer_of, serving, until
 
 SDP = {"Content-Type": "application/sdp"}
 
@@ -23,10 +23,10 @@ class Broken:
     def names(self):
         return []
 
-    def stream(self, name):
+    def version(self, name):
         raise self.error
 
-    by_digest = stream
+    name_of = stream = version
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,29 @@ def test_a_bug_in_a_session_is_no_bad_offer(tmp_path, sliced_file, monkeypatch, 
         return status, server.sessions
 
     assert asyncio.run(go()) == (500, 0)
+
+
+def test_clients_that_go_and_bodies_that_are_not_valid_are_no_bugs(caplog):
+    """Neither is worth a line of the log."""
+    ask = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    post = b"POST /files/large HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n"
+    packed = b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+
+    async def go():
+        async with serving(Shelf(large=1 << 23)) as (server, _):
+            for number in range(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+                writer.write(ask)
+                await reader.read(1 + number * 1000)
+                writer.transport.abort()
+            assert await until(lambda: server.downloads == 0)
+            for body, status in ((b"none", b" 400 "), (b"no", b"")):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(post + packed + body)
+                if status:
+                    assert status in await asyncio.wait_for(reader.readline(), 30)
+                writer.transport.abort()
+            assert await until(lambda: server.downloads == 0)
+
+    asyncio.run(go())
+    assert not caplog.records
