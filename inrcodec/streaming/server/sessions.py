@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import PacketError
+from inrcodec.streaming.protocol.foreign import foreign
 from inrcodec.streaming.protocol.messages import Mode
 from inrcodec.streaming.protocol.sender import Sender
 from inrcodec.streaming.server.library import BusyError
@@ -71,10 +72,8 @@ class Session:
 
         inline = self._inline(first)
         self._open(*webrtc.channels(self._peer))
-        try:
+        with foreign(OfferError, "the offer cannot be answered"):
             await self._peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        except Exception as error:  # aiortc raises whatever its parser meets
-            raise OfferError(f"the offer cannot be answered: {type(error).__name__}") from None
         webrtc.bind(self._peer, [self._local])
         await self._peer.setLocalDescription(await self._peer.createAnswer())
         webrtc.widen(self._peer)
