@@ -10,7 +10,8 @@ from typing import TypeVar
 import torch
 
 from inrcodec.codec import native
-from inrcodec.codec.native.pool import checked_count, kernel_threads
+from inrcodec.codec.native import denormals
+from inrcodec.codec.native.pool import checked_count, is_forked, kernel_threads
 from inrcodec.errors import OptionError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -27,8 +28,10 @@ T = TypeVar("T")
 
 
 def torch_count(asked: int | None) -> int:
-    """Torch threads; raises `OptionError` for what is not None or in 1 .. 1024."""
-    return checked_count(asked) or TORCH_THREADS
+    """Torch threads, one in a forked process, where more would hang; raises `OptionError` for what
+    is not None or in 1 .. 1024."""
+    count = checked_count(asked) or TORCH_THREADS
+    return 1 if is_forked() else count
 
 
 @contextmanager
@@ -48,6 +51,22 @@ def fit_threads(asked: int | None) -> Iterator[None]:
     any, beside one torch thread; else torch threads."""
     with kernel_threads(asked), torch_threads(1 if native.library() else asked):
         yield
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Take subnormal numbers for 0 on this thread, then do as before."""
+    if native.library() is not None:
+        with denormals.flushed():
+            yield
+        return
+    smallest = torch.tensor(1e-40, dtype=torch.float32)
+    flushing = bool((smallest * 1 == 0).item())
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushing)
 
 
 def in_steps(work: Iterator[T], around: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:

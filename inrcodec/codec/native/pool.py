@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 
+from inrcodec.codec.native.denormals import flushed, flushing
 from inrcodec.errors import OptionError
 
 MOST_THREADS = 4
@@ -78,9 +79,23 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inrcodec")
 
 
-# a forked process has the pool's memory, but none of its threads
+class _Process:
+    forked = False
+
+
+def is_forked() -> bool:
+    """Whether this process was forked after this module was imported. It has the memory of its
+    parent's threads but none of them, so those of OpenMP, which torch has, would wait for ever."""
+    return _Process.forked
+
+
+def _after_fork() -> None:
+    _pool.cache_clear()
+    _Process.forked = True
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def run(work: Callable[[int], None], count: int, positions: int | None = None) -> None:
@@ -96,10 +111,23 @@ def run(work: Callable[[int], None], count: int, positions: int | None = None) -
     left = iter(range(count))
 
     def several() -> None:
-        for k in left:  # one iterator for all: a range iterator's next is atomic
-            work(k)
+        try:
+            for k in left:  # one iterator for all: a range iterator's next is atomic
+                work(k)
+        finally:
+            for _ in left:  # of a failure or Ctrl-C: nobody begins anything more
+                pass
 
-    waiting = [_pool().submit(several) for _ in range(helpers)]
-    several()
+    flush = flushing()
+
+    def helping() -> None:
+        with flushed(flush):
+            several()
+
+    waiting = [_pool().submit(helping) for _ in range(helpers)]
+    try:
+        several()
+    finally:
+        wait(waiting)  # what they write to may be gone afterwards
     for future in waiting:
         future.result()
