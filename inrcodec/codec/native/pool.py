@@ -8,6 +8,7 @@ step as slow as one alone.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -79,12 +80,20 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inrcodec")
 
 
+def _began_by_fork() -> bool:
+    """Whether multiprocessing forked this process, maybe before anything of this package was
+    imported; those that it spawns, or a server forks, have its name among their arguments."""
+    process = sys.modules.get("multiprocessing.process")
+    is_child = process is not None and process.parent_process() is not None
+    return is_child and not any("multiprocessing" in word for word in sys.orig_argv)
+
+
 class _Process:
-    forked = False
+    forked = _began_by_fork()
 
 
 def is_forked() -> bool:
-    """Whether this process was forked after this module was imported. It has the memory of its
+    """Whether this process was forked from one that may have computed. It has the memory of its
     parent's threads but none of them, so those of OpenMP, which torch has, would wait for ever."""
     return _Process.forked
 
