@@ -143,11 +143,13 @@ def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
 
     checked = EncodeOptions.of(**options)
     require("torch", extra="encode")
+    from inrcodec.codec.ambient import own_settings
     from inrcodec.codec.encode import encoding as begun
     from inrcodec.images.reading import as_picture
     from inrcodec.metrics.metric_losses import with_metric_loss
 
-    return begun(as_picture(image), with_metric_loss(checked))
+    with own_settings():
+        return begun(as_picture(image), with_metric_loss(checked))
 
 
 def save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
@@ -26,6 +27,8 @@ then spin waiting for each other."""
 
 T = TypeVar("T")
 
+_COUNTING = threading.Lock()
+
 
 def torch_count(asked: int | None) -> int:
     """Torch threads, one in a forked process, where more would hang; raises `OptionError` for what
@@ -36,13 +39,36 @@ def torch_count(asked: int | None) -> int:
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Run with `count` torch threads (None: the default), then restore the number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(torch_count(count))
+    """Run with `count` torch threads (None: the default), then restore the number of this thread.
+    That of others stays as it is."""
+    wanted = torch_count(count)
+    with _COUNTING:
+        before = torch.get_num_threads()
+        _set_own_count(before, wanted)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _COUNTING:
+            _set_own_count(wanted, before)
+
+
+def _set_own_count(now: int, wanted: int) -> None:
+    """Set the number of torch threads for this thread alone. Torch sets with it the number that new
+    threads begin with, which only a new thread tells, and sets back without changing ours."""
+    if now == wanted:
+        return
+    of_new_threads = _in_new_thread(torch.get_num_threads)
+    torch.set_num_threads(wanted)
+    _in_new_thread(lambda: torch.set_num_threads(of_new_threads))
+
+
+def _in_new_thread(work: Callable[[], T]) -> T:
+    """What `work` returns in a thread of its own."""
+    results: list[T] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    thread.join()
+    return results[0]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
 from inrcodec.images.reading import as_picture
@@ -28,6 +29,7 @@ from inrcodec.pixels import Picture
 BACKGROUND = 0.5
 
 
+@independent
 def pair(
     reference: object, decoded: object, *, smallest: int = 1, colour: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -50,6 +52,7 @@ def pair(
     return x.to(dtype), y.to(dtype)
 
 
+@independent
 def batch(image: object) -> Tensor:
     """Convert an image or a batch to (N, C, H, W) in [0, 1], C = 1 or 3, over mid-gray.
 
@@ -65,7 +68,7 @@ def batch(image: object) -> Tensor:
             raise ImageError("the images of a batch differ in size or channels")
         return torch.cat(parts)
     if isinstance(image, Tensor):
-        tensor = _scaled(image)
+        tensor = _scaled(image.clone() if image.is_inference() else image)
         tensor = tensor[None] if tensor.ndim == 2 else tensor
         tensor = tensor[None] if tensor.ndim == 3 else tensor
         expected = "(H, W), (C, H, W) or (N, C, H, W)"
