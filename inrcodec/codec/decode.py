@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+import numpy as np
+
 from inrcodec.checks import whole
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
@@ -88,8 +90,9 @@ def decode_quietly(
     limits.check_pixels(view)
     limits.check_work(decoder.work_s(container, view))
     given = None if init is None else Initialisation.read(init)
-    stored = decoder.read(container, given, threads)
-    pixels = stored.render(view, depth, threads=threads, device=device)
+    with np.errstate(all="ignore"):  # what weights overflow to is clipped, whatever the caller set
+        stored = decoder.read(container, given, threads)
+        pixels = stored.render(view, depth, threads=threads, device=device)
     lacks = _lacks(container, stored.missing)
     return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
 

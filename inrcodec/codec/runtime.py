@@ -52,6 +52,12 @@ def torch_threads(count: int | None) -> Iterator[None]:
             _set_own_count(wanted, before)
 
 
+def keep_one_torch_thread() -> None:
+    """Give this thread, which has no other use for torch, one torch thread from now on."""
+    with _COUNTING:
+        _set_own_count(torch.get_num_threads(), 1)
+
+
 def _set_own_count(now: int, wanted: int) -> None:
     """Set the number of torch threads for this thread alone. Torch sets with it the number that new
     threads begin with, which only a new thread tells, and sets back without changing ours."""

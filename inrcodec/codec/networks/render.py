@@ -12,11 +12,17 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.native.pool import kernel_threads, run
 from inrcodec.codec.networks.base import CoordinateModel, Parameters
 from inrcodec.codec.networks.tiles import Tiles
-from inrcodec.codec.runtime import denormals_flushed, torch_device, torch_threads
+from inrcodec.codec.runtime import (
+    denormals_flushed,
+    keep_one_torch_thread,
+    torch_device,
+    torch_threads,
+)
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
 
@@ -32,7 +38,6 @@ def render(
     """The view as samples (rows, columns, channels) of a network with these parameters; raises
     `OptionError` for a bad device."""
     target = torch_device(device)
-    parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
     tiles = Tiles.of(model, view)
     _, _, wide, high = view.crop
     out = np.empty((high, wide, model.channels), np.uint8 if bit_depth == 8 else np.uint16)
@@ -42,17 +47,23 @@ def render(
         with _settings():
             out[rows, columns] = _tile(model, parameters, tiles, (rows, columns), bit_depth)
 
-    with torch_threads(1), kernel_threads(threads if target.type == "cpu" else 1):
-        run(work, len(tiles))
+    with own_settings(gradients=False), torch_threads(1):
+        parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
+        with kernel_threads(threads if target.type == "cpu" else 1):
+            run(work, len(tiles))
     return out
 
 
 @contextmanager
 def _settings() -> Iterator[None]:
     """What a tile is computed under, on whatever thread."""
-    if torch.get_num_threads() != 1:
-        torch.set_num_threads(1)  # of a thread of the pool, which has no other use for torch
-    with torch.no_grad(), kernel_threads(1), denormals_flushed(), np.errstate(all="ignore"):
+    keep_one_torch_thread()  # the caller's thread has one already
+    with (
+        own_settings(gradients=False),
+        kernel_threads(1),
+        denormals_flushed(),
+        np.errstate(all="ignore"),
+    ):
         yield
 
 
