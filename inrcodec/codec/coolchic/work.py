@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.coolchic.render import WINDOW
+from inrcodec.codec.coolchic.windows import WINDOW
 from inrcodec.codec.limits import MAC, NANOSECOND, PIXEL
 from inrcodec.codec.view import View
 
