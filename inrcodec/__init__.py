@@ -144,11 +144,13 @@ def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
 
     checked = EncodeOptions.of(**options)
     require("torch", extra="encode")
+    from inrcodec.codec.ambient import own_settings
     from inrcodec.codec.encode import encoding as begun
     from inrcodec.images.reading import as_picture
     from inrcodec.metrics.metric_losses import with_metric_loss
 
-    return begun(as_picture(image), with_metric_loss(checked))
+    with own_settings():
+        return begun(as_picture(image), with_metric_loss(checked))
 
 
 def save(
@@ -190,11 +192,16 @@ def decode_picture(source: Source | Sequence[bytes], **options: Unpack[DecodeKey
     - `device`: where coordinate networks are evaluated, a torch device name
     - `init`: the path of a meta-learned initialisation that does not come with the package, for
       files encoded with one
+    - `max_pixels`: the most pixels of the image, and of what is rendered of it (at most and by
+      default 2^27)
+    - `max_work`: the most work, in seconds of one core of a server (default 60), told from the file
+      and the view before anything is computed; the same on every machine
 
     Raises `InputError` for a source that cannot be read, `FormatError` for a damaged file,
-    `TruncatedError` for a prefix without an image, `OptionError` for an option, and
-    `MissingExtraError` for a coordinate network without the extra `encode`. A file that is cut
-    short decodes with a `PartialFileWarning`: to the whole image, or to a coarser one.
+    `LimitError` for one beyond the limits, `TruncatedError` for a prefix without an image,
+    `OptionError` for an option, and `MissingExtraError` for a coordinate network without the extra
+    `encode`. A file that is cut short decodes with a `PartialFileWarning`: to the whole image, or
+    to a coarser one.
     """
     from inrcodec.codec.decode import decode_picture
 

@@ -3,21 +3,26 @@
     import inrcodec.pillow
     inrcodec.pillow.register_opener()
 
-`save` takes the keywords of `inrcodec.encode`. ICC, EXIF and XMP travel with the image.
+`save` takes the keywords of `inrcodec.encode`, and ignores others as Pillow's own formats do. ICC,
+EXIF and XMP travel with the image.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import SIGNATURE
-from inrcodec.errors import InrCodecError
+from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.errors import InrCodecError, OptionError
 from inrcodec.files import EXTENSIONS, read_bytes
 from inrcodec.images import reading, writing
+from inrcodec.pixels import MAX_PIXELS
 
 FORMAT = "INR"
 MODES = {(1, 8): "L", (2, 8): "LA", (3, 8): "RGB", (4, 8): "RGBA", (1, 16): "I;16"}
@@ -31,8 +36,13 @@ class InrImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "Implicit neural representation"
 
+    limits: Mapping[str, float] = {}
+    """`max_pixels` and `max_work` of every decode, where `register_opener` set them."""
+
     _undecoded: bytes | None = None
     """The file, until it is decoded; a copy or a pickle holds pixels alone."""
+
+    _whole = True
 
     def _open(self) -> None:
         """Read the container; size, mode and metadata are known before any decoding."""
@@ -46,7 +56,7 @@ class InrImageFile(ImageFile.ImageFile):
             container = bitstream.read(data)
         except InrCodecError as error:
             raise SyntaxError(str(error)) from error
-        self._undecoded = data
+        self._undecoded, self._whole = data, container.complete and not container.damaged
         header = container.header
         self._size = header.width, header.height
         self._mode = MODES.get((header.channels, header.bit_depth)) or MODES[header.channels, 8]
@@ -81,17 +91,30 @@ class InrImageFile(ImageFile.ImageFile):
             from inrcodec.codec.decode import decode_picture
 
             try:
-                picture = decode_picture(self._undecoded, size=self.size)
+                picture = decode_picture(self._undecoded, size=self.size, **self.limits)  # type: ignore[arg-type]
             except InrCodecError as error:
                 raise OSError(str(error)) from error
             image = writing.to_pil(picture)
             self.im = (image if image.mode == self.mode else image.convert(self.mode)).im
             self._undecoded = None
+            self.readonly = 0  # nobody else has these samples
             self.tile = []
             if self._exclusive_fp and self.fp:
                 self.fp.close()
             self.fp = None
         return super().load()
+
+    def verify(self) -> None:
+        """Check that the file is whole, and close it; raises `OSError`. Checksums of what is there
+        were checked when it was opened."""
+        super().verify()
+        if not self._whole:
+            raise OSError("the file is cut short or its metadata is damaged")
+
+    def close(self) -> None:
+        """Close the file; the pixels cannot be used afterwards."""
+        self._undecoded = None
+        super().close()
 
 
 def _accept(prefix: bytes) -> bool:
@@ -104,16 +127,35 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     import inrcodec
 
     options = dict(image.encoderinfo)
+    if options.pop("append_images", None):
+        raise OptionError("a file of ours holds one image, not several")
     blocks = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
     given = {key: options.pop(name) for key, name in blocks.items() if name in options}
     given = {k: v.tobytes() if isinstance(v, Image.Exif) else v for k, v in given.items()}
     picture = replace(reading.from_pil(image), **given)
-    file.write(inrcodec.encode(picture, **options))
+    known = {field.name for field in fields(EncodeOptions)}
+    file.write(inrcodec.encode(picture, **{name: options[name] for name in known & options.keys()}))
 
 
-def register_opener() -> None:
-    """Register the format with Pillow for opening and saving .inr and .nif; safe to repeat."""
+def _save_all(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Encode the one frame of an image; raises `OptionError` for several."""
+    if getattr(image, "n_frames", 1) > 1:
+        raise OptionError(f"a file of ours holds one image, not {image.n_frames} frames")  # type: ignore[attr-defined]
+    _save(image, file, filename)
+
+
+def register_opener(*, max_pixels: int | None = None, max_work: float | None = None) -> None:
+    """Register the format with Pillow for opening and saving .inr and .nif; safe to repeat.
+
+    `max_pixels` and `max_work` are those of `inrcodec.decode_picture` for every image that is
+    loaded from now on, None for the usual ones. Raises `OptionError`.
+    """
+    given = {"max_pixels": max_pixels, "max_work": max_work}
+    limits = {name: value for name, value in given.items() if value is not None}
+    Limits.of(**{"max_pixels": MAX_PIXELS, "max_work": MAX_WORK_S} | limits)
+    InrImageFile.limits = limits
     Image.register_open(FORMAT, InrImageFile, _accept)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
     Image.register_extensions(FORMAT, list(EXTENSIONS))
     Image.register_mime(FORMAT, "image/x-inr")

@@ -84,6 +84,12 @@ def test_files_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tests_exist(page: Path) -> None:
+    for path, function in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8")):
+        assert f"def {function}(" in (ROOT / path).read_text("utf-8"), f"{path}::{function}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_python_is_python_and_its_keywords_exist(page: Path) -> None:
     known = {field.name for field in fields(EncodeOptions)}
     for block in python_blocks(page.read_text("utf-8")):

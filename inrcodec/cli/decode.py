@@ -26,12 +26,22 @@ def decode(
         str | None, typer.Option(help="Render only x,y,width,height of the output.")
     ] = None,
     bit_depth: Annotated[int | None, typer.Option(help="8 or 16 (default: as encoded).")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads (default: one a core, at most 4).")
+    ] = None,
     init: Annotated[
         str | None,
         typer.Option(help="The initialisation that a file was encoded with by --init FILE."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Most pixels of an image and of what is rendered (default: 2^27)."),
+    ] = None,
+    max_work: Annotated[
+        float | None,
+        typer.Option(help="Most work that a file may take, in seconds of one core (default: 60)."),
+    ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
@@ -52,6 +62,8 @@ def decode(
         "device": device,
         "init": init,
     }
+    limits = {"max_pixels": max_pixels, "max_work": max_work}
+    view.update((name, value) for name, value in limits.items() if value is not None)
     view["size"] = None if size is None else _numbers(size, r"(\d+)x(\d+)", "size", "1536x1024")
     view["crop"] = (
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+import numpy as np
+
 from inrcodec.checks import whole
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
+from inrcodec.codec.limits import MAX_WORK_S, Limits
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import view_of
 from inrcodec.errors import OptionError, PartialFileWarning, warn
 from inrcodec.extras import require
 from inrcodec.files import Source, read_bytes
-from inrcodec.pixels import Picture
+from inrcodec.pixels import MAX_PIXELS, Picture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,6 +35,8 @@ class DecodeKeywords(TypedDict, total=False):
     threads: int | None
     device: str
     init: str | os.PathLike[str] | None
+    max_pixels: int
+    max_work: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +67,12 @@ def decode_quietly(
     threads: int | None = None,
     device: str = "cpu",
     init: str | os.PathLike[str] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_work: float = MAX_WORK_S,
 ) -> Decoded:
     """Decode a file and say what it lacks, without a warning, which would be the whole process's
     matter. Arguments and errors are those of `decode_picture`."""
+    limits = Limits.of(max_pixels, max_work)
     runs = source if isinstance(source, (list, tuple)) else [read_bytes(source)]  # type: ignore[arg-type]
     container = bitstream.read_runs(runs)
     header = container.header
@@ -79,9 +87,12 @@ def decode_quietly(
 
         torch_device(device)  # raises OptionError also where it will not be used
     threads = None if threads is None else whole("threads", threads, 1, 1024)
+    limits.check_pixels(view)
+    limits.check_work(decoder.work_s(container, view))
     given = None if init is None else Initialisation.read(init)
-    stored = decoder.read(container, given, threads)
-    pixels = stored.render(view, depth, threads=threads, device=device)
+    with np.errstate(all="ignore"):  # what weights overflow to is clipped, whatever the caller set
+        stored = decoder.read(container, given, threads)
+        pixels = stored.render(view, depth, threads=threads, device=device)
     lacks = _lacks(container, stored.missing)
     return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
 

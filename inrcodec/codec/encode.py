@@ -9,12 +9,15 @@ data = job.finish()
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
+from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
+from inrcodec.codec.runtime import in_steps
 from inrcodec.pixels import Picture
 
 
@@ -33,12 +36,38 @@ class Encoding(Protocol):
         ...
 
 
+class _Independent:
+    """An encode each step of which computes under settings of its own (ambient.py)."""
+
+    def __init__(self, job: Encoding) -> None:
+        self._job = job
+        self._running = in_steps(iter(job), _own_settings)
+
+    def __iter__(self) -> Iterator[Progress]:
+        return self._running
+
+    def finish(self) -> bytes:
+        with _own_settings():
+            return self._job.finish()
+
+
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     """Make an encode of an image, which iterating runs. Colours where alpha is 0 are not kept.
 
     Raises `OptionError`, `RateError` for a size out of reach, and `EncoderLimitError` for an image
     too large for the model.
     """
+    with _own_settings():
+        return _Independent(_encoding(picture, options))
+
+
+def _own_settings() -> AbstractContextManager[None]:
+    """What an encode computes under, whatever the caller has set."""
+    return own_settings(gradients=True)
+
+
+def _encoding(picture: Picture, options: EncodeOptions) -> Encoding:
+    """The encode of the model that the options name."""
     plan = plan_of(options, picture)
     picture = fill_hidden(picture)
     if plan.traits.encoder == "networks":

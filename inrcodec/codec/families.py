@@ -92,6 +92,10 @@ class Decoder(Protocol):
     def layered(self) -> bool:
         """Whether each refinement step is one section, a layer of a network."""
 
+    def work_s(self, container: Container, view: View) -> float:
+        """Seconds of one core (`limits.py`) that reading a file and rendering a view of it take,
+        told from its sections. Raises `FormatError`."""
+
     def read(
         self,
         container: Container,

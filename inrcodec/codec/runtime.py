@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
@@ -10,7 +11,8 @@ from typing import TypeVar
 import torch
 
 from inrcodec.codec import native
-from inrcodec.codec.native.pool import checked_count, kernel_threads
+from inrcodec.codec.native import denormals
+from inrcodec.codec.native.pool import checked_count, is_forked, kernel_threads
 from inrcodec.errors import OptionError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -25,21 +27,54 @@ then spin waiting for each other."""
 
 T = TypeVar("T")
 
+_COUNTING = threading.Lock()
+
 
 def torch_count(asked: int | None) -> int:
-    """Torch threads; raises `OptionError` for what is not None or in 1 .. 1024."""
-    return checked_count(asked) or TORCH_THREADS
+    """Torch threads, one in a forked process, where more would hang; raises `OptionError` for what
+    is not None or in 1 .. 1024."""
+    count = checked_count(asked) or TORCH_THREADS
+    return 1 if is_forked() else count
 
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Run with `count` torch threads (None: the default), then restore the number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(torch_count(count))
+    """Run with `count` torch threads (None: the default), then restore the number of this thread.
+    That of others stays as it is."""
+    wanted = torch_count(count)
+    with _COUNTING:
+        before = torch.get_num_threads()
+        _set_own_count(before, wanted)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _COUNTING:
+            _set_own_count(wanted, before)
+
+
+def keep_one_torch_thread() -> None:
+    """Give this thread, which has no other use for torch, one torch thread from now on."""
+    with _COUNTING:
+        _set_own_count(torch.get_num_threads(), 1)
+
+
+def _set_own_count(now: int, wanted: int) -> None:
+    """Set the number of torch threads for this thread alone. Torch sets with it the number that new
+    threads begin with, which only a new thread tells, and sets back without changing ours."""
+    if now == wanted:
+        return
+    of_new_threads = _in_new_thread(torch.get_num_threads)
+    torch.set_num_threads(wanted)
+    _in_new_thread(lambda: torch.set_num_threads(of_new_threads))
+
+
+def _in_new_thread(work: Callable[[], T]) -> T:
+    """What `work` returns in a thread of its own."""
+    results: list[T] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    thread.join()
+    return results[0]
 
 
 @contextmanager
@@ -48,6 +83,22 @@ def fit_threads(asked: int | None) -> Iterator[None]:
     any, beside one torch thread; else torch threads."""
     with kernel_threads(asked), torch_threads(1 if native.library() else asked):
         yield
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Take subnormal numbers for 0 on this thread, then do as before."""
+    if native.library() is not None:
+        with denormals.flushed():
+            yield
+        return
+    smallest = torch.tensor(1e-40, dtype=torch.float32)
+    flushing = bool((smallest * 1 == 0).item())
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushing)
 
 
 def in_steps(work: Iterator[T], around: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:

@@ -13,20 +13,28 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inrcodec.codec.decode import decode_quietly
-from inrcodec.pixels import Picture, Samples, psnr
+from inrcodec.codec.limits import MAX_WORK_S
+from inrcodec.pixels import MAX_PIXELS, Picture, Samples, psnr
 
 END_OF_JPEG = b"\xff\xd9"
 """The marker EOI."""
 
 
-def decode_runs(runs: Sequence[bytes], threads: int | None = None) -> tuple[Picture, str]:
+def decode_runs(
+    runs: Sequence[bytes],
+    threads: int | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_work: float = MAX_WORK_S,
+) -> tuple[Picture, str]:
     """Decode what has arrived of a file: its image, and a text of what the image lacks.
 
     `runs` are runs of bytes of the file: the first is its beginning, every other one begins with a
-    section (`Receiver.runs` gives them). The text is empty if the image is whole. Raises
-    `FormatError` for bytes that are no such file.
+    section (`Receiver.runs` gives them). The text is empty if the image is whole. `max_pixels` and
+    `max_work` are those of `inrcodec.decode_picture`. Raises `FormatError` for bytes that are no
+    such file, `LimitError` for one beyond the limits.
     """
-    decoded = decode_quietly(list(runs), threads=threads)
+    decoded = decode_quietly(list(runs), threads=threads, max_pixels=max_pixels, max_work=max_work)
     return decoded.picture, decoded.missing
 
 

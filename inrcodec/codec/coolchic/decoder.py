@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from inrcodec.codec.coolchic import layout
+from inrcodec.codec.coolchic import layout, work
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
 from inrcodec.codec.entropy.prior import Symbols
 from inrcodec.codec.entropy.quantized import Change
 from inrcodec.codec.format.bitstream import ALPHA_KINDS, Container
 from inrcodec.codec.format.header import Header
 from inrcodec.codec.format.sections import Kind, Section
+from inrcodec.codec.native.denormals import flushed
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples
@@ -46,6 +47,17 @@ class GridDecoder:
 
     sliceable = True
     layered = False
+
+    def work_s(self, container: Container, view: View) -> float:
+        """Seconds of one core that decoding all sections and rendering a view take. Raises
+        `FormatError`."""
+        side = self.header.slice_side
+        planes = GRID_KINDS[: self.planes]
+        found = [layout.pieces(self.model, side, container.parts(kind)) for kind in planes]
+        pieces = [piece for of_plane in found for piece in of_plane]
+        holes = layout.total_slices(self.model, side) * len(planes) if container.gaps else 0
+        symbols = work.symbols_s(self.model, [piece.shape for piece in pieces], holes)
+        return symbols + len(planes) * work.render_s(self.model, view)
 
     def read(
         self, container: Container, init: object = None, threads: int | None = None
@@ -111,7 +123,7 @@ class StoredGrids:
         """Samples (rows, columns, channels) of a view, always computed on the CPU."""
         from inrcodec.codec.coolchic import render
 
-        with kernel_threads(threads):
+        with kernel_threads(threads), flushed():
             planes = [render.Plane.of(plane) for plane in self.latents.planes]
             if change is not None:
                 planes = [

@@ -115,6 +115,11 @@ def _check_work(piece: Piece) -> None:
         raise LimitError(f"{rows * columns} symbols in {size} bytes")
 
 
+def total_slices(model: CoolChic, side: int | None) -> int:
+    """How many slices all grids have."""
+    return sum(slice_count(shape, side) for shape in model.grids)
+
+
 def slice_shapes(model: CoolChic, side: int | None) -> list[tuple[int, int]]:
     """Rows and columns of every slice of every grid."""
     shapes = []

@@ -162,7 +162,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
         if lost is None:
             missing.append(layout.arrived(model, side, plane_pieces, decoded))
         else:
-            total = len(layout.slice_shapes(model, side))
+            total = layout.total_slices(model, side)
             there = total - lost.count
             missing.append(f"{there} of {total} slices" if lost.count else "")
     if has_alpha:

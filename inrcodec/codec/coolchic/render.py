@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from inrcodec.codec.coolchic.colours import colours
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import Grid, LatentPlane
-from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.coolchic.windows import WINDOW, Window
 from inrcodec.codec.resampling import LEAST_ALPHA, Resampling, resampling
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
-
-WINDOW = 512
-"""Most rows and columns rendered at once, at the image's own size and at that of the output."""
 
 Tile = NDArray[np.float32]
 

@@ -13,6 +13,9 @@ from inrcodec.codec.coolchic.model import CoolChic
 
 Window = tuple[int, int, int, int]
 
+WINDOW = 512
+"""Most rows and columns rendered at once, at the image's own size and at that of the output."""
+
 CONVOLUTION_REACH = 1
 UPSAMPLING_REACH = 2
 

@@ -110,7 +110,7 @@ def frequencies(code: TensorCode) -> NDArray[np.int64]:
             break
     free = (1 << PRECISION) - (2 * code.magnitude + 1)
     total = int(2 * half.sum() - half[0])
-    shares = np.array([int(w) * free // total for w in half], np.int64)
+    shares = half * free // total  # products are below 2^56
     shares[0] += free - int(2 * shares.sum() - shares[0])
     return np.concatenate([shares[:0:-1], shares]) + 1
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inrcodec.codec.fitting.losses import Loss, check_sides, loss_of
 from inrcodec.codec.fitting.rate_control import Goal, goal_of
 from inrcodec.codec.fitting.robust import EXPANSION, Robust
-from inrcodec.codec.format.bitstream import metadata_sections
+from inrcodec.codec.format.metadata import metadata_sections
 from inrcodec.codec.options import (
     AUTO,
     DEFAULT_QUALITY,

@@ -176,8 +176,8 @@ def jacobian_norm(
     if to.expansion:
         cost = expansion(_matrices(parameters, to.units), to.units)
         torch.autograd.backward(objective.scale * to.expansion * cost)
-    signs = torch.randint(0, 2, picture.shape, generator=to.random) * 2.0 - 1.0
-    signs = (signs / math.sqrt(picture.numel())).to(picture)
+    signs = torch.randint(0, 2, picture.shape, generator=to.random).to(picture) * 2 - 1
+    signs = signs / math.sqrt(picture.numel())
     projected = (signs * picture).sum()
     tensors = [parameters[name] for name in to.units]
     found = torch.autograd.grad(projected, tensors, retain_graph=True)
@@ -233,7 +233,7 @@ def noise_aware(
     standard deviation, in units."""
     noisy = dict(parameters)
     for name, unit in to.units.items():
-        noise = torch.randn(parameters[name].shape, generator=to.random)
+        noise = torch.randn(parameters[name].shape, generator=to.random, dtype=torch.float32)
         noisy[name] = parameters[name] + noise.to(parameters[name]) * (to.strength * unit)
     return plain(objective, noisy, leaves)
 
@@ -246,7 +246,8 @@ def neuron_loss(
     for name, weight in _matrices(parameters, to.units).items():
         if name.endswith("out") or weight.ndim != 2:
             continue
-        kept = (torch.rand(len(weight), generator=to.random) >= to.strength).to(weight)
+        drawn = torch.rand(len(weight), generator=to.random, dtype=torch.float32)
+        kept = (drawn >= to.strength).to(weight)
         bias = name.replace("weight", "bias")
         damaged[name], damaged[bias] = weight * kept[:, None], parameters[bias] * kept
     return plain(objective, damaged, leaves)

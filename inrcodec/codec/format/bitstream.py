@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-
-import zstandard
+from dataclasses import dataclass
+from functools import cached_property
 
 from inrcodec.codec.format import leb128
 from inrcodec.codec.format.header import Family, Header, Key, may_hold
+from inrcodec.codec.format.metadata import Metadata, metadata_sections
 from inrcodec.codec.format.sections import Kind, Section, partial_section, section_at, section_bytes
 from inrcodec.errors import FormatError, LimitError, TruncatedError
-from inrcodec.pixels import MAX_METADATA_BYTES
 
 __all__ = [
     "Container",
@@ -38,9 +37,6 @@ VERSION = 1
 
 MAX_SECTIONS = 1 << 16
 
-METADATA = {"icc": Kind.ICC, "exif": Kind.EXIF, "xmp": Kind.XMP}
-
-
 REPEATED = frozenset({Kind.LATENTS, Kind.ALPHA_LATENTS, Kind.LAYER})
 """Critical kinds of which a file may hold many sections."""
 
@@ -58,9 +54,9 @@ LEAST_CUT = 16
 ALPHA_KINDS = frozenset({Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Container:
-    """A parsed file. `complete` is False for a prefix; `damaged` names lost ancillary sections.
+    """A parsed file. `complete` is False for a prefix.
 
     `partial` is the section in which a prefix ends, with as much of its payload as is there and
     nothing of it checked; None if the prefix ends before its length is known. `gaps` are the
@@ -71,10 +67,22 @@ class Container:
     header: Header
     sections: tuple[Section, ...]
     complete: bool
-    damaged: tuple[str, ...] = ()
-    metadata: dict[str, bytes] = field(default_factory=dict)
     partial: Section | None = None
     gaps: tuple[int, ...] = ()
+
+    @property
+    def metadata(self) -> dict[str, bytes]:
+        """The ICC, EXIF and XMP blocks by name, unpacked when first asked for."""
+        return self._metadata.blocks
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The names of metadata that is lost, in part or as a whole."""
+        return self._metadata.damaged
+
+    @cached_property
+    def _metadata(self) -> Metadata:
+        return Metadata.of(self.sections)
 
     def payload(self, kind: Kind) -> bytes:
         """The payload of the one section of this kind; `TruncatedError` if it is not there yet."""
@@ -116,15 +124,6 @@ def write(
     return bytes(file + section_bytes(Kind.END, end))
 
 
-def metadata_sections(metadata: dict[str, bytes | None]) -> bytes:
-    """The sections of ICC, EXIF and XMP blocks, compressed."""
-    compressor, sections = zstandard.ZstdCompressor(level=19), bytearray()
-    for name, kind in METADATA.items():
-        if block := metadata.get(name):
-            sections += section_bytes(kind, compressor.compress(block))
-    return bytes(sections)
-
-
 def overhead_bytes(header: Header, metadata: dict[str, bytes | None], parameters_bytes: int) -> int:
     """What `write` adds to a PARAMETERS payload of this many bytes, if that is all there is."""
     empty = write(header, [(Kind.PARAMETERS, b"")], metadata)
@@ -154,8 +153,7 @@ def read(data: bytes) -> Container:
         raise FormatError(f"the first section must be the header, got kind {sections[0].kind}")
     header = Header.from_bytes(sections[0].payload)
     _check_order(header, sections if partial is None else [*sections, partial])
-    metadata, damaged = _metadata(sections)
-    return Container(header, tuple(sections), complete, damaged, metadata, partial)
+    return Container(header, tuple(sections), complete, partial)
 
 
 def read_runs(runs: Sequence[bytes]) -> Container:
@@ -192,8 +190,7 @@ def read_runs(runs: Sequence[bytes]) -> Container:
     ended = sections[-1].kind == Kind.END
     gaps = [gap for gap in dict.fromkeys(gaps) if gap < len(sections) or not ended]
     _check_order(first.header, sections)
-    metadata, damaged = _metadata(sections)
-    return Container(first.header, tuple(sections), False, damaged, metadata, None, tuple(gaps))
+    return Container(first.header, tuple(sections), False, None, tuple(gaps))
 
 
 def _decodable(cut: Section | None) -> list[Section]:
@@ -250,29 +247,3 @@ def _sections(data: bytes) -> Iterator[Section]:
             checksum = zlib.crc32(data[section.offset : at], checksum)
         yield section
     raise LimitError(f"more than {MAX_SECTIONS} sections", at=at)
-
-
-def _metadata(sections: list[Section]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """The readable metadata blocks, and the names of the damaged ones."""
-    found: dict[str, bytes] = {}
-    damaged: list[str] = []
-    for name, kind in METADATA.items():
-        for section in sections:
-            if section.kind == kind:
-                block = _decompressed(section.payload) if section.intact else None
-                if block is None or name in found:
-                    damaged.append(name)
-                else:
-                    found[name] = block
-    return found, tuple(damaged)
-
-
-def _decompressed(payload: bytes) -> bytes | None:
-    """A zstandard frame of at most `MAX_METADATA_BYTES`, or None if it is not one."""
-    try:
-        size = zstandard.get_frame_parameters(payload).content_size
-        if not 0 < size <= MAX_METADATA_BYTES:  # also what a frame without a size claims
-            return None
-        return zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
-    except (zstandard.ZstdError, MemoryError):
-        return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 
+from inrcodec.codec.format.packed import PackedReader
 from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import FormatError, LimitError
 from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
@@ -72,6 +73,11 @@ class Key(IntEnum):
 PHASES = 1
 """Identity of the one initialisation that is not a trained table (networks/init_tables.py)."""
 
+ARRAYS = frozenset({Key.DIMENSIONS, Key.INIT})
+"""Keys of arrays of integers; the others have one integer."""
+
+MOST_DIMENSIONS = 16
+
 OPTIONAL = frozenset({Key.INIT, Key.SLICE})
 """Keys a header need not have; only a family with LATENTS sections has a slice side."""
 
@@ -130,8 +136,6 @@ class Header:
         if Key.SLICE in fields and not may_hold(family, Kind.LATENTS):
             raise FormatError(f"images of family {family.name} have no slices")
         dimensions = _integers(fields, Key.DIMENSIONS, 1 << 20)
-        if len(dimensions) > 16:
-            raise FormatError(f"{len(dimensions)} model dimensions; the limit is 16")
         channels = _integer(fields, Key.CHANNELS, 1, 4)
         init, side = None, None
         if Key.INIT in fields:
@@ -148,15 +152,24 @@ def _fields(payload: bytes) -> dict[int, Any]:
     """The map of a header payload with every required key once and no unknown one."""
     if len(payload) > MAX_HEADER_BYTES:
         raise LimitError(f"the header has {len(payload)} bytes; the limit is {MAX_HEADER_BYTES}")
-    try:
-        pairs = msgpack.unpackb(payload, strict_map_key=False, object_pairs_hook=tuple)
-    except Exception:  # msgpack raises a dozen unrelated types on garbage
-        raise FormatError("the header is not valid msgpack") from None
-    keys = [pair[0] for pair in pairs] if isinstance(pairs, tuple) else []
-    known = all(type(key) is int for key in keys) and set(Key) >= set(keys)
-    if not known or len(set(keys)) != len(keys) or not set(Key) - OPTIONAL <= set(keys):
-        raise FormatError("the header must hold the keys 1 to 6 and may hold 7 and 8, each once")
-    return dict(pairs)
+    reader = PackedReader(payload, "the header is not the msgpack map of its fields")
+    fields: dict[int, Any] = {}
+    for _ in range(reader.map(len(Key) + 1)):
+        key = reader.item()
+        if type(key) is not int or key not in set(Key) or key in fields:
+            raise _wrong_keys()
+        if key in ARRAYS:
+            fields[key] = [reader.item() for _ in range(reader.array(MOST_DIMENSIONS))]
+        else:
+            fields[key] = reader.item()
+    reader.end()
+    if not set(Key) - OPTIONAL <= set(fields):
+        raise _wrong_keys()
+    return fields
+
+
+def _wrong_keys() -> FormatError:
+    return FormatError("the header must hold the keys 1 to 6 and may hold 7 and 8, each once")
 
 
 def _integer(fields: dict[int, Any], key: Key, low: int, high: int) -> int:
@@ -172,8 +185,6 @@ def _integer(fields: dict[int, Any], key: Key, low: int, high: int) -> int:
 def _integers(fields: dict[int, Any], key: Key, high: int) -> tuple[int, ...]:
     """The field as integers in [0, high]."""
     values = fields[key]
-    if not isinstance(values, list):
-        raise FormatError(f"header field {key.name.lower()} must be an array of integers")
     for value in values:
         if type(value) is not int or not 0 <= value <= high:
             raise FormatError(

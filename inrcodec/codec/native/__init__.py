@@ -30,6 +30,7 @@ LEVELS = ("v4", "v3", "v2", "base")
 """Of x86-64, best first; "base" is the one level of other machines."""
 
 _SIGNATURES = {
+    "flush_denormals": (c_int32, [c_int32]),
     "context_bits": (c_double, [c_void_p] * 10),
     "pixel_network": (c_int32, [c_void_p] * 2 + [c_int64] * 3 + [c_void_p] * 2),
     "pixel_network_back": (c_int32, [c_void_p] * 2 + [c_int64] * 3 + [c_void_p] * 4),

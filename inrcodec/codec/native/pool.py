@@ -8,13 +8,15 @@ step as slow as one alone.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 
+from inrcodec.codec.native.denormals import flushed, flushing
 from inrcodec.errors import OptionError
 
 MOST_THREADS = 4
@@ -78,9 +80,31 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inrcodec")
 
 
-# a forked process has the pool's memory, but none of its threads
+def _began_by_fork() -> bool:
+    """Whether multiprocessing forked this process, maybe before anything of this package was
+    imported; those that it spawns, or a server forks, have its name among their arguments."""
+    process = sys.modules.get("multiprocessing.process")
+    is_child = process is not None and process.parent_process() is not None
+    return is_child and not any("multiprocessing" in word for word in sys.orig_argv)
+
+
+class _Process:
+    forked = _began_by_fork()
+
+
+def is_forked() -> bool:
+    """Whether this process was forked from one that may have computed. It has the memory of its
+    parent's threads but none of them, so those of OpenMP, which torch has, would wait for ever."""
+    return _Process.forked
+
+
+def _after_fork() -> None:
+    _pool.cache_clear()
+    _Process.forked = True
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def run(work: Callable[[int], None], count: int, positions: int | None = None) -> None:
@@ -96,17 +120,30 @@ def run(work: Callable[[int], None], count: int, positions: int | None = None) -
     left = iter(range(count))
 
     def several() -> None:
-        for k in left:  # one iterator for all: a range iterator's next is atomic
-            work(k)
+        try:
+            for k in left:  # one iterator for all: a range iterator's next is atomic
+                work(k)
+        finally:
+            for _ in left:  # of a failure or Ctrl-C: nobody begins anything more
+                pass
+
+    flush = flushing()
+
+    def helping() -> None:
+        with flushed(flush):
+            several()
 
     waiting = []
     try:
         for _ in range(helpers):
-            waiting.append(_pool().submit(several))
+            waiting.append(_pool().submit(helping))
     except RuntimeError as error:
         if "cannot schedule" not in str(error):
             raise
         # the main script has ended, and with it every pool: the calling thread does the rest
-    several()
+    try:
+        several()
+    finally:
+        wait(waiting)  # what they write to may be gone afterwards
     for future in waiting:
         future.result()

@@ -96,6 +96,16 @@ class CoordinateModel(Protocol):
     def macs_per_pixel(self) -> int:
         """Multiply-accumulates a pixel, what a row or a column shares not counted."""
 
+    @property
+    def neurons(self) -> int:
+        """Number of neurons of all layers, outputs included: one for each bias."""
+        return sum(shape[-1] for name, shape in self.shapes.items() if "bias" in name)
+
+    @property
+    def widest_layer(self) -> int:
+        """Most numbers that one layer gives for a sample."""
+        return max(shape[-1] for name, shape in self.shapes.items() if "bias" in name)
+
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Random initial values; `mean` (C,) is the image's mean colour in [-1, 1]."""
 

@@ -15,6 +15,7 @@ from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.families import network_from
 from inrcodec.codec.networks.init_tables import Initialisation, initial_values
 from inrcodec.codec.networks.sections import read_sections
+from inrcodec.codec.networks.work import work_s
 from inrcodec.codec.view import View
 from inrcodec.extras import require
 from inrcodec.pixels import Samples
@@ -38,6 +39,10 @@ class NetworkDecoder:
     def layered(self) -> bool:
         """Whether each layer is a section of its own."""
         return may_hold(self.header.family, Kind.LAYER)
+
+    def work_s(self, container: Container, view: View) -> float:
+        """Seconds of one core that a view takes; what is missing of the file counts too."""
+        return work_s(self.model, view)
 
     def read(
         self, container: Container, init: Initialisation | None = None, threads: int | None = None

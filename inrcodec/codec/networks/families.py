@@ -12,13 +12,7 @@ from inrcodec.codec.networks.nif import Nif
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
-from inrcodec.errors import FormatError, LimitError
-
-MAX_PICTURE_WORK = 1 << 44
-"""Most `work_per_pixel` of a whole image at its own size: minutes on one core."""
-
-NEURON_MACS = 256
-"""What the sine, exponential or memory of one neuron costs beside a multiply-accumulate."""
+from inrcodec.errors import FormatError
 
 DIMENSIONS = {
     Family.SIREN: 2,
@@ -45,21 +39,7 @@ def network_from(header: Header) -> CoordinateModel:
         )
     model = _network(header)
     check_parameters(model.parameter_count, header.family.label)
-    pixels = header.width * header.height
-    if work_per_pixel(model) * pixels > MAX_PICTURE_WORK:
-        raise LimitError(
-            f"a network of {model.parameter_count} parameters is too much work for {pixels} "
-            f"pixels: {work_per_pixel(model)} multiply-accumulates each"
-        )
     return model
-
-
-def work_per_pixel(model: CoordinateModel) -> int:
-    """Multiply-accumulates a pixel, and what its neurons cost in such: a neuron is a number in a
-    tensor of one dimension, a feature of `fourier` is two."""
-    neurons = sum(shape[0] for shape in model.shapes.values() if len(shape) == 1)
-    neurons += 2 * model.shapes.get("features", (0,))[0]
-    return model.macs_per_pixel + NEURON_MACS * neurons
 
 
 def _network(header: Header) -> CoordinateModel:

@@ -92,6 +92,11 @@ class FourierNet(CoordinateModel):
         """Multiply-accumulates a pixel."""
         return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) == 2)
 
+    @property
+    def widest_layer(self) -> int:
+        """Most numbers that one layer gives for a sample; there are two features a frequency."""
+        return max(self.width, 2 * self.frequencies)
+
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Random initial values; layers as He et al. (2015) for rectifiers."""
         sigma = min(MOST_SIGMA, SIGMA_PER_PIXEL * self.side)

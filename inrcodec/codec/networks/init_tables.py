@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import msgpack
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from inrcodec.codec.entropy.quantized import Tensors
-from inrcodec.codec.format.header import PHASES, Family, Header
+from inrcodec.codec.entropy.quantized import MAX_PARAMETERS, Tensors
+from inrcodec.codec.format.header import MOST_DIMENSIONS, PHASES, Family, Header
+from inrcodec.codec.format.packed import PackedReader
 from inrcodec.codec.networks.base import Arrays, CoordinateModel
 from inrcodec.codec.networks.families import network_from
 from inrcodec.errors import FitError, FormatError, OptionError
@@ -32,8 +32,14 @@ SUFFIX = ".start"
 """Ending of the names of initialisation files."""
 
 SIGNATURE = "inrcodec start 1"
-MAX_BYTES = 1 << 25
-"""Most bytes of an initialisation file, packed and unpacked."""
+NOT_VALID = "this is not a file of an initialisation"
+FIELDS = 7
+
+MOST_UNPACKED = 4 * MAX_PARAMETERS + 256
+"""Bytes of the largest network's numbers and rates, and of the fields before them."""
+
+MAX_BYTES = MOST_UNPACKED + (1 << 10)
+"""Most bytes of an initialisation file."""
 
 MOST_STEPS = 100
 """Most inner steps that a file may ask for."""
@@ -121,20 +127,26 @@ class Initialisation:
     @classmethod
     def from_bytes(cls, data: bytes) -> Initialisation:
         """Parse a file; raises `FormatError`. The network is checked where it is used."""
-        fields = _fields(data)
-        kinds = (str, int, int, int, list, bytes, bytes)
-        if tuple(map(type, fields)) != kinds or fields[0] != SIGNATURE:
-            raise _not_valid()
-        _, family, channels, inner_steps, dimensions, numbers, rates = fields
-        sound = family in set(Family) and 1 <= channels <= 4 and 0 <= inner_steps <= MOST_STEPS
-        sound = sound and len(dimensions) <= 16 and all(type(n) is int for n in dimensions)
-        if not sound or len(numbers) % 2 or len(numbers) != len(rates):
-            raise _not_valid()
+        reader = PackedReader(
+            _unpacked(data), NOT_VALID, most_text=len(SIGNATURE), most_bytes=2 * MAX_PARAMETERS
+        )
+        if reader.array(FIELDS) != FIELDS or reader.item() != SIGNATURE:
+            raise FormatError(NOT_VALID)
+        family, channels = reader.whole(min(Family), max(Family)), reader.whole(1, 4)
+        inner_steps = reader.whole(0, MOST_STEPS)
+        count = reader.array(MOST_DIMENSIONS)
+        dimensions = tuple(reader.whole(0, MAX_PARAMETERS) for _ in range(count))
+        numbers, rates = reader.item(), reader.item()
+        reader.end()
+        if not isinstance(numbers, bytes) or not isinstance(rates, bytes):
+            raise FormatError(NOT_VALID)
+        if len(numbers) % 2 or len(numbers) != len(rates):
+            raise FormatError(NOT_VALID)
         learned = np.frombuffer(rates, "<f2")
         if not np.isfinite(learned).all():
-            raise _not_valid()
+            raise FormatError(NOT_VALID)
         whole = np.frombuffer(numbers, "<i2")
-        return cls(Family(family), tuple(dimensions), channels, whole, learned, inner_steps)
+        return cls(Family(family), dimensions, channels, whole, learned, inner_steps)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Initialisation:
@@ -147,24 +159,15 @@ class Initialisation:
             raise
 
 
-def _not_valid() -> FormatError:
-    """The error for a file that is not valid, whatever is wrong with it."""
-    return FormatError("this is not a file of an initialisation")
-
-
-def _fields(data: bytes) -> list[Any]:
-    """The array in the frame of a file; raises `FormatError`."""
+def _unpacked(data: bytes) -> bytes:
+    """What the frame of a file holds; raises `FormatError`."""
     try:
         size = zstandard.get_frame_parameters(data).content_size
-        if not 0 < size <= MAX_BYTES:  # also what one without a size claims
-            raise _not_valid()
-        unpacked = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
-        fields = msgpack.unpackb(unpacked)
-    except FormatError:
-        raise
-    except Exception:  # msgpack raises a dozen unrelated types on garbage
-        raise _not_valid() from None
-    return fields if isinstance(fields, list) else []
+        if 0 < size <= MOST_UNPACKED:  # a frame without a size claims more
+            return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+    except (zstandard.ZstdError, MemoryError):
+        pass
+    raise FormatError(NOT_VALID)
 
 
 def split(model: CoordinateModel, flat: NDArray[np.float32]) -> Arrays:

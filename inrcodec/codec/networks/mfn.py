@@ -113,6 +113,16 @@ class Mfn(CoordinateModel):
         """Multiply-accumulates a pixel; filters are made of what rows and columns share."""
         return (self.layers - 1) * self.width**2 + self.channels * self.width
 
+    @property
+    def neurons(self) -> int:
+        """Number of neurons of all layers, outputs included."""
+        return self.layers * self.width + self.channels
+
+    @property
+    def widest_layer(self) -> int:
+        """Most numbers that one layer gives for a sample."""
+        return max(self.width, self.channels)
+
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Random initial values as in the paper's code: filters share the range of frequencies, and
         those of narrow windows have the high ones."""

@@ -1,36 +1,31 @@
-"""A coordinate network -> pixels of a view, in torch, tile by tile."""
+"""A coordinate network -> pixels of a view, in torch, tile by tile.
+
+Threads take whole tiles (native/pool.py), and torch has one thread in each: its own threads would
+hang in a forked process, spin while they wait, and sum in another order with their number.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.entropy.quantized import Tensors
-from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.native.pool import kernel_threads, run
+from inrcodec.codec.networks.base import CoordinateModel, Parameters
+from inrcodec.codec.networks.tiles import Tiles
 from inrcodec.codec.resampling import LEAST_ALPHA
-from inrcodec.codec.runtime import torch_device, torch_threads
+from inrcodec.codec.runtime import (
+    denormals_flushed,
+    keep_one_torch_thread,
+    torch_device,
+    torch_threads,
+)
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples, from_unit
-
-TILE_PIXELS = 8192
-"""Pixels rendered at once: the activations of a tile stay in the cache."""
-
-MAX_OVERSAMPLING = 8
-"""Most samples a pixel along one axis."""
-
-
-def _oversampling(native: int, wanted: int) -> int:
-    """Samples a pixel along one axis: more than one when shrinking, so that nothing aliases."""
-    return min(MAX_OVERSAMPLING, max(1, math.ceil(native / wanted)))
-
-
-def _centres(first: int, count: int, size: int, oversampling: int) -> NDArray[np.float64]:
-    """Coordinates of the sample points of pixels first .. first + count - 1 of an axis."""
-    points = np.arange(first * oversampling, (first + count) * oversampling)
-    return (2 * points + 1) / (size * oversampling) - 1
 
 
 def render(
@@ -44,36 +39,50 @@ def render(
     """The view as samples (rows, columns, channels) of a network with these parameters; raises
     `OptionError` for a bad device."""
     target = torch_device(device)
-    with torch_threads(threads):
-        return _render(model, values, view, bit_depth, target)
-
-
-@torch.no_grad()
-def _render(
-    model: CoordinateModel, values: Tensors, view: View, bit_depth: int, target: torch.device
-) -> Samples:
-    """Evaluate the network over the view tile by tile and round."""
-    parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
-    x, y, wide, high = view.crop
-    native_width, native_height = view.native
-    down = _oversampling(native_height, view.height)
-    across = _oversampling(native_width, view.width)
-    columns = max(1, min(wide, TILE_PIXELS // (down * across)))
-    rows = max(1, TILE_PIXELS // (columns * down * across))
+    tiles = Tiles.of(model, view)
+    _, _, wide, high = view.crop
     out = np.empty((high, wide, model.channels), np.uint8 if bit_depth == 8 else np.uint16)
-    for left in range(0, wide, columns):
-        n_columns = min(columns, wide - left)
-        xs = _centres(x + left, n_columns, view.width, across)
-        for top in range(0, high, rows):
-            n_rows = min(rows, high - top)
-            ys = _centres(y + top, n_rows, view.height, down)
-            tile = model.render(parameters, ys, xs)
-            if down * across > 1:
-                blocks = (n_rows, down, n_columns, across, model.channels)
-                tile = _mixed(tile.clamp(-1, 1).view(blocks))
-            samples = from_unit(tile.cpu().numpy(), bit_depth)
-            out[top : top + n_rows, left : left + n_columns] = samples
+
+    def work(number: int) -> None:
+        rows, columns = tiles[number]
+        with _settings():
+            out[rows, columns] = _tile(model, parameters, tiles, (rows, columns), bit_depth)
+
+    with own_settings(gradients=False), torch_threads(1):
+        parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
+        with kernel_threads(threads if target.type == "cpu" else 1):
+            run(work, len(tiles))
     return out
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """What a tile is computed under, on whatever thread."""
+    keep_one_torch_thread()  # the caller's thread has one already
+    with (
+        own_settings(gradients=False),
+        kernel_threads(1),
+        denormals_flushed(),
+        np.errstate(all="ignore"),
+    ):
+        yield
+
+
+def _tile(
+    model: CoordinateModel,
+    parameters: Parameters,
+    tiles: Tiles,
+    place: tuple[slice, slice],
+    bit_depth: int,
+) -> Samples:
+    """Samples (rows, columns, channels) of a tile."""
+    rows, columns = place
+    tile = model.render(parameters, *tiles.coordinates_of(rows, columns))
+    if tiles.down * tiles.across > 1:
+        n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
+        blocks = (n_rows, tiles.down, n_columns, tiles.across, model.channels)
+        tile = _mixed(tile.clamp(-1, 1).view(blocks))
+    return from_unit(tile.cpu().numpy(), bit_depth)
 
 
 def _mixed(samples: torch.Tensor) -> torch.Tensor:

@@ -11,16 +11,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from inrcodec.codec.entropy.prior import PRIOR_BYTES
+from inrcodec.codec.limits import MAX_WORK_S
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.diner import Diner
 from inrcodec.codec.networks.encoding import ENCODING_BASE, MAX_FREQUENCIES
-from inrcodec.codec.networks.families import MAX_PICTURE_WORK, work_per_pixel
 from inrcodec.codec.networks.fourier import FourierNet
 from inrcodec.codec.networks.mfn import Mfn
 from inrcodec.codec.networks.nif import Nif
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
+from inrcodec.codec.networks.work import own_size_s
 from inrcodec.pixels import Picture
 
 BITS_PER_PARAMETER = 4.8
@@ -110,28 +111,30 @@ def network_for(shape: ImageShape, family: str, payload_bytes: int) -> Coordinat
 
 
 def network_of(shape: ImageShape, family: str, wanted: float) -> CoordinateModel:
-    """A network of about so many parameters, or of as many as rendering allows."""
+    """A network of about so many parameters, or of as many as decoders allow."""
     payload_bytes = wanted * BITS_PER_PARAMETER / 8
     layers = next(layers for most, layers in LAYERS_OF_PARAMETERS if wanted <= most)
     finest = shape.side / FINEST_PERIOD
     wavelengths = 1 + round(math.log(max(1.0, finest)) / math.log(ENCODING_BASE))
     affordable = int(wanted / PARAMETERS_PER_FREQUENCY) + 1
     frequencies = max(1, min(MAX_FREQUENCIES, wavelengths, affordable))
-    most_work = MAX_PICTURE_WORK / (shape.width * shape.height)
 
     def rung(width: int) -> CoordinateModel:
         return LADDERS[family](width, layers, frequencies, shape)
+
+    def is_allowed(model: CoordinateModel) -> bool:
+        return own_size_s(model, shape.width, shape.height) <= MAX_WORK_S
 
     while layers > 1 and PRIOR_BYTES * len(rung(1).shapes) > payload_bytes / PAYLOAD_OVER_PRIORS:
         layers -= 1
     width, model = 1, rung(1)
     while width < LARGEST_WIDTH:
         wider = rung(width + 1)
-        if wider.parameter_count > wanted or work_per_pixel(wider) > most_work:
+        if wider.parameter_count > wanted or not is_allowed(wider):
             break
         width, model = width + 1, wider
     even = rung((width + 3) // 8 * 8) if width >= 32 else model
-    return even if work_per_pixel(even) <= most_work else model
+    return even if is_allowed(even) else model
 
 
 def bpp_of_quality(quality: int) -> float:

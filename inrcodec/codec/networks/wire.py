@@ -91,6 +91,11 @@ class Wire(CoordinateModel):
         """Multiply-accumulates of real numbers a pixel."""
         return 4 * (self.layers - 1) * self.width**2 + 2 * self.channels * self.width
 
+    @property
+    def widest_layer(self) -> int:
+        """Most real numbers that one layer gives for a sample."""
+        return 2 * self.width
+
     def initial(self, random: np.random.Generator, mean: NDArray[np.float64]) -> Arrays:
         """Random initial values: the first layer as in the paper's code, that of a linear layer
         times w0; later ones smaller, so that wavelets are wide at first."""

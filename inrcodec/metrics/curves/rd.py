@@ -187,7 +187,7 @@ def read_rows(path: str | os.PathLike[str], *, missing_ok: bool = False) -> list
             row = json.loads(line)
             row["metrics"] = {name: float(value) for name, value in row["metrics"].items()}
             stored_key(row)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"{path}: line {number} is not a row: {error!r}") from None
         rows.append(row)
     return rows

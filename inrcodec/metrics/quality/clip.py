@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inrcodec.codec.ambient import independent
 from inrcodec.errors import WeightsError
 from inrcodec.metrics.quality import weights
 from inrcodec.metrics.quality.inputs import pair
@@ -18,6 +19,7 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
+@independent
 def clip_similarity(reference: object, decoded: object) -> Tensor:
     """Cosine in [-1, 1], (N,); 1 is identical.
 
@@ -45,6 +47,7 @@ def _prepared(x: Tensor) -> Tensor:
 
 
 @cache
+@independent
 def _model(device: torch.device) -> Any:
     """The archive in float32, one for each device.
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inrcodec.codec.ambient import independent
 from inrcodec.metrics.quality import gaussian_prior
 
 WIDTHS = (40, 56, 72)
@@ -98,6 +99,7 @@ def inputs(noisy: Tensor, sigma: float) -> tuple[Tensor, Tensor, float]:
     return estimate, torch.cat([estimate, (noisy - estimate) / spread], 1), math.sqrt(error)
 
 
+@independent
 def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Tensor:
     """Estimate an image seen through white noise of standard deviation `sigma`.
 
@@ -119,12 +121,14 @@ def denoise(noisy: Tensor, sigma: float, network: Residual | None = None) -> Ten
 
 
 @cache
+@independent
 def trained(device: torch.device) -> Residual:
     """Load the network of the package (float16 on disk, float32 here), once for each device."""
-    network = Residual()
+    with torch.device("meta"):  # nothing is drawn from the caller's generator
+        network = Residual()
     with resources.files(__package__).joinpath(WEIGHTS).open("rb") as file, np.load(file) as arrays:
         state = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays}
-    network.load_state_dict(state)
+    network.load_state_dict(state, assign=True)
     network.requires_grad_(False).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter faster
     return network.to(device)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inrcodec.codec.ambient import independent
 from inrcodec.metrics.quality import trunks, weights
 from inrcodec.metrics.quality.inputs import pair
 from inrcodec.metrics.quality.trunks import State
@@ -22,6 +23,7 @@ C1 = C2 = 1e-6
 POOLED_EPSILON = 1e-12
 
 
+@independent
 def dists(reference: object, decoded: object) -> Tensor:
     """DISTS, (N,); 0 is identical (equation 6 of the paper). Sides of at least 32 pixels.
 
@@ -62,12 +64,13 @@ def _l2_pool(x: Tensor, state: State) -> Tensor:
 
 
 @cache
+@independent
 def _state() -> State:
     """Parameters of the trunk, and alpha and beta."""
     arrays = weights.load("vgg16") | weights.load("dists-head")
     state = {key: torch.from_numpy(array) for key, array in arrays.items()}
     with weights.checked("vgg16", "dists-head"):
-        features = _features(torch.zeros(1, 3, 32, 32), state)
+        features = _features(torch.zeros(1, 3, 32, 32, dtype=torch.float32), state)
         channels = sum(layer.shape[1] for layer in features)
         if not channels == state["alpha"].numel() == state["beta"].numel():
             raise KeyError(f"alpha and beta must have {channels} values each")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
 from inrcodec.codec.networks.siren import Siren
 
@@ -60,6 +61,7 @@ def squared_gradients(
     return _accumulated(model, parameters, residual, shape, block, tile_pixels)
 
 
+@independent
 def _accumulated(
     model: Siren,
     parameters: Parameters,

@@ -19,6 +19,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
+
 MEAN = (0.0365, 0.0045, -0.0323)
 AXES = (
     (0.57206684, 0.58033652, 0.57961112),
@@ -36,6 +38,7 @@ def dct_matrix(size: int, like: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@independent
 def _dct_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     index = torch.arange(size, dtype=torch.float64, device=device)
     matrix = torch.cos(math.pi / size * index[:, None] * (index + 0.5)) * math.sqrt(2 / size)
@@ -43,6 +46,7 @@ def _dct_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return matrix.to(dtype)
 
 
+@independent
 def coefficients(difference: Tensor) -> Tensor:
     """Coordinates of (N, 3, H, W) in the eigenbasis of the prior, same shape; orthonormal."""
     axes = difference.new_tensor(AXES)
@@ -51,6 +55,7 @@ def coefficients(difference: Tensor) -> Tensor:
     return down @ rotated @ across.T
 
 
+@independent
 def synthesis(coordinates: Tensor) -> Tensor:
     """The inverse of `coefficients`."""
     axes = coordinates.new_tensor(AXES)
@@ -64,6 +69,7 @@ def eigenvalues(height: int, width: int, like: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@independent
 def _eigenvalues(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     rows = torch.arange(height, dtype=torch.float64, device=device) / (2 * height)
     columns = torch.arange(width, dtype=torch.float64, device=device) / (2 * width)
@@ -75,6 +81,7 @@ def _eigenvalues(height: int, width: int, dtype: torch.dtype, device: torch.devi
     return torch.stack(planes).to(dtype)
 
 
+@independent
 def wiener(noisy: Tensor, sigma: float) -> Tensor:
     """The posterior mean of an image seen through white noise of standard deviation `sigma`.
 
@@ -85,6 +92,7 @@ def wiener(noisy: Tensor, sigma: float) -> Tensor:
     return mean + synthesis(coefficients(noisy - mean) * (variance / (variance + sigma**2)))
 
 
+@independent
 def wiener_error(height: int, width: int, sigma: float) -> float:
     """Mean squared error the Wiener filter expects of itself, per sample."""
     variance = eigenvalues(height, width, torch.zeros((), dtype=torch.float64))

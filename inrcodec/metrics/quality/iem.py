@@ -29,6 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.errors import OptionError
 from inrcodec.metrics.quality import denoiser as learned
 from inrcodec.metrics.quality import gaussian_prior
@@ -58,6 +59,7 @@ class Iem:
     each factor 10 in sigma). Differentiable except where the images are identical.
     """
 
+    @independent
     def __init__(
         self,
         reference: object,
@@ -93,6 +95,7 @@ class Iem:
                 if weight
             ]
 
+    @independent
     def __call__(self, decoded: object) -> Tensor:
         """IEM of each decoded image, (N,); 0 is identical, no upper bound."""
         x, y = (image * 2 - 1 for image in pair(self._reference, decoded, colour=True))
@@ -111,6 +114,7 @@ def iem(reference: object, decoded: object, **options: Any) -> Tensor:
     return Iem(reference, **options)(decoded)
 
 
+@independent
 def iem_sq(
     reference: object,
     decoded: object,
@@ -149,6 +153,7 @@ def iem_sq(
     return total.sqrt()
 
 
+@independent
 def exact_squared(difference: Tensor, gamma_max: float) -> Tensor:
     """IEM^2 under the Gaussian prior for x_1 - x_2 (N, 3, H, W) on [-1, 1], (N,), exact."""
     height, width = difference.shape[-2:]

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
 from inrcodec.images.reading import as_picture
@@ -30,6 +31,7 @@ BACKGROUND = 0.5
 BLACK_AND_WHITE = (0.0, 1.0)
 
 
+@independent
 def pair(
     reference: object, decoded: object, *, smallest: int = 1, colour: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -67,6 +69,7 @@ def _paired(x: Tensor, y: Tensor, *, smallest: int, colour: bool) -> tuple[Tenso
     return x.to(dtype), y.to(dtype)
 
 
+@independent
 def batch(image: object) -> Tensor:
     """Convert an image or a batch to (N, C, H, W) in [0, 1], C = 1 or 3, over mid-gray.
 
@@ -97,7 +100,7 @@ def _over(image: object, backgrounds: tuple[float, ...]) -> list[Tensor]:
 def _straight(image: object) -> Tensor:
     """One image or an array of them as (N, C, H, W) in [0, 1], C = 1..4, alpha straight."""
     if isinstance(image, Tensor):
-        tensor = _scaled(image)
+        tensor = _scaled(image.clone() if image.is_inference() else image)
         tensor = tensor[None] if tensor.ndim == 2 else tensor
         tensor = tensor[None] if tensor.ndim == 3 else tensor
         expected = "(H, W), (C, H, W) or (N, C, H, W)"

@@ -28,11 +28,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates, image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.init_tables import shipped_for
@@ -68,6 +70,7 @@ class Inriq:
     information is float32. Raises `OptionError`, and `ImageError` for a bad reference.
     """
 
+    @partial(independent, gradients=True)
     def __init__(
         self,
         reference: object,
@@ -112,13 +115,14 @@ class Inriq:
         """Return what qualifies the score: PSNR in dB of the network's fit to the reference."""
         return {"fit_psnr": self.fit_psnr}
 
+    @independent
     def __call__(self, decoded: object) -> Tensor:
         """INRIQ of each decoded image, (N,) float64; 0 is identical, no upper bound."""
         distance = symmetric_kl if self._variant == "paper" else fisher_rao
         _, pictures = pair(self._reference, decoded, colour=True)
         return torch.stack([distance(*self.fisher(picture)) for picture in pictures])
 
-    @torch.no_grad()
+    @partial(independent, gradients=False)
     def fisher(self, decoded: object) -> tuple[Fisher, Fisher]:
         """Return the two Fisher diagonals compared: of the reference, of one decoded image."""
         _, pictures = pair(self._reference, decoded, colour=True)

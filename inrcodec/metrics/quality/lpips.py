@@ -13,6 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.metrics.quality import trunks, weights
 from inrcodec.metrics.quality.inputs import pair
 
@@ -45,6 +46,7 @@ def lpips_vgg(reference: object, decoded: object) -> Tensor:
     return _distance(reference, decoded, "vgg16", "lpips-vgg-head", 32)
 
 
+@independent
 def _distance(reference: object, decoded: object, name: str, head: str, smallest: int) -> Tensor:
     """Equation 1 of the paper: weighted squared distance of unit-length features, spatial means."""
     x, y = pair(reference, decoded, smallest=smallest, colour=True)
@@ -61,6 +63,7 @@ def _distance(reference: object, decoded: object, name: str, head: str, smallest
 
 
 @cache
+@independent
 def _state(name: str, head: str) -> tuple[State, list[Tensor]]:
     """The trunk's parameters and the linear heads, one weight per channel of each layer."""
     files: tuple[str, ...] = (name, head)
@@ -73,7 +76,7 @@ def _state(name: str, head: str) -> tuple[State, list[Tensor]]:
     }
     heads = [state[key].reshape(-1, 1, 1) for key in sorted(key for key in state if "lin" in key)]
     with weights.checked(*files):
-        features = TRUNKS[name](torch.zeros(1, 3, 64, 64), state)
+        features = TRUNKS[name](torch.zeros(1, 3, 64, 64, dtype=torch.float32), state)
         if [len(weight) for weight in heads] != [layer.shape[1] for layer in features]:
             raise KeyError(f"{len(heads)} linear heads for {len(features)} layers")
     return state, heads

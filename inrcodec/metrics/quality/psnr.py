@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.metrics.quality.inputs import pairs_over_black_and_white
 
 
+@independent
 def psnr(reference: object, decoded: object) -> Tensor:
     """-10 log10 of the mean squared error over all colours of values in [0, 1], in dB, (N,).
 

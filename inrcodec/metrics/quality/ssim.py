@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.fitting import similarity
 from inrcodec.metrics.quality.inputs import pair
 
 
+@independent
 def ssim(reference: object, decoded: object) -> Tensor:
     """SSIM in [-1, 1], (N,); 1 is identical. Mean over channels (Wang et al. 2004).
 
@@ -17,6 +19,7 @@ def ssim(reference: object, decoded: object) -> Tensor:
     return similarity.ssim(*pair(reference, decoded, smallest=similarity.SMALLEST_SIDE))
 
 
+@independent
 def ms_ssim(reference: object, decoded: object) -> Tensor:
     """MS-SSIM in [0, 1], (N,); 1 is identical (Wang et al. 2003). Sides of at least 161 pixels.
 
@@ -27,6 +30,7 @@ def ms_ssim(reference: object, decoded: object) -> Tensor:
     )
 
 
+@independent
 def ms_ssim_db(reference: object, decoded: object) -> Tensor:
     """-10 log10(1 - MS-SSIM), (N,); infinite, without a gradient, for identical ones."""
     return -10 * (1 - ms_ssim(reference, decoded)).clamp_min(0).log10()

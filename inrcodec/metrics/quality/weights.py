@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,6 +126,9 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
         if path.stat().st_size > MAX_WEIGHTS_BYTES:
             raise WeightsError(f"{path}: larger than {MAX_WEIGHTS_BYTES} bytes")
         if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MAX_WEIGHTS_BYTES:
+                    raise WeightsError(f"{path}: unpacks to over {MAX_WEIGHTS_BYTES} bytes")
             with np.load(path, allow_pickle=False) as arrays:
                 return {key: np.asarray(arrays[key], np.float32) for key in arrays}
         import torch

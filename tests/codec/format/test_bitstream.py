@@ -6,6 +6,7 @@ import pytest
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Family, Header, Kind
 from inrcodec.errors import FormatError, LimitError, TruncatedError
+from inrcodec.pixels import MAX_METADATA_BYTES
 from tests import reference_reader
 
 HEADER = Header(768, 512, 3, 8, Family.PE_SIREN, (64, 6, 16))
@@ -209,7 +210,7 @@ def test_header_garbage_and_metadata_bombs_are_refused() -> None:
     for block in (whole[:-5], whole + b"more", zstandard.ZstdCompressor().compress(b"")):
         framed = FILE[:CRITICAL] + bitstream.section_bytes(Kind.XMP, block)
         assert bitstream.read(framed).damaged == ("xmp",)
-    bomb = zstandard.ZstdCompressor().compress(bytes(bitstream.MAX_METADATA_BYTES + 1))
+    bomb = zstandard.ZstdCompressor().compress(bytes(MAX_METADATA_BYTES + 1))
     start = FILE[:CRITICAL] + bitstream.section_bytes(Kind.ICC, bomb)
     assert bitstream.read(start).damaged == ("icc",)
 

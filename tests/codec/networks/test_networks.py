@@ -13,7 +13,7 @@ from inrcodec.codec.families import decoder_of
 from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.plan import plan_of
-from inrcodec.codec.format.header import Family, Header
+from inrcodec.codec.format.header import Header
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.diner import Diner
 from inrcodec.codec.networks.fourier import FourierNet
@@ -183,16 +183,6 @@ def test_a_picture_too_large_for_a_table_is_refused_before_the_fit() -> None:
         inrcodec.encode(large, model="diner", target_size=300_000)
     (row,) = [m for m in models(4000, 3000) if m.name == "diner"]
     assert "too large" in row.rates
-
-
-@pytest.mark.parametrize(
-    ("family", "dimensions"),
-    [(Family.FOURIER, (1, 1, 1024)), (Family.WIRE, (1024, 1)), (Family.SPINR, (1024, 1, 32))],
-)
-def test_neurons_count_as_work(family: Family, dimensions: tuple[int, ...]) -> None:
-    """Few multiply-accumulates, but sines for an hour."""
-    with pytest.raises(LimitError, match="too much work"):
-        decoder_of(Header(11585, 11585, 3, 8, family, dimensions))
 
 
 def test_a_flat_picture_in_a_large_network_decodes() -> None:

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inrcodec.codec.ambient import independent
 from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL, LEVELS, grain
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
@@ -101,9 +102,9 @@ class Analysis(nn.Module):
         )
         for head in self.head:
             nn.init.zeros_(head.get_parameter("bias"))
-        gain = torch.tensor([*GAIN, 0.0]).repeat(3, LEVELS, 1)
-        gain[:, :, 0] -= torch.tensor([grain(level) for level in range(LEVELS)]).log()
-        self.gain = nn.Parameter(gain)
+        gain = np.tile(np.asarray([*GAIN, 0.0], np.float32), (3, LEVELS, 1))
+        gain[:, :, 0] -= np.log(np.asarray([grain(k) for k in range(LEVELS)], np.float32))
+        self.gain = nn.Parameter(torch.from_numpy(gain))
 
     def forward(
         self, picture: Tensor, lmbda: float, quantise: Callable[[Tensor], Tensor] = torch.round
@@ -179,13 +180,15 @@ def _means(picture: Tensor) -> list[Tensor]:
 
 
 @cache
+@independent
 def trained(device: torch.device) -> Analysis:
     """The network with the weights of the package, one for each device."""
     source = resources.files("inrcodec.codec") / "data" / WEIGHTS
-    network = Analysis()
+    with torch.device("meta"):  # nothing is drawn from the caller's generator
+        network = Analysis()
     with source.open("rb") as file, np.load(file) as arrays:
         state = {n: torch.from_numpy(arrays[n].astype(np.float32)) for n in arrays.files}
-    network.load_state_dict(state)
+    network.load_state_dict(state, assign=True)
     network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.to(device)
 

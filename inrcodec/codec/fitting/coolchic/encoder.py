@@ -172,7 +172,8 @@ class GridEncoding:
         if self._init is None:
             mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
             parameters = initialisation.untrained(self.model, self.plan.seed, mean)
-            initial = Initial(parameters, [torch.zeros(shape) for shape in self.model.grids])
+            latents = [torch.zeros(shape, dtype=torch.float32) for shape in self.model.grids]
+            initial = Initial(parameters, latents)
             rates = FULL_RATES
         else:
             parameters, latents = initialisation.trained(self.model, target, self._init[1], lmbda)

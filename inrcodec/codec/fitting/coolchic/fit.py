@@ -120,7 +120,7 @@ class GridFit:
             for name, value in initial.parameters.items()
         }
         self._trained = {
-            name: torch.zeros(tensor.shape, device=self._device)
+            name: torch.zeros_like(tensor, requires_grad=False)
             if initial.trained is None
             else torch.tensor(initial.trained[name], device=self._device)
             for name, tensor in self.parameters.items()

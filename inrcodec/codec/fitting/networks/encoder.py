@@ -18,6 +18,7 @@ from inrcodec.codec.fitting.rate_control import LEAST_USED
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import PHASES, Header
+from inrcodec.codec.limits import Limits
 from inrcodec.codec.networks import sections
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.families import network_from
@@ -35,6 +36,7 @@ from inrcodec.codec.networks.sizes import (
     network_for,
     smallest_network,
 )
+from inrcodec.codec.networks.work import own_size_s
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device, torch_threads
 from inrcodec.errors import (
@@ -150,6 +152,7 @@ class Choice:
         header = _header(picture, model, PHASES if init is None else init.identity)
         try:
             network_from(header)  # a decoder's limits
+            Limits().check_work(own_size_s(model, picture.width, picture.height))
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
         least = _least_payload(model)

@@ -129,7 +129,8 @@ class InitTraining:
         """Leave the gradients of one image in all leaves; return the error after the inner
         steps."""
         image = self._view(self._images[int(self._random.integers(len(self._images)))])
-        parameters, outer = dict(self._initial), torch.zeros((), device=self._device)
+        parameters = dict(self._initial)
+        outer = torch.zeros((), dtype=torch.float32, device=self._device)
         for step in range(self._inner_steps):
             error = self._error(parameters, image)
             outer = outer + error * (ON_THE_WAY * step)

@@ -29,6 +29,12 @@
 /* CRC-32 of the source it was compiled from: the loader refuses kernels of another version. */
 EXPORT uint32_t source_crc(void);
 
+/* ---- denormals.c ------------------------------------------------------------------------------ */
+
+/* Whether this thread takes subnormal numbers for 0 from now on; returns whether it did before. Does
+   nothing and returns 0 on processors other than x86-64 and ARM64. */
+EXPORT int32_t flush_denormals(int32_t flush);
+
 /* ---- context.c -------------------------------------------------------------------------------- */
 
 /* Nats of rows first .. last - 1 (first even) of a grid under its context network, as
