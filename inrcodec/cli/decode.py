@@ -57,6 +57,7 @@ def decode(
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
     )
     paths = console.outputs_for(inputs, output, ".png", force, as_json)
+    console.check_binary_stdout(paths)
     reports = []
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):

@@ -191,6 +191,7 @@ def encode(
     }
     EncodeOptions.of(**options)  # refused before any work
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
+    console.check_binary_stdout(paths)
     require("torch", extra="encode")
     reports = []
     with console.exit_codes() as codes:

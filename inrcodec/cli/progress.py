@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
+
+from inrcodec.cli import console
 
 
 class Step(Protocol):
@@ -31,7 +32,7 @@ AStep = TypeVar("AStep", bound=Step)
 def follow(steps: Iterable[AStep], name: str, pressed: list[int]) -> AStep | None:
     """Run to the end or to Ctrl-C, on a terminal with a bar; the last step, if there was one."""
     last = None
-    if not sys.stderr.isatty():
+    if not console.on_terminal():
         for step in steps:
             last = step
             if pressed:
