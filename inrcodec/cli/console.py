@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -48,6 +48,13 @@ def note(message: str) -> None:
     """One line for a person, on stderr so that stdout stays the result; nowhere if it is closed."""
     if _is_open(sys.stderr):
         print(_one_line(message), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_at_once(message: str) -> None:
+    """As `note`, from a signal handler: not through the stream, which may be in use."""
+    if _is_open(sys.stderr):
+        with suppress(OSError, ValueError):  # nothing behind it that can be written to
+            os.write(sys.stderr.fileno(), f"\n{_one_line(message)}\n".encode())
 
 
 def show(text: str) -> None:

@@ -15,6 +15,7 @@ from inrcodec.extras import require
 
 if TYPE_CHECKING:
     from inrcodec.codec.options import EncodeKeywords
+    from inrcodec.codec.progress import Progress
 
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
@@ -230,7 +231,8 @@ def _encode_one(
     from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
-    with interruptible() as pressed:
+    what = "writing the best so far" if keep else "nothing is written without -o"
+    with interruptible(f"{name}: stopping, {what}; Ctrl-C again ends at once") as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
         from inrcodec.codec.runtime import keep_freed_memory
 
@@ -240,10 +242,14 @@ def _encode_one(
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)
-        last = follow(job, name, pressed)
+        last = follow(job, name, pressed, _so_far)
         if pressed and not keep:
             return {}, True
-        data = job.finish()
+        try:
+            data = job.finish()
+        except KeyboardInterrupt:
+            console.note(f"{name}: stopped, nothing was written")
+            raise
         console.write_output(path, data)
         elapsed = time.monotonic() - started
         given = options["init"] if options["init"] not in ("random", "meta") else None
@@ -266,6 +272,13 @@ def _encode_one(
         "elapsed_s": round(elapsed, 3),
         "interrupted": bool(pressed),
     }, bool(pressed)
+
+
+def _so_far(step: Progress) -> str:
+    """What would be written now, for a person."""
+    psnr = step.psnr if step.rounded_psnr is None else step.rounded_psnr
+    size = "" if step.size_bytes is None else f"{step.size_bytes / 1000:.1f} kB, "
+    return f"{size}{psnr:.2f} dB"
 
 
 def _summary(report: dict[str, Any]) -> str:

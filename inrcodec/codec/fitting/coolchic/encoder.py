@@ -22,7 +22,6 @@ from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.fitting import goal_search
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
@@ -30,7 +29,7 @@ from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
 from inrcodec.codec.fitting.coolchic.targets import plane_channels, plane_error, planes_of
-from inrcodec.codec.fitting.goal_search import Candidate
+from inrcodec.codec.fitting.goal_search import Candidate, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.fitting.robust import backward_of
@@ -76,16 +75,25 @@ class GridEncoding:
             self._steps = WITHOUT_LIMIT
         with fit_threads(plan.threads):
             self._initialise()
+        self._search = GoalSearch(self, plan.goal)
+        self._hurry_until = math.inf
+        self._begun = self._fitted = self._ended = False
         self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
-        """Fit all planes step by step, correcting lambda, reporting progress."""
+        """Fit all planes step by step, correcting lambda, then search for what was asked for."""
         return self._running
 
     def finish(self) -> bytes:
-        """The file of what was fitted so far, brought to the size or PSNR asked for."""
+        """The file that was found; of an encode that was left, at once what there is, brought to
+        the size asked for."""
         with fit_threads(self.plan.threads):
-            return goal_search.search(self, self.plan.goal)
+            if not self._ended:
+                self._hurry()
+                for _ in self._search:
+                    pass
+                self._ended = True
+            return self._search.result()
 
     @property
     def lmbda(self) -> float:
@@ -94,27 +102,56 @@ class GridEncoding:
 
     @property
     def late(self) -> bool:
-        """Whether a time limit has passed."""
-        limit = self.plan.time_limit
-        return limit is not None and self._clock() - self._started > limit
+        """Whether a time limit has passed, or the time that one who does not wait has."""
+        limit, now = self.plan.time_limit, self._clock()
+        return now > self._hurry_until or (limit is not None and now - self._started > limit)
 
-    def refit(self, lmbda: float) -> None:
+    def refit(self, lmbda: float) -> Iterator[float]:
         """Fit some more under another lambda; where that is far from the trained initialisation, or
         nothing was fitted, anew from its own."""
         self._steering.set_lambda(lmbda)
         apart = initialisation.sets_apart(lmbda, self._initialised_at)
-        far = self._steps == 0 or apart > self._schedule.far_inits
+        hurried = self._hurry_until < math.inf
+        untouched = self._steps == 0 or (hurried and not self._fits[0].step)
+        far = untouched or (apart > self._schedule.far_inits and not hurried)
         if far and self._init is not None and self._steering.rehearsal is None:
             self._init = (self._init[0], initialisation.init_index(lmbda))
             self._make_fits(lmbda)
-            for fit in self._fits:
-                for _ in fit:
-                    pass
+            for number, fit in enumerate(() if hurried else self._fits):
+                for step in fit:
+                    yield (number + step.share) / len(self._fits)
             return
         steps = min(self._fits[0].step, self._steps)
         share = round(steps * self._schedule.refit_share)
-        for fit in self._fits if steps else ():
-            fit.refit(max(self._schedule.least_refit, share))
+        if hurried:
+            share = min(share, self._hurried_steps())
+        for number, fit in enumerate(self._fits if steps else ()):
+            for part in fit.refit(max(self._schedule.least_refit, share)):
+                yield (number + part) / len(self._fits)
+
+    def _hurry(self) -> None:
+        """From now on take no longer than one waits who asked for an end. A fit that has not ended
+        settles first: its latents are those of the noise it was trained with."""
+        schedule = self._schedule
+        if self._begun or self._steps:
+            self._hurry_until = self._clock() + schedule.hurry_s
+        if self._fitted or not self._fits[0].step:
+            return
+        for _ in range(schedule.hurried_rounds):
+            if self.late:
+                break
+            if not self.plan.goal.fixed and self._steering.settled:
+                self._steering.aim()
+            for fit in self._fits:
+                for _ in fit.refit(self._hurried_steps()):
+                    pass
+
+    def _hurried_steps(self) -> int:
+        """Steps that take a part of the time one waits."""
+        schedule, taken = self._schedule, sum(fit.step for fit in self._fits)
+        each = (self._clock() - self._started) / max(1, taken)
+        count = schedule.hurry_s * schedule.hurried_share / max(each, 1e-9) / len(self._fits)
+        return max(schedule.least_refit, min(schedule.most_hurried, int(count)))
 
     def _check_limits(self) -> None:
         """Raise `EncoderLimitError` for an image that no decoder would take."""
@@ -207,15 +244,38 @@ class GridEncoding:
 
     def _progress(self) -> Iterator[Progress]:
         """Run the fits side by side, and steer them."""
+        self._begun = True
         steps: list[Step | None] = [None] * len(self._fits)
-        for news in zip_longest(*self._fits):  # one may have nothing left to gain, or no time
+        all_of_it = 1 - self._schedule.searched * (not self.plan.goal.fixed)
+        count, psnr, seen = 0, 0.0, None
+        for number, news in enumerate(zip_longest(*self._fits)):
+            # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]
             latest = [step for step in steps if step is not None]
             share = min(step.share for step in latest)
             self._steering.look(share)
-            elapsed = self._clock() - self._started
-            first = latest[0]
-            yield Progress("fit", share, first.step, decibels(first.mse), elapsed)
+            if number % self._schedule.show_every == 0:
+                seen = self._steering.seen()
+            count, psnr = latest[0].step, decibels(latest[0].mse)
+            yield self._now("fit", share * all_of_it, count, psnr, seen)
+        self._fitted = True
+        for part in self._search:
+            best = self._search.best
+            found = None if best is None else (len(best.data), best.psnr_db)
+            share = all_of_it + (1 - all_of_it) * part
+            yield self._now("search", share, count, psnr, found)
+        self._ended = True
+        if count and self._search.best is not None:
+            best = self._search.best
+            yield self._now("search", 1.0, count, psnr, (len(best.data), best.psnr_db))
+
+    def _now(
+        self, stage: str, share: float, step: int, psnr: float, file: tuple[int, float] | None
+    ) -> Progress:
+        """Where the encode stands; `file` has bytes and dB of what would be written."""
+        size, rounded = (None, None) if file is None else file
+        elapsed = self._clock() - self._started
+        return Progress(stage, min(share, 1.0), step, psnr, elapsed, rounded, size)
 
     def _overhead(self) -> float:
         """Bytes beside the latents of a file of the size asked for, roughly."""

@@ -81,6 +81,21 @@ class Schedule:
     """Share of the steps of a fit that a further one has for a goal that was missed, and the fewest
     steps of such a one."""
 
+    hurry_s: float = 1.5
+    hurried_share: float = 0.3
+    hurried_rounds: int = 2
+    most_hurried: int = 8
+    """An encode that is left is to end after about so many seconds: the share of them for a further
+    fit, how many of these come first, and the most steps of one. Of Kodak 5 at 0.3 bits a pixel
+    (effort 5, after 120 of 800 steps), 4 steps under a corrected lambda take the file from 23.6 to
+    17.0 KB at the same PSNR."""
+
+    show_every: int = 4
+    """Reports of progress between two looks at what would be written."""
+
+    searched: float = 0.2
+    """Share of an encode that the search for a size or a PSNR takes, roughly."""
+
     far_inits: int = 4
     """Trained initialisations between the lambda under which a fit was initialised and another for
     which it is initialised anew."""
