@@ -85,6 +85,18 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
     return tuple(int(group) for group in match.groups())
 
 
+def _note_stretching(name: str, size: tuple[int, int] | None, native: tuple[int, int]) -> None:
+    """Say that a size, in pixels, has another aspect ratio than the image, beyond rounding."""
+    if size is None or 0 in size:
+        return
+    fitting = round(size[0] * native[1] / native[0]), round(size[1] * native[0] / native[1])
+    if abs(fitting[0] - size[1]) > 1 and abs(fitting[1] - size[0]) > 1:
+        console.note(
+            f"{name}: {size[0]}x{size[1]} stretches the image; {size[0]}x{max(1, fitting[0])} "
+            f"keeps its aspect ratio"
+        )
+
+
 def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
     """Decode one file and write the image; return the report."""
     started = time.monotonic()
@@ -93,7 +105,8 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
     from inrcodec.pixels import CHANNEL_NAMES
 
     try:
-        bitstream.read(data)  # a bad file is refused before torch loads
+        header = bitstream.read(data).header  # a bad file is refused before torch loads
+        _note_stretching(name, view["size"], (header.width, header.height))
         from inrcodec.images import writing
 
         kind = "PNG" if path == "-" else writing.image_format(path)

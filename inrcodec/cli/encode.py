@@ -106,13 +106,13 @@ def encode(
         ),
     ] = "random",
     loss: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What to minimise: mse, l1, logcosh, lcssim, l1ssim, ms-ssim, l1msssim, lpips "
-            "or iem; the size stays that of mse.",
+            help="What to minimise: mse (the default), l1, logcosh, lcssim, l1ssim, ms-ssim, "
+            "l1msssim, lpips or iem; the size stays that of mse.",
             rich_help_panel=LOSS,
         ),
-    ] = "mse",
+    ] = None,
     tune: Annotated[
         str | None,
         typer.Option(

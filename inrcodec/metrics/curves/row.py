@@ -161,7 +161,7 @@ def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, thread
         from inrcodec.codec.options import EncodeOptions
 
         options = {"seed": seed, "threads": threads, **point.options}
-        if not isinstance(options.get("loss", "mse"), str):
+        if not isinstance(options.get("loss") or "mse", str):
             raise OptionError("a row needs its loss by name")
         settings = asdict(EncodeOptions.of(**options))
         settings = {name: value for name, value in settings.items() if name not in INRCODEC_RATES}

@@ -21,10 +21,11 @@ from inrcodec.codec.coolchic import init_tables, layout, windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
-from inrcodec.codec.entropy.quantized import Quantized
+from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
+from inrcodec.codec.fitting.coolchic.least_size import least_size
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
@@ -37,7 +38,7 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Header
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device
-from inrcodec.errors import EncoderLimitError, LimitError
+from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, decibels
 
 FAMILIES = {family.label: family for family in FEATURES}
@@ -75,6 +76,7 @@ class GridEncoding:
             self._steps = WITHOUT_LIMIT
         with fit_threads(plan.threads):
             self._initialise()
+        self._check_size()
         self._search = GoalSearch(self, plan.goal)
         self._hurry_until = math.inf
         self._begun = self._fitted = self._ended = False
@@ -161,6 +163,25 @@ class GridEncoding:
             layout.check_waves(self.model, shapes * (2 - self.picture.channels % 2))
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
+
+    def _check_size(self) -> None:
+        """Raise `RateError` for a size that no file of this image has."""
+        asked, plan = self.plan.goal.size_bytes, self.plan
+        if asked is None:
+            return
+        least = least_size(self.model, self._header(), self._trained(), plan.metadata)
+        if asked < least:
+            kept = ", metadata included" if plan.metadata_bytes else ""
+            raise RateError(
+                f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
+                f"{least} bytes{kept}"
+            )
+
+    def _trained(self) -> Tensors:
+        """The networks that the file stores the residual to, by name."""
+        if self._init is None:
+            return {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
+        return init_tables.initial_parameters(*self._init, self.model)
 
     def _initialise(self) -> None:
         """Choose lambda and the trained initialisation, and make the fits."""
@@ -286,9 +307,7 @@ class GridEncoding:
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
         """Quantise what was fitted, write the file, and measure it: with the networks as given or,
         without, at steps searched for; `offset` as in `GridFit.rounded`."""
-        trained = {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
-        if self._init is not None:
-            trained = init_tables.initial_parameters(*self._init, self.model)
+        trained = self._trained()
         planes, error, samples = [], 0.0, 0
         for number, fit in enumerate(self._fits):
             rounded = fit.rounded(offset)
