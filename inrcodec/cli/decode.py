@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.progress import waiting
 from inrcodec.errors import FormatError, InrCodecError, OptionError
+
+LARGE = 1 << 22
+"""Pixels of an image from which on decoding shows that it works."""
 
 
 def decode(
@@ -112,7 +117,8 @@ def _decode_one(name: str, path: str, view: dict[str, Any]) -> dict[str, Any]:
         kind = "PNG" if path == "-" else writing.image_format(path)
         from inrcodec.codec.decode import decode_picture
 
-        picture = decode_picture(data, **view)
+        with waiting(name) if header.width * header.height > LARGE else nullcontext():
+            picture = decode_picture(data, **view)
         console.write_output(path, writing.image_bytes(picture, kind))
     except FormatError as error:
         error.about(name)

@@ -9,13 +9,12 @@ import typer
 
 import inrcodec
 from inrcodec.cli import console
-from inrcodec.cli.progress import follow, interruptible
+from inrcodec.cli.progress import follow, interruptible, so_far
 from inrcodec.errors import InrCodecError, OptionError
 from inrcodec.extras import require
 
 if TYPE_CHECKING:
     from inrcodec.codec.options import EncodeKeywords
-    from inrcodec.codec.progress import Progress
 
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
@@ -242,7 +241,7 @@ def _encode_one(
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)
-        last = follow(job, name, pressed, _so_far)
+        last = follow(job, name, pressed, so_far)
         if pressed and not keep:
             return {}, True
         try:
@@ -272,13 +271,6 @@ def _encode_one(
         "elapsed_s": round(elapsed, 3),
         "interrupted": bool(pressed),
     }, bool(pressed)
-
-
-def _so_far(step: Progress) -> str:
-    """What would be written now, for a person."""
-    psnr = step.psnr if step.rounded_psnr is None else step.rounded_psnr
-    size = "" if step.size_bytes is None else f"{step.size_bytes / 1000:.1f} kB, "
-    return f"{size}{psnr:.2f} dB"
 
 
 def _summary(report: dict[str, Any]) -> str:

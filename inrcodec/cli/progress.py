@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from inrcodec.cli import console
+from inrcodec.codec.progress import Progress
 
 
 class Step(Protocol):
@@ -36,6 +37,13 @@ def follow(
     return last
 
 
+def so_far(step: Progress) -> str:
+    """What an encode would write now, for a person."""
+    psnr = step.psnr if step.rounded_psnr is None else step.rounded_psnr
+    size = "" if step.size_bytes is None else f"{step.size_bytes / 1000:.1f} kB, "
+    return f"{size}{psnr:.2f} dB"
+
+
 class Show(Protocol):
     """Shows the share done, in [0, 1], and a text."""
 
@@ -50,13 +58,8 @@ def bar_of(name: str) -> Iterator[Show]:
         yield lambda share, text="": None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -67,9 +70,25 @@ def bar_of(name: str) -> Iterator[Show]:
         TextColumn("ETA"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=1.0, text="")
         yield lambda share, text="": bar.update(task, completed=share, text=text)
+
+
+@contextmanager
+def waiting(name: str) -> Iterator[None]:
+    """A moving bar on a terminal, for work whose end nobody knows."""
+    if not console.on_terminal():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(name, total=None)
+        yield
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import inrcodec
 
@@ -90,3 +91,28 @@ def test_ctrl_c_while_modules_load_is_quiet(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+def test_a_bar_shows_the_size_and_the_quality_of_the_file(
+    tmp_path: Path, photo: np.ndarray
+) -> None:
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    ours, theirs = os.openpty()
+    words = [*COMMAND, "encode", "photo.png", "-o", "photo.inr", "-e", "2", "--bpp", "0.8"]
+    done = subprocess.Popen(words, stderr=theirs, cwd=tmp_path, env={**os.environ, "COLUMNS": "99"})
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # how Linux tells that the other end is closed
+            part = b""
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert done.wait(60) == 0
+    assert b" kB, " in shown
+    assert b" 0.00 dB" not in shown
+    assert b"ETA" in shown

@@ -139,6 +139,9 @@ class GridEncoding:
             self._hurry_until = self._clock() + schedule.hurry_s
         if self._fitted or not self._fits[0].step:
             return
+        if self._init is not None and self._fits[0].step < schedule.least_fit:
+            self._make_fits(self.lmbda)
+            return
         for _ in range(schedule.hurried_rounds):
             if self.late:
                 break
