@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
 
+LONG_S = 60
+"""An encode that will take longer says so before it begins."""
+
 RATE, TIME = "Rate (one of these)", "Time and place"
 MODEL, LOSS, ROBUST = "Model", "Loss", "Weights that survive damage"
 
@@ -241,6 +244,11 @@ def _encode_one(
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)
+        if job.expected_s is not None and limit is None and job.expected_s > LONG_S:
+            console.note(
+                f"{name}: takes about {max(1, round(job.expected_s / 60))} min; a lower -e or "
+                f"--time-limit takes less"
+            )
         last = follow(job, name, pressed, so_far)
         if pressed and not keep:
             return {}, True

@@ -13,7 +13,7 @@ from typing import Protocol
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.rate_control import (
     FIRST_LAMBDA,
-    LEAST_USED,
+    LEAST_SHARE,
     Goal,
     corrected,
     measured_exponent,
@@ -60,6 +60,11 @@ class Fitted(Protocol):
         """Whether there is no time for more than what must be."""
         ...
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything is trained, beyond the initialisation."""
+        ...
+
     def refit(self, lmbda: float) -> Iterator[float]:
         """Continue the fit under another lambda; yields the share of it that is done."""
         ...
@@ -104,7 +109,7 @@ class GoalSearch:
     def result(self) -> bytes:
         """The file found; raises `RateError` if it cannot be kept to what was asked for."""
         best = self.best or self._with(self._fitted.written())[0]
-        _check(self._goal, best, self._fitted.lmbda)
+        _check(self._goal, best, self._fitted)
         return best.data
 
     def _with(self, candidate: Candidate) -> tuple[Candidate, Candidate]:
@@ -145,17 +150,25 @@ def _miss(goal: Goal, candidate: Candidate) -> float:
     return goal.miss(len(candidate.data), 10 ** (-candidate.psnr_db / 10))
 
 
-def _check(goal: Goal, best: Candidate, lmbda: float) -> None:
+def _check(goal: Goal, best: Candidate, fitted: Fitted) -> None:
     """Refuse a file beyond the size asked for; warn of one far below it, or below a PSNR."""
     if goal.psnr_db is not None and best.psnr_db < goal.psnr_db:
         reached = f"{best.psnr_db:.2f} dB of the {goal.psnr_db:g} asked for"
-        warn(f"{reached}: the model can do no better", RateWarning)
+        warn(f"{reached}: {_shortfall(fitted, 'can do no better')}", RateWarning)
     size, used = goal.size_bytes, len(best.data)
     if size is not None and used > size:
         raise RateError(
             f"{size} bytes are too few for this image: the smallest file found has {used}"
         )
-    if size is not None and used < LEAST_USED * size:
-        exhausted = lmbda <= FIRST_LAMBDA
-        reason = "the model can use no more" if exhausted else "the search came no nearer"
+    if size is not None and used < LEAST_SHARE * size:
+        reason = _shortfall(fitted, "can use no more")
         warn(f"{used} bytes of the {size} asked for: {reason}", RateWarning)
+
+
+def _shortfall(fitted: Fitted, exhausted: str) -> str:
+    """Why a file falls short of its goal, and what may help."""
+    if fitted.lmbda > FIRST_LAMBDA:
+        return "the search came no nearer, a higher effort may"
+    if not fitted.is_fitted:
+        return f"the initialisation {exhausted}, an effort of 1 or more may"
+    return f"the model {exhausted}"

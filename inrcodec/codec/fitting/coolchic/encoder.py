@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import native
-from inrcodec.codec.coolchic import init_tables, layout, windows
+from inrcodec.codec.coolchic import init_tables, layout
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
@@ -27,6 +26,7 @@ from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
 from inrcodec.codec.fitting.coolchic.least_size import least_size
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
+from inrcodec.codec.fitting.coolchic.pace import Pace
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
 from inrcodec.codec.fitting.coolchic.targets import plane_channels, plane_error, planes_of
@@ -62,7 +62,7 @@ class GridEncoding:
         schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock, self._started = clock, clock()
+        self._clock, started = clock, clock()
         self.picture, self.plan, self._schedule = picture, plan, schedule
         self._device = torch_device(plan.device)
         family = FAMILIES[plan.model]
@@ -71,14 +71,20 @@ class GridEncoding:
         self._init: tuple[int, int] | None = None
         self._check_limits()
         self._targets = [t.to(self._device) for t in planes_of(picture)]
+        planes = len(self._targets)
+        self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
         self._steps = schedule.steps(plan.effort, self.model)
         if plan.time_limit is not None:
             self._steps = WITHOUT_LIMIT
+            if (
+                self.model.complexity is not None
+                and self._pace.budget(self._steps)[1] < schedule.least_fit
+            ):
+                self._steps = 0  # so short a fit is worse than its initialisation
         with fit_threads(plan.threads):
             self._initialise()
         self._check_size()
         self._search = GoalSearch(self, plan.goal)
-        self._hurry_until = math.inf
         self._begun = self._fitted = self._ended = False
         self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
@@ -98,6 +104,17 @@ class GridEncoding:
             return self._search.result()
 
     @property
+    def expected_s(self) -> float:
+        """Seconds that the encode takes on a common machine, roughly."""
+        attempts = 1 if self.plan.goal.fixed else self._schedule.usual_attempts
+        return self._pace.expected_s(self._steps, attempts)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything is trained, beyond the initialisation."""
+        return self._fits[0].step > 0
+
+    @property
     def lmbda(self) -> float:
         """The lambda of the fits as they are now."""
         return self._steering.lmbda
@@ -105,15 +122,14 @@ class GridEncoding:
     @property
     def late(self) -> bool:
         """Whether a time limit has passed, or the time that one who does not wait has."""
-        limit, now = self.plan.time_limit, self._clock()
-        return now > self._hurry_until or (limit is not None and now - self._started > limit)
+        return self._pace.late
 
     def refit(self, lmbda: float) -> Iterator[float]:
         """Fit some more under another lambda; where that is far from the trained initialisation, or
         nothing was fitted, anew from its own."""
         self._steering.set_lambda(lmbda)
         apart = initialisation.sets_apart(lmbda, self._initialised_at)
-        hurried = self._hurry_until < math.inf
+        hurried = self._pace.hurried
         untouched = self._steps == 0 or (hurried and not self._fits[0].step)
         far = untouched or (apart > self._schedule.far_inits and not hurried)
         if far and self._init is not None and self._steering.rehearsal is None:
@@ -126,17 +142,22 @@ class GridEncoding:
         steps = min(self._fits[0].step, self._steps)
         share = round(steps * self._schedule.refit_share)
         if hurried:
-            share = min(share, self._hurried_steps())
+            share = min(share, self._pace.hurried_steps(self._taken))
         for number, fit in enumerate(self._fits if steps else ()):
             for part in fit.refit(max(self._schedule.least_refit, share)):
                 yield (number + part) / len(self._fits)
+
+    @property
+    def _taken(self) -> int:
+        """Steps of all planes so far."""
+        return sum(fit.step for fit in self._fits)
 
     def _hurry(self) -> None:
         """From now on take no longer than one waits who asked for an end. A fit that has not ended
         settles first: its latents are those of the noise it was trained with."""
         schedule = self._schedule
         if self._begun or self._steps:
-            self._hurry_until = self._clock() + schedule.hurry_s
+            self._pace.hurry()
         if self._fitted or not self._fits[0].step:
             return
         if self._init is not None and self._fits[0].step < schedule.least_fit:
@@ -148,15 +169,8 @@ class GridEncoding:
             if not self.plan.goal.fixed and self._steering.settled:
                 self._steering.aim()
             for fit in self._fits:
-                for _ in fit.refit(self._hurried_steps()):
+                for _ in fit.refit(self._pace.hurried_steps(self._taken)):
                     pass
-
-    def _hurried_steps(self) -> int:
-        """Steps that take a part of the time one waits."""
-        schedule, taken = self._schedule, sum(fit.step for fit in self._fits)
-        each = (self._clock() - self._started) / max(1, taken)
-        count = schedule.hurry_s * schedule.hurried_share / max(each, 1e-9) / len(self._fits)
-        return max(schedule.least_refit, min(schedule.most_hurried, int(count)))
 
     def _check_limits(self) -> None:
         """Raise `EncoderLimitError` for an image that no decoder would take."""
@@ -220,14 +234,14 @@ class GridEncoding:
             self.plan.goal,
             self._overhead(),
             self.plan.loss,
-            self._budget()[1],
+            self._pace.budget(self._steps)[1],
             self._schedule,
             trained=self._init is not None,
         )
 
     def _fit(self, target: Tensor, lmbda: float, rehearse: bool) -> GridFit:
         """The fit of one plane from its initialisation."""
-        seconds, rounds = self._budget()
+        seconds, rounds = self._pace.budget(self._steps)
         if self._init is None:
             mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
             parameters = initialisation.untrained(self.model, self.plan.seed, mean)
@@ -251,20 +265,6 @@ class GridEncoding:
             schedule=self._schedule,
             clock=self._clock,
         )
-
-    def _budget(self) -> tuple[float | None, float]:
-        """Seconds for the fit, if there is a limit, and how often it sees each latent."""
-        schedule = self._schedule
-        if self.plan.time_limit is None:
-            return None, self._steps / schedule.windows_a_round(self.model)
-        left = self.plan.time_limit - (self._clock() - self._started)
-        pixels = self.model.width * self.model.height * len(self._targets)
-        searched = windows.area(windows.middle(self.model)) * len(self._targets)
-        after = schedule.search_s_per_pixel * searched + schedule.write_s_per_pixel * pixels
-        seconds = max(0.05, left - (schedule.reserve_s + after))
-        compiled = native.library() is not None
-        per_pixel = schedule.step_s_per_pixel if compiled else schedule.torch_step_s_per_pixel
-        return seconds, seconds / (per_pixel * pixels)
 
     def _progress(self) -> Iterator[Progress]:
         """Run the fits side by side, and steer them."""
@@ -298,7 +298,7 @@ class GridEncoding:
     ) -> Progress:
         """Where the encode stands; `file` has bytes and dB of what would be written."""
         size, rounded = (None, None) if file is None else file
-        elapsed = self._clock() - self._started
+        elapsed = self._pace.elapsed_s
         return Progress(stage, min(share, 1.0), step, psnr, elapsed, rounded, size)
 
     def _overhead(self) -> float:

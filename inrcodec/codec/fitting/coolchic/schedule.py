@@ -108,6 +108,9 @@ class Schedule:
     """Kept of a time limit for what follows the fit: seconds, and seconds a pixel of the window by
     which network steps are chosen, and of the image that is written."""
 
+    usual_attempts: int = 3
+    """Files that a search for a size or a PSNR writes, roughly."""
+
     step_s_per_pixel: float = 3e-7
     torch_step_s_per_pixel: float = 9e-7
     """Seconds a pixel of a training step, with and without the compiled kernels, roughly."""

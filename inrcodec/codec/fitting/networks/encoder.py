@@ -110,6 +110,11 @@ class NetworkEncoding:
         """Fit, reporting progress a few times a second."""
         return self._running
 
+    @property
+    def expected_s(self) -> float | None:
+        """Not known before a step was made, but under a time limit."""
+        return self._plan.time_limit
+
     def _progress(self) -> Iterator[Progress]:
         """Run the fits; the bytes of the file are known from the beginning."""
         for progress in self._fits:

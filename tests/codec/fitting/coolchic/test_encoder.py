@@ -276,6 +276,29 @@ def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
+def test_a_limit_too_short_for_a_fit_gives_what_effort_0_does(photo: np.ndarray) -> None:
+    options = {"bpp": 0.8, "threads": 1}
+    plan = plan_of(EncodeOptions(time_limit=0.5, **options), Picture(photo))
+    job = GridEncoding(Picture(photo), plan, clock=lambda: 0.0)
+    assert job.finish() == inrcodec.encode(photo, effort=0, **options)
+
+
+def test_an_estimate_grows_with_the_image_and_the_effort(photo: np.ndarray) -> None:
+    large = np.kron(photo, np.ones((8, 8, 1), np.uint8))
+    cases = [(photo, 1), (photo, 5), (large, 5), (large, 9)]
+    expected = [encoding(Picture(p), EncodeOptions(effort=e)).expected_s for p, e in cases]
+    assert expected == sorted(expected)
+    assert expected[0] < 5
+    assert expected[-1] > 600
+    assert encoding(Picture(photo), EncodeOptions(time_limit=9)).expected_s == 9
+
+
+def test_a_psnr_out_of_reach_names_what_may_help(photo: np.ndarray) -> None:
+    with pytest.warns(RateWarning, match="an effort of 1 or more may|a higher effort may"):
+        inrcodec.encode(photo[:32, :32], effort=0, psnr=90)
+
+
+@pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
 def test_planes_may_end_apart(photo: np.ndarray) -> None:
     """As under a time limit, or where one has nothing left to gain."""
     alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
