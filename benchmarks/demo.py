@@ -9,6 +9,7 @@ from skimage import data
 
 import inrcodec
 from benchmarks.common import parser_of
+from inrcodec.cli.progress import follow, so_far
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.metrics.report.evaluation import Evaluation
@@ -29,7 +30,9 @@ def main() -> None:
     Image.fromarray(data.chelsea()).save(original)
     print("Fitting a network to a photograph of a cat, 451 x 300 pixels, at 0.5 bpp ...")
     started = time.monotonic()
-    file = inrcodec.encode(original, bpp=0.5, effort=5)
+    job = inrcodec.encoding(original, bpp=0.5, effort=5)
+    follow(job, original.name, [], so_far)
+    file = job.finish()
     encoded = time.monotonic()
     picture = inrcodec.decode_picture(file)
     elapsed = time.monotonic() - encoded

@@ -132,9 +132,10 @@ def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
 def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
     """Begin to encode an image: an iterator of improving answers.
 
-    Iterating fits, and yields `Progress` a few times a second: the share done, the PSNR so far, the
-    seconds. `finish()` returns the file of the best that was fitted, whenever it is called, so an
-    encode is cancelled by leaving the loop. Threads and devices are set for each step only, so
+    Iterating fits, searches for the size or PSNR asked for, and yields `Progress` a few times a
+    second: the share done, the size and PSNR so far, the seconds. `finish()` returns the file that
+    was found or, of an encode whose loop was left, the best there is, within a second or two for a
+    photograph and never over a size asked for. Threads and devices are set for each step only, so
     steps may be taken between other work and from other threads, one at a time.
 
     Arguments and errors are those of `encode`.

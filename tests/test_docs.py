@@ -15,7 +15,7 @@ import pytest
 import typer
 
 import inrcodec
-from inrcodec.cli.main import app
+from inrcodec.cli.app import app
 from inrcodec.codec.options import EncodeOptions
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -38,7 +38,7 @@ def exit_code(error: InrCodecError) -> int:
 
 def show_error(error: object) -> None:
     """One line on stderr."""
-    print(f"inrcodec: error: {_one_line(error)}", file=sys.stderr)  # noqa: T201
+    note(f"inrcodec: error: {error}")
 
 
 def show_warning(
@@ -50,7 +50,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """One line on stderr; takes the place of `warnings.showwarning`."""
-    print(f"inrcodec: warning: {_one_line(message)}", file=sys.stderr)  # noqa: T201
+    note(f"inrcodec: warning: {message}")
 
 
 def show_warnings() -> None:
@@ -64,14 +64,40 @@ def show_warnings() -> None:
 
 
 def note(message: str) -> None:
-    """One line for a person, on stderr so that stdout stays the result."""
-    print(_one_line(message), file=sys.stderr)  # noqa: T201
+    """One line for a person, on stderr so that stdout stays the result; nowhere if it is closed."""
+    if _is_open(sys.stderr):
+        print(_one_line(message), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_at_once(message: str) -> None:
+    """As `note`, from a signal handler: not through the stream, which may be in use."""
+    if _is_open(sys.stderr):
+        with suppress(OSError, ValueError):  # nothing behind it that can be written to
+            os.write(sys.stderr.fileno(), f"\n{_one_line(message)}\n".encode())
 
 
 def show(text: str) -> None:
-    """A result for a person, on stdout; what stdout cannot encode is escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    """A result for a person, on stdout; what stdout cannot encode is escaped. Raises `OutputError`
+    if it is closed."""
+    encoding = _stdout().encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))  # noqa: T201
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    """Whether a standard stream can be used: Python has none for a closed descriptor."""
+    return stream is not None and not stream.closed
+
+
+def on_terminal() -> bool:
+    """Whether a person sees stderr as it is written."""
+    return _is_open(sys.stderr) and sys.stderr.isatty()
+
+
+def _stdout() -> TextIO:
+    """Stdout; raises `OutputError` if it is closed."""
+    if not _is_open(sys.stdout):
+        raise OutputError("stdout is closed")
+    return sys.stdout
 
 
 def _one_line(message: object) -> str:
@@ -81,7 +107,7 @@ def _one_line(message: object) -> str:
 
 def print_json(value: Any) -> None:
     """A result as JSON on stdout; infinities become "inf" and "-inf", NaN null."""
-    print(json.dumps(_finite(value), indent=2))  # noqa: T201
+    show(json.dumps(_finite(value), indent=2))
 
 
 def _finite(value: Any) -> Any:
@@ -118,7 +144,7 @@ def words(text: str | None) -> tuple[str, ...] | None:
 
 def follow(steps: Iterable[str], total: int) -> None:
     """Run through the steps of a long job, on a terminal with a bar that names each."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         for _ in steps:
             pass
         return
@@ -136,7 +162,7 @@ def read_input(path: str) -> bytes:
     """Read a file, or stdin for "-", to its end; raises `InputError`."""
     if path != "-":
         return read_bytes(path)
-    if sys.stdin is None:
+    if not _is_open(sys.stdin):
         raise InputError("stdin is closed")
     try:
         return read_bytes(sys.stdin.buffer)
@@ -176,6 +202,14 @@ def outputs_for(
             except OSError as error:
                 raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return paths
+
+
+def check_binary_stdout(paths: list[str]) -> None:
+    """Refuse, before any work, to write a file for "-" to a closed stdout or to a terminal."""
+    if "-" in paths and _stdout().isatty():
+        raise OptionError(
+            "stdout is a terminal, which shows no file: name an output with -o, or add > FILE"
+        )
 
 
 def _named(name: str) -> str:
@@ -220,10 +254,9 @@ def write_output(path: str, data: bytes, *, force: bool) -> None:
     if path != "-":
         write_bytes(path, data, replace=force)
         return
-    if sys.stdout is None:
-        raise OutputError("stdout is closed")
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    binary = _stdout().buffer
+    binary.write(data)
+    binary.flush()
 
 
 @contextmanager

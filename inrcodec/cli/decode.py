@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.progress import waiting
 from inrcodec.errors import FormatError, InrCodecError, OptionError
+
+LARGE = 1 << 22
+"""Pixels of an image from which on decoding shows that it works."""
 
 
 def decode(
@@ -69,6 +74,7 @@ def decode(
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
     )
     paths = console.outputs_for(inputs, output, ".png", force, as_json)
+    console.check_binary_stdout(paths)
     reports = []
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
@@ -96,6 +102,18 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
     return tuple(int(group) for group in match.groups())
 
 
+def _note_stretching(name: str, size: tuple[int, int] | None, native: tuple[int, int]) -> None:
+    """Say that a size, in pixels, has another aspect ratio than the image, beyond rounding."""
+    if size is None or 0 in size:
+        return
+    fitting = round(size[0] * native[1] / native[0]), round(size[1] * native[0] / native[1])
+    if abs(fitting[0] - size[1]) > 1 and abs(fitting[1] - size[0]) > 1:
+        console.note(
+            f"{name}: {size[0]}x{size[1]} stretches the image; {size[0]}x{max(1, fitting[0])} "
+            f"keeps its aspect ratio"
+        )
+
+
 def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict[str, Any]:
     """Decode one file and write the image; return the report."""
     started = time.monotonic()
@@ -105,13 +123,15 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
 
     try:
         header = bitstream.read(data).header  # a bad file is refused before torch loads
+        _note_stretching(name, view["size"], (header.width, header.height))
         from inrcodec.images import writing
 
         kind = writing.image_format(path)
         writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
         from inrcodec.codec.decode import decode_picture
 
-        picture = decode_picture(data, **view)
+        with waiting(name) if header.width * header.height > LARGE else nullcontext():
+            picture = decode_picture(data, **view)
         console.write_output(path, writing.image_bytes(picture, kind), force=force)
     except FormatError as error:
         error.about(name)

@@ -10,7 +10,7 @@ import typer
 
 import inrcodec
 from inrcodec.cli import console
-from inrcodec.cli.progress import follow, interruptible
+from inrcodec.cli.progress import follow, interruptible, so_far
 from inrcodec.errors import InputError, InrCodecError, OptionError
 from inrcodec.extras import require
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
+
+LONG_S = 60
+"""An encode that will take longer says so before it begins."""
 
 RATE, TIME = "Rate (one of these)", "Time and place"
 MODEL, LOSS, ROBUST = "Model", "Loss", "Weights that survive damage"
@@ -106,13 +109,13 @@ def encode(
         ),
     ] = "random",
     loss: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What to minimise: mse, l1, logcosh, lcssim, l1ssim, ms-ssim, l1msssim, lpips "
-            "or iem; the size stays that of mse.",
+            help="What to minimise: mse (the default), l1, logcosh, lcssim, l1ssim, ms-ssim, "
+            "l1msssim, lpips or iem; the size stays that of mse.",
             rich_help_panel=LOSS,
         ),
-    ] = "mse",
+    ] = None,
     tune: Annotated[
         str | None,
         typer.Option(
@@ -193,6 +196,7 @@ def encode(
     EncodeOptions.of(**options)  # refused before any work
     _refuse_folders(inputs)
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
+    console.check_binary_stdout(paths)
     require("torch", extra="encode")
     reports = []
     with console.exit_codes() as codes:
@@ -242,7 +246,8 @@ def _encode_one(
     from inrcodec.images.reading import as_picture
 
     started = time.monotonic()
-    with interruptible() as pressed:
+    what = "writing the best so far" if keep else "nothing is written without -o"
+    with interruptible(f"{name}: stopping, {what}; Ctrl-C again ends at once") as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
         if is_graphic(picture):
             console.note(
@@ -256,10 +261,19 @@ def _encode_one(
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)
-        last = follow(job, name, pressed)
+        if job.expected_s is not None and limit is None and job.expected_s > LONG_S:
+            console.note(
+                f"{name}: takes about {max(1, round(job.expected_s / 60))} min; a lower -e or "
+                f"--time-limit takes less"
+            )
+        last = follow(job, name, pressed, so_far)
         if pressed and not keep:
             return {}, True
-        data = job.finish()
+        try:
+            data = job.finish()
+        except KeyboardInterrupt:
+            console.note(f"{name}: stopped, nothing was written")
+            raise
         console.write_output(path, data, force=force)
         elapsed = time.monotonic() - started
         given = options["init"] if options["init"] not in ("random", "meta") else None

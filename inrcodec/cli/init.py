@@ -102,8 +102,11 @@ def train(
         seed=seed,
         device=str(torch_device(device)),
     )
-    with interruptible() as pressed, torch_threads(None):
-        last = follow(training, target, pressed)
+    with (
+        interruptible(f"{target}: writing what was trained so far") as pressed,
+        torch_threads(None),
+    ):
+        last = follow(training, target, pressed, lambda step: f"{step.psnr:.2f} dB")
     init = training.result()
     console.write_output(target, init.to_bytes(), force=force)
     report = {

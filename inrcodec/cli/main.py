@@ -1,100 +1,36 @@
-"""The `inrcodec` command: commands, and errors turned into exit codes.
+"""The `inrcodec` command: runs the commands, and turns errors into exit codes.
 
 Exit codes: 0 done, 1 failed (also: an image beyond a limit of the encoder, a missing extra), 2
-wrong usage, 3 not a valid file, 130 stopped by Ctrl-C. Nothing here imports torch; each command
-imports what it needs when it runs.
+wrong usage, 3 not a valid file, 130 stopped by Ctrl-C. Hardly anything is imported here before
+`main` is there to hear Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
-
-import typer
-
-from inrcodec import __version__
-from inrcodec.cli import console
-from inrcodec.cli.compare import compare
-from inrcodec.cli.decode import decode
-from inrcodec.cli.encode import encode
-from inrcodec.cli.info import info
-from inrcodec.cli.init import app as init
-from inrcodec.cli.metrics import metrics
-from inrcodec.cli.models import models
-from inrcodec.cli.receive import receive
-from inrcodec.cli.report import report
-from inrcodec.cli.robustness import robustness
-from inrcodec.cli.serve import serve
-from inrcodec.cli.simulate import simulate
-from inrcodec.errors import InrCodecError
-
-OVERVIEW = """Image compression with implicit neural representations: a file is a small network.
-
-Examples:
-
-  inrcodec encode photo.png -o photo.inr --bpp 0.3
-
-  inrcodec decode photo.inr -o photo.png --scale 2
-
-  inrcodec info photo.inr
-
-  inrcodec report photo.png photo.inr
-
-  inrcodec compare photo.png photo.inr --metrics psnr,ssim
-
-  inrcodec robustness photo.inr --reference photo.png
-
-  inrcodec serve photo.inr
-
-  inrcodec receive http://127.0.0.1:8750/files/photo.inr -o photo.png
-
-  inrcodec simulate photo.inr --packet-loss ge:10%:4 --rtt 60 --rate 1M
-"""
-
-app = typer.Typer(
-    help=OVERVIEW,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(encode)
-app.command()(decode)
-app.command()(info)
-app.command()(models)
-app.command()(report)
-app.command()(compare)
-app.command()(metrics)
-app.command()(robustness)
-app.command()(serve)
-app.command()(receive)
-app.command()(simulate)
-app.add_typer(init, name="init")
-
-
-def _print_version(wanted: bool) -> None:
-    """Print the version and stop."""
-    if wanted:
-        typer.echo(f"inrcodec {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Hold the options that belong to no command; the help text is the application's."""
+from typing import NoReturn
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command line and exit with its code."""
+    try:
+        code = _run(arguments)
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    _leave_work_behind(code)
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run one command line; its exit code."""
+    _fill_standard_descriptors()
+    from inrcodec.cli import console
+    from inrcodec.cli.app import app
+    from inrcodec.errors import InrCodecError
+
     console.show_warnings()
     code = 0
     try:
@@ -104,19 +40,27 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except InrCodecError as error:
         console.show_error(error)
         code = console.exit_code(error)
-    except KeyboardInterrupt:
-        code = console.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
+        if sys.stderr is not None:
+            sys.stderr.close()
+        code = console.FAILED
     except OSError as error:
         console.show_error(error)
         code = console.FAILED
     except MemoryError:
         console.show_error("not enough memory for this image")
-        code = 1
-    _leave_work_behind(code)
-    sys.exit(code)
+        code = console.FAILED
+    return code
+
+
+def _fill_standard_descriptors() -> None:
+    """Open nothing in place of standard streams that are closed: the next file to be opened would
+    get their number, and what a library prints would end up in it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _leave_work_behind(code: int) -> None:

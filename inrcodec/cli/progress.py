@@ -3,76 +3,104 @@
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from inrcodec.cli import console
+from inrcodec.codec.progress import Progress
+
 
 class Step(Protocol):
-    """One look at long work: the share done in [0, 1], steps done, and PSNR in dB so far."""
+    """One look at long work."""
 
     @property
     def share(self) -> float:
         """The share of the work that is done, in [0, 1]."""
 
-    @property
-    def step(self) -> int:
-        """The number of steps done."""
-
-    @property
-    def shown_psnr(self) -> float:
-        """The PSNR that the bar shows, in dB."""
-
 
 AStep = TypeVar("AStep", bound=Step)
 
 
-def follow(steps: Iterable[AStep], name: str, pressed: list[int]) -> AStep | None:
-    """Run to the end or to Ctrl-C, on a terminal with a bar; the last step, if there was one."""
+def follow(
+    steps: Iterable[AStep], name: str, pressed: list[int], describe: Callable[[AStep], str]
+) -> AStep | None:
+    """Run to the end or to Ctrl-C, on a terminal with a bar that says what `describe` makes of a
+    step; the last step, if there was one."""
     last = None
-    if not sys.stderr.isatty():
+    with bar_of(name) as show:
         for step in steps:
             last = step
-            if pressed:
-                break
-        return last
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[psnr]:.2f} dB"),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=1.0, psnr=0.0)
-        for step in steps:
-            last = step
-            bar.update(task, completed=step.share, psnr=step.shown_psnr)
+            show(step.share, describe(step))
             if pressed:
                 break
     return last
 
 
+def so_far(step: Progress) -> str:
+    """What an encode would write now, for a person."""
+    psnr = step.psnr if step.rounded_psnr is None else step.rounded_psnr
+    size = "" if step.size_bytes is None else f"{step.size_bytes / 1000:.1f} kB, "
+    return f"{size}{psnr:.2f} dB"
+
+
+class Show(Protocol):
+    """Shows the share done, in [0, 1], and a text."""
+
+    def __call__(self, share: float, text: str = "") -> None:
+        """Show them."""
+
+
 @contextmanager
-def interruptible() -> Iterator[list[int]]:
-    """Turn the first Ctrl-C into an entry of the list; a second one interrupts as usual."""
+def bar_of(name: str) -> Iterator[Show]:
+    """A bar with the time left on a terminal; elsewhere nothing is shown."""
+    if not console.on_terminal():
+        yield lambda share, text="": None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[text]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=1.0, text="")
+        yield lambda share, text="": bar.update(task, completed=share, text=text)
+
+
+@contextmanager
+def waiting(name: str) -> Iterator[None]:
+    """A moving bar on a terminal, for work whose end nobody knows."""
+    if not console.on_terminal():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(name, total=None)
+        yield
+
+
+@contextmanager
+def interruptible(message: str) -> Iterator[list[int]]:
+    """Turn the first Ctrl-C into an entry of the list, and say the message at once; a second one
+    interrupts as usual."""
     pressed: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:
         pressed.append(number)
         signal.signal(signal.SIGINT, before)
+        console.say_at_once(message)
 
     before = signal.signal(signal.SIGINT, on_signal)
     try:

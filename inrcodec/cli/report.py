@@ -43,7 +43,8 @@ def report(
     codecs: Annotated[
         str | None,
         typer.Option(
-            help="Codecs to compare at the first file's size (default: jpeg,webp,avif), or none."
+            help="Codecs to compare at the first file's size, of jpeg, jpeg-444, jpeg2000, webp, "
+            "avif, avif-ssim and jpegxl (default: jpeg,webp,avif), or none."
         ),
     ] = None,
     allow_download: Annotated[

@@ -31,6 +31,11 @@ class Encoding(Protocol):
         """Fit, reporting progress a few times a second."""
         ...
 
+    @property
+    def expected_s(self) -> float | None:
+        """Seconds that the encode takes on a common machine, roughly; None if nothing is known."""
+        ...
+
     def finish(self) -> bytes:
         """The file holding the best of what was fitted so far."""
         ...
@@ -45,6 +50,10 @@ class _Independent:
 
     def __iter__(self) -> Iterator[Progress]:
         return self._running
+
+    @property
+    def expected_s(self) -> float | None:
+        return self._job.expected_s
 
     def finish(self) -> bytes:
         with _own_settings():

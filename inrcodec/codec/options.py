@@ -45,6 +45,9 @@ ROBUST_STRENGTHS = {
 
 RATES = ("quality", "bpp", "target_size", "psnr", "lmbda")
 
+LIKENESS = 0.6
+"""Of a name that may have been meant to the one that was given, by `difflib`."""
+
 COMPLEXITIES = ("low", "medium", "high", "highest")
 
 
@@ -124,11 +127,11 @@ class EncodeOptions:
     - `complexity`: "highest", "high", "medium" or "low": about 3600, 2000, 1000 or 500
       multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
       effort 6 up for "highest" where the file will be large enough
-    - `loss`: the distortion that is minimised: "mse" (default), "l1", "logcosh", "lcssim",
-      "l1ssim", "ms-ssim", "l1msssim", "lpips" or "iem", a `fitting.losses.Loss`, or any function
-      of two tensors (1, 3, H, W) in [0, 1], reference and decoded, to a scalar. `quality` and
-      `lmbda` mean the size that they mean for "mse". The alpha channel is fitted by squared error
-      where the model is a coolchic one
+    - `loss`: the distortion that is minimised: "mse" (what None stands for), "l1", "logcosh",
+      "lcssim", "l1ssim", "ms-ssim", "l1msssim", "lpips" or "iem", a `fitting.losses.Loss`, or any
+      function of two tensors (1, 3, H, W) in [0, 1], reference and decoded, to a scalar.
+      `quality` and `lmbda` mean the size that they mean for "mse". The alpha channel is fitted by
+      squared error where the model is a coolchic one
     - `loss_weight`: weight of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
       "l1msssim" (0.84), "lpips" (0.01) or "iem" (0.9), in [0, 1]
     - `tune`: "psnr", "ms-ssim" or "perceptual": picks the loss, in place of `loss`; an image too
@@ -162,7 +165,7 @@ class EncodeOptions:
     lmbda: float | None = None
     model: str = "coolchic"
     complexity: str | None = None
-    loss: str | Callable[[Any, Any], Any] = "mse"
+    loss: str | Callable[[Any, Any], Any] | None = None
     loss_weight: float | None = None
     tune: str | None = None
     robust: str | None = None
@@ -221,16 +224,18 @@ class EncodeOptions:
         name = self.loss if isinstance(self.loss, str) else None
         if name is not None:
             _check_known("loss", name, LOSSES)
-        if name is None and not callable(self.loss):
+        if name is None and self.loss is not None and not callable(self.loss):
             raise OptionError(f"loss must be a name or a function, got {self.loss!r}")
         if self.loss_weight is not None and name not in LOSS_WEIGHTS:
             raise OptionError(f"loss_weight needs one of the losses {', '.join(LOSS_WEIGHTS)}")
         if self.tune is not None:
             _check_known("tune", self.tune, TUNES)
-            if self.loss != "mse":
+            if self.loss is not None:
                 raise OptionError("give one of tune and loss: tune picks the loss")
-        if self.effort == 0 and (self.loss != "mse" or self.tune not in (None, "psnr")):
-            raise OptionError("effort 0 does not fit, so it has no loss to choose")
+        if self.effort == 0 and self.tune not in (None, "psnr"):
+            raise OptionError(f"tune {self.tune!r} needs a fit: an effort of 1 or more")
+        if self.effort == 0 and self.loss not in (None, "mse"):
+            raise OptionError("a loss other than mse needs a fit: an effort of 1 or more")
 
     def _check_robust(self) -> None:
         """Raise `OptionError` for a robust mode that is not known, or not for this model."""
@@ -247,7 +252,7 @@ class EncodeOptions:
             what = "robust_strength, the share of neurons lost,"
             checks.real(what, self.robust_strength, 0.0, 0.9)
         if self.effort == 0:
-            raise OptionError("effort 0 does not fit, so it has no weights to make robust")
+            raise OptionError("robust needs a fit: an effort of 1 or more")
 
     def asked_bytes(self, pixels: int) -> int | None:
         """The file size asked for of an image of so many pixels; None where a quality is."""
@@ -273,7 +278,7 @@ class EncodeKeywords(TypedDict, total=False):
     lmbda: float | None
     model: str
     complexity: str | None
-    loss: str | Callable[[Any, Any], Any]
+    loss: str | Callable[[Any, Any], Any] | None
     loss_weight: float | None
     tune: str | None
     robust: str | None
@@ -311,6 +316,6 @@ def _check_known(what: str, name: object, known: Iterable[str]) -> None:
     """Raise `OptionError` with what may have been meant unless `name` is one of these."""
     if name in (names := list(known)):
         return
-    near = difflib.get_close_matches(str(name), names, 2, 0.4)
+    near = difflib.get_close_matches(str(name), names, 2, LIKENESS)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
     raise OptionError(f"unknown {what} {name!r}; {hint}")

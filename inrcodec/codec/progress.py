@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One look at a running fit: share done in [0, 1], PSNR in dB (of a batch until the finish)."""
+    """One look at a running encode: the share of all of it that is done, in [0, 1], training steps,
+    and seconds.
+
+    - `psnr`: PSNR in dB of the last training step, or of some
+    - `rounded_psnr`: that of what would be written now; None where it is not known yet
+    - `size_bytes`: about the bytes of what would be written now, likewise
+    """
 
     stage: str
     share: float
@@ -15,9 +21,4 @@ class Progress:
     psnr: float
     elapsed_s: float
     rounded_psnr: float | None = None
-
-    @property
-    def shown_psnr(self) -> float:
-        """The PSNR that a progress bar shows, in dB: that of the best rounded network, once there
-        is one."""
-        return self.psnr if self.rounded_psnr is None else self.rounded_psnr
+    size_bytes: int | None = None

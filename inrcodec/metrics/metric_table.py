@@ -13,6 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from inrcodec.codec.options import LIKENESS
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics.quality import weights
 
@@ -225,7 +226,7 @@ DEFAULT_METRICS = ("psnr", "ssim", "ms-ssim")
 def metric(name: str) -> Metric:
     """Return the metric of that name; `OptionError` with similar names if there is none."""
     if name not in METRICS:
-        near = difflib.get_close_matches(name, METRICS, 3, 0.4)
+        near = difflib.get_close_matches(name, METRICS, 3, LIKENESS)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(METRICS)}"
         raise OptionError(f"unknown metric {name!r}; {hint}")
     return METRICS[name]

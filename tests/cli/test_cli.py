@@ -132,7 +132,11 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
         (["encode", "picture.png", "-q", "high"], 2, "quality"),
         (["encode", "picture.png", "--bpp", "0.3", "-q", "3"], 2, "one of"),
         (["encode", "picture.png", "--target-size", "12X"], 2, "12K"),
-        (["encode", "picture.png", "--target-size", "50", "-e", "1"], 1, "smallest file"),
+        (
+            ["encode", "picture.png", "--target-size", "50", "-e", "1"],
+            1,
+            "the smallest coolchic file",
+        ),
         (["encode", "picture.png", "--model", "vgg"], 2, "vgg"),
         (["encode", "picture.png", "--device", "abacus"], 2, "abacus"),
         (["encode", "picture.png", "-e", "10"], 2, "effort"),
@@ -217,6 +221,9 @@ main(sys.argv[1:])
 """
 """The command, which is sent a Ctrl-C in the middle of its fit."""
 
+TWICE = INTERRUPTED.replace("len(shares) == 12", "len(shares) in (32, 37)")
+"""The command, which is sent another one while it makes what it writes."""
+
 
 @pytest.mark.parametrize("output", [True, False])
 def test_ctrl_c_keeps_the_best_so_far_or_leaves_nothing(
@@ -230,10 +237,22 @@ def test_ctrl_c_keeps_the_best_so_far_or_leaves_nothing(
     done = subprocess.run(command, capture_output=True, timeout=200)
     assert done.returncode == 130, done.stderr
     assert b"Traceback" not in done.stderr
+    assert b"stopping, " + (b"writing" if output else b"nothing") in done.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == (["photo.inr", "photo.png"] if output else ["photo.png"])
     if output:
         assert psnr(photo, inrcodec.decode(out.read_bytes())) > 18
+
+
+def test_a_second_ctrl_c_says_that_nothing_was_written(tmp_path: Path, photo: np.ndarray) -> None:
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    words = ["encode", "photo.png", "-e", "9", "-o", "photo.inr", "--bpp", "0.5"]
+    command = [sys.executable, "-c", TWICE, *words]
+    done = subprocess.run(command, capture_output=True, timeout=200, cwd=tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert b"photo.png: stopped, nothing was written" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not (tmp_path / "photo.inr").exists()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["info", "FILE"]])

@@ -6,13 +6,14 @@ same latents, then by some more fitting under another lambda.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.rate_control import (
     FIRST_LAMBDA,
-    LEAST_USED,
+    LEAST_SHARE,
     Goal,
     corrected,
     measured_exponent,
@@ -27,6 +28,9 @@ MOST_DOWN, MOST_UP, TRIALS, NEAR = 0.03, 0.03, 4, 0.06
 """A goal missed by less than `NEAR` (a logarithm) is first met by rounding: latents up to so far
 above or below a half go the other way. Only a last touch: 0.03 takes 1.5 % of the bytes of Kodak 23
 (0.25 bits a pixel) and 0.16 dB, where a lambda takes 0.1 dB, and more takes hardly more bytes."""
+
+HURRIED_NEAR, HURRIED_DOWN = 0.5, 0.4
+"""Likewise where there is no time to fit: any size asked for is met, at a loss in quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,13 @@ class Fitted(Protocol):
         """Whether there is no time for more than what must be."""
         ...
 
-    def refit(self, lmbda: float) -> None:
-        """Continue the fit under another lambda."""
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything is trained, beyond the initialisation."""
+        ...
+
+    def refit(self, lmbda: float) -> Iterator[float]:
+        """Continue the fit under another lambda; yields the share of it that is done."""
         ...
 
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
@@ -66,39 +75,60 @@ class Fitted(Protocol):
         ...
 
 
-def search(fitted: Fitted, goal: Goal) -> bytes:
-    """The file nearest to the goal; raises `RateError` if it cannot be kept to."""
-    best = latest = fitted.written()
-    before: tuple[float, float] | None = None
-    for attempt in range(0 if goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):
-        if goal.met(*best.rank):
-            break
-        if (attempt >= ATTEMPTS or fitted.late) and goal.kept(*best.rank):
-            break
-        trimmed = _trimmed(fitted, goal, latest)
-        if goal.better(trimmed.rank, best.rank):
-            best = trimmed
-        if goal.met(*best.rank) or (fitted.late and goal.kept(*best.rank)):
-            break
-        here = (fitted.lmbda, _miss(goal, latest))
-        exponent = (
-            goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
-        )
-        fitted.refit(corrected(*here, exponent))
-        before, latest = here, fitted.written()
-        if goal.better(latest.rank, best.rank):
-            best = latest
-    _check(goal, best, fitted.lmbda)
-    return best.data
+class GoalSearch:
+    """The search for the file nearest to a goal. Iterate, then `result()`; one that was left goes
+    on from the fit as it is when it is entered again."""
+
+    def __init__(self, fitted: Fitted, goal: Goal) -> None:
+        self._fitted, self._goal = fitted, goal
+        self.best: Candidate | None = None
+
+    def __iter__(self) -> Iterator[float]:
+        """Search to the end; yields the share of the search that is done, if it takes the usual
+        attempts: each about half of what is left."""
+        goal, fitted = self._goal, self._fitted
+        best, latest = self._with(fitted.written())
+        before: tuple[float, float] | None = None
+        for attempt in range(0 if goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):
+            if goal.met(*best.rank):
+                break
+            if (attempt >= ATTEMPTS or fitted.late) and goal.kept(*best.rank):
+                break
+            best, _ = self._with(_trimmed(fitted, goal, latest))
+            if goal.met(*best.rank) or (fitted.late and goal.kept(*best.rank)):
+                break
+            here = (fitted.lmbda, _miss(goal, latest))
+            exponent = (
+                goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
+            )
+            for share in fitted.refit(corrected(*here, exponent)):
+                yield 1 - (1 - share / 2) / 2**attempt
+            before = here
+            best, latest = self._with(fitted.written())
+
+    def result(self) -> bytes:
+        """The file found; raises `RateError` if it cannot be kept to what was asked for."""
+        best = self.best or self._with(self._fitted.written())[0]
+        _check(self._goal, best, self._fitted)
+        return best.data
+
+    def _with(self, candidate: Candidate) -> tuple[Candidate, Candidate]:
+        """The best so far with another candidate, and that candidate."""
+        if self.best is None or self._goal.better(candidate.rank, self.best.rank):
+            self.best = candidate
+        return self.best, candidate
 
 
 def _trimmed(fitted: Fitted, goal: Goal, latest: Candidate) -> Candidate:
-    """The best file that another rounding of the same latents makes of one near the goal."""
+    """The best file that another rounding of the same latents makes of one near the goal, or of any
+    that is too large where there is no time for more."""
     miss = _miss(goal, latest)
-    if abs(miss) > NEAR:
+    hurried = fitted.late and not goal.kept(*latest.rank)
+    if abs(miss) > (HURRIED_NEAR if hurried else NEAR):
         return latest
     smaller = (miss < 0) == (goal.psnr_db is None)
-    best, low, high = latest, 0.0, MOST_DOWN if smaller else -MOST_UP
+    most_down = HURRIED_DOWN if hurried else MOST_DOWN
+    best, low, high = latest, 0.0, most_down if smaller else -MOST_UP
     for _ in range(TRIALS):
         offset = (low + high) / 2
         trial = fitted.written(latest.networks, offset)
@@ -120,17 +150,25 @@ def _miss(goal: Goal, candidate: Candidate) -> float:
     return goal.miss(len(candidate.data), 10 ** (-candidate.psnr_db / 10))
 
 
-def _check(goal: Goal, best: Candidate, lmbda: float) -> None:
+def _check(goal: Goal, best: Candidate, fitted: Fitted) -> None:
     """Refuse a file beyond the size asked for; warn of one far below it, or below a PSNR."""
     if goal.psnr_db is not None and best.psnr_db < goal.psnr_db:
         reached = f"{best.psnr_db:.2f} dB of the {goal.psnr_db:g} asked for"
-        warn(f"{reached}: the model can do no better", RateWarning)
+        warn(f"{reached}: {_shortfall(fitted, 'can do no better')}", RateWarning)
     size, used = goal.size_bytes, len(best.data)
     if size is not None and used > size:
         raise RateError(
             f"{size} bytes are too few for this image: the smallest file found has {used}"
         )
-    if size is not None and used < LEAST_USED * size:
-        exhausted = lmbda <= FIRST_LAMBDA
-        reason = "the model can use no more" if exhausted else "the search came no nearer"
+    if size is not None and used < LEAST_SHARE * size:
+        reason = _shortfall(fitted, "can use no more")
         warn(f"{used} bytes of the {size} asked for: {reason}", RateWarning)
+
+
+def _shortfall(fitted: Fitted, exhausted: str) -> str:
+    """Why a file falls short of its goal, and what may help."""
+    if fitted.lmbda > FIRST_LAMBDA:
+        return "the search came no nearer, a higher effort may"
+    if not fitted.is_fitted:
+        return f"the initialisation {exhausted}, an effort of 1 or more may"
+    return f"the model {exhausted}"

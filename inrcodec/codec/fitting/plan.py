@@ -109,7 +109,7 @@ def _model(options: EncodeOptions, picture: Picture) -> str:
 def _loss(options: EncodeOptions, picture: Picture) -> Loss:
     """The loss that is named, or the first that `tune` picks for an image of this size."""
     if options.tune is None:
-        return loss_of(options.loss, options.loss_weight)
+        return loss_of(options.loss or "mse", options.loss_weight)
     side = min(picture.width, picture.height)
     choices = (loss_of(name) for name in TUNES[options.tune])
     return next(loss for loss in choices if loss.smallest_side <= side)

@@ -113,11 +113,15 @@ def current_names(options: Mapping[str, object]) -> dict[str, object]:
     return {RENAMED.get(name, name): value for name, value in options.items()}
 
 
+DEFAULT_LOSS = "mse"
+"""What a row has for a loss that was left open."""
+
+
 @lru_cache(maxsize=1)
 def _defaults() -> dict[str, object]:
     from inrcodec.codec.options import EncodeOptions
 
-    return current_names(asdict(EncodeOptions()))
+    return current_names(asdict(EncodeOptions())) | {"loss": DEFAULT_LOSS}
 
 
 def stored_key(row: Row) -> str:
@@ -161,9 +165,10 @@ def task(where: Subject, point: Point, metrics: Sequence[str], seed: int, thread
         from inrcodec.codec.options import EncodeOptions
 
         options = {"seed": seed, "threads": threads, **point.options}
-        if not isinstance(options.get("loss", "mse"), str):
+        if not isinstance(options.get("loss") or DEFAULT_LOSS, str):
             raise OptionError("a row needs its loss by name")
         settings = asdict(EncodeOptions.of(**options))
+        settings["loss"] = settings["loss"] or DEFAULT_LOSS
         settings = {name: value for name, value in settings.items() if name not in INRCODEC_RATES}
     else:
         unknown = point.options.keys() - asked.keys()

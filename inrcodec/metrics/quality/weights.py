@@ -111,7 +111,7 @@ def _how_to_get(weights: Weights) -> str:
     if weights.package:
         ways.append(f"install {weights.package}")
     if weights.url:
-        ways.append("allow the download")
+        ways.append("fetch it by inrcodec report --allow-download")
     return f"needs {weights.file} ({' or '.join(ways)})"
 
 

@@ -217,7 +217,7 @@ def test_encoding_takes_them(model: str, name: str, photo: np.ndarray) -> None:
         ({"robust": "noise", "robust_strength": -1.0}, "robust_strength must be in"),
         ({"robust": "noise", "robust_strength": float("nan")}, "robust_strength must be"),
         ({"robust_strength": 1.0}, "robust_strength needs robust"),
-        ({"robust": "noise", "effort": 0}, "effort 0 does not fit"),
+        ({"robust": "noise", "effort": 0}, "needs a fit"),
         ({"robust": 3}, "unknown robust 3"),
     ],
 )

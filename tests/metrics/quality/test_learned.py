@@ -273,7 +273,7 @@ class TestWeights:
             raise AssertionError("a download was started")
 
         monkeypatch.setattr(torch.hub, "download_url_to_file", never)
-        with pytest.raises(WeightsError, match="allow the download"):
+        with pytest.raises(WeightsError, match="--allow-download"):
             weights.load("vgg16")
 
     def test_a_download_that_fails_says_so(self, monkeypatch):

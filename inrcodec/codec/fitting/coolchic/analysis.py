@@ -65,11 +65,12 @@ class Modulation(nn.Module):
     def forward(self, x: Tensor, powers: Tensor) -> Tensor:
         """(1, C, h, w) -> the same."""
         scale, shift = (self.w @ powers).chunk(2)
-        return x * scale[:, None, None] + shift[:, None, None]
+        return (x * scale[:, None, None]).add_(shift[:, None, None])
 
 
 class Block(nn.Module):
-    """A residual block: convolution, modulation, ReLU, convolution."""
+    """A residual block: convolution, modulation, ReLU, convolution. Sums and ReLU are in place: the
+    features of a large image take most of the memory of its encode."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -80,8 +81,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, powers: Tensor) -> Tensor:
         """(1, C, h, w) -> the same."""
-        y: Tensor = self.b(F.relu(self.f(self.a(x), powers)))
-        return x + y
+        y: Tensor = self.b(F.relu_(self.f(self.a(x), powers)))
+        return y.add_(x)
 
 
 class Analysis(nn.Module):
@@ -166,7 +167,7 @@ class Analysis(nn.Module):
                     outputs.append(self.head[i](x.float())[0] * CORRECTION)
                 if i:
                     finer = F.interpolate(self.up[i - 1](x), scale_factor=2, mode="nearest")
-                    x = skips[i - 1] + finer
+                    x = finer.add_(skips.pop())
         return outputs[::-1]
 
 

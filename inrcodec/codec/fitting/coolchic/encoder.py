@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec import native
-from inrcodec.codec.coolchic import init_tables, layout, windows
+from inrcodec.codec.coolchic import init_tables, layout
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
-from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.fitting import goal_search
+from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
+from inrcodec.codec.fitting.coolchic.least_size import least_size
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
+from inrcodec.codec.fitting.coolchic.pace import Pace
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
 from inrcodec.codec.fitting.coolchic.targets import file_error, planes_of, shown_of
-from inrcodec.codec.fitting.goal_search import Candidate
+from inrcodec.codec.fitting.goal_search import Candidate, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.fitting.robust import backward_of
@@ -38,7 +38,7 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Header
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device
-from inrcodec.errors import EncoderLimitError, LimitError
+from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, decibels
 
 FAMILIES = {family.label: family for family in FEATURES}
@@ -62,7 +62,7 @@ class GridEncoding:
         schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock, self._started = clock, clock()
+        self._clock, started = clock, clock()
         self.picture, self.plan, self._schedule = picture, plan, schedule
         self._device = torch_device(plan.device)
         family = FAMILIES[plan.model]
@@ -72,21 +72,48 @@ class GridEncoding:
         self._check_limits()
         self._targets = [t.to(self._device) for t in planes_of(picture)]
         self._shown = [t if t is None else t.to(self._device) for t in shown_of(picture)]
+        planes = len(self._targets)
+        self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
         self._steps = schedule.steps(plan.effort, self.model)
         if plan.time_limit is not None:
             self._steps = WITHOUT_LIMIT
+            if (
+                self.model.complexity is not None
+                and self._pace.budget(self._steps)[1] < schedule.least_fit
+            ):
+                self._steps = 0  # so short a fit is worse than its initialisation
         with fit_threads(plan.threads):
             self._initialise()
+        self._check_size()
+        self._search = GoalSearch(self, plan.goal)
+        self._begun = self._fitted = self._ended = False
         self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
-        """Fit all planes step by step, correcting lambda, reporting progress."""
+        """Fit all planes step by step, correcting lambda, then search for what was asked for."""
         return self._running
 
     def finish(self) -> bytes:
-        """The file of what was fitted so far, brought to the size or PSNR asked for."""
+        """The file that was found; of an encode that was left, at once what there is, brought to
+        the size asked for."""
         with fit_threads(self.plan.threads):
-            return goal_search.search(self, self.plan.goal)
+            if not self._ended:
+                self._hurry()
+                for _ in self._search:
+                    pass
+                self._ended = True
+            return self._search.result()
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that the encode takes on a common machine, roughly."""
+        attempts = 1 if self.plan.goal.fixed else self._schedule.usual_attempts
+        return self._pace.expected_s(self._steps, attempts)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything is trained, beyond the initialisation."""
+        return self._fits[0].step > 0
 
     @property
     def lmbda(self) -> float:
@@ -95,27 +122,56 @@ class GridEncoding:
 
     @property
     def late(self) -> bool:
-        """Whether a time limit has passed."""
-        limit = self.plan.time_limit
-        return limit is not None and self._clock() - self._started > limit
+        """Whether a time limit has passed, or the time that one who does not wait has."""
+        return self._pace.late
 
-    def refit(self, lmbda: float) -> None:
+    def refit(self, lmbda: float) -> Iterator[float]:
         """Fit some more under another lambda; where that is far from the trained initialisation, or
         nothing was fitted, anew from its own."""
         self._steering.set_lambda(lmbda)
         apart = initialisation.sets_apart(lmbda, self._initialised_at)
-        far = self._steps == 0 or apart > self._schedule.far_inits
+        hurried = self._pace.hurried
+        untouched = self._steps == 0 or (hurried and not self._fits[0].step)
+        far = untouched or (apart > self._schedule.far_inits and not hurried)
         if far and self._init is not None and self._steering.rehearsal is None:
             self._init = (self._init[0], initialisation.init_index(lmbda))
             self._make_fits(lmbda)
-            for fit in self._fits:
-                for _ in fit:
-                    pass
+            for number, fit in enumerate(() if hurried else self._fits):
+                for step in fit:
+                    yield (number + step.share) / len(self._fits)
             return
         steps = min(self._fits[0].step, self._steps)
         share = round(steps * self._schedule.refit_share)
-        for fit in self._fits if steps else ():
-            fit.refit(max(self._schedule.least_refit, share))
+        if hurried:
+            share = min(share, self._pace.hurried_steps(self._taken))
+        for number, fit in enumerate(self._fits if steps else ()):
+            for part in fit.refit(max(self._schedule.least_refit, share)):
+                yield (number + part) / len(self._fits)
+
+    @property
+    def _taken(self) -> int:
+        """Steps of all planes so far."""
+        return sum(fit.step for fit in self._fits)
+
+    def _hurry(self) -> None:
+        """From now on take no longer than one waits who asked for an end. A fit that has not ended
+        settles first: its latents are those of the noise it was trained with."""
+        schedule = self._schedule
+        if self._begun or self._steps:
+            self._pace.hurry()
+        if self._fitted or not self._fits[0].step:
+            return
+        if self._init is not None and self._fits[0].step < schedule.least_fit:
+            self._make_fits(self.lmbda)
+            return
+        for _ in range(schedule.hurried_rounds):
+            if self.late:
+                break
+            if not self.plan.goal.fixed and self._steering.settled:
+                self._steering.aim()
+            for fit in self._fits:
+                for _ in fit.refit(self._pace.hurried_steps(self._taken)):
+                    pass
 
     def _check_limits(self) -> None:
         """Raise `EncoderLimitError` for an image that no decoder would take."""
@@ -125,6 +181,25 @@ class GridEncoding:
             layout.check_waves(self.model, shapes * (2 - self.picture.channels % 2))
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
+
+    def _check_size(self) -> None:
+        """Raise `RateError` for a size that no file of this image has."""
+        asked, plan = self.plan.goal.size_bytes, self.plan
+        if asked is None:
+            return
+        least = least_size(self.model, self._header(), self._trained(), plan.metadata)
+        if asked < least:
+            kept = ", metadata included" if plan.metadata_bytes else ""
+            raise RateError(
+                f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
+                f"{least} bytes{kept}"
+            )
+
+    def _trained(self) -> Tensors:
+        """The networks that the file stores the residual to, by name."""
+        if self._init is None:
+            return {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
+        return init_tables.initial_parameters(*self._init, self.model)
 
     def _initialise(self) -> None:
         """Choose lambda and the trained initialisation, and make the fits."""
@@ -161,14 +236,14 @@ class GridEncoding:
             self.plan.goal,
             self._overhead(),
             self.plan.loss,
-            self._budget()[1],
+            self._pace.budget(self._steps)[1],
             self._schedule,
             trained=self._init is not None,
         )
 
     def _fit(self, target: Tensor, shown: Tensor | None, lmbda: float, rehearse: bool) -> GridFit:
         """The fit of one plane from its initialisation."""
-        seconds, rounds = self._budget()
+        seconds, rounds = self._pace.budget(self._steps)
         if self._init is None:
             mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
             parameters = initialisation.untrained(self.model, self.plan.seed, mean)
@@ -194,31 +269,40 @@ class GridEncoding:
             clock=self._clock,
         )
 
-    def _budget(self) -> tuple[float | None, float]:
-        """Seconds for the fit, if there is a limit, and how often it sees each latent."""
-        schedule = self._schedule
-        if self.plan.time_limit is None:
-            return None, self._steps / schedule.windows_a_round(self.model)
-        left = self.plan.time_limit - (self._clock() - self._started)
-        pixels = self.model.width * self.model.height * len(self._targets)
-        searched = windows.area(windows.middle(self.model)) * len(self._targets)
-        after = schedule.search_s_per_pixel * searched + schedule.write_s_per_pixel * pixels
-        seconds = max(0.05, left - (schedule.reserve_s + after))
-        compiled = native.library() is not None
-        per_pixel = schedule.step_s_per_pixel if compiled else schedule.torch_step_s_per_pixel
-        return seconds, seconds / (per_pixel * pixels)
-
     def _progress(self) -> Iterator[Progress]:
         """Run the fits side by side, and steer them."""
+        self._begun = True
         steps: list[Step | None] = [None] * len(self._fits)
-        for news in zip_longest(*self._fits):  # one may have nothing left to gain, or no time
+        all_of_it = 1 - self._schedule.searched * (not self.plan.goal.fixed)
+        count, psnr, seen = 0, 0.0, None
+        for number, news in enumerate(zip_longest(*self._fits)):
+            # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]
             latest = [step for step in steps if step is not None]
             share = min(step.share for step in latest)
             self._steering.look(share)
-            elapsed = self._clock() - self._started
-            first = latest[0]
-            yield Progress("fit", share, first.step, decibels(first.mse), elapsed)
+            if number % self._schedule.show_every == 0:
+                seen = self._steering.seen()
+            count, psnr = latest[0].step, decibels(latest[0].mse)
+            yield self._now("fit", share * all_of_it, count, psnr, seen)
+        self._fitted = True
+        for part in self._search:
+            best = self._search.best
+            found = None if best is None else (len(best.data), best.psnr_db)
+            share = all_of_it + (1 - all_of_it) * part
+            yield self._now("search", share, count, psnr, found)
+        self._ended = True
+        if count and self._search.best is not None:
+            best = self._search.best
+            yield self._now("search", 1.0, count, psnr, (len(best.data), best.psnr_db))
+
+    def _now(
+        self, stage: str, share: float, step: int, psnr: float, file: tuple[int, float] | None
+    ) -> Progress:
+        """Where the encode stands; `file` has bytes and dB of what would be written."""
+        size, rounded = (None, None) if file is None else file
+        elapsed = self._pace.elapsed_s
+        return Progress(stage, min(share, 1.0), step, psnr, elapsed, rounded, size)
 
     def _overhead(self) -> float:
         """Bytes beside the latents of a file of the size asked for, roughly."""
@@ -229,10 +313,7 @@ class GridEncoding:
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
         """Quantise what was fitted, write the file, and measure it: with the networks as given or,
         without, at steps searched for; `offset` as in `GridFit.rounded`."""
-        trained = {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
-        if self._init is not None:
-            trained = init_tables.initial_parameters(*self._init, self.model)
-        planes = []
+        trained, planes = self._trained(), []
         for number, fit in enumerate(self._fits):
             rounded = fit.rounded(offset)
             if networks is None:

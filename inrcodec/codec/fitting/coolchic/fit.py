@@ -180,10 +180,13 @@ class GridFit:
         with torch.enable_grad():
             self.distortion.weigh(made, window)
 
-    def refit(self, steps: int) -> None:
-        """Run the second half of the schedule again in so many steps, after a change of `lmbda`."""
+    def refit(self, steps: int) -> Iterator[float]:
+        """Run the second half of the schedule again in so many steps, after a change of `lmbda`;
+        yields the share of them that is done now and then."""
         for step in range(steps):
             self._train(0.5 + 0.5 * step / steps)
+            if step % self._schedule.report_every == 0:
+                yield (step + 1) / steps
 
     @torch.no_grad()
     def change_lambda(self, lmbda: float) -> None:

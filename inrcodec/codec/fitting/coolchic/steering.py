@@ -14,6 +14,10 @@ from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
 from inrcodec.codec.fitting.coolchic.schedule import Schedule
 from inrcodec.codec.fitting.losses import MSE, Loss
 from inrcodec.codec.fitting.rate_control import Goal, corrected, over_end
+from inrcodec.pixels import decibels
+
+FEW_STEPS = 1.5
+"""A correction that a few steps are to follow is so much larger."""
 
 
 class Steering:
@@ -67,6 +71,24 @@ class Steering:
                 fit.distortion.worth *= before / lmbda
             else:
                 fit.lmbda = lmbda
+
+    def seen(self) -> tuple[int, float]:
+        """Bytes and PSNR in dB, roughly, of the file that would be written now."""
+        bits, error = self._measure()
+        return round(bits / 8 + self._overhead), decibels(error)
+
+    @property
+    def settled(self) -> bool:
+        """Whether lambda may be aimed: not while another loss is rehearsed."""
+        return self.rehearsal is None or self.rehearsal.over
+
+    def aim(self) -> None:
+        """Move lambda to where the latents as they are now meet the goal."""
+        bits, error = self._measure()
+        miss = self._goal.miss(bits / 8 + self._overhead, error)
+        if miss < 0 or self._goal.psnr_db is not None:
+            miss *= FEW_STEPS
+        self.set_lambda(corrected(self.lmbda, miss, self._goal.exponent))
 
     def _rehearse(self, of: Rehearsal, share: float) -> None:
         """Learn from a rehearsal and, at its end, go on under the loss."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -103,11 +103,24 @@ class NetworkEncoding:
         budget = Budget(steps, chosen.payload_bytes, seconds)
         with self._computing(plan.threads):
             self._fits = SeveralFits(fit, plan.seed, budget, each, most=schedule.most_fits)
-        self._running = in_steps(iter(self._fits), lambda: self._computing(plan.threads))
+        asked = plan.goal.size_bytes
+        overhead = _overhead(picture, model, plan, chosen.payload_bytes)
+        self._size = chosen.payload_bytes + overhead if asked is None else asked
+        self._running = in_steps(self._progress(), lambda: self._computing(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit, reporting progress a few times a second."""
         return self._running
+
+    @property
+    def expected_s(self) -> float | None:
+        """Not known before a step was made, but under a time limit."""
+        return self._plan.time_limit
+
+    def _progress(self) -> Iterator[Progress]:
+        """Run the fits; the bytes of the file are known from the beginning."""
+        for progress in self._fits:
+            yield replace(progress, size_bytes=self._size)
 
     def finish(self) -> bytes:
         """The file holding the best network found so far."""

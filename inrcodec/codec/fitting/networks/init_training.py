@@ -47,11 +47,6 @@ class TrainingProgress:
     step: int
     psnr: float
 
-    @property
-    def shown_psnr(self) -> float:
-        """The PSNR that a progress bar shows, in dB."""
-        return self.psnr
-
 
 class InitTraining:
     """Trains an initialisation of `model` on `images` (H, W, C).

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from skimage import data
 import inrcodec
 from inrcodec.codec.encode import encoding
 from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
+from inrcodec.codec.fitting.coolchic.fit import Budget
+from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.rate_control import (
     Goal,
@@ -261,10 +264,12 @@ def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
     picture = Picture(photo)
     plan = plan_of(EncodeOptions(time_limit=3.0, bpp=0.8, threads=1), picture)
     job = GridEncoding(picture, plan, clock=lambda: next(ticks) / 20)
-    shares = [progress.share for progress in job]
+    seen = list(job)
+    shares = [progress.share for progress in seen]
     assert shares == sorted(shares)
-    assert shares[-1] > 0.8
-    assert 2.0 < next(ticks) / 20 < 3.0
+    fitted = [progress for progress in seen if progress.stage == "fit"]
+    assert fitted[-1].share > 0.6
+    assert 2.0 < fitted[-1].elapsed_s < 3.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RateWarning)
         data = job.finish()
@@ -273,18 +278,91 @@ def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
+def test_a_limit_too_short_for_a_fit_gives_what_effort_0_does(photo: np.ndarray) -> None:
+    options = {"bpp": 0.8, "threads": 1}
+    plan = plan_of(EncodeOptions(time_limit=0.5, **options), Picture(photo))
+    job = GridEncoding(Picture(photo), plan, clock=lambda: 0.0)
+    assert job.finish() == inrcodec.encode(photo, effort=0, **options)
+
+
+def test_an_estimate_grows_with_the_image_and_the_effort(photo: np.ndarray) -> None:
+    large = np.kron(photo, np.ones((8, 8, 1), np.uint8))
+    cases = [(photo, 1), (photo, 5), (large, 5), (large, 9)]
+    expected = [encoding(Picture(p), EncodeOptions(effort=e)).expected_s for p, e in cases]
+    assert expected == sorted(expected)
+    assert expected[0] < 5
+    assert expected[-1] > 600
+    assert encoding(Picture(photo), EncodeOptions(time_limit=9)).expected_s == 9
+
+
+def test_a_psnr_out_of_reach_names_what_may_help(photo: np.ndarray) -> None:
+    with pytest.warns(RateWarning, match="an effort of 1 or more may|a higher effort may"):
+        inrcodec.encode(photo[:32, :32], effort=0, psnr=90)
+
+
+@pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
 def test_planes_may_end_apart(photo: np.ndarray) -> None:
     """As under a time limit, or where one has nothing left to gain."""
     alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
     picture = Picture(np.concatenate((photo, alpha), axis=2))
     for steps in ((20, 5), (5, 20)):
-        job = encoding(picture, EncodeOptions(effort=1, quality=40))
+        job = GridEncoding(picture, plan_of(EncodeOptions(effort=1, quality=40), picture))
         for fit, count in zip(job._fits, steps, strict=True):
-            fit._steps = count
+            fit._budget = Budget(count)
         shares = [progress.share for progress in job]
         assert shares[-1] > 0.8
         assert shares == sorted(shares)
         assert inrcodec.decode(job.finish()).shape == picture.pixels.shape
+
+
+@pytest.mark.filterwarnings("ignore::inrcodec.errors.RateWarning")
+@pytest.mark.parametrize("reports", [1, 3, 9, 13])
+def test_an_encode_that_is_left_is_of_the_size_asked_for_at_once(
+    photo: np.ndarray, reports: int
+) -> None:
+    picture = Picture(photo)
+    plan = plan_of(EncodeOptions(effort=1, bpp=0.8, threads=1), picture)
+    asked = plan.goal.size_bytes
+    ticks = itertools.count()
+    job = GridEncoding(picture, plan, clock=lambda: next(ticks) / 200)
+    for _ in itertools.islice(job, reports):
+        pass
+    before = job._fits[0].step
+    data = job.finish()
+    assert 0.85 * asked <= len(data) <= asked
+    assert job._fits[0].step - before <= 10 * SCHEDULE.most_hurried
+    begun = inrcodec.encode(photo, effort=0, bpp=0.8)
+    assert psnr(photo, inrcodec.decode(data)) > psnr(photo, inrcodec.decode(begun)) - 0.3
+    assert job.finish() == data
+
+
+def test_an_encode_that_is_left_in_its_search_keeps_what_was_found(photo: np.ndarray) -> None:
+    picture = Picture(photo)
+    plan = plan_of(EncodeOptions(effort=1, bpp=0.8, threads=1), picture)
+    job = GridEncoding(picture, plan, schedule=replace(SCHEDULE, correct_until=0.0))
+    for progress in job:
+        if progress.stage == "search":
+            break
+    best = job._search.best
+    assert best is not None
+    data = job.finish()
+    asked = plan.goal.size_bytes
+    assert len(data) <= asked
+    assert not plan.goal.better(best.rank, (len(data), psnr(photo, inrcodec.decode(data))))
+
+
+def test_progress_says_what_would_be_written(photo: np.ndarray) -> None:
+    job = encoding(Picture(photo), EncodeOptions(effort=2, bpp=0.8, threads=1))
+    seen = list(job)
+    shares = [progress.share for progress in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    data = job.finish()
+    assert seen[-1].size_bytes == len(data)
+    assert seen[-1].rounded_psnr == pytest.approx(psnr(photo, inrcodec.decode(data)), abs=0.02)
+    assert all(progress.size_bytes and progress.rounded_psnr for progress in seen)
+    late = [progress for progress in seen if progress.share > 0.6]
+    assert all(abs(p.rounded_psnr - seen[-1].rounded_psnr) < 1 for p in late)
 
 
 def test_encoding_does_not_load_the_compiler_of_torch() -> None:

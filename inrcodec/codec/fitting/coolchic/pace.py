@@ -1,0 +1,91 @@
+"""Time of an encode: what there is, what is left, and what an encode takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from inrcodec.codec import native
+from inrcodec.codec.coolchic import windows
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.fitting.coolchic.schedule import Schedule
+
+
+class Pace:
+    """The clock of one encode of so many planes of a model, with a limit in seconds or without, and
+    with a hurry once its caller waits no more."""
+
+    def __init__(
+        self,
+        model: CoolChic,
+        planes: int,
+        limit_s: float | None,
+        schedule: Schedule,
+        clock: Callable[[], float],
+        started: float,
+    ) -> None:
+        self._model, self._planes, self._limit = model, planes, limit_s
+        self._schedule, self._clock, self._started = schedule, clock, started
+        self._hurry_until = math.inf
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the encode began."""
+        return self._clock() - self._started
+
+    @property
+    def late(self) -> bool:
+        """Whether the limit has passed, or the time that one who does not wait has."""
+        now = self._clock()
+        limit = self._limit
+        return now > self._hurry_until or (limit is not None and now - self._started > limit)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether nobody waits for more than what there is."""
+        return self._hurry_until < math.inf
+
+    def hurry(self) -> None:
+        """From now on take no longer than one waits who asked for an end."""
+        self._hurry_until = self._clock() + self._schedule.hurry_s
+
+    def hurried_steps(self, taken: int) -> int:
+        """Steps of a plane that take a part of the time one waits, by those `taken` so far."""
+        schedule = self._schedule
+        each = self.elapsed_s / max(1, taken)
+        count = schedule.hurry_s * schedule.hurried_share / max(each, 1e-9) / self._planes
+        return max(schedule.least_refit, min(schedule.most_hurried, int(count)))
+
+    def budget(self, steps: int) -> tuple[float | None, float]:
+        """Seconds for a fit, if there is a limit, else None and `steps`; and how often it sees each
+        latent."""
+        schedule = self._schedule
+        if self._limit is None:
+            return None, steps / schedule.windows_a_round(self._model)
+        left = self._limit - self.elapsed_s
+        searched = windows.area(windows.middle(self._model)) * self._planes
+        after = schedule.search_s_per_pixel * searched + schedule.write_s_per_pixel * self._pixels
+        seconds = max(0.05, left - (schedule.reserve_s + after))
+        return seconds, seconds / (self._step_s_per_pixel * self._pixels)
+
+    def expected_s(self, steps: int, attempts: int) -> float:
+        """Seconds that an encode takes on a common machine, roughly: a fit of so many steps, and so
+        many files written of it and of shorter fits after it."""
+        if self._limit is not None:
+            return self._limit
+        schedule = self._schedule
+        seen = min(self._pixels, schedule.window_side**2 * self._planes)
+        fits = 1 + schedule.refit_share * (attempts - 1)
+        writing = schedule.reserve_s + schedule.write_s_per_pixel * self._pixels
+        return steps * self._step_s_per_pixel * seen * fits + writing * attempts
+
+    @property
+    def _pixels(self) -> int:
+        """Pixels of all planes."""
+        return self._model.width * self._model.height * self._planes
+
+    @property
+    def _step_s_per_pixel(self) -> float:
+        """Seconds a pixel of a training step, roughly."""
+        schedule, compiled = self._schedule, native.library() is not None
+        return schedule.step_s_per_pixel if compiled else schedule.torch_step_s_per_pixel
