@@ -98,6 +98,19 @@ def test_odd_names_and_broken_files(run, grids, tmp_path):
         assert process.stderr.readline().startswith("left out: broken.inr")
 
 
+def test_files_that_take_too_long_to_be_cut_are_left_out(run, grids, tmp_path):
+    (tmp_path / "large.inr").write_bytes(grids.read_bytes())
+    (tmp_path / "small.inr").write_bytes(random_file(Family.COOLCHIC, 16, 12))
+    with serving(tmp_path, "--max-work", "0.02") as (url, process):
+        assert url.endswith("/files/small.inr")
+        line = process.stderr.readline()
+        assert line.startswith("left out: large.inr: this would take about")
+        assert "--max-work" in line
+    code, _, error = run("serve", grids, "--max-work", "0.02")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "--max-work" in error
+
+
 def test_a_server_that_dies_leaves_what_had_arrived(run, grids, tmp_path):
     with serving(grids, "--simulate-packet-loss", "bernoulli:95%") as (url, _):
         code, _, error = run(
