@@ -21,6 +21,11 @@ MOST_REJECTED = 10_000
 """Datagrams that are not valid, or of another stream, after which a session ends: 12 MB of them."""
 
 
+MOST_WAITING_BYTES = 1 << 16
+"""Bytes that the control channel may hold back. Nothing more is said to a server that asks for more
+than it reads; what is missing is asked for again later."""
+
+
 class Channels:
     """The two data channels of one session. Messages go to `receiver`; `show` is called whenever a
     layer has become whole, and once at the end; `check`, which may refuse the file, with the
@@ -109,10 +114,11 @@ class Channels:
             self._send(self._receiver.wants_all())
 
     def _send(self, datagrams: list[bytes]) -> None:
-        """Send over the control channel, if it is open."""
+        """Send over the control channel, if it is open and holds back little."""
+        control = self._control
         for datagram in datagrams:
-            if self._control.readyState == "open":
-                self._control.send(datagram)
+            if control.readyState == "open" and control.bufferedAmount < MOST_WAITING_BYTES:
+                control.send(datagram)
 
     def _on_media(self, message: object) -> None:
         if not next(self._lost):

@@ -1,19 +1,26 @@
-"""Files that cost more than a receiver allows are refused by their headers."""
+"""What a file and its server can cost a receiver, and what a file can cost a server."""
 
 import asyncio
 import os
+import tracemalloc
 
 import pytest
+from aiohttp import web
 
+from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Family
-from inrcodec.errors import LimitError, OptionError
+from inrcodec.codec.format.sections import Kind
+from inrcodec.errors import LimitError, OptionError, StreamError
 from inrcodec.streaming import Library, ReceiveOptions, fetch, stream_of
+from inrcodec.streaming.client import reception
 from inrcodec.streaming.client.http import PIECE, Download
+from inrcodec.streaming.client.offer import MAX_ANSWER_BYTES
 from inrcodec.streaming.decoding import check_head, limits_of
 from inrcodec.streaming.protocol.frame import Beginning
 from tests.network_files import random_file
 from tests.streaming.client.test_http import Site
 from tests.streaming.client.test_http import frames as downloaded
+from tests.streaming.client.test_reception import answering
 from tests.streaming.peers import frames, serving
 
 
@@ -101,3 +108,52 @@ def test_a_file_that_takes_too_long_to_be_cut_is_not_served(tmp_path, sliced_fil
     for allowed in (Library(str(tmp_path), max_work=0), Library(str(tmp_path), 64)):
         assert allowed.problem("grids.inr") == ""
         allowed.stream("grids.inr")
+
+
+def test_an_answer_that_is_too_long_is_refused():
+    async def handler(request):
+        return web.Response(status=201, body=bytes(MAX_ANSWER_BYTES + 1))
+
+    async def go():
+        async with answering(handler) as base:
+            await fetch(f"{base}/x.inr", ReceiveOptions(transport="webrtc"))
+
+    with pytest.raises(StreamError, match="an answer that is too long"):
+        asyncio.run(go())
+
+
+def test_attempts_without_anything_new_are_few(monkeypatch):
+    """Those of the default, against a server that always has another reason to try again."""
+    monkeypatch.setattr(reception, "pause_s", lambda failures: 0.0)
+    asked = []
+
+    async def handler(request):
+        asked.append(request.method)
+        return web.Response(status=503)
+
+    async def go(**options):
+        async with answering(handler) as base:
+            await fetch(f"{base}/x.inr", ReceiveOptions(**options))
+
+    for transport in ("http", "webrtc", "auto"):
+        asked.clear()
+        with pytest.raises(StreamError, match="503"):
+            asyncio.run(go(transport=transport))
+        assert len(asked) == 1 + ReceiveOptions().retries == 6
+
+
+def test_a_download_takes_a_few_times_its_bytes(vast):
+    data = bitstream.write(bitstream.read(vast).header, [(Kind.PARAMETERS, bytes(1 << 22))])
+    of = Download(ReceiveOptions(), lambda: 1.0, Beginning(), lambda _: None)
+
+    async def go():
+        tracemalloc.start()
+        try:
+            async for frame in of.frames(Site(data)):
+                assert frame.data == data
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    most = asyncio.run(go())
+    assert len(data) < most < 5 * len(data)

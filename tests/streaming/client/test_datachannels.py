@@ -11,13 +11,14 @@ from inrcodec.streaming import ReceiveOptions, Receiver, Sender
 from inrcodec.streaming.client import datachannels
 from inrcodec.streaming.client.datachannels import Channels
 from inrcodec.streaming.client.failures import Refused, Unreachable
-from inrcodec.streaming.protocol.messages import Have, Ping, Stop, Want
-from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.messages import Have, Ping, Sent, Stop, Want
+from inrcodec.streaming.protocol.packets import MAX_PACKET, pack, parse
 from inrcodec.streaming.protocol.receiver import MOST_VERSIONS
 
 
 class Channel:
     readyState = "open"
+    bufferedAmount = 0
 
     def __init__(self):
         self.sent, self._listeners = [], {}
@@ -219,3 +220,24 @@ def test_the_header_of_a_file_is_looked_at_once(stream):
     asyncio.run(call.session.run())
     assert call.receiver.complete
     assert len(call.heads) == 1
+
+
+def test_a_server_that_asks_for_more_than_it_reads_is_not_answered(stream):
+    """A message of a few bytes has the receiver ask for all symbols of a layer."""
+    call = Call(stream)
+    call.open()
+
+    def send(datagram):
+        call.control.sent.append(datagram)
+        call.control.bufferedAmount += len(datagram)
+
+    call.control.send = send
+    sent = pack(stream.manifest.stream, Sent(0, False))
+    for _ in range(10_000):
+        call.control.emit("message", sent)
+    assert 0 < call.control.bufferedAmount < datachannels.MOST_WAITING_BYTES + MAX_PACKET
+    call.control.bufferedAmount = 0  # it reads on
+    call.exchange()
+    call.control.bufferedAmount = 0
+    call.exchange()
+    assert call.receiver.complete
