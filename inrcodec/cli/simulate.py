@@ -64,7 +64,7 @@ def simulate(
 
     once: repair symbols and nothing else; what is lost is concealed
 
-    jpeg: a progressive JPEG of the same size over a reliable transport
+    jpeg: the progressive JPEG nearest in size over a reliable transport
 
     jpeg-once: the same JPEG up to the first lost packet
 
@@ -107,6 +107,12 @@ def simulate(
         console.print_json(report | {"runs": rows})
     else:
         console.show(console.table(_table(rows), "<>>>>>>"))
+        if "jpeg_bytes" in about:
+            more = about["jpeg_bytes"] / about["size_bytes"] - 1
+            console.note(
+                f"the file has {about['size_bytes']} bytes, the JPEG nearest in size "
+                f"{about['jpeg_bytes']} ({more:+.1%})"
+            )
     if plot is not None:
         from inrcodec.cli.stream_plot import draw
 
@@ -144,19 +150,22 @@ def _prepared(
         "slice_side": side,
         "whole_psnr_db": quality((stream.data,)),
     }
+    if beside is not None:
+        about["jpeg_bytes"] = len(beside.data)
     return Comparison(stream, quality, beside), about
 
 
 def _jpeg(original: Samples, size_bytes: int) -> Jpeg:
-    """A progressive JPEG of at most this size."""
-    from inrcodec.metrics.references.baselines import encode_to_size
+    """The progressive JPEG that is nearest to this size: its quality has steps of some percent."""
+    from inrcodec.metrics.references.baselines import encode_around_size
     from inrcodec.streaming import Jpeg
     from inrcodec.streaming.decoding import Psnr, decode_jpeg_prefix
 
     if original.dtype != "uint8" or original.shape[2] not in (1, 3):
         raise OptionError("JPEG holds 8-bit images without alpha; leave its modes out")
     quality = Psnr(original, lambda runs: decode_jpeg_prefix(runs[0]))
-    return Jpeg(encode_to_size("jpeg", original, size_bytes).data, quality)
+    files = [coded.data for coded in encode_around_size("jpeg", original, size_bytes)]
+    return Jpeg(min(files, key=lambda data: abs(len(data) - size_bytes)), quality)
 
 
 def _run(

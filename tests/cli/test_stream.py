@@ -196,6 +196,7 @@ def test_simulate(run, grids, tmp_path):
     )
     assert code == 0, error
     report = json.loads(out)
+    assert 0.9 < report["jpeg_bytes"] / report["size_bytes"] < 1.1
     modes = {row["mode"]: row for row in report["runs"]}
     assert set(modes) == {"fec", "nack", "reliable", "once", "jpeg", "jpeg-once"}
     for mode in ("fec", "nack", "reliable", "jpeg"):
@@ -208,6 +209,19 @@ def test_simulate(run, grids, tmp_path):
     )
     assert code == 0
     assert out.decode().splitlines()[0].startswith("mode")
+
+
+def test_the_size_of_the_jpeg_is_said(run, grids):
+    code, _, error = run("simulate", grids, "--modes", "nack,jpeg", "--packet-loss", "none")
+    assert code == 0, error
+    assert re.search(
+        r"the file has \d+ bytes, the JPEG nearest in size \d+ \([+-]\d+\.\d%\)", error
+    )
+    _, _, error = run("simulate", grids, "--modes", "nack", "--packet-loss", "none")
+    assert "JPEG" not in error
+    code, _, error = run("simulate", grids, "--max-pixels", "100")
+    assert (code, error.count("\n")) == (3, 1)
+    assert "--max-pixels" in error
 
 
 def test_simulating_twice_says_the_same(run, grids):
