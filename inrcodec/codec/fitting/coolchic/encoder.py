@@ -321,7 +321,7 @@ class GridEncoding:
                 chosen = search.run(fit.values())
             else:
                 chosen = networks[number]
-            symbols = tuple(y.int().cpu().numpy() for y in rounded)
+            symbols = tuple(y.cpu().numpy() for y in rounded)
             planes.append(LatentPlane(self.model, chosen, trained, symbols))
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self._header(), sections, self.plan.metadata)
