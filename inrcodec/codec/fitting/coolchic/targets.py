@@ -32,8 +32,7 @@ def planes_of(picture: Picture) -> list[Tensor]:
     planes = [_plane(pixels[..., : 3 if channels >= 3 else 1])]
     if channels in (2, 4):
         alpha = _plane(pixels[..., -1:])
-        margin = np.float32(ALPHA_MARGIN)
-        alpha.add_(margin * ((alpha == 1).float() - (alpha == 0).float()))
+        alpha.add_((alpha == 1).float() - (alpha == 0).float(), alpha=ALPHA_MARGIN)
         planes.append(alpha)
     return planes
 
