@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 
 from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
-from inrcodec.codec.entropy.waves import Grid, cost_bits, decode_grid, encode_grid
+from inrcodec.codec.entropy.wave_grid import Grid
+from inrcodec.codec.entropy.waves import cost_bits, decode_grid, encode_grid
 
 NEIGHBOURS = (
     *((0, column) for column in (-1, -2, -3)),

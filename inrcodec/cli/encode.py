@@ -253,10 +253,11 @@ def _encode_one(
             console.note(
                 f"{name}: large flat areas, as in graphics, suit lossless WebP or PNG better"
             )
-        from inrcodec.codec.runtime import keep_freed_memory
-
-        keep_freed_memory()
         limit = options["time_limit"]
+        if options["effort"] or limit is not None:  # else there is no fit, which gains by it
+            from inrcodec.codec.runtime import keep_freed_memory
+
+            keep_freed_memory()
         if limit is not None:  # reading the image and loading torch count
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
@@ -274,6 +275,7 @@ def _encode_one(
         except KeyboardInterrupt:
             console.note(f"{name}: stopped, nothing was written")
             raise
+        del job  # its memory, before the file is decoded
         console.write_output(path, data, force=force)
         elapsed = time.monotonic() - started
         given = options["init"] if options["init"] not in ("random", "meta") else None

@@ -7,6 +7,7 @@ corners are multiples of 2^(levels - 1) tile every grid. Nothing here imports to
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from inrcodec.codec.coolchic.model import CoolChic
@@ -112,9 +113,39 @@ MIDDLE_PIXELS = 1 << 20
 """Pixels of the window that stands for a large image in a measurement, about."""
 
 
+SAMPLE_SIDE, SAMPLES = 128, 64
+"""Pixels a side of the windows that tell the size of a large image, and how many there are, about.
+Of mosaics of photographs of 12 and 24 megapixels they tell the bits of the latents within 2 %, and
+change them alike from lambda to lambda within 0.5 %; one window of as many pixels is 60 % off."""
+
+
+def sample(model: CoolChic) -> list[Window]:
+    """The image, or of a large one small windows spread over it, about `MIDDLE_PIXELS` together:
+    what they measure is nearly that of the whole."""
+    height, width = model.height, model.width
+    if width * height <= 2 * MIDDLE_PIXELS:
+        return [whole(model)]
+    rows = round(math.sqrt(SAMPLES * height / width))
+    rows = max(1, min(rows, SAMPLES, height // SAMPLE_SIDE))
+    columns = max(1, min(SAMPLES // rows, width // SAMPLE_SIDE))
+    unit = 1 << (model.levels - 1)
+    return [
+        (*_span(row, rows, height, unit), *_span(column, columns, width, unit))
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def _span(number: int, count: int, length: int, unit: int) -> tuple[int, int]:
+    """Where one of `count` windows lies, in the middle of its share of an axis."""
+    middle = length * (2 * number + 1) // (2 * count)
+    first = max(0, middle - SAMPLE_SIDE // 2) // unit * unit
+    return first, min(length, first + SAMPLE_SIDE)
+
+
 def middle(model: CoolChic) -> Window:
     """The image, or of a large one a window of about `MIDDLE_PIXELS` in its middle: enough to
-    measure by."""
+    compare networks and losses by."""
     if model.width * model.height <= 2 * MIDDLE_PIXELS:
         return whole(model)
     unit = 1 << (model.levels - 1)

@@ -16,7 +16,6 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec import native
 from inrcodec.codec.entropy.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
 from inrcodec.codec.entropy.laplace import (
     ESCAPE,
@@ -30,34 +29,48 @@ from inrcodec.codec.entropy.laplace import (
     frequencies,
     weights,
 )
-from inrcodec.codec.entropy.prior import MAX_MAGNITUDE, PRECISION
+from inrcodec.codec.entropy.prior import PRECISION
+from inrcodec.codec.entropy.wave_grid import (
+    CHUNK,
+    PORTION,
+    Grid,
+    Sides,
+    Symbols,
+    compiled,
+    kernel_network,
+)
 from inrcodec.codec.native import waves
-from inrcodec.errors import FormatError, LimitError
-
-Symbols = NDArray[np.int32]
-Sides = NDArray[np.signedinteger[Any]]
+from inrcodec.errors import FormatError
 
 _MODEL = constriction.stream.model
 _LOW_BITS = _MODEL.Uniform()
 _ESCAPED = _MODEL.Uniform(1 << ESCAPE_BITS)
 
-_CHUNK = 8192
 
-
-def encode_grid(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int) -> bytes:
+def encode_grid(
+    symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int, portion: int = PORTION
+) -> bytes:
     """One grid (h, w) as little-endian 32-bit words; a grid of zeros is empty.
 
     `sides` (arm.sides, h, w) are the side inputs of every symbol, or None for zeros; `level`
-    selects the level bias. Raises `LimitError` for symbols beyond -32767 .. 32767.
+    selects the level bias. About `portion` symbols are encoded at once. Raises `LimitError` for
+    symbols beyond -32767 .. 32767.
     """
     if not symbols.any():
         return b""
     grid = Grid(symbols.shape, sides, arm, symbols)
+    coder = constriction.stream.queue.RangeEncoder()
+    for part in grid.portions(portion):
+        _encode_waves(coder, part, arm, level)
+    return bytes(coder.get_compressed().astype("<u4").tobytes())
+
+
+def _encode_waves(coder: Any, grid: Grid, arm: IntegerArm, level: int) -> None:
+    """Append the symbols of a portion of a grid."""
     values, centre, rows = grid.distributions(arm, level)
     shift = SHIFTS[rows // FRACTIONS]
     entries = _entries(values - centre, shift)
     escaped = entries == ESCAPE
-    coder = constriction.stream.queue.RangeEncoder()
     ends = np.cumsum(grid.counts)
     extras = np.add.reduceat((escaped | (shift > 0)).astype(np.int64), ends - grid.counts)
     done = 0
@@ -72,7 +85,6 @@ def encode_grid(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: i
         if escaped[part].any():
             coder.encode(values[part][escaped[part]] + np.int32(1 << ESCAPE_BITS - 1), _ESCAPED)
     _encode_entries(coder, entries, rows, slice(done, len(entries)))
-    return bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
 def decode_grid(
@@ -86,7 +98,7 @@ def decode_grid(
     if len(data) % 4:
         raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
     grid = Grid(shape, sides, arm)
-    if data and _compiled(arm):
+    if data and compiled(arm):
         if not _decode_compiled(_words(data), grid, arm, level, prefix=False)[1]:
             raise FormatError("a latent stream is not a valid range coder stream")
     elif data:
@@ -109,7 +121,7 @@ def decode_prefix(
     """
     words = _words(data[: len(data) // 4 * 4])
     grid = Grid(shape, sides, arm)
-    if _compiled(arm):
+    if compiled(arm):
         decoded, _ = _decode_compiled(words, grid, arm, level, prefix=True)
         return grid.symbols(), decoded
     reach = _Reach(len(words))
@@ -130,105 +142,21 @@ def cost_bits(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int
 
     The stream of a grid of zeros is empty all the same, and its content is not counted as 0 here.
     """
-    grid = Grid(symbols.shape, sides, arm, symbols)
-    values, centre, rows = grid.distributions(arm, level)
-    shift = SHIFTS[rows // FRACTIONS]
-    entries = _entries(values - centre, shift)
-    table_bits = PRECISION - np.log2(frequencies()[rows, entries])
-    return float((table_bits + np.where(entries == ESCAPE, ESCAPE_BITS, shift)).sum())
-
-
-class Grid:
-    """A grid within zeros, its sides behind it, in one flat array of 16-bit symbols.
-
-    Every input of a symbol then lies at a fixed distance (`offsets`) from it, and the symbols of a
-    wave `step` apart: wave i has `counts[i]` of them from `starts[i]` on.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, ...],
-        sides: Sides | None,
-        arm: IntegerArm,
-        symbols: Symbols | None = None,
-    ) -> None:
-        height, width = shape
-        slope = max([1, *(column // -row + 1 for row, column in arm.neighbours if row)])
-        top = max([0, *(-row for row, _ in arm.neighbours)])
-        left = max([0, *(-column for _, column in arm.neighbours)])
-        right = max([0, *(column for _, column in arm.neighbours)])
-        pitch = left + width + right
-        plane = (top + height) * pitch
-        planes = np.zeros((1 + arm.sides, top + height, pitch), np.int16)
-        inside = slice(top, None), slice(left, left + width)
-        self._grid = planes[0][inside]
-        if symbols is not None:
-            peak = max(-int(symbols.min(initial=0)), int(symbols.max(initial=0)))
-            if peak > MAX_MAGNITUDE:
-                raise LimitError(f"a symbol of magnitude {peak}; the limit is {MAX_MAGNITUDE}")
-            self._grid[:] = symbols
-        if arm.sides and sides is not None:
-            planes[(slice(1, None), *inside)] = np.clip(sides, -MAX_INPUT, MAX_INPUT)
-        self.flat = planes.reshape(-1)
-        offsets = [row * pitch + column for row, column in arm.neighbours]
-        offsets += [plane * (1 + i) for i in range(arm.sides)]
-        self.offsets = np.array(offsets, np.int64)
-        self.step = max(1, pitch - slope)
-        times = np.arange(width + slope * (height - 1) if height else 0, dtype=np.int64)
-        first = np.maximum(0, (times - width + slope) // slope)
-        counts = np.minimum(height - 1, times // slope) - first + 1
-        starts = (first + top) * pitch + left + times - slope * first
-        self.starts, self.counts = starts[counts > 0], counts[counts > 0]
-
-    def symbols(self) -> Symbols:
-        """The grid as it stands, (h, w)."""
-        symbols: Symbols = self._grid.astype(np.int32)
-        return symbols
-
-    def waves(self) -> waves.Waves:
-        """Its arrays, as the compiled kernels take them."""
-        return waves.Waves(self.flat, self.offsets, self.starts, self.counts, self.step)
-
-    def distributions(self, arm: IntegerArm, level: int) -> tuple[Symbols, Symbols, Symbols]:
-        """Of every symbol in order of waves: itself, its rounded mean and its row of the tables."""
-        total = int(self.counts.sum())
-        if _compiled(arm):
-            centre, rows = waves.distributions(self.waves(), _network(arm, level))
-            return self.flat[self._positions()].astype(np.int32), centre, rows
-        positions = self._positions()
-        centre, rows = np.empty((2, total), np.int32)
-        for start in range(0, total, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            inputs = self.flat[positions[part, None] + self.offsets]
-            mean, scale = arm.distribution(inputs, level)
-            mean += FRACTIONS // 2
-            centre[part] = mean >> MEAN_FRACTION
-            rows[part] = scale * FRACTIONS + (mean & FRACTIONS - 1)
-        return self.flat[positions].astype(np.int32), centre, rows
-
-    def _positions(self) -> NDArray[np.intp]:
-        """Where every symbol lies, in order of waves."""
-        before = np.cumsum(self.counts) - self.counts
-        positions = np.repeat(self.starts - self.step * before, self.counts)
-        positions += self.step * np.arange(len(positions))
-        return positions
-
-
-def _compiled(arm: IntegerArm) -> bool:
-    """Whether there are kernels, and they take this network."""
-    return native.takes([arm.inputs, *(len(bias) for bias in arm.biases)])
-
-
-def _network(arm: IntegerArm, level: int) -> waves.Network:
-    """The network of a level, as the compiled kernels take it."""
-    return waves.network_of(arm.weights, arm.biases_of(level), arm.linear)
+    bits = 0.0
+    for part in Grid(symbols.shape, sides, arm, symbols).portions(PORTION):
+        values, centre, rows = part.distributions(arm, level)
+        shift = SHIFTS[rows // FRACTIONS]
+        entries = _entries(values - centre, shift)
+        table_bits = PRECISION - np.log2(frequencies()[rows, entries])
+        bits += float((table_bits + np.where(entries == ESCAPE, ESCAPE_BITS, shift)).sum())
+    return bits
 
 
 def _decode_compiled(
     words: NDArray[np.uint32], grid: Grid, arm: IntegerArm, level: int, *, prefix: bool
 ) -> tuple[int, bool]:
     """Decode into the grid by the compiled kernels; see `waves.decode`."""
-    network = _network(arm, level)
+    network = kernel_network(arm, level)
     return waves.decode(words, grid.waves(), network, boundaries(), prefix=prefix)
 
 
@@ -240,8 +168,8 @@ def _entries(distance: Symbols, shift: Symbols) -> Symbols:
 
 
 def _encode_entries(coder: Any, entries: Symbols, rows: Symbols, part: slice) -> None:
-    for start in range(part.start, part.stop, _CHUNK):
-        chunk = slice(start, min(start + _CHUNK, part.stop))
+    for start in range(part.start, part.stop, CHUNK):
+        chunk = slice(start, min(start + CHUNK, part.stop))
         coder.encode(entries[chunk], family(), weights().take(rows[chunk], axis=0))
 
 

@@ -47,6 +47,14 @@ class Candidate:
         return len(self.data), self.psnr_db
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Bytes and dB that a file would have if latents were rounded with an `offset`."""
+
+    rank: tuple[int, float]
+    offset: float
+
+
 class Fitted(Protocol):
     """What is searched: a fit that can be written, and go on under another lambda."""
 
@@ -74,6 +82,11 @@ class Fitted(Protocol):
         to."""
         ...
 
+    def tried(self, latest: Candidate, offset: float) -> Candidate | Foreseen:
+        """The latest file with another rounding; or what is foreseen of it, where writing it takes
+        long."""
+        ...
+
 
 class GoalSearch:
     """The search for the file nearest to a goal. Iterate, then `result()`; one that was left goes
@@ -97,7 +110,7 @@ class GoalSearch:
             best, _ = self._with(_trimmed(fitted, goal, latest))
             if goal.met(*best.rank) or (fitted.late and goal.kept(*best.rank)):
                 break
-            here = (fitted.lmbda, _miss(goal, latest))
+            here = (fitted.lmbda, _miss(goal, latest.rank))
             exponent = (
                 goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
             )
@@ -122,32 +135,35 @@ class GoalSearch:
 def _trimmed(fitted: Fitted, goal: Goal, latest: Candidate) -> Candidate:
     """The best file that another rounding of the same latents makes of one near the goal, or of any
     that is too large where there is no time for more."""
-    miss = _miss(goal, latest)
+    miss = _miss(goal, latest.rank)
     hurried = fitted.late and not goal.kept(*latest.rank)
     if abs(miss) > (HURRIED_NEAR if hurried else NEAR):
         return latest
     smaller = (miss < 0) == (goal.psnr_db is None)
     most_down = HURRIED_DOWN if hurried else MOST_DOWN
-    best, low, high = latest, 0.0, most_down if smaller else -MOST_UP
+    best: Candidate | Foreseen = latest
+    low, high = 0.0, most_down if smaller else -MOST_UP
     for _ in range(TRIALS):
         offset = (low + high) / 2
-        trial = fitted.written(latest.networks, offset)
-        if not smaller and trial.psnr_db < latest.psnr_db:
+        trial = fitted.tried(latest, offset)
+        if not smaller and trial.rank[1] < latest.psnr_db:
             break  # bytes that buy nothing, whatever the loss
         if goal.better(trial.rank, best.rank):
             best = trial
         if goal.met(*best.rank):
             break
-        if (_miss(goal, trial) < 0) == (miss < 0):
+        if (_miss(goal, trial.rank) < 0) == (miss < 0):
             low = offset
         else:
             high = offset
+    if isinstance(best, Foreseen):
+        return fitted.written(latest.networks, best.offset)
     return best
 
 
-def _miss(goal: Goal, candidate: Candidate) -> float:
-    """How far a file is from the goal: see `Goal.miss`."""
-    return goal.miss(len(candidate.data), 10 ** (-candidate.psnr_db / 10))
+def _miss(goal: Goal, rank: tuple[int, float]) -> float:
+    """How far a file of so many bytes and dB is from the goal: see `Goal.miss`."""
+    return goal.miss(rank[0], 10 ** (-rank[1] / 10))
 
 
 def _check(goal: Goal, best: Candidate, fitted: Fitted) -> None:

@@ -1,4 +1,4 @@
-"""The compiled context network and range decoder on the grids of wavefront.py.
+"""The compiled context network and range decoder on the grids of entropy/wave_grid.py.
 
 The same integers as arm.py and constriction give, symbol by symbol instead of a wave at a time: on
 one thread three times faster (benchmarks/speed/latent_decode.py).
@@ -7,12 +7,13 @@ one thread three times faster (benchmarks/speed/latent_decode.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.codec.native import at, kernel
+from inrcodec.codec.native.pool import bands_of, run
 
 Integers = NDArray[np.int32]
 Positions = NDArray[np.int64]
@@ -56,12 +57,21 @@ def network_of(
 
 def distributions(waves: Waves, network: Network) -> tuple[Integers, Integers]:
     """Of every symbol in order of waves: its rounded mean and its row of the tables."""
-    centres, rows = np.empty((2, int(waves.counts.sum())), np.int32)
-    failed = kernel("distributions")(
-        at(network.shape), at(network.parameters), *waves.addresses(), at(centres), at(rows)
-    )
-    if failed:
-        raise MemoryError("no memory for a context network")
+    ends = np.cumsum(waves.counts)
+    total = int(ends[-1]) if len(ends) else 0
+    centres, rows = np.empty((2, total), np.int32)
+    bands = bands_of(total, 1)
+    first = [0, *(int(np.searchsorted(ends, last)) + 1 for _, last in bands[:-1]), len(ends)]
+
+    def work(k: int) -> None:
+        part = slice(first[k], first[k + 1])
+        band = replace(waves, starts=waves.starts[part], counts=waves.counts[part])
+        start = int(ends[part.start - 1]) if part.start else 0
+        given = at(network.shape), at(network.parameters), *band.addresses()
+        if kernel("distributions")(*given, at(centres[start:]), at(rows[start:])):
+            raise MemoryError("no memory for a context network")
+
+    run(work, len(bands))
     return centres, rows
 
 

@@ -209,7 +209,7 @@ def test_huge_claims_cost_nothing() -> None:
 
 
 def test_waves_are_limited_and_counted_as_decoded() -> None:
-    from inrcodec.codec.entropy.waves import Grid
+    from inrcodec.codec.entropy.wave_grid import Grid
 
     for family in LATENT_FAMILIES:
         for width, height in ((1, 9), (9, 1), (2, 30), (5, 5), (30, 8)):

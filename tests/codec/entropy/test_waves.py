@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from inrcodec.codec import native
 from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
 from inrcodec.codec.entropy.laplace import SHIFTS, frequencies
+from inrcodec.codec.entropy.wave_grid import Grid
 from inrcodec.codec.entropy.waves import cost_bits, decode_grid, decode_prefix, encode_grid
+from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.errors import FormatError, LimitError
 from tests.codec.entropy.test_arm import in_plain_integers
 from tests.reference_reader import RangeDecoder, Refused
@@ -170,6 +172,33 @@ def test_a_grid_of_zeros_is_empty() -> None:
     assert (decode_grid(b"", (6, 5), None, an_arm("many"), 0) == symbols).all()
     symbols[5, 4] = 1
     assert encode_grid(symbols, None, an_arm("many"), 0) != b""
+
+
+@pytest.mark.parametrize("spread", [0.5, 60.0, 4000.0])
+def test_portions_of_a_grid_make_one_stream(spread: float) -> None:
+    shape = (37, 23)
+    symbols, parents, arm = some_symbols(shape, spread), some_parents(shape), an_arm("many")
+    whole = encode_grid(symbols, parents, arm, 1)
+    for portion in (1, 7, 100, 851, 852):
+        assert encode_grid(symbols, parents, arm, 1, portion) == whole
+
+
+def test_portions_are_all_waves_in_order_and_none_is_large() -> None:
+    grid = Grid((37, 23), None, an_arm("many"))
+    parts = list(grid.portions(100))
+    assert np.array_equal(np.concatenate([part.starts for part in parts]), grid.starts)
+    assert np.array_equal(np.concatenate([part.counts for part in parts]), grid.counts)
+    assert max(part.counts.sum() for part in parts) < 100 + grid.counts.max()
+    assert len(parts) > 5
+
+
+def test_threads_share_the_waves_of_a_grid() -> None:
+    arm = an_arm("many")
+    for shape in ((37, 23), *SHAPES):
+        symbols, parents = some_symbols(shape, 3.0), some_parents(shape)
+        alone = encode_grid(symbols, parents, arm, 1)
+        with kernel_threads(3, smallest_band=2):
+            assert encode_grid(symbols, parents, arm, 1) == alone
 
 
 @pytest.mark.parametrize(("bias", "spread"), [(-200, 0.6), (600, 8), (0, 30), (900, 400)])

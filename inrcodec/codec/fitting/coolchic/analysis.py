@@ -16,8 +16,8 @@ coolchic/init_tables.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from importlib import resources
 from itertools import pairwise
 
@@ -27,9 +27,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inrcodec.codec.ambient import independent
-from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL, LEVELS, grain
+from inrcodec.codec.coolchic.features import CHROMA_LEVEL, LEVELS, grain
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.fitting.coolchic.upsampling import upsample_below
+from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.fitting.coolchic.closed_loop import PaddedImage, Pyramid
+from inrcodec.codec.fitting.coolchic.feature_tiles import (
+    around,
+    assembled,
+    coarser,
+    cut,
+    finer,
+    tiles,
+)
 
 WIDTHS = (32, 48, 48, 48, 32, 32)
 """Features at 1/2, 1/4, ... 1/64 of the size of the image."""
@@ -40,13 +49,17 @@ GAIN = (2.77, -1.75)
 CORRECTION = 0.05
 """Scale of the corrections: they add to colours of full range 1, so large ones diverge early."""
 
+TILE = 768
+"""Side of a tile of features. One tile takes all of an image of about two megapixels: at half its
+size, features take most of the memory of an encode."""
+
+BLOCK_REACH, UP_REACH = 2, 4
+"""Positions that a block sees around each, and a block and a head behind it, made even."""
+
 WEIGHTS = "coolchic_analysis.npz"
 
-COLOUR_TO_LUMA_CHROMA = (
-    (0.299, 0.587, 0.114),
-    (-0.168736, -0.331264, 0.5),
-    (0.5, -0.418688, -0.081312),
-)
+Read = Callable[[Window], Tensor]
+"""The features (1, C, h, w) of an area."""
 
 
 def position(lmbda: float) -> float:
@@ -108,39 +121,28 @@ class Analysis(nn.Module):
         self.gain = nn.Parameter(torch.from_numpy(gain))
 
     def forward(
-        self, picture: Tensor, lmbda: float, quantise: Callable[[Tensor], Tensor] = torch.round
+        self,
+        picture: Tensor,
+        lmbda: float,
+        quantise: Callable[[Tensor], Tensor] = torch.round,
+        side: int = TILE,
     ) -> list[Tensor]:
         """(3, H, W) in [0, 1] -> latents, one (rows, columns) tensor per grid: in training what
-        `quantise` made of them, else as they were before it."""
+        `quantise` made of them, else as they were before it. Features are computed in tiles of
+        `side` positions a side, a multiple of 64: the latents are those of one tile, but for what
+        the order of a sum may change."""
         _, height, width = picture.shape
         t = position(lmbda)
         powers = picture.new_tensor([1.0, t, t * t])
-        unit = 1 << (LEVELS - 1)
-        pad = (0, -width % unit, 0, -height % unit)
-        x = F.pad(picture[None], pad, mode="replicate") - 0.5
+        image = PaddedImage(picture, side)
+        corrections = self._corrections(image, powers)
         gains = self.gains(lmbda)[:, :, None, None]
-        corrections = self._corrections(x, powers)
-        blocks, corrections[0] = corrections[0][3:], corrections[0][:3]
-        finest = F.pixel_shuffle(blocks, 2)
-        means, taps = _means(x[0]), picture.new_tensor(BICUBIC)
-        latents: dict[tuple[int, int], Tensor] = {}
-        shown: Tensor | None = None
-        for level in reversed(range(LEVELS)):
-            wanted = means[level] + (corrections[level - 1] if level else finest)
-            base = torch.zeros_like(wanted)
-            if shown is not None:
-                base = upsample_below(wanted[0], shown, taps)[1:]
-            planes = 3 if level >= CHROMA_LEVEL else 1
-            gain = gains[:planes, level]
-            exact = (wanted - base)[:planes] * gain
-            seen = quantise(exact)
-            shown = torch.cat((base[:planes] + seen / gain, base[planes:]))
-            for plane in range(planes):
-                latents[plane, level] = (seen if self.training else exact)[plane]
+        pyramid = Pyramid(image, corrections, gains, quantise, quantised=self.training)
+        levels = {level: pyramid.level(level) for level in reversed(range(LEVELS))}
         order = [(0, level) for level in range(LEVELS)]
         order += [(plane, level) for plane in (1, 2) for level in range(CHROMA_LEVEL, LEVELS)]
         return [
-            latents[plane, level][: -(-height >> level), : -(-width >> level)]
+            levels[level][plane, : -(-height >> level), : -(-width >> level)]
             for plane, level in order
         ]
 
@@ -149,35 +151,67 @@ class Analysis(nn.Module):
         t = position(lmbda)
         return torch.exp(self.gain @ self.gain.new_tensor([1.0, t, t * t]))
 
-    def _corrections(self, x: Tensor, powers: Tensor) -> list[Tensor]:
+    def _corrections(self, image: PaddedImage, powers: Tensor) -> list[Tensor]:
         """The corrections (3 or 7, h, w) at 1/2, 1/4, ... of the size; features are bfloat16,
         outputs float32."""
-        device = x.device.type
-        outputs = []
-        with torch.autocast(device, torch.bfloat16):
-            x = self.inp(F.pixel_unshuffle(x, 2) * 2)
-            skips = []
-            for block, down in zip(self.enc, self.down, strict=True):
-                x = block(x, powers)
-                skips.append(x)
-                x = down(F.relu(x))
+        outputs: list[Tensor] = []
+        with torch.autocast(image.picture.device.type, torch.bfloat16):
+            read: Read = partial(self._input, image)
+            skips: list[Read] = []
+            for i, down in enumerate(self.down):
+                skips.append(self._skip(i, image, read, powers))
+                make = partial(_descended, down, skips[i])
+                (x,) = assembled(image.shape(i + 2), image.side // 2, make)
+                read = partial(cut, x)
+            skips.append(read)
+            above: Tensor | None = None
             for i in reversed(range(len(WIDTHS))):
-                x = self.dec[i](x, powers)
-                with torch.autocast(device, enabled=False):
-                    outputs.append(self.head[i](x.float())[0] * CORRECTION)
-                if i:
-                    finer = F.interpolate(self.up[i - 1](x), scale_factor=2, mode="nearest")
-                    x = finer.add_(skips.pop())
+                ascended = partial(self._ascended, i, image, skips.pop(), above, powers)
+                output, *rest = assembled(image.shape(i + 1), image.side, ascended)
+                outputs.append(output)
+                above = rest[0] if rest else None
         return outputs[::-1]
 
+    def _input(self, image: PaddedImage, tile: Window) -> Tensor:
+        """The first features of a tile at half the size."""
+        outer, inner = around(tile, image.shape(1), 1)
+        return cut(self.inp(F.pixel_unshuffle(image.colours(finer(outer)), 2) * 2), inner)
 
-def _means(picture: Tensor) -> list[Tensor]:
-    """The means of Y, Cb and Cr at every level, (3, h, w) each."""
-    matrix = picture.new_tensor(COLOUR_TO_LUMA_CHROMA)
-    means = [(matrix @ picture.flatten(1)).view_as(picture)]
-    for _ in range(LEVELS - 1):
-        means.append(F.avg_pool2d(means[-1][None], 2)[0])
-    return means
+    def _skip(self, i: int, image: PaddedImage, read: Read, powers: Tensor) -> Read:
+        """What reads the features of a level on the way down: kept of a single tile, made anew for
+        every tile of more."""
+        shape = image.shape(i + 1)
+
+        def made(tile: Window) -> Tensor:
+            outer, inner = around(tile, shape, BLOCK_REACH)
+            return cut(self.enc[i](read(outer), powers), inner)
+
+        parts = tiles(shape, image.side)
+        return made if len(parts) > 1 else partial(cut, made(parts[0]))
+
+    def _ascended(
+        self,
+        i: int,
+        image: PaddedImage,
+        skip: Read,
+        above: Tensor | None,
+        powers: Tensor,
+        tile: Window,
+    ) -> Sequence[Tensor]:
+        """The corrections of a tile and, but for the finest level, its features on the way up."""
+        outer, inner = around(tile, image.shape(i + 1), UP_REACH)
+        x = skip(outer)
+        if above is not None:
+            x = F.interpolate(self.up[i](cut(above, coarser(outer))), scale_factor=2).add_(x)
+        x = self.dec[i](x, powers)
+        with torch.autocast(x.device.type, enabled=False):
+            output = cut(self.head[i](x.float())[0] * CORRECTION, inner)
+        return (output, cut(x, inner)) if i else (output,)
+
+
+def _descended(down: nn.Module, skip: Read, tile: Window) -> Sequence[Tensor]:
+    """The features of a tile that the next coarser level begins with."""
+    return (down(F.relu(skip(finer(tile)))),)
 
 
 @cache
@@ -206,7 +240,7 @@ def initial_latents(
     """
     network = trained(picture.device)
     made = network(picture, lmbda, lambda y: torch.round(y * fineness) / fineness)
-    latents = [y * fineness for y in made]
+    latents = [made.pop(0) * fineness for _ in range(len(made))]
     if tuple(tuple(y.shape) for y in latents) != model.grids:
         raise ValueError(f"the analysis network does not serve {model.grids}")
     return latents

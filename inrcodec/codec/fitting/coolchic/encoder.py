@@ -30,7 +30,7 @@ from inrcodec.codec.fitting.coolchic.pace import Pace
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
 from inrcodec.codec.fitting.coolchic.targets import file_error, planes_of, shown_of
-from inrcodec.codec.fitting.goal_search import Candidate, GoalSearch
+from inrcodec.codec.fitting.goal_search import Candidate, Foreseen, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.fitting.robust import backward_of
@@ -321,12 +321,20 @@ class GridEncoding:
                 chosen = search.run(fit.values())
             else:
                 chosen = networks[number]
-            symbols = tuple(y.int().cpu().numpy() for y in rounded)
+            symbols = tuple(y.cpu().numpy() for y in rounded)
             planes.append(LatentPlane(self.model, chosen, trained, symbols))
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self._header(), sections, self.plan.metadata)
         error = file_error(planes, self.picture)
         return Candidate(data, decibels(error), [plane.networks for plane in planes])
+
+    def tried(self, latest: Candidate, offset: float) -> Candidate | Foreseen:
+        """The latest file with another rounding; of a large image, what a sample foresees."""
+        if not self._schedule.in_windows(self.model):
+            return self.written(latest.networks, offset)
+        before, now = self._steering.seen(), self._steering.seen(offset)
+        size = len(latest.data) * now[0] / before[0] * self._schedule.foreseen_over
+        return Foreseen((round(size), latest.psnr_db + now[1] - before[1]), offset)
 
     def _header(self) -> Header:
         """The header of the file."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
+from inrcodec.codec.coolchic.windows import Window
 from inrcodec.codec.fitting.coolchic import forward, initialisation
 from inrcodec.codec.fitting.rate_control import Goal, corrected
 
@@ -35,7 +36,7 @@ def first_lambda(
     fitted: bool,
 ) -> float:
     """A lambda near the goal for planes `targets`, (3, H, W) in [0, 1]; `overhead_bytes` are those
-    beside the latents; `fitted` says whether a fit follows. Measured on the middle of a large
+    beside the latents; `fitted` says whether a fit follows. Measured on a sample of a large
     picture."""
     lmbda = goal.lmbda
     for _ in range(GUESSES):
@@ -71,18 +72,29 @@ def _of_initialisation(
 ) -> tuple[float, float]:
     """Bits of the latents of the initialisation of an index, not fitted, for a lambda, and the
     largest mean squared error of a plane."""
-    top, bottom, left, right = windows.middle(model)
-    part_model = replace(model, width=right - left, height=bottom - top)
-    share = part_model.width * part_model.height / (model.width * model.height)
-    whole = windows.whole(part_model)
+    sample = windows.sample(model)
+    pixels = sum(map(windows.area, sample))
     bits, error = 0.0, 0.0
     for target in targets:
-        part = target[:, top:bottom, left:right].contiguous()
-        values, latents = initialisation.trained(part_model, part, index, lmbda)
-        networks = {name: part.new_tensor(value) for name, value in values.items()}
-        rounded = [torch.round(y) for y in latents]
-        empty = forward.empty(rounded)
-        bits += float(forward.bits(part_model, networks, rounded, whole, empty)) / share
-        made = forward.colours(part_model, networks, rounded, whole)
-        error = max(error, float((made - part).square().mean()))
+        squares = 0.0
+        for window in sample:
+            own, squared = _of_window(model, target, window, index, lmbda)
+            bits += own * (model.width * model.height / pixels)
+            squares += squared * (windows.area(window) / pixels)
+        error = max(error, squares)
     return bits, error
+
+
+def _of_window(
+    model: CoolChic, target: Tensor, window: Window, index: int, lmbda: float
+) -> tuple[float, float]:
+    """Bits and mean squared error of the initialisation of a window, as an image of its own."""
+    top, bottom, left, right = window
+    model = replace(model, width=right - left, height=bottom - top)
+    part, whole = target[:, top:bottom, left:right].contiguous(), windows.whole(model)
+    values, latents = initialisation.trained(model, part, index, lmbda)
+    networks = {name: part.new_tensor(value) for name, value in values.items()}
+    rounded = [torch.round(y) for y in latents]
+    bits = float(forward.bits(model, networks, rounded, whole, forward.empty(rounded)))
+    made = forward.colours(model, networks, rounded, whole)
+    return bits, float((made - part).square().mean())

@@ -132,7 +132,7 @@ class GridFit:
         self._left_out = _left_out(model, self.latents) if initial.trained else frozenset()
         for grid in self._left_out:
             self.latents[grid].zero_()
-        self._squares = [torch.zeros_like(y) for y in self.latents]
+        self._squares: list[Tensor] = []  # of a fit of no steps none are needed
         slower = rates._replace(networks=rates.networks / schedule.windows_a_round(model))
         self._optimizer = MuonAdam(self.parameters, *network_rates(model, slower))
         self._rates, self._schedule, self._budget = rates, schedule, budget
@@ -196,8 +196,9 @@ class GridFit:
         factor = math.sqrt(lmbda / self.lmbda)
         self.lmbda = lmbda
         forward.coarsen(self.model, self.parameters, factor)
-        for y, squares in zip(self.latents, self._squares, strict=True):
+        for y in self.latents:
             y.div_(factor)
+        for squares in self._squares:
             squares.mul_(factor**2)
 
     def share(self) -> float:
@@ -216,11 +217,10 @@ class GridFit:
         return share
 
     def rounded(self, offset: float = 0.0) -> list[Tensor]:
-        """The latents as integers; those within `offset` above a half go to the smaller one."""
+        """The latents as 32-bit integers; those within `offset` above a half go to the smaller
+        one."""
         return [
-            torch.copysign(torch.floor(y.abs() + (0.5 - offset)), y).clamp_(
-                -MAX_MAGNITUDE, MAX_MAGNITUDE
-            )
+            torch.floor(y.abs() + (0.5 - offset)).clamp_(max=MAX_MAGNITUDE).copysign_(y).int()
             for y in self.latents
         ]
 
@@ -306,6 +306,7 @@ class GridFit:
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
         """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
+        self._squares = self._squares or [torch.zeros_like(y) for y in self.latents]
         correction = math.sqrt(1 - SQUARES**self._windows.round)
         for leaf, area, latents, squares in zip(
             own, areas, self.latents, self._squares, strict=True

@@ -102,6 +102,10 @@ class Schedule:
     """Trained initialisations between the lambda under which a fit was initialised and another for
     which it is initialised anew."""
 
+    foreseen_over: float = 1.003
+    """How much larger the file of another rounding is taken to be than a sample of a large image
+    foresees: it must not exceed the size asked for."""
+
     reserve_s: float = 0.5
     search_s_per_pixel: float = 3e-6
     write_s_per_pixel: float = 5e-7

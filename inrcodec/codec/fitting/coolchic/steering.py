@@ -72,9 +72,10 @@ class Steering:
             else:
                 fit.lmbda = lmbda
 
-    def seen(self) -> tuple[int, float]:
-        """Bytes and PSNR in dB, roughly, of the file that would be written now."""
-        bits, error = self._measure()
+    def seen(self, offset: float = 0.0) -> tuple[int, float]:
+        """Bytes and PSNR in dB, roughly, of the file that would be written now; `offset` as in
+        `GridFit.rounded`."""
+        bits, error = self._measure(offset)
         return round(bits / 8 + self._overhead), decibels(error)
 
     @property
@@ -115,17 +116,23 @@ class Steering:
         self.set_lambda(corrected(self.lmbda, damping * miss, goal.exponent, largest))
 
     @torch.no_grad()
-    def _measure(self) -> tuple[float, float]:
+    def _measure(self, offset: float = 0.0) -> tuple[float, float]:
         """Bits of the steered planes' latents, rounded as they are now, and the largest mean
-        squared error of one."""
+        squared error of one; of a large image, by a sample."""
         model = self._model
-        window = windows.middle(model)
-        share = windows.area(window) / (model.width * model.height)
+        sample = windows.sample(model)
+        pixels = sum(map(windows.area, sample))
+        share = pixels / (model.width * model.height)
         bits, error = 0.0, 0.0
         for fit in self._fits:
-            rounded = [torch.round(y) for y in fit.latents]
+            rounded = fit.rounded(offset) if offset else [torch.round(y) for y in fit.latents]
             empty = forward.empty(rounded)
-            bits += float(forward.bits(model, fit.parameters, rounded, window, empty)) / share
-            made = forward.colours(model, fit.parameters, rounded, window)
-            error = max(error, float(fit.distortion.squared_error(made, window)))
+            squares = 0.0
+            for window in sample:
+                own = float(forward.bits(model, fit.parameters, rounded, window, empty))
+                bits += own / share
+                made = forward.colours(model, fit.parameters, rounded, window)
+                squared = float(fit.distortion.squared_error(made, window))
+                squares += squared * (windows.area(window) / pixels)
+            error = max(error, squares)
         return bits, error

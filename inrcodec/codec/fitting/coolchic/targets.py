@@ -16,26 +16,36 @@ from torch import Tensor
 
 from inrcodec.codec.coolchic import colours, windows
 from inrcodec.codec.coolchic.planes import LatentPlane
-from inrcodec.pixels import Picture
+from inrcodec.pixels import Picture, Samples
 
 ALPHA_MARGIN = 24 / 255
 """How far outside the range the bounds lie that stand for alpha of 0 and of full."""
+
+STRIPE = 256
+"""Rows of an image that are made floats at once."""
 
 
 def planes_of(picture: Picture) -> list[Tensor]:
     """The planes of an image, (3, H, W) in [0, 1]: colours, then alpha if there is any, where it is
     0 or full `ALPHA_MARGIN` beyond."""
-    peak = float(np.iinfo(picture.pixels.dtype).max)
-    samples: NDArray[np.float32] = picture.pixels.astype(np.float32) / np.float32(peak)
-    channels = picture.channels
-    colours = samples[..., : 3 if channels >= 3 else 1]
-    planes = [colours]
+    pixels, channels = picture.pixels, picture.channels
+    planes = [_plane(pixels[..., : 3 if channels >= 3 else 1])]
     if channels in (2, 4):
-        alpha = samples[..., -1:]
-        planes.append(alpha + np.float32(ALPHA_MARGIN) * ((alpha == 1) - (alpha == 0).astype("f4")))
-    return [
-        torch.from_numpy(plane).permute(2, 0, 1).expand(3, -1, -1).contiguous() for plane in planes
-    ]
+        alpha = _plane(pixels[..., -1:])
+        alpha.add_((alpha == 1).float() - (alpha == 0).float(), alpha=ALPHA_MARGIN)
+        planes.append(alpha)
+    return planes
+
+
+def _plane(samples: Samples) -> Tensor:
+    """Samples (H, W, 1 or 3) as three colours (3, H, W) in [0, 1]; a few rows at a time, as floats
+    of a large image take most of its memory."""
+    peak = np.float32(np.iinfo(samples.dtype).max)
+    plane = torch.empty(3, *samples.shape[:2], dtype=torch.float32)
+    for top in range(0, len(samples), STRIPE):
+        part = samples[top : top + STRIPE].astype(np.float32) / peak
+        plane[:, top : top + STRIPE] = torch.from_numpy(part).permute(2, 0, 1)
+    return plane
 
 
 def shown_of(picture: Picture) -> list[Tensor | None]:
