@@ -79,6 +79,7 @@ def test_quality_and_effort_order_their_results(photo: np.ndarray) -> None:
     assert errors[1] > errors[0] + 0.5
 
 
+@pytest.mark.slow
 def test_the_positional_encoding_is_the_better_default(photo: np.ndarray) -> None:
     scores = [
         psnr(photo, inrcodec.decode(inrcodec.encode(photo, bpp=1.0, effort=3, model=m, threads=1)))

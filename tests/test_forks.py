@@ -24,10 +24,10 @@ NAMES = (
     [
         ("fork", "imported", "1"),
         ("fork", "imported", "0"),
-        ("fork", "fresh", "1"),
+        pytest.param("fork", "fresh", "1", marks=pytest.mark.slow),
         ("os.fork", "imported", "1"),
         ("forkserver", "imported", "1"),
-        ("spawn", "imported", "1"),
+        pytest.param("spawn", "imported", "1", marks=pytest.mark.slow),
     ],
 )
 def test_a_child_decodes_and_encodes(method: str, state: str, native: str) -> None:

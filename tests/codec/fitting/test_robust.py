@@ -186,6 +186,7 @@ def sharpness(way: robust.Backward, pixels: np.ndarray) -> tuple[float, float]:
     return error, float(np.mean(noisy)) - error
 
 
+@pytest.mark.slow
 def test_weights_become_less_sensitive(photo: np.ndarray) -> None:
     _, before = sharpness(plain, photo)
     for name, strength, most in (
@@ -196,8 +197,17 @@ def test_weights_become_less_sensitive(photo: np.ndarray) -> None:
         assert sharpness(a_way(name, strength, SHARP), photo)[1] < most * before
 
 
-@pytest.mark.parametrize("model", ["pe-siren", "coolchic"])
-@pytest.mark.parametrize("name", ["jacobian", "gradient-norm", "noise"])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("jacobian", "pe-siren"),
+        ("jacobian", "coolchic"),
+        ("gradient-norm", "pe-siren"),
+        ("noise", "pe-siren"),
+        pytest.param("gradient-norm", "coolchic", marks=pytest.mark.slow),
+        pytest.param("noise", "coolchic", marks=pytest.mark.slow),
+    ],
+)
 def test_encoding_takes_them(model: str, name: str, photo: np.ndarray) -> None:
     files = [
         inrcodec.encode(photo, model=model, effort=1, robust=way, threads=1, quality=40)

@@ -99,6 +99,7 @@ def test_the_error_counts_prefixes() -> None:
         assert float(part.square().mean()) == pytest.approx(error)
 
 
+@pytest.mark.slow
 def test_training_with_lost_neurons_pays_when_some_are(photo: np.ndarray) -> None:
     from inrcodec.codec.fitting.networks.batches import image_error
     from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit

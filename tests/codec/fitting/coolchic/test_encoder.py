@@ -137,8 +137,17 @@ def test_sizes_out_of_reach(photo: np.ndarray) -> None:
     assert psnr(flat, inrcodec.decode(data)) > 40
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("channels", "dtype"),
+    [
+        (1, np.uint8),
+        (2, np.uint16),
+        (3, np.uint16),
+        (4, np.uint8),
+        *[pytest.param(n, np.uint16, marks=pytest.mark.slow) for n in (1, 4)],
+        *[pytest.param(n, np.uint8, marks=pytest.mark.slow) for n in (2, 3)],
+    ],
+)
 def test_channels_and_depths(photo: np.ndarray, channels: int, dtype: type) -> None:
     pixels = photo[:50, :61].astype(dtype) * (257 if dtype == np.uint16 else 1)
     alpha = np.zeros((50, 61, 1), dtype)

@@ -130,6 +130,7 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs() -> None:
     assert total == pytest.approx(cost(fit, lmbda)[0] * 320 * 256, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains() -> None:
     target = a_target(320, 256)
     model = coolchic(256, 320)

@@ -94,6 +94,7 @@ def test_only_small_payloads_take_several(payload: int, each: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_more_effort_is_no_worse(photo: np.ndarray) -> None:
     part = np.ascontiguousarray(photo[20:68, 40:88])
     values = []
