@@ -14,7 +14,7 @@ help:
 	@echo "make demo       encode and decode a real photograph, write a report page"
 	@echo "make test       the test suite (minutes)"
 	@echo "make test-slow  the long tests: 20,000 mutated files and long fits"
-	@echo "make fuzz       coverage-guided fuzzing of decode, info, packets and messages"
+	@echo "make fuzz       coverage-guided fuzzing of files, packets, offers, initialisations and images"
 	@echo "make mutate     20,000 mutated files, by themselves"
 	@echo "make lint       ruff, mypy and the import contracts"
 	@echo "make kernels-strict  compile the kernels with gcc and clang, warnings as errors"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import operator
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
 from inrcodec.errors import OptionError
+
+LIKENESS = 0.6
+"""Of a name that may have been meant to the one that was given, by `difflib`."""
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -44,6 +49,15 @@ def flag(name: str, value: object) -> bool:
 def _plain(value: Any) -> Any:
     """The number in an array or tensor without dimensions; anything else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def known(what: str, name: object, names: Iterable[str]) -> None:
+    """Raise `OptionError` with what may have been meant unless `name` is one of these."""
+    if name in (listed := list(names)):
+        return
+    near = difflib.get_close_matches(str(name), listed, 2, LIKENESS)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(listed)}"
+    raise OptionError(f"unknown {what} {_shown(name)}; {hint}")
 
 
 def _is_flag(value: object) -> bool:

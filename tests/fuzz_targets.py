@@ -8,14 +8,25 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+import zstandard
+from PIL import Image
+
 import inrcodec
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.format.header import Family, Header
 from inrcodec.codec.format.sections import ANCILLARY
+from inrcodec.codec.networks.families import network_from
+from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.errors import InrCodecError
+from inrcodec.images.reading import as_picture
 from inrcodec.streaming.protocol import messages, packets
+from tests import fuzz_peers
+from tests.images import made
 
 VECTORS = Path(__file__).parent / "vectors"
+PNG = b"\x89PNG\r\n\x1a\n"
 STREAM = bytes(range(messages.STREAM_BYTES))
 
 
@@ -76,6 +87,40 @@ def message(data: bytes) -> None:
         raise AssertionError(f"{read} is not what was read")
 
 
+def start(data: bytes) -> None:
+    """A file of an initialisation, as it came and as what a frame holds; what was read is used, and
+    written the same."""
+    for whole in (data, zstandard.ZstdCompressor(level=1).compress(data)):
+        try:
+            read = Initialisation.from_bytes(whole)
+            model = read.model_for(9, 7)
+            read.values(model)
+            read.learned_rates(model)
+        except InrCodecError:
+            continue
+        if Initialisation.from_bytes(read.to_bytes()).identity != read.identity:
+            raise AssertionError(f"{read} is not what was read")
+
+
+def image(data: bytes) -> None:
+    """An image file, of PNG with the checksums of its chunks right."""
+    as_picture(data)
+    as_picture(with_checksums(data))
+
+
+def with_checksums(data: bytes) -> bytes:
+    """A PNG whose chunks have the right checksums; anything else as it is."""
+    out, at = data[:8], 8
+    if out != PNG:
+        return data
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        chunk = data[at:end]
+        out += chunk + zlib.crc32(chunk[4:]).to_bytes(4, "big")
+        at = end + 4
+    return out
+
+
 def files() -> Iterable[bytes]:
     """The conformance vectors, invalid ones too."""
     return (path.read_bytes() for path in sorted(VECTORS.glob("*/*.inr")))
@@ -111,19 +156,61 @@ def bodies() -> Iterable[bytes]:
     return (bytes([i]) + message.body() for i, message in enumerate(examples()))
 
 
+def starts() -> Iterable[bytes]:
+    """What small files of initialisations hold, and one as it is."""
+    dimensions = {Family.NIF: (3, 2, 2, 2, 2, 4, 4, 4), Family.SIREN: (4, 2)}
+    for family, sizes in dimensions.items():
+        model = network_from(Header(9, 7, 3, 8, family, sizes))
+        zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
+        file = Initialisation.of(model, zeros, zeros, 3).to_bytes()
+        yield zstandard.ZstdDecompressor().decompress(file)
+    yield file
+
+
+def images() -> Iterable[bytes]:
+    """One in every format that comes with Pillow, of several modes."""
+    deep = Image.fromarray(np.arange(60, dtype=np.uint16).reshape(5, 12) * 999)
+    photo = Image.fromarray(np.arange(180, dtype=np.uint8).reshape(5, 12, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield made.saved(deep)
+    yield made.saved(photo, exif=exif, icc_profile=b"profile", dpi=(72, 72))
+    yield made.saved(photo.convert("P"), transparency=3)
+    yield made.saved(photo, "JPEG", exif=exif, progressive=True)
+    yield made.saved(photo.convert("CMYK"), "JPEG")
+    yield made.saved(photo.convert("RGBA"), "WEBP", lossless=True, exif=exif)
+    yield made.saved(photo, "GIF", save_all=True, append_images=[photo.rotate(90)])
+    for options in (
+        {},
+        {"compression": "lzw"},
+        {"compression": "zlib", "planarconfig": "separate"},
+    ):
+        yield made.tiff(np.asarray(photo), photometric="rgb", **options)
+    yield made.tiff(np.asarray(deep))
+    yield made.saved(photo, "BMP")
+
+
 TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], Iterable[bytes]], int]] = {
     "decode": (decode, valid_sections, 8192),
     "info": (info, files, 8192),
     "packets": (packet, datagrams, 1200),
     "messages": (message, bodies, 1200),
+    "offers": (fuzz_peers.peer, fuzz_peers.seeds, 4096),
+    "starts": (start, starts, 4096),
+    "images": (image, images, 4096),
 }
 """Name, then target, seeds, and most bytes of an input."""
 
 
 def call(name: str, data: bytes) -> bool:
-    """Whether a target takes the bytes; raises all but `InrCodecError`."""
+    """Whether a target takes the bytes; raises all but `InrCodecError`, and `AssertionError` for
+    what is no `Exception`, such as a panic or an exit: a fuzzer may take that for its own end."""
     try:
         TARGETS[name][0](data)
     except InrCodecError:
         return False
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise AssertionError(f"{type(error).__name__} came out") from error
     return True

@@ -1,9 +1,10 @@
-"""Coverage-guided fuzzing of decode, info, packets and messages (needs the extra `fuzz`, atheris).
+"""Coverage-guided fuzzing of whatever strangers send (needs the extra `fuzz`, atheris).
 
     python -m tests.guided_fuzz --seconds 60 --jobs 2
 
 Each target (tests/fuzz_targets.py) is a process of its own. Whatever is not an `InrCodecError` is a
-crash, as are 20 seconds for one input and 4 GiB of memory: the input is kept in build/fuzz.
+crash, panics and exits included, as are 20 seconds for one input and 4 GiB of memory: the input is
+kept in build/fuzz.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 KEPT = Path(__file__).parents[1] / "build" / "fuzz"
-NAMES = ("decode", "info", "packets", "messages")
+NAMES = ("decode", "info", "packets", "messages", "offers", "starts", "images")
 TIMEOUT_S = 20
 MEMORY_MB = 4096
 
@@ -23,7 +24,7 @@ def fuzz(name: str, seconds: int) -> None:
     """Fuzz one target in this process, which ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["inrcodec"]):
+    with atheris.instrument_imports(include=["inrcodec", "aiortc", "aioice"]):
         from tests import fuzz_targets
     warnings.simplefilter("ignore")
     _, seeds, longest = fuzz_targets.TARGETS[name]

@@ -59,6 +59,7 @@ MANY: dict[str, dict[str, Any]] = {
     "wavelets": {"model": "wire", "effort": 1},
     "information": {"model": "fourier", "effort": 1, "loss": "iem"},
 }
+SLOW = ("older", "noisy", "neurons", "wavelets")
 
 
 def _observed() -> tuple[Any, ...]:
@@ -100,7 +101,7 @@ def patch(photo: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def expected(patch: np.ndarray) -> dict[str, bytes]:
-    return {name: _encoded(patch, options) for name, options in FEW.items()}
+    return {name: _encoded(patch[..., :3], options) for name, options in FEW.items()}
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -108,11 +109,13 @@ def test_an_encode_is_the_same_in_every_state(
     patch: np.ndarray, expected: dict[str, bytes], state: str
 ) -> None:
     with STATES[state]():
-        made = {name: _encoded(patch, options) for name, options in FEW.items()}
+        made = {name: _encoded(patch[..., :3], options) for name, options in FEW.items()}
     assert [name for name in made if made[name] != expected[name]] == []
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MANY]
+)
 def test_every_kind_of_encode_is_the_same_in_all_states_together(
     patch: np.ndarray, name: str
 ) -> None:

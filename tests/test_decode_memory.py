@@ -17,15 +17,16 @@ from tests import latent_files, network_files
 
 PROGRAM = Path(__file__).parent / "programs" / "decode_memory.py"
 GRID_BYTES_PER_PIXEL, GRID_BYTES = 64, 32 << 20
+CUT_BYTES_PER_PIXEL = 128
 NETWORK_BYTES = 512 << 20
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def grown(folder: Path, large: bytes, small: bytes, threads: int) -> int:
+def grown(folder: Path, large: bytes, small: bytes, threads: int, *side: str) -> int:
     (folder / "large.inr").write_bytes(large)
     (folder / "small.inr").write_bytes(small)
-    arguments = [folder / "large.inr", str(threads), folder / "small.inr"]
+    arguments = [folder / "large.inr", str(threads), folder / "small.inr", *side]
     done = subprocess.run(
         [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, timeout=200
     )
@@ -45,6 +46,20 @@ def test_grids_take_64_bytes_a_pixel_at_most(tmp_path: Path) -> None:
     found = grown(tmp_path, made(800), made(64), 1)
     pixels = 800 * 800
     assert 24 * pixels < found < GRID_BYTES_PER_PIXEL * pixels + GRID_BYTES
+
+
+@linux
+def test_cutting_takes_128_bytes_a_pixel_at_most(tmp_path: Path) -> None:
+    """The same, of noise, which has the most bytes."""
+
+    def made(side: int) -> bytes:
+        return latent_files.random_file(
+            Family.COOLCHIC, side, side, 4, bit_depth=16, levels=1, spread=30
+        )
+
+    found = grown(tmp_path, made(800), made(64), 1, "64")
+    pixels = 800 * 800
+    assert 24 * pixels < found < CUT_BYTES_PER_PIXEL * pixels + GRID_BYTES
 
 
 @linux

@@ -86,6 +86,15 @@ def receive(
             "--other-hosts", help="Follow redirections to other hosts, without the token."
         ),
     ] = False,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Most pixels of the image (default: 2^27).")
+    ] = None,
+    max_work: Annotated[
+        float | None,
+        typer.Option(
+            help="Most work that decoding may take, in seconds of one core (default: 60)."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
@@ -126,6 +135,8 @@ def receive(
         timeout_s=timeout,
         retries=retries,
         other_hosts=other_hosts,
+        max_pixels=max_pixels,
+        max_work=max_work,
     )
     if output is not None:
         (output,) = console.outputs_for([url], output, "", force, as_json)

@@ -51,6 +51,12 @@ def serve(
         str,
         typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
     ] = "auto",
+    max_work: Annotated[
+        float | None,
+        typer.Option(
+            help="Leave out files that take more to be cut, in seconds of one core (default: 60)."
+        ),
+    ] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Most WebRTC sessions at once.")] = 256,
     per_address: Annotated[int, typer.Option(min=1, help="Most of these from one address.")] = 32,
     simulate_packet_loss: Annotated[
@@ -93,7 +99,7 @@ def serve(
         seed=seed,
         limits=limits,
     )
-    library = Library(path, side_of(slices))
+    library = Library(path, side_of(slices), max_work=max_work)
     if not library.names():
         raise OptionError(f"{path}: no .inr files here")
     logging.getLogger("aioice").setLevel(logging.ERROR)

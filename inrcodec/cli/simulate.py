@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,10 @@ from inrcodec.cli.serve import side_of
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.pixels import Samples
+    from inrcodec.pixels import Picture, Samples
     from inrcodec.streaming import Comparison, Conditions, Jpeg, Stream, Trial
+
+    Decode = Callable[[Sequence[bytes]], tuple[Picture, str]]
 
 
 def simulate(
@@ -38,6 +41,13 @@ def simulate(
     seeds: Annotated[
         int, typer.Option(help="Number of runs of each mode, with seeds 0, 1, ...")
     ] = 1,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Most pixels of the image (default: 2^27).")
+    ] = None,
+    max_work: Annotated[
+        float | None,
+        typer.Option(help="Most work of a decode, in seconds of one core (default: 60)."),
+    ] = None,
     plot: Annotated[
         str | None, typer.Option(help="Draw PSNR over time and bytes: a .png, .svg or .pdf.")
     ] = None,
@@ -54,7 +64,7 @@ def simulate(
 
     once: repair symbols and nothing else; what is lost is concealed
 
-    jpeg: a progressive JPEG of the same size over a reliable transport
+    jpeg: the progressive JPEG nearest in size over a reliable transport
 
     jpeg-once: the same JPEG up to the first lost packet
 
@@ -85,16 +95,24 @@ def simulate(
 
         check_plot(plot)
         console.outputs_for([file], plot, "", force, as_json=False)
-    from inrcodec.streaming import Conditions
+    from inrcodec.streaming import Conditions, decode_runs
 
     links = [Conditions(parsed, rtt / 1000, speed, seed) for seed in range(seeds)]
-    comparison, about = _prepared(file, reference, slices, jpeg=bool({*chosen} & {*JPEG_MODES}))
+    decode = partial(decode_runs, max_pixels=max_pixels, max_work=max_work)
+    wanted = bool({*chosen} & {*JPEG_MODES})
+    comparison, about = _prepared(file, reference, slices, decode, jpeg=wanted)
     rows = _run(comparison, chosen, links)
     report = {"file": file, **about, "packet_loss": packet_loss, "rtt_ms": rtt, "rate": rate}
     if as_json:
         console.print_json(report | {"runs": rows})
     else:
         console.show(console.table(_table(rows), "<>>>>>>"))
+        if "jpeg_bytes" in about:
+            more = about["jpeg_bytes"] / about["size_bytes"] - 1
+            console.note(
+                f"the file has {about['size_bytes']} bytes, the JPEG nearest in size "
+                f"{about['jpeg_bytes']} ({more:+.1%})"
+            )
     if plot is not None:
         from inrcodec.cli.stream_plot import draw
 
@@ -104,17 +122,17 @@ def simulate(
 
 
 def _prepared(
-    file: str, reference: str | None, slices: str, *, jpeg: bool
+    file: str, reference: str | None, slices: str, decode: Decode, *, jpeg: bool
 ) -> tuple[Comparison, dict[str, Any]]:
     """What is sent, and facts about it for the report."""
     from inrcodec.streaming import Comparison, slice_side, stream_of
-    from inrcodec.streaming.decoding import Psnr, decode_runs
+    from inrcodec.streaming.decoding import Psnr
 
     data = console.read_input(file)
     try:
         side = slice_side(data) if slices == "auto" else side_of(slices)
         stream: Stream = stream_of(data, slices=side)
-        pixels: Samples = decode_runs([data])[0].pixels
+        pixels: Samples = decode([data])[0].pixels
     except InrCodecError as error:
         error.about(file)
         raise
@@ -125,26 +143,29 @@ def _prepared(
         original = read_image(reference).pixels
         if original.shape != pixels.shape:
             raise OptionError(f"{reference} has another size than {file}")
-    quality = Psnr(original, lambda runs: decode_runs(runs)[0].pixels)
+    quality = Psnr(original, lambda runs: decode(runs)[0].pixels)
     beside = _jpeg(original, len(stream.data)) if jpeg else None
     about = {
         "size_bytes": len(stream.data),
         "slice_side": side,
         "whole_psnr_db": quality((stream.data,)),
     }
+    if beside is not None:
+        about["jpeg_bytes"] = len(beside.data)
     return Comparison(stream, quality, beside), about
 
 
 def _jpeg(original: Samples, size_bytes: int) -> Jpeg:
-    """A progressive JPEG of at most this size."""
-    from inrcodec.metrics.references.baselines import encode_to_size
+    """The progressive JPEG that is nearest to this size: its quality has steps of some percent."""
+    from inrcodec.metrics.references.baselines import encode_around_size
     from inrcodec.streaming import Jpeg
     from inrcodec.streaming.decoding import Psnr, decode_jpeg_prefix
 
     if original.dtype != "uint8" or original.shape[2] not in (1, 3):
         raise OptionError("JPEG holds 8-bit images without alpha; leave its modes out")
     quality = Psnr(original, lambda runs: decode_jpeg_prefix(runs[0]))
-    return Jpeg(encode_to_size("jpeg", original, size_bytes).data, quality)
+    files = [coded.data for coded in encode_around_size("jpeg", original, size_bytes)]
+    return Jpeg(min(files, key=lambda data: abs(len(data) - size_bytes)), quality)
 
 
 def _run(

@@ -15,7 +15,7 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.limits import MAX_WORK_S, Limits
 from inrcodec.codec.networks.init_tables import Initialisation
-from inrcodec.codec.view import view_of
+from inrcodec.codec.view import View, view_of
 from inrcodec.errors import OptionError, PartialFileWarning, warn
 from inrcodec.extras import require
 from inrcodec.files import Source, read_bytes
@@ -87,14 +87,19 @@ def decode_quietly(
 
         torch_device(device)  # raises OptionError also where it will not be used
     threads = None if threads is None else whole("threads", threads, 1, 1024)
-    limits.check_pixels(view)
-    limits.check_work(decoder.work_s(container, view))
+    check_cost(container, view, limits)
     given = None if init is None else Initialisation.read(init)
     with np.errstate(all="ignore"):  # what weights overflow to is clipped, whatever the caller set
         stored = decoder.read(container, given, threads)
         pixels = stored.render(view, depth, threads=threads, device=device)
     lacks = _lacks(container, stored.missing)
     return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
+
+
+def check_cost(container: Container, view: View, limits: Limits) -> None:
+    """Raise `LimitError` if a view of a file is beyond the limits, as far as its sections tell."""
+    limits.check_pixels(view)
+    limits.check_work(decoder_of(container.header).work_s(container, view))
 
 
 def _lacks(container: Container, missing: str) -> str:

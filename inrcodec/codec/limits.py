@@ -38,7 +38,7 @@ class Limits:
     work_s: float = MAX_WORK_S
 
     @classmethod
-    def of(cls, max_pixels: object, max_work: object) -> Limits:
+    def of(cls, max_pixels: object = MAX_PIXELS, max_work: object = MAX_WORK_S) -> Limits:
         """The limits that options ask for; raises `OptionError`."""
         return cls(
             checks.whole("max_pixels", max_pixels, 1, MAX_PIXELS),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
@@ -44,9 +43,6 @@ ROBUST_STRENGTHS = {
 """Ways to fit weights that survive damage (fitting/robust.py), and their default strengths."""
 
 RATES = ("quality", "bpp", "target_size", "psnr", "lmbda")
-
-LIKENESS = 0.6
-"""Of a name that may have been meant to the one that was given, by `difflib`."""
 
 COMPLEXITIES = ("low", "medium", "high", "highest")
 
@@ -184,9 +180,9 @@ class EncodeOptions:
         if len(rates) > 1:
             raise OptionError(f"give one of {', '.join(RATES)}, not {' and '.join(rates)}")
         self._check_numbers()
-        _check_known("model", self.model, (AUTO, *MODELS))
+        checks.known("model", self.model, (AUTO, *MODELS))
         if self.complexity is not None:
-            _check_known("complexity", self.complexity, COMPLEXITIES)
+            checks.known("complexity", self.complexity, COMPLEXITIES)
         if not isinstance(self.init, str) or not self.init:
             raise OptionError(f"init must be random, meta or a path, got {self.init!r}")
         self._check_model()
@@ -223,13 +219,13 @@ class EncodeOptions:
         """Raise `OptionError` for a loss or tune that is not known, or a weight that it lacks."""
         name = self.loss if isinstance(self.loss, str) else None
         if name is not None:
-            _check_known("loss", name, LOSSES)
+            checks.known("loss", name, LOSSES)
         if name is None and self.loss is not None and not callable(self.loss):
             raise OptionError(f"loss must be a name or a function, got {self.loss!r}")
         if self.loss_weight is not None and name not in LOSS_WEIGHTS:
             raise OptionError(f"loss_weight needs one of the losses {', '.join(LOSS_WEIGHTS)}")
         if self.tune is not None:
-            _check_known("tune", self.tune, TUNES)
+            checks.known("tune", self.tune, TUNES)
             if self.loss is not None:
                 raise OptionError("give one of tune and loss: tune picks the loss")
         if self.effort == 0 and self.tune not in (None, "psnr"):
@@ -243,7 +239,7 @@ class EncodeOptions:
             if self.robust_strength is not None:
                 raise OptionError("robust_strength needs robust")
             return
-        _check_known("robust", self.robust, ROBUST_STRENGTHS)
+        checks.known("robust", self.robust, ROBUST_STRENGTHS)
         if self.robust not in self.traits.robust:
             raise OptionError(
                 f"robust {self.robust!r} is for coordinate networks, not {self.model}"
@@ -310,12 +306,3 @@ _REAL = {
     "time_limit": (0.1, 1e7),
 }
 """Ranges of the options that are numbers."""
-
-
-def _check_known(what: str, name: object, known: Iterable[str]) -> None:
-    """Raise `OptionError` with what may have been meant unless `name` is one of these."""
-    if name in (names := list(known)):
-        return
-    near = difflib.get_close_matches(str(name), names, 2, LIKENESS)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
-    raise OptionError(f"unknown {what} {name!r}; {hint}")

@@ -5,7 +5,6 @@ Importing this module imports neither torch nor a metric.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from inrcodec.codec.options import LIKENESS
-from inrcodec.errors import OptionError, WeightsError
+from inrcodec import checks
+from inrcodec.errors import WeightsError
 from inrcodec.metrics.quality import weights
 
 if TYPE_CHECKING:
@@ -225,8 +224,5 @@ DEFAULT_METRICS = ("psnr", "ssim", "ms-ssim")
 
 def metric(name: str) -> Metric:
     """Return the metric of that name; `OptionError` with similar names if there is none."""
-    if name not in METRICS:
-        near = difflib.get_close_matches(name, METRICS, 3, LIKENESS)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(METRICS)}"
-        raise OptionError(f"unknown metric {name!r}; {hint}")
+    checks.known("metric", name, METRICS)
     return METRICS[name]

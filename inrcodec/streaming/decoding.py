@@ -12,9 +12,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inrcodec.codec.decode import decode_quietly
-from inrcodec.codec.limits import MAX_WORK_S
+from inrcodec.codec.decode import check_cost, decode_quietly
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.view import view_of
+from inrcodec.errors import FormatError, LimitError
 from inrcodec.pixels import MAX_PIXELS, Picture, Samples, psnr
+
+HEAD_BYTES = 512
+"""Bytes of the beginning of a file in which its header ends, whatever it holds."""
 
 END_OF_JPEG = b"\xff\xd9"
 """The marker EOI."""
@@ -24,18 +30,44 @@ def decode_runs(
     runs: Sequence[bytes],
     threads: int | None = None,
     *,
-    max_pixels: int = MAX_PIXELS,
-    max_work: float = MAX_WORK_S,
+    max_pixels: int | None = None,
+    max_work: float | None = None,
 ) -> tuple[Picture, str]:
     """Decode what has arrived of a file: its image, and a text of what the image lacks.
 
     `runs` are runs of bytes of the file: the first is its beginning, every other one begins with a
     section (`Receiver.runs` gives them). The text is empty if the image is whole. `max_pixels` and
-    `max_work` are those of `inrcodec.decode_picture`. Raises `FormatError` for bytes that are no
-    such file, `LimitError` for one beyond the limits.
+    `max_work` are those of `inrcodec.decode_picture` (None: its defaults). Raises `FormatError` for
+    bytes that are no such file, `LimitError` for one beyond the limits.
     """
-    decoded = decode_quietly(list(runs), threads=threads, max_pixels=max_pixels, max_work=max_work)
+    limits = limits_of(max_pixels, max_work)
+    decoded = decode_quietly(
+        list(runs), threads=threads, max_pixels=limits.pixels, max_work=limits.work_s
+    )
     return decoded.picture, decoded.missing
+
+
+def limits_of(max_pixels: int | None, max_work: float | None) -> Limits:
+    """The limits that options ask for, those of `inrcodec.decode_picture` for None; raises
+    `OptionError`."""
+    return Limits.of(
+        MAX_PIXELS if max_pixels is None else max_pixels,
+        MAX_WORK_S if max_work is None else max_work,
+    )
+
+
+def check_head(beginning: bytes, limits: Limits) -> None:
+    """Raise `LimitError` if the header, at the beginning of a file, tells of an image beyond the
+    limits. What is no such beginning, or too short, is the decoder's matter."""
+    try:
+        container = bitstream.read(beginning[:HEAD_BYTES])
+        header = container.header
+        view = view_of(header.width, header.height, None, None, None)
+        check_cost(container, view, limits)
+    except LimitError:
+        raise
+    except FormatError:
+        return
 
 
 def decode_jpeg_prefix(prefix: bytes) -> Samples | None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 
 from inrcodec import checks
-from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.codec.coolchic.reslice import check_reslicing, resliced
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES
+from inrcodec.codec.limits import MAX_WORK_S, Limits
 from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.protocol.stream import Stream
@@ -25,12 +26,24 @@ SLICE_PIXELS = 9216.0
 slices of the finest grid (docs/streaming.md; `python -m benchmarks.streaming.slices`)."""
 
 
-def cut(data: bytes, side: int | None) -> bytes:
+def cut(data: bytes, side: int | None, max_work: float | None = None) -> bytes:
     """Return a file with its grids cut into slices of so many symbols a side; 0 chooses one that
     suits the rate of the file. A file without grids, and any file for None, stays as it is. Raises
-    `FormatError` for a file that is not valid."""
+    `FormatError` for a file that is not valid, `LimitError` for one whose symbols take more than
+    `max_work` seconds of one core to be read and written anew (None: 60)."""
     suits = None if side is None else slice_side(data)
-    return data if suits is None else resliced(data, side or suits)
+    return data if suits is None else resliced(data, side or suits, work_of(max_work))
+
+
+def check_cut(data: bytes, side: int | None, max_work: float) -> None:
+    """Raise what `cut` does for a whole file, as far as its sections tell, and `TruncatedError` for
+    one that is cut short. Decodes nothing."""
+    container = bitstream.read(data)
+    if not container.complete:
+        raise TruncatedError("cut short", at=len(data))
+    suits = None if side is None else slice_side(data)
+    if suits is not None:
+        check_reslicing(container, side or suits, max_work)
 
 
 def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
@@ -43,6 +56,12 @@ def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
     if not container.complete:
         raise TruncatedError("only a whole file can be streamed", at=len(data))
     return Stream(data, boundaries(container), [s.offset for s in container.sections])
+
+
+def work_of(max_work: float | None) -> float:
+    """The most seconds of one core that cutting a file may take, those of a decode for None; raises
+    `OptionError` for what is no number of seconds."""
+    return MAX_WORK_S if max_work is None else Limits.of(max_work=max_work).work_s
 
 
 def check_side(side: int) -> None:

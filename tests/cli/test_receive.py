@@ -20,7 +20,7 @@ import sys, time
 from inrcodec.cli.main import main
 from inrcodec.streaming import decoding
 
-def slow(runs, threads=None):
+def slow(runs, **options):
     print("decoding", file=sys.stderr, flush=True)
     total = 0
     for n in range({rounds}):
@@ -174,9 +174,27 @@ def test_a_total_time(run, grids, tmp_path):
     assert "0.5 s" in error
 
 
+@pytest.mark.parametrize("limit", [("--max-pixels", "19199"), ("--max-work", "0.001")])
+def test_a_file_beyond_the_limits(run, grids, tmp_path, limit):
+    with Site(grids).open() as url:
+        code, _, error = run("receive", url, "-o", tmp_path / "out.png", *limit)
+        assert (code, error.count("\n")) == (3, 1)
+        assert url in error
+        assert limit[0] in error
+        assert list(tmp_path.iterdir()) == []
+        assert run("receive", url, "--max-pixels", "19200", "--max-work", "10")[0] == 0
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [("--timeout", "0"), ("--timeout", "nan"), ("--retries", "-1"), ("--retries", "99999")],
+    [
+        ("--timeout", "0"),
+        ("--timeout", "nan"),
+        ("--retries", "-1"),
+        ("--retries", "99999"),
+        ("--max-pixels", "0"),
+        ("--max-work", "-1"),
+    ],
 )
 def test_wrong_numbers(run, wrong):
     assert run("receive", "http://127.0.0.1:9/x", *wrong)[0] == 2

@@ -98,6 +98,19 @@ def test_odd_names_and_broken_files(run, grids, tmp_path):
         assert process.stderr.readline().startswith("left out: broken.inr")
 
 
+def test_files_that_take_too_long_to_be_cut_are_left_out(run, grids, tmp_path):
+    (tmp_path / "large.inr").write_bytes(grids.read_bytes())
+    (tmp_path / "small.inr").write_bytes(random_file(Family.COOLCHIC, 16, 12))
+    with serving(tmp_path, "--max-work", "0.02") as (url, process):
+        assert url.endswith("/files/small.inr")
+        line = process.stderr.readline()
+        assert line.startswith("left out: large.inr: this would take about")
+        assert "--max-work" in line
+    code, _, error = run("serve", grids, "--max-work", "0.02")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "--max-work" in error
+
+
 def test_a_server_that_dies_leaves_what_had_arrived(run, grids, tmp_path):
     with serving(grids, "--simulate-packet-loss", "bernoulli:95%") as (url, _):
         code, _, error = run(
@@ -183,6 +196,7 @@ def test_simulate(run, grids, tmp_path):
     )
     assert code == 0, error
     report = json.loads(out)
+    assert 0.9 < report["jpeg_bytes"] / report["size_bytes"] < 1.1
     modes = {row["mode"]: row for row in report["runs"]}
     assert set(modes) == {"fec", "nack", "reliable", "once", "jpeg", "jpeg-once"}
     for mode in ("fec", "nack", "reliable", "jpeg"):
@@ -195,6 +209,19 @@ def test_simulate(run, grids, tmp_path):
     )
     assert code == 0
     assert out.decode().splitlines()[0].startswith("mode")
+
+
+def test_the_size_of_the_jpeg_is_said(run, grids):
+    code, _, error = run("simulate", grids, "--modes", "nack,jpeg", "--packet-loss", "none")
+    assert code == 0, error
+    assert re.search(
+        r"the file has \d+ bytes, the JPEG nearest in size \d+ \([+-]\d+\.\d%\)", error
+    )
+    _, _, error = run("simulate", grids, "--modes", "nack", "--packet-loss", "none")
+    assert "JPEG" not in error
+    code, _, error = run("simulate", grids, "--max-pixels", "100")
+    assert (code, error.count("\n")) == (3, 1)
+    assert "--max-pixels" in error
 
 
 def test_simulating_twice_says_the_same(run, grids):

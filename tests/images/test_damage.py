@@ -122,7 +122,7 @@ def test_the_number_of_chunks_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_every_command_that_reads_images_says_so_and_fails(tmp_path: Path) -> None:
-    from inrcodec.cli.main import app
+    from inrcodec.cli.app import app
 
     good, bad = tmp_path / "good.png", tmp_path / "bad.jp2"
     noise = Image.effect_noise((64, 64), 60)

@@ -16,7 +16,7 @@ from inrcodec.codec.entropy.prior import Symbols
 from inrcodec.codec.entropy.quantized import Change
 from inrcodec.codec.format.bitstream import ALPHA_KINDS, Container
 from inrcodec.codec.format.header import Header
-from inrcodec.codec.format.sections import Kind, Section
+from inrcodec.codec.format.sections import Section
 from inrcodec.codec.native.denormals import flushed
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.codec.view import View
@@ -24,8 +24,6 @@ from inrcodec.pixels import Samples
 
 if TYPE_CHECKING:
     from inrcodec.codec.coolchic.planes import LatentPlane, Latents
-
-GRID_KINDS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,8 @@ class GridDecoder:
     def work_s(self, container: Container, view: View) -> float:
         """Seconds of one core that decoding all sections and rendering a view take. Raises
         `FormatError`."""
-        side = self.header.slice_side
-        planes = GRID_KINDS[: self.planes]
-        found = [layout.pieces(self.model, side, container.parts(kind)) for kind in planes]
-        pieces = [piece for of_plane in found for piece in of_plane]
-        holes = layout.total_slices(self.model, side) * len(planes) if container.gaps else 0
-        symbols = work.symbols_s(self.model, [piece.shape for piece in pieces], holes)
-        return symbols + len(planes) * work.render_s(self.model, view)
+        symbols = work.sections_s(container, self.model, self.planes)
+        return symbols + self.planes * work.render_s(self.model, view)
 
     def read(
         self, container: Container, init: object = None, threads: int | None = None
@@ -70,7 +63,7 @@ class GridDecoder:
 
     def section_name(self, section: Section) -> str | None:
         """Which grid and slice a section of latents holds; None for another kind."""
-        if section.kind not in GRID_KINDS:
+        if section.kind not in layout.GRID_KINDS:
             return None
         grid = layout.section_name(self.model, self.header.slice_side, section.payload)
         return f"{'alpha latents' if section.kind in ALPHA_KINDS else 'latents'} {grid}"
@@ -78,7 +71,7 @@ class GridDecoder:
     def step_of(self, section: Section) -> int | None:
         """The refinement step of a section of latents, 1 for the coarsest level; None for another
         kind."""
-        if section.kind not in GRID_KINDS:
+        if section.kind not in layout.GRID_KINDS:
             return None
         grid, _, _ = layout.head_of(self.model, None, section.payload)
         return self.model.levels - self.model.grid_levels[grid]

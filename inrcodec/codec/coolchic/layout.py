@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.format import leb128
+from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import FormatError, LimitError, TruncatedError
+
+GRID_KINDS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
+"""Sections of symbols of each plane: colour, and alpha if there is one."""
 
 MAX_WAVES = 1 << 21
 """Most waves of symbols (see entropy/waves.py) in one file: a wave costs tens of microseconds."""

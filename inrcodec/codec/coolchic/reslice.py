@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inrcodec import checks
+from inrcodec.codec.coolchic import work
 from inrcodec.codec.coolchic.model import grids_from
 from inrcodec.codec.coolchic.planes import file_sections, read_latents
 from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES, may_hold
 from inrcodec.codec.format.sections import Kind
+from inrcodec.codec.limits import MAX_WORK_S, Limits
 from inrcodec.errors import OptionError, TruncatedError
 
 
-def resliced(data: bytes, side: int | None) -> bytes:
+def resliced(data: bytes, side: int | None, max_work: float = MAX_WORK_S) -> bytes:
     """The file with grids cut into slices of `side` x `side` symbols, or into none.
 
-    Raises `FormatError` for a file that is not whole, `OptionError` for one without latent grids or
-    for a side that no file can have.
+    Raises `FormatError` for a file that is not whole, `LimitError` for one that takes more than
+    `max_work` seconds of one core, `OptionError` for one without latent grids or for a side that no
+    file can have.
     """
     if side is not None:
         side = checks.whole("slices", side, *SLICE_SIDES)
@@ -27,8 +31,17 @@ def resliced(data: bytes, side: int | None) -> bytes:
     model = grids_from(container.header)
     if not container.complete:
         raise TruncatedError("only a whole file can be sliced", at=len(data))
+    check_reslicing(container, side, max_work)
     if container.header.slice_side == side:
         return data
     header = replace(container.header, slice_side=side)
     planes = read_latents(container, model).planes
     return bitstream.write(header, file_sections(planes, side), dict(container.metadata))
+
+
+def check_reslicing(container: Container, side: int | None, max_work: float) -> None:
+    """Raise `LimitError` for a file that takes more than `max_work` seconds of one core to be cut
+    into slices of another side, `FormatError` for one that is not valid."""
+    if container.header.slice_side != side:
+        model = grids_from(container.header)
+        Limits.of(max_work=max_work).check_work(work.reslice_s(container, model, side))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from inrcodec.codec.coolchic import layout
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import WINDOW
+from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.limits import MAC, NANOSECOND, PIXEL
 from inrcodec.codec.view import View
 
@@ -21,6 +22,9 @@ SYMBOL, SYMBOL_MAC = 120 * NANOSECOND, 0.1 * NANOSECOND
 PIECE, WAVE = 6e-5, 1e-6
 LOST_SLICE = 3e-6
 """Looking whether a slice is lost, in a file with holes."""
+
+WRITTEN_SLICE = 1.5e-4
+"""A slice that is written, beside its symbols."""
 
 RENDERED, RENDERED_MAC = 45 * NANOSECOND, 0.02 * NANOSECOND
 """A pixel of the image at its own size, and that by each multiply-accumulate of the synthesis."""
@@ -65,6 +69,24 @@ def symbols_s(model: CoolChic, shapes: Sequence[tuple[int, int]], holes: int) ->
         + len(shapes) * PIECE
         + holes * LOST_SLICE
     )
+
+
+def sections_s(container: Container, model: CoolChic, planes: int) -> float:
+    """Seconds of the symbols of all sections of a file of so many planes. Raises `FormatError`."""
+    side, kinds = container.header.slice_side, layout.GRID_KINDS[:planes]
+    found = [layout.pieces(model, side, container.parts(kind)) for kind in kinds]
+    shapes = [piece.shape for pieces in found for piece in pieces]
+    holes = layout.total_slices(model, side) * planes if container.gaps else 0
+    return symbols_s(model, shapes, holes)
+
+
+def reslice_s(container: Container, model: CoolChic, side: int | None) -> float:
+    """Seconds of reading all symbols of a file and writing them in slices of another side. Raises
+    `FormatError`."""
+    planes = 2 - container.header.channels % 2
+    written = symbols_s(model, model.grids, 0)
+    written += layout.total_slices(model, side) * WRITTEN_SLICE
+    return sections_s(container, model, planes) + planes * written
 
 
 def render_s(model: CoolChic, view: View) -> float:

@@ -24,6 +24,13 @@ def flushing() -> bool:
     return _THREAD.flushing
 
 
+def begin_without() -> None:
+    """Let a new thread take subnormal numbers as they are: it has inherited what the thread that
+    started it did at that moment."""
+    if library() is not None:
+        kernel("flush_denormals")(0)
+
+
 @contextmanager
 def flushed(wanted: bool = True) -> Iterator[None]:
     """Take subnormal numbers for 0 on this thread, then do as before; without compiled kernels, or

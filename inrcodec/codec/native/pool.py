@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 
-from inrcodec.codec.native.denormals import flushed, flushing
+from inrcodec.codec.native.denormals import begin_without, flushed, flushing
 from inrcodec.errors import OptionError
 
 MOST_THREADS = 4
@@ -77,7 +77,7 @@ def bands_of(
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="inrcodec")
+    return ThreadPoolExecutor(os.cpu_count(), "inrcodec", initializer=begin_without)
 
 
 def _began_by_fork() -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from inrcodec.errors import PacketError, StreamError
+from inrcodec.errors import FormatError, InrCodecError, PacketError, StreamError
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.pace import Pace
@@ -21,10 +21,16 @@ MOST_REJECTED = 10_000
 """Datagrams that are not valid, or of another stream, after which a session ends: 12 MB of them."""
 
 
+MOST_WAITING_BYTES = 1 << 16
+"""Bytes that the control channel may hold back. Nothing more is said to a server that asks for more
+than it reads; what is missing is asked for again later."""
+
+
 class Channels:
     """The two data channels of one session. Messages go to `receiver`; `show` is called whenever a
-    layer has become whole, and once at the end. `lost` says of each media packet whether to drop it
-    on purpose."""
+    layer has become whole, and once at the end; `check`, which may refuse the file, with the
+    beginning of each of its versions. `lost` says of each media packet whether to drop it on
+    purpose."""
 
     def __init__(
         self,
@@ -33,11 +39,13 @@ class Channels:
         options: ReceiveOptions,
         lost: Iterator[bool],
         show: Callable[[], None],
+        check: Callable[[bytes], None],
     ) -> None:
         self._peer, self._receiver, self._options = peer, receiver, options
-        self._lost, self._show = lost, show
+        self._lost, self._show, self._check = lost, show, check
+        self._checked = 0
         self._over = asyncio.Event()
-        self._error: StreamError | None = None
+        self._error: InrCodecError | None = None
         self._pace = Pace(
             time.monotonic(), connect_s=options.connect_s, silence_s=options.silence_s
         )
@@ -62,7 +70,7 @@ class Channels:
 
     async def run(self) -> None:
         """Receive until all that was asked for is there; raises `StreamError` if the session ends
-        before."""
+        before, and what `check` does."""
         while not self._over.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._over.wait(), self._pace.patience / 2)
@@ -77,7 +85,7 @@ class Channels:
         if self._error is not None:
             raise self._error
 
-    def _end(self, error: StreamError | None) -> None:
+    def _end(self, error: InrCodecError | None) -> None:
         """End the session, with an error or without; only the first call counts."""
         if not self._over.is_set():
             self._error = error
@@ -106,10 +114,11 @@ class Channels:
             self._send(self._receiver.wants_all())
 
     def _send(self, datagrams: list[bytes]) -> None:
-        """Send over the control channel, if it is open."""
+        """Send over the control channel, if it is open and holds back little."""
+        control = self._control
         for datagram in datagrams:
-            if self._control.readyState == "open":
-                self._control.send(datagram)
+            if control.readyState == "open" and control.bufferedAmount < MOST_WAITING_BYTES:
+                control.send(datagram)
 
     def _on_media(self, message: object) -> None:
         if not next(self._lost):
@@ -121,6 +130,13 @@ class Channels:
             return
         before = self._receiver.news
         whole = self._push(message)
+        if self._checked < self._receiver.versions and (head := self._receiver.head):
+            self._checked = self._receiver.versions
+            try:
+                self._check(head)
+            except FormatError as error:
+                self._end(error)
+                return
         now = time.monotonic()
         self._pace.heard(now, news=self._receiver.news > before)
         if self._receiver.pong == self._token:

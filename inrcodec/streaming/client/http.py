@@ -29,13 +29,17 @@ class Download:
 
     `known` is what is there already, and of which version; what has no version is of no use.
     `elapsed` gives the seconds since the file was asked for. `most` is the most bytes that there
-    ever were: what comes again is no news.
+    ever were: what comes again is no news. `check` looks at the beginning of the file.
     """
 
     def __init__(
-        self, options: ReceiveOptions, elapsed: Callable[[], float], known: Beginning
+        self,
+        options: ReceiveOptions,
+        elapsed: Callable[[], float],
+        known: Beginning,
+        check: Callable[[bytes], None],
     ) -> None:
-        self._options, self._elapsed = options, elapsed
+        self._options, self._elapsed, self._check = options, elapsed, check
         self.data = bytearray(known.data if known.version else b"")
         self._version = known.version
         self._layers = 0, 0
@@ -59,7 +63,8 @@ class Download:
                 if part.refused:
                     break  # what follows is a text for people
                 self._take(piece, part)
-                layers.look(self.data)
+                if layers.look(self.data):
+                    self._check(bytes(self.data))
                 whole = layers.whole(len(self.data))
                 enough = self._enough(layers, whole, wanted)
                 whole = min(whole, self._options.layers or whole)
@@ -175,12 +180,15 @@ class _Layers:
         self._find = find or _found_starts
         self._parsed = 0
 
-    def look(self, data: bytearray) -> None:
-        """Parse what has come. Raises `FormatError` for what is no beginning of a file."""
-        if len(data) > PARSE_GROWTH * self._parsed:
-            self._parsed = len(data)
-            found = self._find(bytes(data))
-            self._starts = self._starts if self.told else found
+    def look(self, data: bytearray) -> bool:
+        """Parse what has come, if there is enough new of it; return whether there was. Raises
+        `FormatError` for what is no beginning of a file."""
+        if len(data) <= PARSE_GROWTH * self._parsed:
+            return False
+        self._parsed = len(data)
+        found = self._find(bytes(data))
+        self._starts = self._starts if self.told else found
+        return True
 
     def whole(self, size_bytes: int) -> int:
         """The number of layers known to be whole in so many bytes; the last one never is."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from inrcodec.errors import OptionError
+from inrcodec.streaming.decoding import limits_of
 from inrcodec.streaming.protocol.fec import MOST_EXPECTED_LOSS
 from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
 from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
@@ -31,7 +32,9 @@ class ReceiveOptions:
     A connection may take `connect_s` seconds; after `silence_s` seconds without anything new it
     counts as cut, and is made again up to `retries` times in a row without progress. After
     `timeout_s` seconds the reception ends with what there is (None: never). Redirections to other
-    hosts are followed if `other_hosts`, without the token. `threads` are those of the decoder.
+    hosts are followed if `other_hosts`, without the token. `threads` are those of the decoder,
+    `max_pixels` and `max_work` its limits, as `inrcodec.decode_picture` has them (None: its
+    defaults); a file beyond them is refused once its header is there.
     Raises `OptionError` for values out of range.
     """
 
@@ -50,6 +53,8 @@ class ReceiveOptions:
     timeout_s: float | None = 600.0
     other_hosts: bool = False
     threads: int | None = None
+    max_pixels: int | None = None
+    max_work: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -71,6 +76,7 @@ class ReceiveOptions:
         ):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise OptionError(f"{name} must be more than 0 seconds, got {seconds}")
+        limits_of(self.max_pixels, self.max_work)
         if self.token is not None:
             check_token(self.token)
         if not 0 <= (self.expected_packet_loss or 0) <= MOST_EXPECTED_LOSS:

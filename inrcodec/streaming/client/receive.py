@@ -20,10 +20,11 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inrcodec.errors import InrCodecError, StreamError, TruncatedError
+from inrcodec.errors import FormatError, InrCodecError, StreamError, TruncatedError
+from inrcodec.streaming import decoding
 from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.options import ReceiveOptions
-from inrcodec.streaming.client.reception import Reception
+from inrcodec.streaming.client.reception import Check, Reception, unchecked
 from inrcodec.streaming.protocol.frame import Beginning, Frame
 from inrcodec.streaming.transport import webrtc
 
@@ -66,17 +67,23 @@ async def receive(
     file from an earlier time (`Frame.beginning`): if the file is still the same, only the rest is
     asked for. Raises `StreamError` when the server refuses or cannot be reached, and when the time
     is over: `Incomplete`, after a last frame, if anything had arrived. Raises `FormatError` for a
-    file that is not valid, `OptionError` for a URL that is not.
+    file that is not valid, and `LimitError` for one that costs more than the options allow, once
+    its header is there; `OptionError` for a URL that is not valid.
     """
     options = options or ReceiveOptions()
+    limits = decoding.limits_of(options.max_pixels, options.max_work)
     if decode is None:
-        from inrcodec.streaming.decoding import decode_runs
-
-        decode = partial(decode_runs, threads=options.threads)
+        decode = partial(
+            decoding.decode_runs,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            max_work=options.max_work,
+        )
     begun = time.monotonic()
     shown: tuple[bytes, ...] = ()
     seen = False
-    async with _reception(url, options, known) as reception:
+    check = partial(decoding.check_head, limits=limits)
+    async with _reception(url, options, known, check) as reception:
         while (frame := await reception.frames.get()) is not None:
             if frame.runs and frame.runs != shown:
                 shown = frame.runs
@@ -84,8 +91,8 @@ async def receive(
                 if options.timeout_s is not None:
                     left_s = max(LAST_LOOK_S, begun + options.timeout_s - time.monotonic())
                 try:
-                    decoding = abandonable(decode, list(frame.runs))
-                    picture, missing = await asyncio.wait_for(decoding, left_s)
+                    at_work = abandonable(decode, list(frame.runs))
+                    picture, missing = await asyncio.wait_for(at_work, left_s)
                 except asyncio.TimeoutError:
                     raise StreamError(f"{url}: the image takes too long to decode") from None
                 except TruncatedError:
@@ -101,8 +108,9 @@ async def receive(
 async def fetch(
     url: str, options: ReceiveOptions | None = None, known: Beginning = NOTHING
 ) -> bytes:
-    """Return the whole file at a URL, without decoding it. Raises what `receive` does, and
-    `StreamError` if options or lost packets leave the file incomplete."""
+    """Return the whole file at a URL, without decoding it, so that `max_pixels` and `max_work` do
+    not matter. Raises what `receive` does, and `StreamError` if options or lost packets leave the
+    file incomplete."""
     last: Frame | None = None
     async with _reception(url, options or ReceiveOptions(), known) as reception:
         while (frame := await reception.frames.get()) is not None:
@@ -115,14 +123,17 @@ async def fetch(
 
 @asynccontextmanager
 async def _reception(
-    url: str, options: ReceiveOptions, known: Beginning
+    url: str, options: ReceiveOptions, known: Beginning, check: Check = unchecked
 ) -> AsyncIterator[Reception]:
-    """Run a reception for as long as it is used."""
+    """Run a reception for as long as it is used; an error of the file names the URL."""
     webrtc.require()
-    reception = Reception(url, options, known)
+    reception = Reception(url, options, known, check)
     task = asyncio.create_task(reception.run())
     try:
         yield reception
+    except FormatError as error:
+        error.about(url)
+        raise
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, InrCodecError):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,15 @@ LET_GO_S = 0.5
 """Seconds in which a connection that is of no use any more is closed."""
 
 
+Check = Callable[[bytes], None]
+"""Looks at the beginning of a file once its header is there; raises `FormatError` for a file that
+is not wanted."""
+
+
+def unchecked(_: bytes) -> None:
+    """Want every file."""
+
+
 def pause_s(failures: int) -> float:
     """Seconds to wait after so many failures in a row."""
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(10, max(0, failures - 1)))
@@ -45,13 +54,16 @@ def pause_s(failures: int) -> float:
 
 class Reception:
     """Receives one file from one URL; `frames` gives what there is to see of it. `known` is its
-    beginning, if that is there from an earlier time.
+    beginning, if that is there from an earlier time. `check` may refuse the file by its header.
 
     Raises `OptionError` for a URL that is not valid.
     """
 
-    def __init__(self, url: str, options: ReceiveOptions, known: Beginning) -> None:
+    def __init__(
+        self, url: str, options: ReceiveOptions, known: Beginning, check: Check = unchecked
+    ) -> None:
         self._host, self._port = check_url(url)
+        self._check = check
         self._url, self._options, self._known = url, options, known
         self.frames = Newest()
         self._receiver = Receiver(known.data)
@@ -144,7 +156,7 @@ class Reception:
                 came = Beginning(self._receiver.prefix(), manifest.digest.hex())
                 longer = len(known.data) > len(came.data)
                 known = known if longer and known.version == came.version else came
-            self._download = Download(self._options, self._elapsed, known)
+            self._download = Download(self._options, self._elapsed, known, self._check)
         async with aclosing(self._download.frames(http)) as frames:
             async for frame in frames:
                 self.frames.put(frame)
@@ -154,7 +166,9 @@ class Reception:
         peer = webrtc.connection()
         location = None
         try:
-            session = Channels(peer, self._receiver, self._options, self._lost, self._show)
+            session = Channels(
+                peer, self._receiver, self._options, self._lost, self._show, self._check
+            )
             first = self._receiver.resume(self._options.start)
             if self._receiver.manifest is None:
                 first = [*_recalled(self._known, self._options.asks_again), *first]

@@ -68,6 +68,11 @@ class IncomingLayer:
         self._recovery.restart()
 
     @property
+    def head(self) -> bytes:
+        """The beginning of the layer: its first symbol, or all of it; empty without."""
+        return self.symbols.get(0, b"") if self.data is None else self.data
+
+    @property
     def held(self) -> int:
         """The number of symbols that are there, of those that make the layer."""
         sources = self.info.sources

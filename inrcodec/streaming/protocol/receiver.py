@@ -119,6 +119,11 @@ class Receiver:
         return whole
 
     @property
+    def head(self) -> bytes:
+        """The beginning of the file, at least its first symbol; empty if that is not there."""
+        return self._layers[0].head if self._layers else b""
+
+    @property
     def name(self) -> bytes:
         """The stream's name; zeros before there is a manifest."""
         return bytes(STREAM_BYTES) if self.manifest is None else self.manifest.stream

@@ -29,7 +29,7 @@ from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
 from inrcodec.streaming.server.reading import Readings
-from inrcodec.streaming.server.replies import RETRY, Handler, Replies
+from inrcodec.streaming.server.replies import RETRY, Handler, Replies, log
 from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
@@ -87,6 +87,7 @@ class Server:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=log,
             handle_signals=False,
             handler_cancellation=True,
             auto_decompress=False,  # an offer that is packed is none

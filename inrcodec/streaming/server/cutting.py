@@ -36,14 +36,14 @@ class Cutters:
         self._all: set[subprocess.Popen[bytes]] = set()
         self._closed = False
 
-    def cut(self, data: bytes, side: int | None) -> bytes:
+    def cut(self, data: bytes, side: int | None, max_work: float | None = None) -> bytes:
         """Return a file cut into slices as `layers.cut` does; raises `StreamError` with its
         message, and `BusyError` if the system does not let a process do it."""
         if len(data) <= SMALL_BYTES:
-            return cut(data, side)
+            return cut(data, side, max_work)
         process = self._taken()
         try:
-            size, problem = _asked(process, data, side)
+            size, problem = _asked(process, data, side, max_work)
             made = _read(process, size)
         except BaseException as error:
             self._end(process)
@@ -102,9 +102,12 @@ def _started() -> subprocess.Popen[bytes]:
     )
 
 
-def _asked(process: subprocess.Popen[bytes], data: bytes, side: int | None) -> tuple[int, str]:
+def _asked(
+    process: subprocess.Popen[bytes], data: bytes, side: int | None, max_work: float | None
+) -> tuple[int, str]:
     """Ask a process to cut a file; return (bytes that follow, what is wrong with the file)."""
-    process.stdin.write(json.dumps([len(data), side]).encode() + b"\n")  # type: ignore[union-attr]
+    request = json.dumps([len(data), side, max_work]).encode() + b"\n"
+    process.stdin.write(request)  # type: ignore[union-attr]
     process.stdin.write(data)  # type: ignore[union-attr]
     process.stdin.flush()  # type: ignore[union-attr]
     reply = process.stdout.readline()  # type: ignore[union-attr]
@@ -128,9 +131,9 @@ def main() -> None:
         os.nice(NICENESS)
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     while head := requests.readline():
-        size, side = json.loads(head)
+        size, side, max_work = json.loads(head)
         try:
-            made, problem = cut(requests.read(size), side), ""
+            made, problem = cut(requests.read(size), side, max_work), ""
         except InrCodecError as error:
             made, problem = b"", str(error)
         try:

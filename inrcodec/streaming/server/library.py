@@ -20,8 +20,8 @@ from inrcodec.streaming import layers
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
-Cut = Callable[[bytes, "int | None"], bytes]
-"""From a file and a side of slices to the file cut into these."""
+Cut = Callable[[bytes, "int | None", float], bytes]
+"""From a file, a side of slices and the most work to the file cut into these."""
 
 MAX_NAME = 200
 """Characters of the longest name that is offered."""
@@ -71,20 +71,27 @@ class Library:
 
     `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
     suits the rate of a file, None leaves files as they are; files without grids stay as they are
-    anyway. Streams of at most `cached_bytes` in memory are kept, and which versions of files cannot
-    be streamed. May be used from any thread. Raises `InputError` if there is nothing at `root`,
-    `StreamError` if it is one file that cannot be streamed, and `OptionError` for a side that no
-    file can have.
+    anyway. A file that takes more than `max_work` seconds of one core to be cut (None: 60) cannot
+    be streamed. Streams of at most `cached_bytes` in memory are kept, and which versions of files
+    cannot be streamed. May be used from any thread. Raises `InputError` if there is nothing at
+    `root`, `StreamError` if it is one file that cannot be streamed, and `OptionError` for a side
+    that no file can have, or what is no number of seconds.
 
     `stream` is `version`, which only looks, then `kept`, which neither reads nor waits, then
     `read`, which takes seconds for a large file.
     """
 
     def __init__(
-        self, root: str, slices: int | None = None, *, cached_bytes: int = CACHED_BYTES
+        self,
+        root: str,
+        slices: int | None = None,
+        *,
+        max_work: float | None = None,
+        cached_bytes: int = CACHED_BYTES,
     ) -> None:
         if slices:
             layers.check_side(slices)
+        self._max_work = layers.work_of(max_work)
         self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
@@ -147,7 +154,7 @@ class Library:
         `UnknownFileError` for one that is gone."""
         name = version.path.name
         try:
-            stream = layers.stream_of(cut(_data(version), self._slices))
+            stream = layers.stream_of(cut(_data(version), self._slices, self._max_work))
         except BusyError:
             raise
         except FileNotFoundError:
@@ -171,11 +178,12 @@ class Library:
     def problem(self, name: str) -> str:
         """Say why a file cannot be streamed, as far as its sections tell; "" if they do not."""
         try:
-            return "" if layers.is_whole(_data(self.version(name))) else f"{name}: cut short"
+            layers.check_cut(_data(self.version(name)), self._slices, self._max_work)
         except OSError as error:
             return str(_unreadable(name, error))
         except InrCodecError as error:
             return f"{name}: {error}"
+        return ""
 
     def name_of(self, digest: str) -> str:
         """Return the name of the file that had this SHA-256 (hex) when it was read; raises

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from inrcodec.errors import InrCodecError
 from inrcodec.streaming.server.callers import HostError, Hosts, WrongHostError
@@ -16,6 +18,9 @@ from inrcodec.streaming.transport.signaling import (
     Access,
     OfferError,
 )
+
+log = logging.getLogger("inrcodec.server.http")
+"""What aiohttp has to say of a server: bugs, but no requests that are no HTTP."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,3 +99,12 @@ class Replies:
 def _status_of(error: InrCodecError) -> int:
     """Return the HTTP status of an error."""
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether a message tells of a bug, and not of what anyone can send as fast as the link takes
+    it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+log.addFilter(_worth_a_line)

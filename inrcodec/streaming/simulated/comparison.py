@@ -1,6 +1,6 @@
 """What a user sees of simulated sessions: the quality of every frame, and when it is good enough.
 
-A file is compared with a progressive JPEG of the same size over the same links. Nothing here
+A file is compared with a progressive JPEG of about its size over the same links. Nothing here
 decodes: the caller says how good what has arrived is.
 """
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import inrcodec
-from inrcodec.codec.encode import encoding
+from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
 from inrcodec.codec.fitting.losses import MSE, Distortion, loss_of
+from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
 from inrcodec.codec.networks.render import _mixed
 from inrcodec.codec.options import EncodeOptions
@@ -74,7 +75,8 @@ def test_clear_and_opaque_stay_so(photo: np.ndarray, effort: int, share: float) 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_the_psnr_that_steers_is_that_of_the_decoded_image(photo, channels: int) -> None:
     pixels = cut_out(photo)[..., {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]]
-    job = encoding(Picture(pixels), EncodeOptions(effort=0, quality=60))
+    picture = Picture(pixels)
+    job = GridEncoding(picture, plan_of(EncodeOptions(effort=0, quality=60), picture))
     found = job.written()
     assert found.psnr_db == pytest.approx(psnr(pixels, inrcodec.decode(found.data)), abs=0.1)
 

@@ -6,18 +6,19 @@ from itertools import repeat
 
 import pytest
 
-from inrcodec.errors import StreamError
+from inrcodec.errors import LimitError, StreamError
 from inrcodec.streaming import ReceiveOptions, Receiver, Sender
 from inrcodec.streaming.client import datachannels
 from inrcodec.streaming.client.datachannels import Channels
 from inrcodec.streaming.client.failures import Refused, Unreachable
-from inrcodec.streaming.protocol.messages import Have, Ping, Stop, Want
-from inrcodec.streaming.protocol.packets import pack, parse
+from inrcodec.streaming.protocol.messages import Have, Ping, Sent, Stop, Want
+from inrcodec.streaming.protocol.packets import MAX_PACKET, pack, parse
 from inrcodec.streaming.protocol.receiver import MOST_VERSIONS
 
 
 class Channel:
     readyState = "open"
+    bufferedAmount = 0
 
     def __init__(self):
         self.sent, self._listeners = [], {}
@@ -49,12 +50,20 @@ class Call:
 
     def __init__(self, stream, lost=None, **options):
         self.peer, self.receiver, self.frames = Peer(), Receiver(), []
+        self.heads, self.refusal = [], None
         self.options = ReceiveOptions(**options)
         lost = repeat(False) if lost is None else iter(lost)
-        self.session = Channels(self.peer, self.receiver, self.options, lost, self._show)
+        self.session = Channels(
+            self.peer, self.receiver, self.options, lost, self._show, self._check
+        )
         self.sender = Sender(stream)
         self.control, self.media = self.peer.channels
         self.session.say_first(self.receiver.resume(self.options.start))
+
+    def _check(self, head):
+        self.heads.append(head)
+        if self.refusal is not None:
+            raise self.refusal
 
     def _show(self):
         self.frames.append(self.receiver.frame(0.0))
@@ -190,3 +199,45 @@ def test_channels_that_do_not_open(stream):
             await call.session.run()
 
     run(go, stream, connect_s=0.1)
+
+
+def test_a_file_that_is_refused_by_its_header_ends_the_session_at_its_first_symbol(stream):
+    call = Call(stream)
+    call.refusal = LimitError("too much")
+    call.open()
+    call.exchange()
+    with pytest.raises(LimitError, match="too much"):
+        asyncio.run(call.session.run())
+    assert call.heads == [stream.data[: stream.manifest.layers[0].symbol_bytes]]
+    assert call.receiver.news == 1
+    assert call.frames == []
+
+
+def test_the_header_of_a_file_is_looked_at_once(stream):
+    call = Call(stream)
+    call.open()
+    call.exchange()
+    asyncio.run(call.session.run())
+    assert call.receiver.complete
+    assert len(call.heads) == 1
+
+
+def test_a_server_that_asks_for_more_than_it_reads_is_not_answered(stream):
+    """A message of a few bytes has the receiver ask for all symbols of a layer."""
+    call = Call(stream)
+    call.open()
+
+    def send(datagram):
+        call.control.sent.append(datagram)
+        call.control.bufferedAmount += len(datagram)
+
+    call.control.send = send
+    sent = pack(stream.manifest.stream, Sent(0, False))
+    for _ in range(10_000):
+        call.control.emit("message", sent)
+    assert 0 < call.control.bufferedAmount < datachannels.MOST_WAITING_BYTES + MAX_PACKET
+    call.control.bufferedAmount = 0  # it reads on
+    call.exchange()
+    call.control.bufferedAmount = 0
+    call.exchange()
+    assert call.receiver.complete

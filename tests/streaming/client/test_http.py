@@ -69,7 +69,9 @@ class Site:
 
 
 def download(data=b"", version="", **options):
-    return Download(ReceiveOptions(**options), lambda: 1.0, Beginning(data, version))
+    return Download(
+        ReceiveOptions(**options), lambda: 1.0, Beginning(data, version), lambda _: None
+    )
 
 
 def frames(of, site):

@@ -195,7 +195,7 @@ def test_layers_that_are_not_whole_are_shown_before_a_failure(folder):
     async def go():
         lossy = PacketLoss(trace=(False,) * 5 + (True,) * 100_000)
         options = ReceiveOptions(
-            transport="webrtc", silence_s=0.5, retries=0, mode="nack", simulated_packet_loss=lossy
+            transport="webrtc", silence_s=2.0, retries=0, mode="nack", simulated_packet_loss=lossy
         )
         got = []
         async with serving(folder) as (_, base):

@@ -25,7 +25,7 @@ from inrcodec.streaming.protocol.messages import (
     Symbol,
     symbol_bytes,
 )
-from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
+from inrcodec.streaming.protocol.packets import MAX_PACKET, bitmaps, pack, parse
 from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.protocol.sender import MOST_AGAIN, Sender
 from inrcodec.streaming.protocol.stream import Stream
@@ -386,6 +386,22 @@ def test_a_sender_repeats_itself_only_so_often(stream):
         sender.push(want)
         total += sum(not o.note for o in all_of(sender))
     assert total == MOST_AGAIN - 1
+
+
+def test_a_receiver_costs_a_sender_a_bounded_number_of_bytes(stream):
+    """Whatever it asks for, and however often: 16 times the file, and every repair symbol once."""
+    sender, receiver = begun(stream, Mode.FEC, packet_loss_permille=500)
+    wants = [word for layer in range(len(stream.layers)) for word in receiver.wants(layer)]
+    sizes = [0] * len(stream.layers)
+    for _ in range(100):
+        for outgoing in all_of(sender):
+            sizes[outgoing.layer] += 0 if outgoing.note else len(outgoing.datagram)
+        for word in wants:
+            sender.push(word)
+    for info, sent in zip(stream.manifest.layers, sizes, strict=True):
+        repairs = fec.most_symbols(info.sources) - info.sources
+        assert repairs == 2 * info.sources + 32
+        assert 16 * info.size_bytes < sent <= (16 * info.sources + repairs) * MAX_PACKET
 
 
 def hostile(draw, datagrams):

@@ -5,8 +5,11 @@ import contextlib
 
 import aiohttp
 import pytest
+from aiortc import RTCSessionDescription
 
 from inrcodec.errors import StreamError
+from inrcodec.streaming.protocol.messages import STREAM_BYTES, Ping
+from inrcodec.streaming.protocol.packets import pack
 from inrcodec.streaming.server.app import Server
 from inrcodec.streaming.server.library import Library
 from inrcodec.streaming.server.options import Limits, ServerOptions
@@ -269,7 +272,6 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
 
 def test_a_bad_peer_is_let_go(folder, sliced_file):
     """Channels of other names, endless nonsense: the session ends, the server does not."""
-    from aiortc import RTCSessionDescription
 
     async def session(base, extra, speak):
         peer = seams.connection()
@@ -298,6 +300,32 @@ def test_a_bad_peer_is_let_go(folder, sliced_file):
                 await peer.close()
             assert server.count["inrcodec_bad_messages_total"] >= 100
             assert await lives(base, sliced_file)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("limits", [{"session_s": 1.5}, {"silence_s": 0.5, "connect_s": 3.0}])
+def test_a_session_ends_in_time(folder, limits):
+    """A receiver that only pings has its time, one that says nothing less."""
+
+    async def go():
+        async with serving(folder, limits=Limits(**limits)) as (server, base):
+            peer = seams.connection()
+            control, _ = seams.channels(peer)
+            opened = asyncio.Event()
+            control.on("open", opened.set)
+            await peer.setLocalDescription(await peer.createOffer())
+            async with aiohttp.ClientSession() as http:
+                url = f"{base}/files/grids.inr"
+                async with http.post(url, data=peer.localDescription.sdp, headers=SDP) as reply:
+                    answer = await reply.text()
+            await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            await asyncio.wait_for(opened.wait(), 30)
+            while "session_s" in limits and server.sessions and control.readyState == "open":
+                control.send(pack(bytes(STREAM_BYTES), Ping(1)))
+                await asyncio.sleep(0.05)
+            assert await until(lambda: server.sessions == 0)
+            await peer.close()
 
     asyncio.run(go())
 

@@ -76,7 +76,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path, sliced_fil
     path = tmp_path / "a.inr"
     path.write_bytes(b"not yet")
 
-    def late(data, side):
+    def late(data, side, max_work):
         path.write_bytes(sliced_file)
         return data
 

@@ -72,6 +72,25 @@ def test_a_bug_in_a_session_is_no_bad_offer(tmp_path, sliced_file, monkeypatch, 
     assert asyncio.run(go()) == (500, 0)
 
 
+def test_what_is_no_http_costs_no_line(caplog):
+    """Anyone can send some, as fast as the link takes it."""
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+    many = b"".join(b"X-%d: 1\r\n" % n for n in range(300))
+    long = b"X: " + b"a" * 9000 + b"\r\n"
+    requests = (b"\0garbage\r\n\r\n", head + many + b"\r\n", head + long + b"\r\n")
+
+    async def go():
+        async with serving(Shelf(small=100)) as (server, _):
+            for request in requests:
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(request)
+                assert b" 400 " in await asyncio.wait_for(reader.readline(), 30)
+                writer.transport.abort()
+
+    asyncio.run(go())
+    assert not caplog.records
+
+
 def test_clients_that_go_and_bodies_that_are_not_valid_are_no_bugs(caplog):
     """Neither is worth a line of the log."""
     ask = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
