@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -56,6 +57,7 @@ def _least_index(
     as good, as asked for: where writing takes long, that saves trials, as rounding takes bytes but
     gives no quality."""
 
+    @cache
     def enough(index: int) -> bool:
         lmbda = initialisation.init_lambda(index)
         bits, error = _of_initialisation(model, targets, index, lmbda)
