@@ -87,6 +87,8 @@ class GridEncoding:
         self._check_size()
         self._search = GoalSearch(self, plan.goal)
         self._begun = self._fitted = self._ended = False
+        self._seen: tuple[Candidate, tuple[int, float]] | None = None
+        self._unfitted: tuple[list[GridFit], Candidate] | None = None
         self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
@@ -134,6 +136,8 @@ class GridEncoding:
         untouched = self._steps == 0 or (hurried and not self._fits[0].step)
         far = untouched or (apart > self._schedule.far_inits and not hurried)
         if far and self._init is not None and self._steering.rehearsal is None:
+            if untouched and initialisation.same(lmbda, self._initialised_at):
+                return
             self._init = (self._init[0], initialisation.init_index(lmbda))
             self._make_fits(lmbda)
             for number, fit in enumerate(() if hurried else self._fits):
@@ -313,6 +317,9 @@ class GridEncoding:
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
         """Quantise what was fitted, write the file, and measure it: with the networks as given or,
         without, at steps searched for; `offset` as in `GridFit.rounded`."""
+        as_is = networks is None and not offset and not self.is_fitted and self._init is not None
+        if as_is and self._unfitted is not None and self._unfitted[0] is self._fits:
+            return self._unfitted[1]
         trained, planes = self._trained(), []
         for number, fit in enumerate(self._fits):
             rounded = fit.rounded(offset)
@@ -326,13 +333,18 @@ class GridEncoding:
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self._header(), sections, self.plan.metadata)
         error = file_error(planes, self.picture)
-        return Candidate(data, decibels(error), [plane.networks for plane in planes])
+        found = Candidate(data, decibels(error), [plane.networks for plane in planes])
+        if as_is:
+            self._unfitted = self._fits, found
+        return found
 
     def tried(self, latest: Candidate, offset: float) -> Candidate | Foreseen:
         """The latest file with another rounding; of a large image, what a sample foresees."""
         if not self._schedule.in_windows(self.model):
             return self.written(latest.networks, offset)
-        before, now = self._steering.seen(), self._steering.seen(offset)
+        if self._seen is None or self._seen[0] is not latest:
+            self._seen = latest, self._steering.seen()
+        before, now = self._seen[1], self._steering.seen(offset)
         size = len(latest.data) * now[0] / before[0] * self._schedule.foreseen_over
         return Foreseen((round(size), latest.psnr_db + now[1] - before[1]), offset)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from inrcodec.codec.coolchic import windows
+from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.coolchic.windows import Window
@@ -44,7 +45,30 @@ def first_lambda(
         bits_gain, error_gain = _fit_gains(lmbda) if fitted else (1.0, 1.0)
         size = bits * bits_gain / 8 + overhead_bytes
         lmbda = corrected(lmbda, goal.miss(size, error * error_gain), goal.exponent)
-    return lmbda
+    if fitted or len(windows.sample(model)) == 1 or lmbda < initialisation.LEAST_LAMBDA:
+        return lmbda
+    return _least_index(model, targets, goal, overhead_bytes, initialisation.init_index(lmbda))
+
+
+def _least_index(
+    model: CoolChic, targets: Sequence[Tensor], goal: Goal, overhead_bytes: float, index: int
+) -> float:
+    """The lambda of the first index, near one, at which a file that is not fitted is as large, or
+    as good, as asked for: where writing takes long, that saves trials, as rounding takes bytes but
+    gives no quality."""
+
+    @cache
+    def enough(index: int) -> bool:
+        lmbda = initialisation.init_lambda(index)
+        bits, error = _of_initialisation(model, targets, index, lmbda)
+        miss = goal.miss(bits / 8 + overhead_bytes, error)
+        return miss < 0 if goal.psnr_db is None else miss > 0
+
+    while index > 0 and enough(index):
+        index -= 1
+    while index < init_tables.SETS - 1 and not enough(index):
+        index += 1
+    return initialisation.init_lambda(index)
 
 
 def _fit_gains(lmbda: float) -> tuple[float, float]:

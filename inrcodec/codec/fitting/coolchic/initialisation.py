@@ -65,6 +65,11 @@ def sets_apart(one: float, other: float) -> float:
     return PER_DECADE * abs(math.log10(one / other))
 
 
+def same(one: float, other: float) -> bool:
+    """Whether the initialisations of two lambdas are the same."""
+    return init_index(one) == init_index(other) and min(one, other) >= LEAST_LAMBDA
+
+
 @torch.no_grad()
 def trained(
     model: CoolChic, image: Tensor, index: int, lmbda: float
