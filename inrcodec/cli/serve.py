@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -146,6 +147,8 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
             if seconds is not None:
                 shown = signed(path, str(server.options.token), seconds)
             console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
+        gc.collect()
+        gc.freeze()  # collections while serving then look at what serving makes alone
         console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
         await over.wait()
     console.note(f"draining {server.sessions} sessions")
