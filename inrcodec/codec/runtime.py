@@ -19,8 +19,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's malloc.h."""
 
 KEPT_BYTES, LARGE_KEPT_BYTES, LARGE_PIXELS = 1 << 28, 1 << 26, 1 << 21
-"""Freed memory that a fit keeps, and that of an image of more pixels, which is fitted in windows: at
-24 megapixels 2.2 GB at most in place of 2.6, and steps that take 4 % longer."""
+"""Bytes of freed memory that a fit keeps, and one of an image of more pixels, which is fitted in
+windows: at 24 megapixels 2.1 GB at most in place of 2.6, and steps that take 4 % longer."""
 
 TORCH_THREADS = 1
 """Torch threads without being asked. Measured on two cores: a step of 64 neurons takes 10 ms with
