@@ -257,7 +257,7 @@ def _encode_one(
         if options["effort"] or limit is not None:  # else there is no fit, which gains by it
             from inrcodec.codec.runtime import keep_freed_memory
 
-            keep_freed_memory()
+            keep_freed_memory(picture.width * picture.height)
         if limit is not None:  # reading the image and loading torch count
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}

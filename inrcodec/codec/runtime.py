@@ -18,7 +18,9 @@ from inrcodec.errors import OptionError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's malloc.h."""
 
-KEPT_BYTES = 1 << 28
+KEPT_BYTES, LARGE_KEPT_BYTES, LARGE_PIXELS = 1 << 28, 1 << 26, 1 << 21
+"""Bytes of freed memory that a fit keeps, and one of an image of more pixels, which is fitted in
+windows: at 24 megapixels 2.1 GB at most in place of 2.6, and steps that take 4 % longer."""
 
 TORCH_THREADS = 1
 """Torch threads without being asked. Measured on two cores: a step of 64 neurons takes 10 ms with
@@ -113,8 +115,9 @@ def in_steps(work: Iterator[T], around: Callable[[], AbstractContextManager[None
         yield found
 
 
-def keep_freed_memory() -> None:
-    """Have the C library keep what is freed for the next allocation, where it is glibc.
+def keep_freed_memory(pixels: int) -> None:
+    """Have the C library keep what is freed for the next allocation, where it is glibc, to fit an
+    image of so many pixels.
 
     A fit allocates the same large arrays every step, and handing them back to the system and
     fetching them again takes a tenth of it. It is a setting of the whole process, so it is for
@@ -124,8 +127,9 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    kept = KEPT_BYTES if pixels <= LARGE_PIXELS else LARGE_KEPT_BYTES
+    mallopt(M_TRIM_THRESHOLD, kept)
+    mallopt(M_MMAP_THRESHOLD, kept)
 
 
 def torch_device(name: str) -> torch.device:
