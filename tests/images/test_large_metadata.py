@@ -83,7 +83,8 @@ def test_a_block_that_unpacks_to_too_much_is_dropped_within_bounds() -> None:
 
 
 def test_damaged_metadata_costs_no_image() -> None:
-    wrong = chunk(b"iCCP", b"P3\0\0" + zlib.compress(LARGE))[:-1] + b"\0"
+    whole = chunk(b"iCCP", b"P3\0\0" + zlib.compress(LARGE))
+    wrong = whole[:-1] + bytes([whole[-1] ^ 1])
     data = WHOLE[:HEADER_BYTES] + wrong + WHOLE[HEADER_BYTES:]
     with pytest.warns(ImageWarning, match="ICC block is damaged"):
         assert (read_image(data).pixels[:, :, 0] == RAMP).all()
