@@ -17,12 +17,11 @@ from PIL import Image, ImageFile
 
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import SIGNATURE
-from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.limits import Limits
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.errors import InrCodecError, OptionError
 from inrcodec.files import EXTENSIONS, read_bytes
 from inrcodec.images import reading, writing
-from inrcodec.pixels import MAX_PIXELS
 
 FORMAT = "INR"
 MODES = {(1, 8): "L", (2, 8): "LA", (3, 8): "RGB", (4, 8): "RGBA", (1, 16): "I;16"}
@@ -36,7 +35,7 @@ class InrImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "Implicit neural representation"
 
-    limits: Mapping[str, float] = {}
+    limits: Mapping[str, float | None] = {}
     """`max_pixels` and `max_work` of every decode, where `register_opener` set them."""
 
     _undecoded: bytes | None = None
@@ -150,10 +149,8 @@ def register_opener(*, max_pixels: int | None = None, max_work: float | None = N
     `max_pixels` and `max_work` are those of `inrcodec.decode_picture` for every image that is
     loaded from now on, None for the usual ones. Raises `OptionError`.
     """
-    given = {"max_pixels": max_pixels, "max_work": max_work}
-    limits = {name: value for name, value in given.items() if value is not None}
-    Limits.of(**{"max_pixels": MAX_PIXELS, "max_work": MAX_WORK_S} | limits)
-    InrImageFile.limits = limits
+    Limits.of(max_pixels, max_work)
+    InrImageFile.limits = {"max_pixels": max_pixels, "max_work": max_work}
     Image.register_open(FORMAT, InrImageFile, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_save_all(FORMAT, _save_all)

@@ -12,6 +12,7 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
+from inrcodec.cli.parameters import DecodeLimits, MaxPixels, MaxWork
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def compare(
         bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on stdout.")
     ] = False,
@@ -58,7 +61,8 @@ def compare(
     for name in names or ():
         if name != "all":
             metric(name)
-    judge = _Comparison(names, allow_download, threads)
+    limits: DecodeLimits = {"max_pixels": max_pixels, "max_work": max_work}
+    judge = _Comparison(names, allow_download, threads, limits)
     folders = [os.path.isdir(path) for path in (reference, decoded)]
     if not any(folders):
         _compare_files(reference, decoded, judge, as_json)
@@ -72,7 +76,11 @@ class _Comparison:
     """Hold the metrics asked for, and measure them for a pair."""
 
     def __init__(
-        self, names: tuple[str, ...] | None, allow_download: bool, threads: int | None
+        self,
+        names: tuple[str, ...] | None,
+        allow_download: bool,
+        threads: int | None,
+        limits: DecodeLimits,
     ) -> None:
         from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
 
@@ -82,7 +90,7 @@ class _Comparison:
             list(METRICS) if self._every else list(dict.fromkeys(names or DEFAULT_METRICS))
         )
         self._allow_download = allow_download
-        self._threads = threads
+        self._threads, self._limits = threads, limits
 
     def measure(self, reference: str, decoded: str) -> dict[str, Any]:
         """Measure one pair: its size, metrics, their notes, and why any were left out."""
@@ -91,7 +99,7 @@ class _Comparison:
         from inrcodec.metrics.report.files import File, check_same_size, open_file
 
         first, second = (
-            open_file(File(path, console.read_input(path)), threads=self._threads)
+            open_file(File(path, console.read_input(path)), threads=self._threads, **self._limits)
             for path in (reference, decoded)
         )
         picture = first.picture

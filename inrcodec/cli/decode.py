@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.cli.progress import waiting
 from inrcodec.errors import FormatError, InrCodecError, OptionError
 
@@ -39,14 +40,8 @@ def decode(
         typer.Option(help="The initialisation that a file was encoded with by --init FILE."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(help="Most pixels of an image and of what is rendered (default: 2^27)."),
-    ] = None,
-    max_work: Annotated[
-        float | None,
-        typer.Option(help="Most work that a file may take, in seconds of one core (default: 60)."),
-    ] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:
@@ -66,9 +61,9 @@ def decode(
         "threads": threads,
         "device": device,
         "init": init,
+        "max_pixels": max_pixels,
+        "max_work": max_work,
     }
-    limits = {"max_pixels": max_pixels, "max_work": max_work}
-    view.update((name, value) for name, value in limits.items() if value is not None)
     view["size"] = None if size is None else _numbers(size, r"(\d+)x(\d+)", "size", "1536x1024")
     view["crop"] = (
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")

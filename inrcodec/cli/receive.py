@@ -13,6 +13,7 @@ import typer
 from inrcodec.cli import console
 from inrcodec.cli.encode import parse_size
 from inrcodec.cli.loop_signals import calling
+from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.cli.partial import Partial
 from inrcodec.cli.serve import TOKEN_VARIABLE
 from inrcodec.cli.watcher import Watcher, content, is_ours
@@ -86,15 +87,8 @@ def receive(
             "--other-hosts", help="Follow redirections to other hosts, without the token."
         ),
     ] = False,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Most pixels of the image (default: 2^27).")
-    ] = None,
-    max_work: Annotated[
-        float | None,
-        typer.Option(
-            help="Most work that decoding may take, in seconds of one core (default: 60)."
-        ),
-    ] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
+from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.errors import OptionError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def report(
         bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing page.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON on stdout; write a page only with -o.")
@@ -90,6 +93,8 @@ def report(
         allow_download=allow_download,
         threads=threads,
         command=_command(names, metrics, codecs, threads),
+        max_pixels=max_pixels,
+        max_work=max_work,
     )
     _limit_avif_decoder(threads or 1)
     first, *others = read_files([reference, *inputs], names)

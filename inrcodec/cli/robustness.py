@@ -9,6 +9,7 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
+from inrcodec.cli.parameters import DecodeLimits, MaxPixels, MaxWork
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def robustness(
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: one a core, at most 4; torch: 1).")
     ] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on stdout.")
     ] = False,
@@ -82,13 +85,14 @@ def robustness(
             console.outputs_for([name], plot, "", force, as_json=False)
     if reference == "-" and "-" in files:
         raise OptionError("only one input can come from stdin")
-    original = _reference(reference, threads)
+    limits: DecodeLimits = {"max_pixels": max_pixels, "max_work": max_work}
+    original = _reference(reference, threads, limits)
     results: Results = {}
     with console.exit_codes() as codes:
         levels = sum(map(len, ladder.values()))
 
         def bench_of(name: str) -> DamageBench:
-            return _bench(name, original, metric, threads)
+            return _bench(name, original, metric, threads, limits)
 
         steps = _steps(files, bench_of, lambda bench: bench.outcomes(ladder, seeds), results, codes)
         console.follow(steps, (levels + 1) * len(files))
@@ -153,14 +157,16 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
     return ladder
 
 
-def _reference(path: str, threads: int | None) -> Opened:
+def _reference(path: str, threads: int | None, limits: DecodeLimits) -> Opened:
     """Read the original image."""
     from inrcodec.metrics.report.files import File, open_file
 
-    return open_file(File(path, console.read_input(path)), threads=threads)
+    return open_file(File(path, console.read_input(path)), threads=threads, **limits)
 
 
-def _bench(name: str, original: Opened, metric: str, threads: int | None) -> DamageBench:
+def _bench(
+    name: str, original: Opened, metric: str, threads: int | None, limits: DecodeLimits
+) -> DamageBench:
     """Make the bench of one file; errors name the file."""
     from inrcodec.metrics.damage.robustness import DamageBench
     from inrcodec.metrics.report.files import File, check_same_size, describe
@@ -171,7 +177,9 @@ def _bench(name: str, original: Opened, metric: str, threads: int | None) -> Dam
         raise InputError(f"{name}: not a .inr file, so it has no weights to damage")
     check_same_size(original, file, (about.width, about.height))
     try:
-        return DamageBench(file.data, original.picture, metric_name=metric, threads=threads)
+        return DamageBench(
+            file.data, original.picture, metric_name=metric, threads=threads, **limits
+        )
     except FormatError as error:
         error.about(name)
         raise

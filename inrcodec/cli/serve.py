@@ -12,6 +12,7 @@ import typer
 
 from inrcodec.cli import console
 from inrcodec.cli.loop_signals import calling
+from inrcodec.cli.parameters import MaxWork
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -52,12 +53,7 @@ def serve(
         str,
         typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
     ] = "auto",
-    max_work: Annotated[
-        float | None,
-        typer.Option(
-            help="Leave out files that take more to be cut, in seconds of one core (default: 60)."
-        ),
-    ] = None,
+    max_work: MaxWork = None,
     sessions: Annotated[int, typer.Option(min=1, help="Most WebRTC sessions at once.")] = 256,
     per_address: Annotated[int, typer.Option(min=1, help="Most of these from one address.")] = 32,
     simulate_packet_loss: Annotated[

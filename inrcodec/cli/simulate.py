@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inrcodec.cli import console
+from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.cli.serve import side_of
 from inrcodec.errors import InrCodecError, OptionError
 
@@ -41,13 +42,8 @@ def simulate(
     seeds: Annotated[
         int, typer.Option(help="Number of runs of each mode, with seeds 0, 1, ...")
     ] = 1,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Most pixels of the image (default: 2^27).")
-    ] = None,
-    max_work: Annotated[
-        float | None,
-        typer.Option(help="Most work of a decode, in seconds of one core (default: 60)."),
-    ] = None,
+    max_pixels: MaxPixels = None,
+    max_work: MaxWork = None,
     plot: Annotated[
         str | None, typer.Option(help="Draw PSNR over time and bytes: a .png, .svg or .pdf.")
     ] = None,

@@ -13,13 +13,13 @@ from inrcodec.checks import whole
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
-from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.limits import Limits
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import View, view_of
 from inrcodec.errors import OptionError, PartialFileWarning, warn
 from inrcodec.extras import require
 from inrcodec.files import Source, read_bytes
-from inrcodec.pixels import MAX_PIXELS, Picture
+from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -35,8 +35,8 @@ class DecodeKeywords(TypedDict, total=False):
     threads: int | None
     device: str
     init: str | os.PathLike[str] | None
-    max_pixels: int
-    max_work: float
+    max_pixels: int | None
+    max_work: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +67,8 @@ def decode_quietly(
     threads: int | None = None,
     device: str = "cpu",
     init: str | os.PathLike[str] | None = None,
-    max_pixels: int = MAX_PIXELS,
-    max_work: float = MAX_WORK_S,
+    max_pixels: int | None = None,
+    max_work: float | None = None,
 ) -> Decoded:
     """Decode a file and say what it lacks, without a warning, which would be the whole process's
     matter. Arguments and errors are those of `decode_picture`."""

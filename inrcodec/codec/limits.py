@@ -38,11 +38,13 @@ class Limits:
     work_s: float = MAX_WORK_S
 
     @classmethod
-    def of(cls, max_pixels: object = MAX_PIXELS, max_work: object = MAX_WORK_S) -> Limits:
-        """The limits that options ask for; raises `OptionError`."""
+    def of(cls, max_pixels: object = None, max_work: object = None) -> Limits:
+        """The limits that options ask for, the usual ones for None; raises `OptionError`."""
         return cls(
-            checks.whole("max_pixels", max_pixels, 1, MAX_PIXELS),
-            checks.real("max_work", max_work, 0, MOST_WORK_S),
+            checks.whole(
+                "max_pixels", MAX_PIXELS if max_pixels is None else max_pixels, 1, MAX_PIXELS
+            ),
+            checks.real("max_work", MAX_WORK_S if max_work is None else max_work, 0, MOST_WORK_S),
         )
 
     def check_pixels(self, view: View) -> None:

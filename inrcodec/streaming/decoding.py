@@ -14,10 +14,10 @@ import numpy as np
 
 from inrcodec.codec.decode import check_cost, decode_quietly
 from inrcodec.codec.format import bitstream
-from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.limits import Limits
 from inrcodec.codec.view import view_of
 from inrcodec.errors import FormatError, LimitError
-from inrcodec.pixels import MAX_PIXELS, Picture, Samples, psnr
+from inrcodec.pixels import Picture, Samples, psnr
 
 HEAD_BYTES = 512
 """Bytes of the beginning of a file in which its header ends, whatever it holds."""
@@ -40,20 +40,14 @@ def decode_runs(
     `max_work` are those of `inrcodec.decode_picture` (None: its defaults). Raises `FormatError` for
     bytes that are no such file, `LimitError` for one beyond the limits.
     """
-    limits = limits_of(max_pixels, max_work)
-    decoded = decode_quietly(
-        list(runs), threads=threads, max_pixels=limits.pixels, max_work=limits.work_s
-    )
+    decoded = decode_quietly(list(runs), threads=threads, max_pixels=max_pixels, max_work=max_work)
     return decoded.picture, decoded.missing
 
 
 def limits_of(max_pixels: int | None, max_work: float | None) -> Limits:
     """The limits that options ask for, those of `inrcodec.decode_picture` for None; raises
     `OptionError`."""
-    return Limits.of(
-        MAX_PIXELS if max_pixels is None else max_pixels,
-        MAX_WORK_S if max_work is None else max_work,
-    )
+    return Limits.of(max_pixels, max_work)
 
 
 def check_head(beginning: bytes, limits: Limits) -> None:

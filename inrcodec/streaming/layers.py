@@ -16,7 +16,7 @@ from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES
-from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.limits import Limits
 from inrcodec.errors import LimitError, TruncatedError
 from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
 from inrcodec.streaming.protocol.stream import Stream
@@ -32,10 +32,10 @@ def cut(data: bytes, side: int | None, max_work: float | None = None) -> bytes:
     `FormatError` for a file that is not valid, `LimitError` for one whose symbols take more than
     `max_work` seconds of one core to be read and written anew (None: 60)."""
     suits = None if side is None else slice_side(data)
-    return data if suits is None else resliced(data, side or suits, work_of(max_work))
+    return data if suits is None else resliced(data, side or suits, max_work)
 
 
-def check_cut(data: bytes, side: int | None, max_work: float) -> None:
+def check_cut(data: bytes, side: int | None, max_work: float | None) -> None:
     """Raise what `cut` does for a whole file, as far as its sections tell, and `TruncatedError` for
     one that is cut short. Decodes nothing."""
     container = bitstream.read(data)
@@ -58,10 +58,9 @@ def stream_of(data: bytes, *, slices: int | None = None) -> Stream:
     return Stream(data, boundaries(container), [s.offset for s in container.sections])
 
 
-def work_of(max_work: float | None) -> float:
-    """The most seconds of one core that cutting a file may take, those of a decode for None; raises
-    `OptionError` for what is no number of seconds."""
-    return MAX_WORK_S if max_work is None else Limits.of(max_work=max_work).work_s
+def check_work(max_work: float | None) -> None:
+    """Raise `OptionError` for what is no number of seconds that cutting a file may take."""
+    Limits.of(max_work=max_work)
 
 
 def check_side(side: int) -> None:

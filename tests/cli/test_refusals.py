@@ -83,3 +83,31 @@ def test_a_missing_weights_file_names_the_option_that_fetches_it(
     monkeypatch.setattr(weights, "locate", lambda name: None)
     with pytest.raises(WeightsError, match="--allow-download"):
         weights.load("vgg16")
+
+
+@pytest.mark.parametrize("limit", [("--max-pixels", "9"), ("--max-work", "1e-6")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("decode", "photo.inr", "-o", "again.png"),
+        ("compare", "photo.png", "photo.inr"),
+        ("report", "photo.png", "photo.inr", "--json"),
+        ("robustness", "photo.inr", "-r", "photo.png", "--damage", "bits=0.001", "--seeds", "1"),
+        ("simulate", "photo.inr"),
+    ],
+)
+def test_every_command_that_decodes_has_limits(
+    run,
+    tmp_path: Path,
+    photo: np.ndarray,
+    photo_file: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    limit: tuple[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo).save("photo.png")
+    Path("photo.inr").write_bytes(photo_file)
+    code, _, stderr = run(*command, *limit)
+    assert code == 3
+    assert limit[0] in stderr.splitlines()[-1]

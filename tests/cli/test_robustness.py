@@ -114,7 +114,7 @@ def test_an_error_in_a_file_keeps_its_place(
     monkeypatch.setattr("inrcodec.metrics.damage.robustness.DamageBench", refused)
     Image.fromarray(photo).save(tmp_path / "a.png")
     (tmp_path / "a.inr").write_bytes(photo_file)
-    original = _reference(str(tmp_path / "a.png"), 1)
+    original = _reference(str(tmp_path / "a.png"), 1, {})
     with pytest.raises(LimitError, match=r"a.inr: too many parameters \(at byte 17\)") as caught:
-        _bench(str(tmp_path / "a.inr"), original, "psnr", 1)
+        _bench(str(tmp_path / "a.inr"), original, "psnr", 1, {})
     assert caught.value.at == 17

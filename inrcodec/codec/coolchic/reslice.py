@@ -12,11 +12,11 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES, may_hold
 from inrcodec.codec.format.sections import Kind
-from inrcodec.codec.limits import MAX_WORK_S, Limits
+from inrcodec.codec.limits import Limits
 from inrcodec.errors import OptionError, TruncatedError
 
 
-def resliced(data: bytes, side: int | None, max_work: float = MAX_WORK_S) -> bytes:
+def resliced(data: bytes, side: int | None, max_work: float | None = None) -> bytes:
     """The file with grids cut into slices of `side` x `side` symbols, or into none.
 
     Raises `FormatError` for a file that is not whole, `LimitError` for one that takes more than
@@ -39,7 +39,7 @@ def resliced(data: bytes, side: int | None, max_work: float = MAX_WORK_S) -> byt
     return bitstream.write(header, file_sections(planes, side), dict(container.metadata))
 
 
-def check_reslicing(container: Container, side: int | None, max_work: float) -> None:
+def check_reslicing(container: Container, side: int | None, max_work: float | None) -> None:
     """Raise `LimitError` for a file that takes more than `max_work` seconds of one core to be cut
     into slices of another side, `FormatError` for one that is not valid."""
     if container.header.slice_side != side:

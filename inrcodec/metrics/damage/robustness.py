@@ -24,9 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from inrcodec.codec.decode import check_cost
 from inrcodec.codec.entropy.quantized import Change
 from inrcodec.codec.families import Stored, decoder_of
 from inrcodec.codec.format import bitstream
+from inrcodec.codec.limits import Limits
 from inrcodec.codec.runtime import torch_threads
 from inrcodec.codec.view import view_of
 from inrcodec.errors import FormatError, OptionError, TruncatedError
@@ -117,8 +119,9 @@ def check(ladder: Ladder, seeds: int) -> None:
 class DamageBench:
     """One file against one reference, ready to be damaged.
 
-    `clean` is the metric of the undamaged file, `lost` that of a mid-gray image. Raises what
-    decoding raises, and `OptionError` for a metric that does not exist.
+    `clean` is the metric of the undamaged file, `lost` that of a mid-gray image. `max_pixels` and
+    `max_work` bound each decode, as in `inrcodec.decode_picture`. Raises what decoding raises, and
+    `OptionError` for a metric that does not exist.
     """
 
     def __init__(
@@ -128,7 +131,10 @@ class DamageBench:
         *,
         metric_name: str = "psnr",
         threads: int | None = None,
+        max_pixels: int | None = None,
+        max_work: float | None = None,
     ) -> None:
+        limits = Limits.of(max_pixels, max_work)
         self._higher = metric(metric_name).higher_is_better
         self._name, self._threads, self._data = metric_name, threads, data
         with torch_threads(threads):
@@ -137,6 +143,8 @@ class DamageBench:
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
         self._header = header = container.header
+        self._view = view_of(header.width, header.height, None, None, None)
+        check_cost(container, self._view, limits)
         self._stored = decoder_of(header).read(container, threads=threads)
         self.clean = self._score(self._stored, None)
         middle = 1 << (header.bit_depth - 1)
@@ -175,10 +183,9 @@ class DamageBench:
 
     def _score(self, stored: Stored, damage: Change | None) -> float:
         """Score the image of what is stored, its networks damaged by `damage`."""
-        view = view_of(self._header.width, self._header.height, None, None, None)
         depth = self._header.bit_depth
         return self._value(
-            Picture(stored.render(view, depth, threads=self._threads, change=damage))
+            Picture(stored.render(self._view, depth, threads=self._threads, change=damage))
         )
 
     def _value(self, picture: Picture) -> float:

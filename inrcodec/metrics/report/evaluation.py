@@ -23,7 +23,7 @@ from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
-from inrcodec.metrics.report.files import File, check_same_size, open_file, size_of
+from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file, size_of
 from inrcodec.metrics.report.matching import at_size
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import Picture
@@ -42,7 +42,8 @@ class ReportOptions:
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
     `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
-    takes 4 s a megapixel for each image (docs/metrics.md, Speed).
+    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `max_pixels` and `max_work` are
+    those of `inrcodec.decode_picture`.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -51,6 +52,8 @@ class ReportOptions:
     threads: int | None = None
     command: str = ""
     iem_pixels: int = 1 << 21
+    max_pixels: int | None = None
+    max_work: float | None = None
 
 
 def evaluate(
@@ -93,7 +96,7 @@ class Evaluation:
         if options.metrics is not None:
             wanted = [metric(n).name for n in options.metrics if n != "all"]
             wanted += METRICS if "all" in options.metrics else []
-        self._reference = open_file(reference, threads=options.threads)
+        self._reference = self._opened(reference)
         for file in files:
             check_same_size(self._reference, file, size_of(file))
         self._names, self.unavailable = usable_metrics(
@@ -189,9 +192,19 @@ class Evaluation:
             scores = self._judge.score(picture)
         return scores, time.perf_counter() - started
 
+    def _opened(self, file: File) -> Opened:
+        """Decode a file within the limits of the options."""
+        options = self._options
+        return open_file(
+            file,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            max_work=options.max_work,
+        )
+
     def _judged(self, file: File) -> Version:
         """Decode and score one file."""
-        opened = open_file(file, threads=self._options.threads)
+        opened = self._opened(file)
         picture = opened.picture
         check_same_size(self._reference, file, (picture.width, picture.height))
         scores, elapsed = self._score(picture)

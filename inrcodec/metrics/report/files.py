@@ -60,8 +60,15 @@ def size_of(file: File) -> tuple[int, int]:
     return picture.width, picture.height
 
 
-def open_file(file: File, *, threads: int | None = None) -> Opened:
-    """Decode a file; raises `FormatError` for a damaged .inr, `ImageError` for other images."""
+def open_file(
+    file: File,
+    *,
+    threads: int | None = None,
+    max_pixels: int | None = None,
+    max_work: float | None = None,
+) -> Opened:
+    """Decode a file; raises `FormatError` for a damaged .inr, or one beyond the limits, which are
+    those of `inrcodec.decode_picture`, and `ImageError` for other images."""
     about = describe(file)
     started = time.perf_counter()
     if about is None:
@@ -75,7 +82,9 @@ def open_file(file: File, *, threads: int | None = None) -> Opened:
 
         started = time.perf_counter()  # loading torch is no part of decoding
         try:
-            picture = decode_picture(file.data, threads=threads)
+            picture = decode_picture(
+                file.data, threads=threads, max_pixels=max_pixels, max_work=max_work
+            )
         except FormatError as error:
             error.about(file.name)
             raise

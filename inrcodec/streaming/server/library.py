@@ -20,7 +20,7 @@ from inrcodec.streaming import layers
 from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
-Cut = Callable[[bytes, "int | None", float], bytes]
+Cut = Callable[[bytes, "int | None", "float | None"], bytes]
 """From a file, a side of slices and the most work to the file cut into these."""
 
 MAX_NAME = 200
@@ -71,7 +71,8 @@ class Library:
 
     `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
     suits the rate of a file, None leaves files as they are; files without grids stay as they are
-    anyway. A file that takes more than `max_work` seconds of one core to be cut (None: 60) cannot
+    anyway. A file that takes more than `max_work` seconds of one core to be cut (None: those of a
+    decode) cannot
     be streamed. Streams of at most `cached_bytes` in memory are kept, and which versions of files
     cannot be streamed. May be used from any thread. Raises `InputError` if there is nothing at
     `root`, `StreamError` if it is one file that cannot be streamed, and `OptionError` for a side
@@ -91,8 +92,9 @@ class Library:
     ) -> None:
         if slices:
             layers.check_side(slices)
-        self._max_work = layers.work_of(max_work)
-        self._root, self._slices, self._cached_bytes = Path(root), slices, cached_bytes
+        layers.check_work(max_work)
+        self._root, self._slices, self._max_work = Path(root), slices, max_work
+        self._cached_bytes = cached_bytes
         if not self._root.exists():
             raise InputError(f"{root}: there is no such file or folder")
         self._one = self._root.is_file()
