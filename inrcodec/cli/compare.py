@@ -13,6 +13,7 @@ import typer
 from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.parameters import DecodeLimits, MaxPixels, MaxWork
+from inrcodec.cli.progress import follow_names
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _compare_folders(reference: str, decoded: str, judge: _Comparison, as_json: 
                     console.show_error(error)
                     codes.append(console.exit_code(error))
 
-        console.follow(steps(), len(pairs))
+        follow_names(steps(), len(pairs))
         if not rows:
             return
         means = _means(rows)

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -66,14 +66,14 @@ def show_warnings() -> None:
 def note(message: str) -> None:
     """One line for a person, on stderr so that stdout stays the result; nowhere if it is closed."""
     if _is_open(sys.stderr):
-        print(_one_line(message), file=sys.stderr, flush=True)  # noqa: T201
+        print(one_line(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def say_at_once(message: str) -> None:
     """As `note`, from a signal handler: not through the stream, which may be in use."""
     if _is_open(sys.stderr):
         with suppress(OSError, ValueError):  # nothing behind it that can be written to
-            os.write(sys.stderr.fileno(), f"\n{_one_line(message)}\n".encode())
+            os.write(sys.stderr.fileno(), f"\n{one_line(message)}\n".encode())
 
 
 def show(text: str) -> None:
@@ -100,7 +100,7 @@ def _stdout() -> TextIO:
     return sys.stdout
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
     """The message without line breaks or terminal control characters."""
     return "".join(c if c.isprintable() else " " for c in str(message))
 
@@ -123,7 +123,7 @@ def _finite(value: Any) -> Any:
 
 def table(rows: Sequence[Sequence[str]], alignment: str) -> str:
     """Rows as aligned columns; `alignment` has "<" or ">" for each column."""
-    cells = [[_one_line(cell) for cell in row] for row in rows]
+    cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, alignment, widths, strict=True))
@@ -140,22 +140,6 @@ def words(text: str | None) -> tuple[str, ...] | None:
     if not found:
         raise OptionError(f"expected names with commas between them, got {text!r}")
     return found
-
-
-def follow(steps: Iterable[str], total: int) -> None:
-    """Run through the steps of a long job, on a terminal with a bar that names each."""
-    if not on_terminal():
-        for _ in steps:
-            pass
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        for number, step in enumerate(steps):
-            bar.update(task, completed=number, description=_one_line(step))
 
 
 def read_input(path: str) -> bytes:

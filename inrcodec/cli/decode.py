@@ -11,7 +11,7 @@ import typer
 
 from inrcodec.cli import console
 from inrcodec.cli.parameters import MaxPixels, MaxWork
-from inrcodec.cli.progress import waiting
+from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
 
 LARGE = 1 << 22
@@ -125,7 +125,7 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
         writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
         from inrcodec.codec.decode import decode_picture
 
-        with waiting(name) if header.width * header.height > LARGE else nullcontext():
+        with bar_of(name, known=False) if header.width * header.height > LARGE else nullcontext():
             picture = decode_picture(data, **view)
         console.write_output(path, writing.image_bytes(picture, kind), force=force)
     except FormatError as error:

@@ -235,7 +235,7 @@ def parse_size(text: str) -> int:
     try:
         return int(float(number) * SUFFIXES[suffix])
     except (ValueError, KeyError, OverflowError):
-        raise OptionError(f"target size must look like 12000, 12K or 1.5M, got {text!r}") from None
+        raise OptionError(f"a size looks like 12000, 12K or 1.5M, got {text!r}") from None
 
 
 def _encode_one(

@@ -66,8 +66,8 @@ def _fill_standard_descriptors() -> None:
 def _leave_work_behind(code: int) -> None:
     """Exit at once if a thread still works on what nobody waits for: the interpreter would end it
     amid the code of a library, and may abort."""
-    background = sys.modules.get("inrcodec.streaming.client.background")
-    if background is not None and background.abandoned():
+    threads = sys.modules.get("inrcodec.streaming.transport.threads")
+    if threads is not None and threads.at_work():
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, OSError, ValueError):  # closed, or none at all
                 stream.flush()

@@ -44,6 +44,13 @@ def so_far(step: Progress) -> str:
     return f"{size}{psnr:.2f} dB"
 
 
+def follow_names(steps: Iterable[str], total: int) -> None:
+    """Run through `total` steps of a long job, on a terminal with a bar that names each."""
+    with bar_of("") as show:
+        for number, step in enumerate(steps):
+            show(number / total, step)
+
+
 class Show(Protocol):
     """Shows the share done, in [0, 1], and a text."""
 
@@ -52,43 +59,34 @@ class Show(Protocol):
 
 
 @contextmanager
-def bar_of(name: str) -> Iterator[Show]:
-    """A bar with the time left on a terminal; elsewhere nothing is shown."""
+def bar_of(name: str, *, known: bool = True) -> Iterator[Show]:
+    """A bar with the time left on a terminal, or a moving one for work whose end is not `known`;
+    elsewhere nothing is shown."""
     if not console.on_terminal():
         yield lambda share, text="": None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
 
-    columns = (
+    columns: list[ProgressColumn] = [
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[text]}", markup=False),
         TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )
+    ]
+    if known:
+        columns.insert(2, TextColumn("{task.percentage:>3.0f} %"))
+        columns += [TextColumn("ETA"), TimeRemainingColumn()]
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=1.0, text="")
-        yield lambda share, text="": bar.update(task, completed=share, text=text)
-
-
-@contextmanager
-def waiting(name: str) -> Iterator[None]:
-    """A moving bar on a terminal, for work whose end nobody knows."""
-    if not console.on_terminal():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        bar.add_task(name, total=None)
-        yield
+        task = bar.add_task(console.one_line(name), total=1.0 if known else None, text="")
+        yield lambda share, text="": bar.update(task, completed=share, text=console.one_line(text))
 
 
 @contextmanager

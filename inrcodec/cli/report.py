@@ -12,6 +12,7 @@ import typer
 from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.parameters import MaxPixels, MaxWork
+from inrcodec.cli.progress import follow_names
 from inrcodec.errors import OptionError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def report(
     _limit_avif_decoder(threads or 1)
     first, *others = read_files([reference, *inputs], names)
     job = Evaluation(first, others, options)
-    console.follow(job, job.steps)
+    follow_names(job, job.steps)
     _deliver(job.finish(), path, force, as_json, as_markdown)
 
 

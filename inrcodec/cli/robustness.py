@@ -10,6 +10,7 @@ import typer
 from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.parameters import DecodeLimits, MaxPixels, MaxWork
+from inrcodec.cli.progress import follow_names
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def robustness(
             return _bench(name, original, metric, threads, limits)
 
         steps = _steps(files, bench_of, lambda bench: bench.outcomes(ladder, seeds), results, codes)
-        console.follow(steps, (levels + 1) * len(files))
+        follow_names(steps, (levels + 1) * len(files))
         if not results:
             return
         if as_json:

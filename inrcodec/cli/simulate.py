@@ -11,6 +11,7 @@ import typer
 
 from inrcodec.cli import console
 from inrcodec.cli.parameters import MaxPixels, MaxWork
+from inrcodec.cli.progress import follow_names
 from inrcodec.cli.serve import side_of
 from inrcodec.errors import InrCodecError, OptionError
 
@@ -176,7 +177,7 @@ def _run(
                 yield f"{mode}, seed {link.seed}"
                 rows.append(_row(comparison.run(mode, link)))
 
-    console.follow(steps(), len(modes) * len(links))
+    follow_names(steps(), len(modes) * len(links))
     return rows
 
 

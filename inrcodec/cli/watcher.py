@@ -41,9 +41,9 @@ class Watcher:
     async def take(self, frame: ReceivedFrame) -> bool:
         """Take a frame; return whether it is good enough. Raises `OptionError` for a first frame
         that the output cannot hold."""
-        from inrcodec.streaming.client.background import abandonable
+        from inrcodec.streaming.transport.threads import in_thread
 
-        return self._note(frame, *await abandonable(self._looked_at, frame))
+        return self._note(frame, *await in_thread(self._looked_at, frame))
 
     def _looked_at(self, frame: ReceivedFrame) -> tuple[float | None, bytes]:
         """Return (PSNR in dB, file of the image for the folder), as far as they are asked for."""

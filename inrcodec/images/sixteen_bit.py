@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inrcodec.errors import ImageError
-from inrcodec.extras import require
+from inrcodec.images.by_imagecodecs import decoded
 from inrcodec.images.png_reading import COLOURS, Png
 
 Deep = NDArray[np.uint16]
@@ -21,13 +21,7 @@ def png_colour(png: Png) -> Deep | None:
     """
     if png.bit_depth != 16 or png.colour_type == 0:
         return None
-    codecs = require("imagecodecs", extra="encode")
-    try:
-        samples = np.asarray(codecs.png_decode(png.plain))
-    except MemoryError:
-        raise
-    except Exception as error:  # imagecodecs raises its own and ValueError
-        raise ImageError(f"cannot be decoded: {error}") from error
+    samples = decoded("png", png.plain)
     channels = COLOURS[png.colour_type]
     width, height = png.size
     if samples.dtype != np.uint16 or samples.shape not in (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.errors import ImageError
-from inrcodec.extras import require
+from inrcodec.images.by_imagecodecs import decoded
 from inrcodec.images.directories import (
     INTEGERS,
     ORIENTATION,
@@ -228,13 +228,7 @@ def deep_samples(data: bytes, layout: Layout) -> Samples:
     """
     if not _libtiff_reads(layout):
         raise not_supported(layout)
-    codecs = require("imagecodecs", extra="encode")
-    try:
-        array: NDArray[Any] = np.asarray(codecs.tiff_decode(data))
-    except MemoryError:
-        raise
-    except Exception as error:  # imagecodecs raises its own and ValueError
-        raise ImageError(f"cannot be decoded: {error}") from error
+    array = decoded("tiff", data)
     if array.ndim == 2:
         array = array[:, :, None]
     elif layout.planar == SEPARATE:

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 from inrcodec.errors import FormatError, InrCodecError, StreamError, TruncatedError
 from inrcodec.streaming import decoding
-from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.reception import Check, Reception, unchecked
 from inrcodec.streaming.protocol.frame import Beginning, Frame
 from inrcodec.streaming.transport import webrtc
+from inrcodec.streaming.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from inrcodec.pixels import Picture
@@ -91,7 +91,7 @@ async def receive(
                 if options.timeout_s is not None:
                     left_s = max(LAST_LOOK_S, begun + options.timeout_s - time.monotonic())
                 try:
-                    at_work = abandonable(decode, list(frame.runs))
+                    at_work = in_thread(decode, list(frame.runs))
                     picture, missing = await asyncio.wait_for(at_work, left_s)
                 except asyncio.TimeoutError:
                     raise StreamError(f"{url}: the image takes too long to decode") from None

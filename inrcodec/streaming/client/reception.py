@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import FormatError, PacketError, StreamError
-from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.datachannels import Channels
 from inrcodec.streaming.client.failures import Incomplete, Refused, Unavailable, Unreachable, said
 from inrcodec.streaming.client.http import Download
@@ -26,6 +25,7 @@ from inrcodec.streaming.protocol.frame import Beginning, Frame
 from inrcodec.streaming.protocol.receiver import Receiver, recalled
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import start_header, with_candidates, without_inline
+from inrcodec.streaming.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from inrcodec.streaming.client.requests import Requests
@@ -190,7 +190,7 @@ class Reception:
         """Return (offer, addresses of the host). The sockets of the peer use those addresses of
         this machine from which the host is reached."""
         try:
-            paths = await abandonable(webrtc.paths, self._host, self._port)
+            paths = await in_thread(webrtc.paths, self._host, self._port)
         except StreamError as error:
             raise Refused(str(error)) from None
         webrtc.bind(peer, list(dict.fromkeys(paths.values())))

@@ -12,10 +12,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inrcodec.errors import OptionError
-from inrcodec.streaming.client.background import abandonable
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.urls import check_url, host_of
+from inrcodec.streaming.transport.threads import in_thread
 
 MOST_REDIRECTIONS = 5
 
@@ -116,7 +116,7 @@ class _Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the addresses of a host; raises `OSError`."""
         try:
-            found = await abandonable(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+            found = await in_thread(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
         except UnicodeError as error:  # a name that cannot be asked for
             raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
         return [

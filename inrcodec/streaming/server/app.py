@@ -63,7 +63,7 @@ class Server:
         self.limits = fitted(options.limits)
         self.count: Counter[str] = Counter()
         self.port = options.port
-        self._replies = Replies(options, [])
+        self._replies = Replies(options, [])  # checks the options; the addresses come later
         self._clients = Clients(options.proxies)
         self._connections = Connections(self.limits, self._open, self._count_slow)
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}

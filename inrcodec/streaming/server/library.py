@@ -196,11 +196,6 @@ class Library:
             raise UnknownFileError
         return name
 
-    def by_digest(self, digest: str) -> Stream:
-        """Return the stream of the file with this SHA-256 (hex); raises `UnknownFileError` if it is
-        not, or no more, that of a name asked for before."""
-        return checked(self.stream(self.name_of(digest)), digest)
-
     def _keep(self, version: Version, outcome: Stream | str) -> None:
         """Keep a stream, or why there is none, unless the file has changed meanwhile; let go of
         those used longest ago."""

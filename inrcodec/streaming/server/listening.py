@@ -17,7 +17,7 @@ from typing import Any
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server.connections import Connections
-from inrcodec.streaming.server.threads import in_thread
+from inrcodec.streaming.transport.threads import in_thread
 
 log = logging.getLogger("inrcodec.server")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inrcodec.streaming.server.cutting import Cutters
-from inrcodec.streaming.server.threads import in_thread
+from inrcodec.streaming.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from inrcodec.errors import OptionError, StreamError
 from inrcodec.streaming import Beginning, Incomplete, ReceiveOptions, fetch, receive
 from inrcodec.streaming.client import receive as receiving
-from inrcodec.streaming.client.background import abandonable, abandoned
 from inrcodec.streaming.client.reception import LONGEST_PAUSE_S, pause_s
 from inrcodec.streaming.simulated.link import PacketLoss
+from inrcodec.streaming.transport.threads import at_work, in_thread
 from tests.streaming.peers import frames, serving, until
 
 
@@ -103,7 +103,7 @@ def test_a_decoder_that_never_comes_to_an_end(folder, monkeypatch):
 
     async def cancelled():
         task = asyncio.create_task(go())
-        assert await until(abandoned)
+        assert await until(at_work)
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -114,20 +114,20 @@ def test_a_decoder_that_never_comes_to_an_end(folder, monkeypatch):
         asyncio.run(go(timeout_s=2.0, transport="http"))
     asyncio.run(cancelled())
     assert time.monotonic() - begun < 30
-    assert abandoned()
+    assert at_work()
     free.set()
     for _ in range(500):
-        if not abandoned():
+        if not at_work():
             break
         time.sleep(0.01)
-    assert not abandoned()
+    assert not at_work()
 
 
 def test_work_in_the_background():
     async def go():
-        assert await abandonable(pow, 2, 5) == 32
+        assert await in_thread(pow, 2, 5) == 32
         with pytest.raises(ZeroDivisionError):
-            await abandonable(divmod, 1, 0)
+            await in_thread(divmod, 1, 0)
 
     asyncio.run(go())
 

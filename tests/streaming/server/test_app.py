@@ -270,32 +270,34 @@ def test_those_who_connect_and_vanish_leave_nothing(folder, sliced_file, count):
     asyncio.run(go())
 
 
+async def connected(base, *extra):
+    """A peer whose channels, and others of these labels, are open, and its control channel."""
+    peer = seams.connection()
+    control, _ = seams.channels(peer)
+    for label in extra:
+        peer.createDataChannel(label)
+    opened = asyncio.Event()
+    control.on("open", opened.set)
+    await peer.setLocalDescription(await peer.createOffer())
+    async with aiohttp.ClientSession() as http:
+        url = f"{base}/files/grids.inr"
+        async with http.post(url, data=peer.localDescription.sdp, headers=SDP) as reply:
+            answer = await reply.text()
+    await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await asyncio.wait_for(opened.wait(), 30)
+    return peer, control
+
+
 def test_a_bad_peer_is_let_go(folder, sliced_file):
     """Channels of other names, endless nonsense: the session ends, the server does not."""
-
-    async def session(base, extra, speak):
-        peer = seams.connection()
-        channels = seams.channels(peer)
-        for label in extra:
-            peer.createDataChannel(label)
-        opened = asyncio.Event()
-        channels[0].on("open", opened.set)
-        await peer.setLocalDescription(await peer.createOffer())
-        async with aiohttp.ClientSession() as http:
-            url = f"{base}/files/grids.inr"
-            async with http.post(url, data=peer.localDescription.sdp, headers=SDP) as reply:
-                answer = await reply.text()
-        await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        await asyncio.wait_for(opened.wait(), 30)
-        for _ in range(300 if speak else 0):
-            channels[0].send(b"nonsense")
-            channels[0].send("text")
-        return peer
 
     async def go():
         async with serving(folder) as (server, base):
             for extra, speak in ((["other"], False), ([], True)):
-                peer = await session(base, extra, speak)
+                peer, control = await connected(base, *extra)
+                for _ in range(300 if speak else 0):
+                    control.send(b"nonsense")
+                    control.send("text")
                 assert await until(lambda: server.sessions == 0)
                 await peer.close()
             assert server.count["inrcodec_bad_messages_total"] >= 100
@@ -310,17 +312,7 @@ def test_a_session_ends_in_time(folder, limits):
 
     async def go():
         async with serving(folder, limits=Limits(**limits)) as (server, base):
-            peer = seams.connection()
-            control, _ = seams.channels(peer)
-            opened = asyncio.Event()
-            control.on("open", opened.set)
-            await peer.setLocalDescription(await peer.createOffer())
-            async with aiohttp.ClientSession() as http:
-                url = f"{base}/files/grids.inr"
-                async with http.post(url, data=peer.localDescription.sdp, headers=SDP) as reply:
-                    answer = await reply.text()
-            await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            await asyncio.wait_for(opened.wait(), 30)
+            peer, control = await connected(base)
             while "session_s" in limits and server.sessions and control.readyState == "open":
                 control.send(pack(bytes(STREAM_BYTES), Ping(1)))
                 await asyncio.sleep(0.05)

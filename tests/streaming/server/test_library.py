@@ -7,7 +7,7 @@ import pytest
 
 from inrcodec.codec.coolchic.reslice import resliced
 from inrcodec.errors import InputError, OptionError, StreamError
-from inrcodec.streaming.server.library import BusyError, Library, UnknownFileError
+from inrcodec.streaming.server.library import BusyError, Library, UnknownFileError, checked
 
 
 def test_what_can_be_served(tmp_path, sliced_file):
@@ -22,7 +22,8 @@ def test_what_can_be_served(tmp_path, sliced_file):
     library = Library(str(tmp_path))
     first = library.stream("good.inr")
     assert library.stream("good.inr") is first
-    assert library.by_digest(first.manifest.digest.hex()) is first
+    assert library.name_of(first.manifest.digest.hex()) == "good.inr"
+    assert checked(first, first.manifest.digest.hex()) is first
     good.write_bytes(sliced_file[:-1])
     with pytest.raises(StreamError):
         library.stream("good.inr")
@@ -127,15 +128,18 @@ def test_streams_used_longest_ago_are_let_go(tmp_path, sliced_file):
     assert library.stream("b.inr") is not second
 
 
-def test_only_what_was_asked_for_by_name_is_known_by_content(tmp_path, sliced_file):
+def test_only_what_was_asked_for_by_name_is_known_by_content(tmp_path, sliced_file, small_file):
     path = tmp_path / "a.inr"
     path.write_bytes(sliced_file)
     library = Library(str(tmp_path))
     digest = hashlib.sha256(sliced_file).hexdigest()
     with pytest.raises(UnknownFileError):
-        library.by_digest(digest)
+        library.name_of(digest)
     library.stream("a.inr")
-    assert library.by_digest(digest).data == sliced_file
+    assert library.name_of(digest) == "a.inr"
+    path.write_bytes(small_file)
+    with pytest.raises(UnknownFileError):
+        checked(library.stream("a.inr"), digest)
     path.unlink()
     with pytest.raises(UnknownFileError):
-        library.by_digest(digest)
+        library.stream(library.name_of(digest))

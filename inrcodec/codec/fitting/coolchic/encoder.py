@@ -16,29 +16,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec.coolchic import init_tables, layout
+from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
-from inrcodec.codec.coolchic.model import CoolChic, grids_from, grids_model
-from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
-from inrcodec.codec.entropy.quantized import Quantized, Tensors
+from inrcodec.codec.coolchic.model import CoolChic, grids_model
+from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
-from inrcodec.codec.fitting.coolchic.least_size import least_size
-from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
+from inrcodec.codec.fitting.coolchic.grid_file import GridFile
 from inrcodec.codec.fitting.coolchic.pace import Pace
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
 from inrcodec.codec.fitting.coolchic.steering import Steering
-from inrcodec.codec.fitting.coolchic.targets import file_error, planes_of, shown_of
+from inrcodec.codec.fitting.coolchic.targets import planes_of, shown_of
 from inrcodec.codec.fitting.goal_search import Candidate, Foreseen, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.fitting.robust import backward_of
-from inrcodec.codec.format import bitstream
-from inrcodec.codec.format.header import Header
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device
-from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, decibels
 
 FAMILIES = {family.label: family for family in FEATURES}
@@ -69,7 +64,7 @@ class GridEncoding:
         sizes = COMPLEXITIES[plan.complexity] if plan.complexity else {}
         self.model: CoolChic = grids_model(family, picture.width, picture.height, **sizes)
         self._init: tuple[int, int] | None = None
-        self._check_limits()
+        self._file.check_limits()
         self._targets = [t.to(self._device) for t in planes_of(picture)]
         self._shown = [t if t is None else t.to(self._device) for t in shown_of(picture)]
         planes = len(self._targets)
@@ -84,7 +79,7 @@ class GridEncoding:
                 self._steps = 0  # so short a fit is worse than its initialisation
         with fit_threads(plan.threads):
             self._initialise()
-        self._check_size()
+        self._file.check_size()
         self._search = GoalSearch(self, plan.goal)
         self._begun = self._fitted = self._ended = False
         self._seen: tuple[Candidate, tuple[int, float]] | None = None
@@ -176,34 +171,6 @@ class GridEncoding:
             for fit in self._fits:
                 for _ in fit.refit(self._pace.hurried_steps(self._taken)):
                     pass
-
-    def _check_limits(self) -> None:
-        """Raise `EncoderLimitError` for an image that no decoder would take."""
-        try:
-            grids_from(self._header())
-            shapes = layout.slice_shapes(self.model, self.plan.slices)
-            layout.check_waves(self.model, shapes * (2 - self.picture.channels % 2))
-        except LimitError as error:
-            raise EncoderLimitError(str(error)) from None
-
-    def _check_size(self) -> None:
-        """Raise `RateError` for a size that no file of this image has."""
-        asked, plan = self.plan.goal.size_bytes, self.plan
-        if asked is None:
-            return
-        least = least_size(self.model, self._header(), self._trained(), plan.metadata)
-        if asked < least:
-            kept = ", metadata included" if plan.metadata_bytes else ""
-            raise RateError(
-                f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
-                f"{least} bytes{kept}"
-            )
-
-    def _trained(self) -> Tensors:
-        """The networks that the file stores the residual to, by name."""
-        if self._init is None:
-            return {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
-        return init_tables.initial_parameters(*self._init, self.model)
 
     def _initialise(self) -> None:
         """Choose lambda and the trained initialisation, and make the fits."""
@@ -314,26 +281,18 @@ class GridEncoding:
         fitted = networks * len(self._targets) * (self._steps > 0)
         return FRAMING + self.plan.metadata_bytes + fitted
 
+    @property
+    def _file(self) -> GridFile:
+        """The file of this image as it is encoded now."""
+        return GridFile(self.picture, self.plan, self.model, self._init)
+
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
-        """Quantise what was fitted, write the file, and measure it: with the networks as given or,
-        without, at steps searched for; `offset` as in `GridFit.rounded`."""
+        """The file of what was fitted: with the networks as given or, without, at steps searched
+        for; `offset` as in `GridFit.rounded`."""
         as_is = networks is None and not offset and not self.is_fitted and self._init is not None
         if as_is and self._unfitted is not None and self._unfitted[0] is self._fits:
             return self._unfitted[1]
-        trained, planes = self._trained(), []
-        for number, fit in enumerate(self._fits):
-            rounded = fit.rounded(offset)
-            if networks is None:
-                search = NetworkSearch(self.model, trained, rounded, fit.distortion, fit.lmbda)
-                chosen = search.run(fit.values())
-            else:
-                chosen = networks[number]
-            symbols = tuple(y.cpu().numpy() for y in rounded)
-            planes.append(LatentPlane(self.model, chosen, trained, symbols))
-        sections = file_sections(planes, self.plan.slices)
-        data = bitstream.write(self._header(), sections, self.plan.metadata)
-        error = file_error(planes, self.picture)
-        found = Candidate(data, decibels(error), [plane.networks for plane in planes])
+        found = self._file.written(self._fits, networks, offset)
         if as_is:
             self._unfitted = self._fits, found
         return found
@@ -347,16 +306,3 @@ class GridEncoding:
         before, now = self._seen[1], self._steering.seen(offset)
         size = len(latest.data) * now[0] / before[0] * self._schedule.foreseen_over
         return Foreseen((round(size), latest.psnr_db + now[1] - before[1]), offset)
-
-    def _header(self) -> Header:
-        """The header of the file."""
-        return Header(
-            self.picture.width,
-            self.picture.height,
-            self.picture.channels,
-            self.picture.bit_depth,
-            self.model.family,
-            self.model.dimensions,
-            init=self._init,
-            slice_side=self.plan.slices,
-        )

@@ -1,4 +1,4 @@
-"""Work in threads that nobody has to wait for, such as decoding and asking a name server."""
+"""Blocking work beside the event loop, in threads that nobody has to wait for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _Arguments = ParamSpec("_Arguments")
 _at_work: set[threading.Thread] = set()
 
 
-async def abandonable(
+def in_thread(
     work: Callable[_Arguments, _Result], *arguments: _Arguments.args, **named: _Arguments.kwargs
-) -> _Result:
-    """Do some work in a thread of its own; return what it returns, and raise what it raises.
+) -> asyncio.Future[_Result]:
+    """Begin some work in a thread of its own; return the future of what it returns or raises.
 
-    Cancelled, it returns at once and the thread goes on by itself: neither the event loop nor the
-    interpreter waits for it at their end, as they do for `asyncio.to_thread`.
+    Executors, and so `asyncio.to_thread`, wait for their threads at the end of the process, and
+    refuse work once the main script has ended. Of a future that is cancelled the thread goes on by
+    itself, and neither the event loop nor the interpreter waits for it.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_Result] = loop.create_future()
@@ -40,10 +41,10 @@ async def abandonable(
     thread = threading.Thread(target=run, name="inrcodec-background", daemon=True)
     _at_work.add(thread)
     thread.start()
-    return await outcome
+    return outcome
 
 
-def abandoned() -> bool:
+def at_work() -> bool:
     """Whether there is work that still goes on. A program that ends then should do so by
     `os._exit`: the interpreter ends such threads amid the code of libraries, which may abort."""
     return bool(_at_work)

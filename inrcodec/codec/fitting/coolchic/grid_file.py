@@ -1,0 +1,95 @@
+"""The file of an image in latent grids: what it can be, and what becomes of fits as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inrcodec.codec.coolchic import init_tables, layout
+from inrcodec.codec.coolchic.model import CoolChic, grids_from
+from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
+from inrcodec.codec.entropy.quantized import Quantized, Tensors
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.least_size import least_size
+from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
+from inrcodec.codec.fitting.coolchic.targets import file_error
+from inrcodec.codec.fitting.goal_search import Candidate
+from inrcodec.codec.fitting.plan import EncodePlan
+from inrcodec.codec.format import bitstream
+from inrcodec.codec.format.header import Header
+from inrcodec.errors import EncoderLimitError, LimitError, RateError
+from inrcodec.pixels import Picture, decibels
+
+
+@dataclass(frozen=True, slots=True)
+class GridFile:
+    """The file of `picture` in grids and networks of `model`. `init` is (identity, index) of the
+    trained initialisation to which it stores the residual, None without one."""
+
+    picture: Picture
+    plan: EncodePlan
+    model: CoolChic
+    init: tuple[int, int] | None
+
+    def written(
+        self, fits: Sequence[GridFit], networks: list[Quantized] | None, offset: float
+    ) -> Candidate:
+        """Quantise what was fitted, one fit a plane, write the file, and measure it: with the
+        networks as given or, for None, at steps searched for; `offset` as in `GridFit.rounded`."""
+        trained, planes = self.trained(), []
+        for number, fit in enumerate(fits):
+            rounded = fit.rounded(offset)
+            if networks is None:
+                search = NetworkSearch(self.model, trained, rounded, fit.distortion, fit.lmbda)
+                chosen = search.run(fit.values())
+            else:
+                chosen = networks[number]
+            symbols = tuple(y.cpu().numpy() for y in rounded)
+            planes.append(LatentPlane(self.model, chosen, trained, symbols))
+        sections = file_sections(planes, self.plan.slices)
+        data = bitstream.write(self.header(), sections, self.plan.metadata)
+        error = file_error(planes, self.picture)
+        return Candidate(data, decibels(error), [plane.networks for plane in planes])
+
+    def trained(self) -> Tensors:
+        """The networks that the file stores the residual to, by name."""
+        if self.init is None:
+            return {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
+        return init_tables.initial_parameters(*self.init, self.model)
+
+    def check_limits(self) -> None:
+        """Raise `EncoderLimitError` for an image that no decoder would take."""
+        try:
+            grids_from(self.header())
+            shapes = layout.slice_shapes(self.model, self.plan.slices)
+            layout.check_waves(self.model, shapes * (2 - self.picture.channels % 2))
+        except LimitError as error:
+            raise EncoderLimitError(str(error)) from None
+
+    def check_size(self) -> None:
+        """Raise `RateError` for a size asked for that no file of this image has."""
+        asked, plan = self.plan.goal.size_bytes, self.plan
+        if asked is None:
+            return
+        least = least_size(self.model, self.header(), self.trained(), plan.metadata)
+        if asked < least:
+            kept = ", metadata included" if plan.metadata_bytes else ""
+            raise RateError(
+                f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
+                f"{least} bytes{kept}"
+            )
+
+    def header(self) -> Header:
+        """The header of the file."""
+        return Header(
+            self.picture.width,
+            self.picture.height,
+            self.picture.channels,
+            self.picture.bit_depth,
+            self.model.family,
+            self.model.dimensions,
+            init=self.init,
+            slice_side=self.plan.slices,
+        )
