@@ -138,12 +138,14 @@ def corrected(
 
 
 def measured_exponent(before: tuple[float, float], now: tuple[float, float], usual: float) -> float:
-    """The exponent by two measurements (lambda, miss), within a factor of 4 of the usual one."""
+    """The exponent by two measurements (lambda, miss), within a factor of 2 of the usual one: a fit
+    that has not settled moves by itself too, and a lambda corrected by far too much is never found
+    back from."""
     moved = math.log(now[0] / before[0])
     if abs(moved) < 1e-3:
         return usual
     ratio = (before[1] - now[1]) / moved / usual
-    return usual * max(0.25, min(4.0, ratio))
+    return usual * max(0.5, min(2.0, ratio))
 
 
 def goal_of(options: EncodeOptions, picture: Picture) -> Goal:

@@ -140,11 +140,11 @@ class GridEncoding:
                     yield (number + step.share) / len(self._fits)
             return
         steps = min(self._fits[0].step, self._steps)
-        share = round(steps * self._schedule.refit_share)
+        count = max(self._schedule.least_refit, round(steps * self._schedule.refit_share))
         if hurried:
-            share = min(share, self._pace.hurried_steps(self._taken))
+            count = min(count, self._pace.hurried_steps(self._taken))
         for number, fit in enumerate(self._fits if steps else ()):
-            for part in fit.refit(max(self._schedule.least_refit, share)):
+            for part in fit.refit(count):
                 yield (number + part) / len(self._fits)
 
     @property

@@ -54,7 +54,7 @@ class Pace:
         schedule = self._schedule
         each = self.elapsed_s / max(1, taken)
         count = schedule.hurry_s * schedule.hurried_share / max(each, 1e-9) / self._planes
-        return max(schedule.least_refit, min(schedule.most_hurried, int(count)))
+        return max(schedule.least_hurried, min(schedule.most_hurried, int(count)))
 
     def budget(self, steps: int) -> tuple[float | None, float]:
         """Seconds for a fit, if there is a limit, else None and `steps`; and how often it sees each

@@ -47,6 +47,8 @@ class Steering:
         settled = rounds * schedule.correct_every >= schedule.settled_steps
         self._hastiness = schedule.settled if settled else schedule.hasty
         self._next = schedule.correct_from
+        self._rounds, self._corrected_at = rounds, 0.0
+        self._pending = 0.0  # of the logarithm of lambda, what the latents have not followed yet
         self.rehearsal = None if loss is MSE else Rehearsal(rounds, trained=trained)
 
     def look(self, share: float) -> None:
@@ -113,7 +115,12 @@ class Steering:
             ahead = over_end(goal.fall(8 * latents / pixels), share)
             miss = goal.miss(bits / ahead / 8 + self._overhead, error / ahead)
         damping, largest = self._hastiness
+        since = (share - self._corrected_at) * self._rounds
+        self._pending *= math.exp(-since / self._schedule.lag_steps)
+        miss -= goal.exponent * self._pending
+        before, self._corrected_at = self.lmbda, share
         self.set_lambda(corrected(self.lmbda, damping * miss, goal.exponent, largest))
+        self._pending += math.log(self.lmbda / before)
 
     @torch.no_grad()
     def _measure(self, offset: float = 0.0) -> tuple[float, float]:

@@ -235,7 +235,7 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
         under = corrected(1e-3, goal.miss(500, 1e-2), goal.exponent)
         assert over > 1e-3 > under
     assert measured_exponent((1e-3, 0.2), (2e-3, 0.2 + np.log(2)), -0.65) == pytest.approx(-1)
-    assert measured_exponent((1e-3, 0.2), (2e-3, -5.0), -0.65) == pytest.approx(-0.1625)
+    assert measured_exponent((1e-3, 0.2), (2e-3, -5.0), -0.65) == pytest.approx(-0.325)
     quality = Goal(1e-3, psnr_db=30)
     assert quality.met(9, 30.05)
     assert not quality.met(9, 29.9)
@@ -265,6 +265,16 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
 def test_bad_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         EncodeOptions.of(**options)
+
+
+def test_a_low_effort_meets_a_size() -> None:
+    """Of an image on which corrections that overshot gave 87 % of the size, after three fits."""
+    image = data.rocket()[20:276, 60:444]
+    size = image[..., 0].size * 6 // 80
+    job = encoding(Picture(image), EncodeOptions(target_size=size, effort=1, threads=1))
+    steps = [progress.step for progress in job]
+    assert 0.97 * size <= len(job.finish()) <= size
+    assert max(steps) < 200
 
 
 def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
