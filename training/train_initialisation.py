@@ -36,9 +36,9 @@ from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS, COMPLEXITI
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
-from inrcodec.codec.fitting.coolchic.fit import softly_rounded
 from inrcodec.codec.fitting.coolchic.initialisation import init_lambda
 from inrcodec.codec.fitting.coolchic.schedule import Softening
+from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
 from inrcodec.codec.format.header import Family
 from training.widen_initialisation import NARROW, wide_table
 
@@ -170,7 +170,7 @@ class Training:
         """MSE + lambda x bits per pixel of one crop; of the first steps, the bits alone."""
         with torch.set_grad_enabled(self.done >= ARM_STEPS and not self.fixed):
             seen = self.analysis(
-                picture, lmbda, lambda y: softly_rounded(y, share, self.noise, SOFTENING)
+                picture, lmbda, lambda y: noisy_soft_round(y, *SOFTENING.at(share), self.noise)
             )
         networks = mixed(self.knots, lmbda)
         window = windows.whole(self.model)

@@ -172,6 +172,11 @@ class Distortion:
         self._bounded = bool(low < 0) or bool(high > 1)
         self.worth = 1.0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the mean squared error of all samples."""
+        return self.loss is MSE and self.shown is None and not self._bounded and self.worth == 1
+
     def __call__(self, made: Tensor, window: Window) -> Tensor:
         """The distortion, (), of the colours `made` (3, h, w) of a window."""
         wanted, made = self._pair(made, window)

@@ -44,7 +44,7 @@ class MuonAdam:
             rate = like.new_tensor([rates[name] for name in names])[:, None, None]
             momentum = like.new_zeros(len(names), *shape)
             self._groups.append(([parameters[name] for name in names], rate, momentum))
-        self._adam = _Adam({n: t for n, t in parameters.items() if n not in matrices}, rates)
+        self._adam = Adam({n: t for n, t in parameters.items() if n not in matrices}, rates)
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
@@ -59,7 +59,7 @@ class MuonAdam:
         self._adam.step(factor)
 
 
-class _Adam:
+class Adam:
     """Adam (Kingma and Ba 2015) of all tensors as one vector. (That of `torch.optim` loads the
     compiler of torch when it is made, 2.5 seconds: more than an encode at effort 0 takes.)
     """

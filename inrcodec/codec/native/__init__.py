@@ -62,7 +62,7 @@ _SIGNATURES = {
     "similarity_back": (None, [c_int32] * 4 + [c_void_p] * 6 + [c_float] + [c_void_p] * 2),
     "soften": (
         None,
-        [c_int64, c_int64, c_void_p, c_float, c_float, c_uint32, c_void_p, c_void_p],
+        [c_int32] * 3 + [c_int64, c_void_p, c_float, c_float, c_uint32, c_void_p, c_void_p],
     ),
     "squares_update": (c_double, [c_int32] * 2 + [c_int64, c_void_p, c_float, c_void_p]),
     "squares_step": (

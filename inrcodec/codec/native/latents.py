@@ -15,10 +15,12 @@ from inrcodec.codec.native.pool import bands_of, run
 def soften(latent: Array, temperature: float, deviation: float, seed: int) -> tuple[Array, Array]:
     """As `kernels.noisy_soft_round`, with noise that a 32-bit seed stands for; and its slope."""
     soft, slope = np.empty_like(latent), np.empty_like(latent)
-    bands = bands_of(latent.size, 1)
+    rows, columns = latent.shape
+    bands = bands_of(rows, columns)
 
     def work(k: int) -> None:
-        kernel("soften")(*bands[k], at(latent), temperature, deviation, seed, at(soft), at(slope))
+        sizes = *bands[k], columns, columns
+        kernel("soften")(*sizes, at(latent), temperature, deviation, seed, at(soft), at(slope))
 
     run(work, len(bands))
     return soft, slope

@@ -65,7 +65,8 @@ def context_bits(
 
     def work(k: int) -> None:
         counts = (len(offsets), int(coarser is not None), len(companions))
-        sizes = integers([width, *bands[k], *counts, margin, *network.shape])
+        pitches = (width + 1) // 2 + 2, width
+        sizes = integers([width, *bands[k], *counts, margin, *pitches, *network.shape])
         mine = slabs[k] if needed else (None, None)
         share = None if room is None else room[k]
         nats[k] = kernel("context_bits")(
@@ -111,10 +112,10 @@ def _joined(
     return by_padded, by_coarser
 
 
-def pixel_network(x: Array, network: Network) -> Array:
-    """(C, n) -> (outputs, n)."""
+def pixel_network(x: Array, network: Network, out: Array | None = None) -> Array:
+    """(C, n) -> (outputs, n), into `out`, if given."""
     shape = integers(network.shape)
-    out = np.empty((network.widths[-1], x.shape[1]), np.float32)
+    out = np.empty((network.widths[-1], x.shape[1]), np.float32) if out is None else out
     bands = bands_of(x.shape[1], 1)
 
     def work(k: int) -> None:

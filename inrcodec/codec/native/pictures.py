@@ -13,10 +13,11 @@ from inrcodec.codec.native.networks import Array
 from inrcodec.codec.native.pool import THREADS, bands_of, run
 
 
-def residual_convolution(x: Array, weight: Array, bias: Array) -> Array:
-    """x (3, H, W) + its convolution by `weight` (3, 3, 3, 3), borders replicated."""
+def residual_convolution(x: Array, weight: Array, bias: Array, out: Array | None = None) -> Array:
+    """x (3, H, W) + its convolution by `weight` (3, 3, 3, 3), borders replicated; into `out`, if
+    given."""
     _, height, width = x.shape
-    out = np.empty_like(x)
+    out = np.empty_like(x) if out is None else out
     bands = bands_of(height, width)
     lines = np.empty((len(bands), 9 * (width + 2 + MOST_LANES)), np.float32)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables
-from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES, WIDE
+from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic import initialisation
@@ -224,7 +224,7 @@ class GridEncoding:
         else:
             parameters, latents = initialisation.trained(self.model, target, self._init[1], lmbda)
             initial = Initial(parameters, latents, parameters)
-            rates = rates_for(rounds, lmbda, wide=self.model.complexity == WIDE)
+            rates = rates_for(rounds, lmbda)
         return GridFit(
             target,
             self.model,

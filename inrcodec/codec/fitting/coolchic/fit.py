@@ -6,11 +6,9 @@ Latents pass a soft rounding that hardens while Gaussian noise stands for what i
 (Agustsson and Theis 2020; annealed as in C3, Kim et al. 2024); in the last share of
 the fit they are rounded for good, and the networks alone adapt to that: latents that went on moving
 by gradients let through the rounding would creep towards the half, and long fits end far worse than
-they were. Latents take RMSprop steps, matrices Muon steps.
+they were. Latents take RMSprop steps, networks SOAP steps.
 
-A step sees the whole image, or a window of a large one (step_windows.py). The symbols around a
-window take part with their present values: a window fitted as an image of its own would have
-borders where the image has none.
+A step (step.py) sees the whole image, or a window of a large one (step_windows.py).
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,18 +32,15 @@ from inrcodec.codec.fitting.coolchic.schedule import (
     SCHEDULE,
     Rates,
     Schedule,
-    Softening,
     network_rates,
 )
+from inrcodec.codec.fitting.coolchic.step import gradients_of, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
-from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
-from inrcodec.codec.fitting.optimizer import SQUARES, MuonAdam, rms_step
-from inrcodec.codec.fitting.robust import Backward, Objective, hand_on, plain
+from inrcodec.codec.fitting.optimizer import SQUARES, rms_step
+from inrcodec.codec.fitting.robust import Backward, plain
+from inrcodec.codec.fitting.soap import Soap
 from inrcodec.errors import FitError
-
-SMALLEST_PIXELS = 4096
-"""Fewest pixels that bits are counted by."""
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
 """log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
@@ -113,7 +108,7 @@ class GridFit:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.target, self.lmbda = model, target, lmbda
-        self.distortion, self._backward = Distortion(MSE, target, shown), backward
+        self.distortion = Distortion(MSE, target, shown)
         self._device = target.device
         self.parameters = {
             name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
@@ -134,10 +129,13 @@ class GridFit:
             self.latents[grid].zero_()
         self._squares: list[Tensor] = []  # of a fit of no steps none are needed
         slower = rates._replace(networks=rates.networks / schedule.windows_a_round(model))
-        self._optimizer = MuonAdam(self.parameters, *network_rates(model, slower))
+        self._optimizer = Soap(self.parameters, network_rates(model, slower))
         self._rates, self._schedule, self._budget = rates, schedule, budget
         self._clock, self._begun = clock, clock()
-        self._noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
+        noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
+        self._gradients = gradients_of(
+            model, self._left_out, backward, noise, whole=not schedule.in_windows(model)
+        )
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.step = 0
@@ -230,60 +228,22 @@ class GridFit:
 
     def _train(self, share: float) -> tuple[float, float, float]:
         """One step on one window; returns its mean squared error, distortion and bits per pixel."""
-        window = top, bottom, left, right = next(self._windows)
-        outer, inner = windows.surrounded(self.model, window)
-        model = replace(self.model, width=outer[3] - outer[2], height=outer[1] - outer[0])
-        areas = [windows.owned(self.model, window, grid) for grid in range(len(self.latents))]
-        own = [y[a:b, c:d].detach() for y, (a, b, c, d) in zip(self.latents, areas, strict=True)]
-        hard = share >= 1 - self._schedule.hard_share
-        rounded = [
-            torch.round(y)
-            if hard or grid in self._left_out
-            else softly_rounded(y.requires_grad_(), share, self._noise, self._rates.softening)
-            for grid, y in enumerate(own)
-        ]
-        if outer != window:
-            rounded = [self._among(grid, y, outer, inner) for grid, y in enumerate(rounded)]
-        given = [y.detach().requires_grad_(y.requires_grad) for y in rounded]
-        root = math.sqrt(self.lmbda)
-        images: list[Tensor] = []
-
-        def render(parameters: Mapping[str, Tensor]) -> Tensor:
-            image = forward.colours(model, parameters, given, inner)
-            images.append(image.detach())
-            return image
-
-        # all over sqrt(lambda): mean squares of gradients then outlive a change of lambda
-        objective = Objective(render, lambda made: self.distortion(made, window), 1 / root)
-        leaves = [*self.parameters.values(), *given]
-        error = root * self._backward(objective, self.parameters, leaves)
-        bits = forward.bits(model, self.parameters, given, inner, self._left_out)
-        bits = bits / rate_pixels(replace(model, width=right - left, height=bottom - top))
-        torch.autograd.backward(root * bits)
-        for y, leaf in zip(rounded, given, strict=True):
-            if leaf.grad is not None:
-                hand_on(y, leaf.grad)
+        window, schedule = next(self._windows), self._schedule
+        hard = share >= 1 - schedule.hard_share
+        rounding = None if hard else self._rates.softening.at(share)
+        cost = self._gradients(
+            self.parameters, self.latents, window, rounding, self.lmbda, self.distortion
+        )
+        if not math.isfinite(cost.distortion):
+            raise FitError("the fit diverged: the error is not finite; try another seed")
         self._pull(1 / rate_pixels(self.model))
-        warm = min(1.0, (self.step + 1) / self._schedule.warm_up_steps)
+        warm = min(1.0, (self.step + 1) / self._rates.warm_up_steps)
         factor = 0.5 * (1 + math.cos(math.pi * share)) * warm
         if not hard:
-            self._move(own, areas, self._rates.latents * factor)
-        self._optimizer.step(factor)
+            self._move(cost.by_latents, window, self._rates.latents * factor)
+        self._optimizer.step(factor, schedule.most_norm / math.sqrt(self.lmbda))
         self.step += 1
-        distortion = mse = float(error)
-        if not math.isfinite(distortion):
-            raise FitError("the fit diverged: the error is not finite; try another seed")
-        if self.distortion.loss is not MSE:
-            mse = float(self.distortion.squared_error(images[0], window))
-        return mse, distortion, float(bits.detach())
-
-    def _among(self, grid: int, own: Tensor, outer: Window, inner: Window) -> Tensor:
-        """Symbols of a window among those around it, which are rounded and stay as they are."""
-        top, bottom, left, right = windows.owned(self.model, outer, grid)
-        symbols = torch.round(self.latents[grid][top:bottom, left:right])
-        row, column = (start >> self.model.grid_levels[grid] for start in (inner[0], inner[2]))
-        symbols[row : row + own.shape[0], column : column + own.shape[1]] = own
-        return symbols
+        return cost.mse, cost.distortion, cost.bits_per_pixel
 
     @torch.no_grad()
     def _pull(self, bits: float) -> None:
@@ -304,17 +264,15 @@ class GridFit:
                     gradient.add_(residual.sign_(), alpha=pull)
 
     @torch.no_grad()
-    def _move(self, own: Sequence[Tensor], areas: Sequence[Window], rate: float) -> None:
-        """RMSprop on the latents of the areas, its mean squares unbiased as Adam's, in place."""
+    def _move(self, gradients: Sequence[Tensor | None], window: Window, rate: float) -> None:
+        """RMSprop on the latents of a window, its mean squares unbiased as Adam's, in place."""
         self._squares = self._squares or [torch.zeros_like(y) for y in self.latents]
         correction = math.sqrt(1 - SQUARES**self._windows.round)
-        for leaf, area, latents, squares in zip(
-            own, areas, self.latents, self._squares, strict=True
-        ):
-            if leaf.grad is not None:
-                top, bottom, left, right = area
+        for grid, gradient in enumerate(gradients):
+            if gradient is not None:
+                top, bottom, left, right = windows.owned(self.model, window, grid)
                 here = slice(top, bottom), slice(left, right)
-                given = leaf.grad, squares[here], latents[here]
+                given = gradient, self._squares[grid][here], self.latents[grid][here]
                 rms_step(*given, rate=rate * correction, damping=self._rates.damping)
 
 
@@ -326,17 +284,3 @@ def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
         for grid in range(model.levels, len(latents))
         if model.grid_levels[grid] <= FINE_CHROMA and not bool(torch.round(latents[grid]).any())
     )
-
-
-def softly_rounded(
-    latent: Tensor, share: float, generator: torch.Generator, softening: Softening
-) -> Tensor:
-    """Rounding to learn through: smooth, noisy, ever harder as `share` goes from 0 to 1."""
-    temperature, noise = (first + (last - first) * share for first, last in softening)
-    return noisy_soft_round(latent, temperature, noise, generator)
-
-
-def rate_pixels(model: CoolChic) -> int:
-    """Pixels that bits are counted by. A tiny image counts as 64 x 64: its few bytes are worth
-    its colours."""
-    return max(SMALLEST_PIXELS, model.width * model.height)

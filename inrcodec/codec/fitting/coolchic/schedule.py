@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import MIDDLE_PIXELS
+from inrcodec.codec.fitting.coolchic.step import Rounding
 
 
 class Softening(NamedTuple):
@@ -19,6 +20,10 @@ class Softening(NamedTuple):
 
     temperatures: tuple[float, float]
     noise: tuple[float, float]
+
+    def at(self, share: float) -> Rounding:
+        """The rounding at a share of the fit, ever harder as it goes from 0 to 1."""
+        return Rounding(*(first + (last - first) * share for first, last in self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,8 @@ class Schedule:
     """Pixels that a window has about on each side, and that it has at least, which every loss
     takes."""
 
-    warm_up_steps: int = 3
-    """Steps in which learning rates rise to their peaks."""
+    most_norm: float = 0.1
+    """Norm of the gradient of the networks, in units of the cost, beyond which it is clipped."""
 
     hard_share: float = 0.05
     """Last share of a fit, in which latents are rounded for good and only networks learn."""
@@ -69,22 +74,20 @@ class Schedule:
     """Shares of a fit at which its lambda is first corrected, between corrections, and at the last:
     what is left must suffice to settle."""
 
-    hasty: tuple[float, float] = (0.8, 0.5)
-    settled: tuple[float, float] = (0.7, 1.0)
-    settled_steps: int = 30
+    corrected_share: float = 0.7
+    most_correction: float = 1.0
     lag_steps: float = 20.0
     """Share of a miss that a correction makes good, and the largest change of the logarithm of
-    lambda; the second is for corrections so many steps apart. Bits follow a new lambda late: what
-    they have not followed yet falls by a factor of e in the last number of steps, and is not
-    corrected again."""
+    lambda. Bits follow a new lambda late: what they have not followed yet falls by a factor of e in
+    the last number of steps, and is not corrected again."""
 
     refit_share: float = 0.17
     least_refit: int = 30
     """Share of the steps of a fit that a further one has for a goal that was missed, and the fewest
     steps of such a one: it must last longer than the lag. 13 photographs at 0.12, 0.4 and 1.2 bits
     a pixel (effort 1): with `lag_steps`, refits of 30 steps in place of 4, and `measured_exponent`
-    within a factor of 2 in place of 4, the files have .35 dB more in .94 of the time, and 2 of 39
-    below 97 % of the size asked for (least 92 %) in place of 5 (least 68 %)."""
+    within a factor of 2 in place of 4, the files have .45 dB more in .93 of the time, and 1 of 39
+    is below 97 % of the size asked for (92 %) in place of 5 (least 68 %)."""
 
     hurry_s: float = 1.5
     hurried_share: float = 0.3
@@ -156,8 +159,8 @@ and 8; with 50 steps `LONG` costs 0.3 % (four photographs)."""
 
 
 class Rates(NamedTuple):
-    """Peak learning rates: RMSprop on latents, in quantisation steps, and Muon on matrices, those
-    of the networks that make pixels times `pixels`.
+    """Peak learning rates: RMSprop on latents, in quantisation steps, and SOAP on networks, those
+    that make pixels times `pixels`, reached in so many steps.
 
     `damping` holds back latents of small gradients, which are mostly noise: with 0 all move alike,
     with much a latent moves by what its gradients are to the mean of its grid.
@@ -168,63 +171,57 @@ class Rates(NamedTuple):
     pixels: float
     damping: float
     softening: Softening
+    warm_up_steps: float
 
 
-FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.04, 1.0, 0.0, UNTRAINED), 100
-"""Rates of a fit without a trained initialisation. The papers' 0.01 for both reaches the same cost
-in about four times the steps (on Kodak)."""
+FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.02, 1.0, 0.0, UNTRAINED, 10), 100
+"""Rates of a fit without a trained initialisation. The papers' 0.01 for both, with Adam, reaches
+the same cost in about four times the steps (on Kodak)."""
 
-LONG_FITS, WIDE_LONG_FITS = -1 / 3, -1 / 7
-"""Networks learn slower by this power of the steps beyond: at 800, a rate of 0.02 costs 0.8 % less
-than 0.04 (crops of two Kodak photographs, two lambdas). Wide ones have farther to go: there 0.04
-costs 1.1 and 0.8 % less (crops of Kodak 5 and 23)."""
+SHORT_FITS, LONG_FITS = 0.75, 0.3
+"""Networks learn slower by the first power of the share of `FULL_RATE_STEPS` in shorter fits, and
+faster by the second in longer ones: docs/research.md, "SOAP with clipped gradients"."""
+
+WARM_UP = 1 / 8
+"""Share of a fit in which learning rates rise, up to the steps of `FULL_RATES`."""
 
 FULL_RATE_LAMBDA = 1e-2
 """From a trained initialisation, networks that make pixels learn by the square root of the lambda
 below it: so does the error go that an image may have, and a step of one rate costs a fine image its
-quality. Cost of Kodak 5 and 23 (512 x 512) at effort 1 under lambdas of 5e-4, 1e-4 and 2e-5: 1.9
-and 2.1, 5.4 and 8.1, 60 and 22 % less; at effort 3 under 5e-4 and 5e-5 0.6 and 0.2, 4.2 and 4.0 %;
-at effort 5 (256 x 256) 0.2 and 0.4, 1.2 and 0.5 %."""
+quality (measured with Muon, of which SOAP took the place: cost of Kodak 5 and 23, 512 x 512, at
+effort 1 under lambdas of 5e-4, 1e-4 and 2e-5: 1.9 and 2.1, 5.4 and 8.1, 60 and 22 % less)."""
 
 LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
 """Damping from a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
 
 
-def rates_for(rounds: float, lmbda: float, *, wide: bool = False) -> Rates:
+def rates_for(rounds: float, lmbda: float) -> Rates:
     """Rates for a fit under a lambda from a trained initialisation that visits each latent so many
     times, which is once a step but in large images: in 25, the full ones undo much of what it knows
     (two Kodak crops, three lambdas, mean cost: initialisation 2.45, full rates 2.37, these 2.29).
     """
-    share = min(1.0, rounds / FULL_RATE_STEPS)
-    excess = max(1.0, rounds / FULL_RATE_STEPS)
+    times = rounds / FULL_RATE_STEPS
+    share = min(1.0, times)
     return Rates(
         FULL_RATES.latents * share,
-        FULL_RATES.networks * math.sqrt(share) * excess ** (WIDE_LONG_FITS if wide else LONG_FITS),
+        FULL_RATES.networks * times ** (SHORT_FITS if times < 1 else LONG_FITS),
         min(1.0, math.sqrt(lmbda / FULL_RATE_LAMBDA)),
         max(LEAST_DAMPING, MOST_DAMPING * (1 - share)),
         LONG if rounds > FULL_RATE_STEPS else SHORT,
+        max(3, min(FULL_RATES.warm_up_steps, WARM_UP * rounds)),
     )
 
 
-SMALL_RATE = 0.3
-KERNEL_RATE = 0.1
-"""Rates of biases, output layers and convolutions, and of upsampling, times that of matrices."""
+BIAS_RATE = 0.3
+"""Rate of biases, which take Adam steps, times that of matrices: 0.6 % below the cost with 1, and
+0.5 % below that with 0.1 (100 steps, six crops)."""
 
 
-def network_rates(model: CoolChic, rates: Rates) -> tuple[dict[str, float], set[str]]:
-    """Learning rate of every tensor, and the names of those that take Muon steps."""
-    hidden = {
-        name
+def network_rates(model: CoolChic, rates: Rates) -> dict[str, float]:
+    """Learning rate of every tensor."""
+    return {
+        name: rates.networks
+        * (1.0 if name.startswith("arm.") else rates.pixels)
+        * (BIAS_RATE if len(shape) == 1 else 1.0)
         for name, shape in model.shapes.items()
-        if ".weight." in name and name.split(".")[0] in ("arm", "synthesis") and len(shape) == 2
     }
-    matrices = {name for name in hidden if not name.endswith("out")}
-    each = {}
-    for name in model.shapes:
-        kind = 1.0 if name in matrices else SMALL_RATE
-        if name.startswith("up."):
-            kind = KERNEL_RATE
-        if not name.startswith("arm."):
-            kind *= rates.pixels
-        each[name] = rates.networks * kind
-    return each, matrices

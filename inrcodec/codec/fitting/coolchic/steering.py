@@ -44,8 +44,6 @@ class Steering:
         self._goal, self._overhead, self._loss = goal, overhead_bytes, loss
         self._schedule, self._trained = schedule, trained
         self._model, self.lmbda = fits[0].model, fits[0].lmbda
-        settled = rounds * schedule.correct_every >= schedule.settled_steps
-        self._hastiness = schedule.settled if settled else schedule.hasty
         self._next = schedule.correct_from
         self._rounds, self._corrected_at = rounds, 0.0
         self._pending = 0.0  # of the logarithm of lambda, what the latents have not followed yet
@@ -114,12 +112,12 @@ class Steering:
             pixels = self._model.width * self._model.height
             ahead = over_end(goal.fall(8 * latents / pixels), share)
             miss = goal.miss(bits / ahead / 8 + self._overhead, error / ahead)
-        damping, largest = self._hastiness
+        schedule, before = self._schedule, self.lmbda
         since = (share - self._corrected_at) * self._rounds
-        self._pending *= math.exp(-since / self._schedule.lag_steps)
-        miss -= goal.exponent * self._pending
-        before, self._corrected_at = self.lmbda, share
-        self.set_lambda(corrected(self.lmbda, damping * miss, goal.exponent, largest))
+        self._pending *= math.exp(-since / schedule.lag_steps)
+        self._corrected_at = share
+        miss = schedule.corrected_share * (miss - goal.exponent * self._pending)
+        self.set_lambda(corrected(before, miss, goal.exponent, schedule.most_correction))
         self._pending += math.log(self.lmbda / before)
 
     @torch.no_grad()

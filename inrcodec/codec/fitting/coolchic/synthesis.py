@@ -190,14 +190,18 @@ def noisy_soft_round(
     """s(s(x) + noise), s as `soft_round`, with normal noise of this deviation (from the compiled
     kernels: nearly normal)."""
     if bridge.serves(x):
-        seed = int(torch.randint(1 << 32, (), generator=generator))
         result: Tensor = SoftRounding.apply(  # type: ignore[no-untyped-call]
-            x, temperature, deviation, seed
+            x, temperature, deviation, noise_seed(generator)
         )
         return result
     noise = torch.empty_like(x).normal_(generator=generator)
     soft = soft_round(x, temperature)
     return soft_round(torch.add(soft, noise, alpha=deviation), temperature)
+
+
+def noise_seed(generator: torch.Generator) -> int:
+    """The next seed of the noise of the compiled kernels, 32 bits."""
+    return int(torch.randint(1 << 32, (), generator=generator))
 
 
 def soft_round(x: Tensor, temperature: float) -> Tensor:

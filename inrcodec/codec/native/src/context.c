@@ -6,7 +6,7 @@
 
 /* A grid and what its network sees of it. Symbols of a tile are `count` pieces of rows. */
 typedef struct {
-    int width, neighbours, parents, beside, margin, pitch, coarse_pitch;
+    int width, neighbours, parents, beside, margin, pitch, coarse_pitch, beside_pitch;
     const int32_t *offsets;
 } Context;
 
@@ -78,10 +78,11 @@ INLINE void gather(const Context *c, Segment seg, const float *padded, const flo
     for (int k = 0; k < c->beside; k++)
         if (companions[k])
             memcpy(x + (c->neighbours + PARENTS + k) * TILE + seg.at,
-                   companions[k] + (size_t)seg.row * c->width + seg.column, bytes);
+                   companions[k] + (size_t)seg.row * c->beside_pitch + seg.column, bytes);
 }
 
-/* The gradients of a piece's symbols and inputs to those of the grids, which begin with row `first`. */
+/* The gradients of a piece's symbols and inputs to those of the grids, which begin with row `first`
+   and have no gaps between their rows. */
 INLINE void scatter(const Context *c, Segment seg, int first, const float *by_value,
                     const float *by_x, float *by_padded, float *by_coarser,
                     float *const *by_companions) {
@@ -94,7 +95,7 @@ INLINE void scatter(const Context *c, Segment seg, int first, const float *by_va
     }
     for (int v = 0; v < 2 && c->parents; v++) {
         int line = seg.row / 2 - first / 2 + 1 + (v ? (seg.row & 1 ? 1 : -1) : 0);
-        float *to = by_coarser + (size_t)line * c->coarse_pitch + seg.column / 2 + 1;
+        float *to = by_coarser + (size_t)line * ((c->width + 1) / 2 + 2) + seg.column / 2 + 1;
         const float *own = by_x + (c->neighbours + v) * TILE + seg.at, *near = own + 2 * TILE;
         int pairs = seg.length / 2;
         for (int j = 0; j < pairs; j++) to[j] += own[2 * j] + own[2 * j + 1];
@@ -115,9 +116,10 @@ double context_bits(const int32_t *sizes, const int32_t *offsets, const float *p
     const int first = sizes[1], last = sizes[2];
     const Context c = {.width = sizes[0], .neighbours = sizes[3], .parents = sizes[4],
                        .beside = sizes[5], .margin = sizes[6], .offsets = offsets,
-                       .pitch = sizes[0] + 2 * sizes[6], .coarse_pitch = (sizes[0] + 1) / 2 + 2};
+                       .pitch = sizes[0] + 2 * sizes[6], .coarse_pitch = sizes[7],
+                       .beside_pitch = sizes[8]};
     Network net;
-    if (network_open(&net, sizes + 7, parameters)) return -1;
+    if (network_open(&net, sizes + 9, parameters)) return -1;
     Segment segments[TILE];
     float symbols[TILE], by_value[TILE], *g = net.g[net.layers - 1];
     double nats = 0;

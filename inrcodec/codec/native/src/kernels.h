@@ -38,10 +38,11 @@ EXPORT int32_t flush_denormals(int32_t flush);
 /* ---- context.c -------------------------------------------------------------------------------- */
 
 /* Nats of rows first .. last - 1 (first even) of a grid under its context network, as
-   models/context.py has them; a negative number if there is no memory. sizes: width, first, last,
-   offsets, parents or not, companions, margin, then the network's shape. Gradients are wanted if
-   `by_padded` is given: it starts at row `first` of the padded grid, `by_coarser` at row first / 2 of
-   the coarser one, both add up; the others are whole. */
+   fitting/coolchic/rate.py has them; a negative number if there is no memory. sizes: width, first,
+   last, offsets, parents or not, companions, margin, floats from row to row of the coarser grid and of
+   companions, then the network's shape. Gradients are wanted if `by_padded` is given: it starts at row
+   `first` of the padded grid, `by_coarser`, (width + 1) / 2 + 2 wide, at row first / 2 of the coarser
+   one, both add up; the others are whole. */
 EXPORT double context_bits(const int32_t *sizes, const int32_t *offsets, const float *padded,
                            const float *coarser, const float *const *companions,
                            const float *parameters, float *by_padded, float *by_coarser,
@@ -125,10 +126,10 @@ EXPORT void upsample_shared_back(int32_t h, int32_t w, const float *x, const flo
 
 /* ---- latents.c -------------------------------------------------------------------------------- */
 
-/* Positions first .. last - 1: y -> soft = s(s(y) + deviation noise) and slope = d soft / d y, with s
-   as models/kernels.py's soft_round and noise of a seed. */
-EXPORT void soften(int64_t first, int64_t last, const float *y, float temperature, float deviation,
-                   uint32_t seed, float *soft, float *slope);
+/* Rows first .. last - 1: y -> soft = s(s(y) + deviation noise), whose rows are `pitch` apart, and
+   slope = d soft / d y, with s as soft_round in fitting/coolchic/synthesis.py and noise of a seed. */
+EXPORT void soften(int32_t first, int32_t last, int32_t columns, int64_t pitch, const float *y,
+                   float temperature, float deviation, uint32_t seed, float *soft, float *slope);
 
 /* Mean squares of gradients g (rows, columns) in an area of a grid of that pitch, decayed and
    updated; returns the sum of their roots. */

@@ -33,21 +33,18 @@ INLINE vec noise_at(int64_t p, uint32_t seed) {
     return (__builtin_convertvector((ivec)sum, vec) - 131070.f) * (1.7320508f / 65536.f);
 }
 
-void soften(int64_t first, int64_t last, const float *y, float temperature, float deviation,
-            uint32_t seed, float *soft, float *slope) {
+void soften(int32_t first, int32_t last, int32_t columns, int64_t pitch, const float *y,
+            float temperature, float deviation, uint32_t seed, float *soft, float *slope) {
     float inverse = 1.f / temperature, half = 0.5f / tanhf(0.5f / temperature);
-    for (int64_t p = first; p < last; p += LANES) {
-        float part[LANES] = {0}, steep[LANES];
-        size_t bytes = (size_t)(last - p < LANES ? last - p : LANES) * 4;
-        memcpy(part, y + p, bytes);
-        vec one, two;
-        vec v = staircase(load(part), inverse, half, &one);
-        v = staircase(v + noise_at(p, seed) * deviation, inverse, half, &two);
-        store(part, v);
-        store(steep, one * two);
-        memcpy(soft + p, part, bytes);
-        memcpy(slope + p, steep, bytes);
-    }
+    for (int32_t r = first; r < last; r++)
+        for (int32_t c = 0; c < columns; c += LANES) {
+            int64_t at = (int64_t)r * columns + c;
+            vec one, two;
+            vec v = staircase(load_some(y + at, columns - c), inverse, half, &one);
+            v = staircase(v + noise_at(at, seed) * deviation, inverse, half, &two);
+            store_some(soft + r * pitch + c, v, columns - c);
+            store_some(slope + at, one * two, columns - c);
+        }
 }
 
 INLINE vec root_of(vec v) {
