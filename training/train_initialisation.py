@@ -1,17 +1,19 @@
 """Train the initialisation of `coolchic`: the analysis network and the networks of every lambda.
 
     python -m training.train_initialisation --data ../shared/data/cid22_train --steps 16000 --seed 0
+    python -m training.train_initialisation --data DIR DIR2 --steps 48000 --go-on
 
-One step draws two 192 x 192 crops of CID22 photographs (Sneyers et al. 2023, CC BY-SA 4.0), each
-with a lambda, log-uniform from 0.03 to 0.00003, and takes one Adam step on the mean of log(MSE +
-lambda x bits per pixel). The logarithm makes a percent of cost count the same at every rate and on
-every image. The first steps train the context networks alone, on the bands. Latents are rounded
-as in a fit: softly and noisily, ever harder. (Tried, and worse at low rates the longer it ran:
-uniform noise, which charges a zero for bits it never costs, and plain rounding with the gradient
-let through, under which nothing keeps a latent below one half.) Networks are kept at seven lambdas
-and interpolated between; `coolchic/init_tables.py` says how they are stored. The networks of lower
-tiers are trained thereafter, for the grids of the same analysis network. Checkpoints every 500
-steps; a run continues from the last one.
+One step draws two 192 x 192 crops of photographs (CID22's training set, Sneyers et al. 2023, CC BY-
+SA 4.0, and what other folders have), each with a lambda, log-uniform from 0.03 to 0.00003, and
+takes one Adam step on the mean of log(MSE + lambda x bits per pixel). The logarithm makes a percent
+of cost count the same at every rate and on every image. The first steps train the context networks
+alone, on the bands. Latents are rounded as in a fit: softly and noisily, ever harder. (Tried, and
+worse at low rates the longer it ran: uniform noise, which charges a zero for bits it never costs,
+and plain rounding with the gradient let through, under which nothing keeps a latent below one
+half.) Networks are kept at seven lambdas and interpolated between; `coolchic/init_tables.py` says
+how they are stored. The networks of lower tiers are trained thereafter, for the grids of the same
+analysis network. Checkpoints every 500 steps; a run continues from the last one. With `--go-on` it
+begins with the shipped weights, in the middle of its schedule.
 
 About an hour on one thread; results/train_initialisation.md has the log of the shipped weights.
 The tier of wide networks is that of `high`, widened by `widen_initialisation.py`.
@@ -35,7 +37,7 @@ from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS, COMPLEXITIES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
-from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position
+from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position, trained
 from inrcodec.codec.fitting.coolchic.initialisation import init_lambda
 from inrcodec.codec.fitting.coolchic.schedule import Softening
 from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
@@ -50,13 +52,19 @@ ARM_STEPS, WARM_UP = 600, 200
 SOFTENING = Softening((0.3, 0.1), (0.22, 0.15))
 CHECKPOINT_EVERY = 500
 TRAINED = (NARROW, "medium", "low")
+IN_COLOURS = ("synthesis.weight.0", "synthesis.linear")
+"""Matrices that read latents in units of colour."""
+
 DATA = Path(init_tables.__file__).parents[1] / "data"
 
 
 def main() -> None:
     """Train, from a checkpoint if there is one, then write the shipped files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/cid22_train"))
+    parser.add_argument(
+        "--data", type=Path, nargs="+", default=[Path("../shared/data/cid22_train")]
+    )
+    parser.add_argument("--go-on", action="store_true", help="begin with the shipped weights")
     parser.add_argument("--steps", type=int, default=16000)
     parser.add_argument("--tier-steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
@@ -65,14 +73,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     photographs = [
-        np.asarray(Image.open(path).convert("RGB")) for path in sorted(arguments.data.glob("*.png"))
+        np.asarray(Image.open(path).convert("RGB"))
+        for folder in arguments.data
+        for path in sorted([*folder.glob("*.png"), *folder.glob("*.webp")])
     ]
     if not photographs:
-        raise SystemExit(f"no PNG files in {arguments.data}")
+        raise SystemExit(f"no PNG or WebP files in {arguments.data}")
     tables, analysis = {}, None
     for tier in TRAINED:
         steps = arguments.steps if analysis is None else arguments.tier_steps
         training = Training(photographs, steps, arguments.seed, tier, analysis)
+        if arguments.go_on:
+            training.go_on(tier)
         run(training, arguments.checkpoint.with_suffix(f".{tier}.pt"))
         tables[tier], analysis = training.table(), training.analysis
     tables[WIDE] = wide_table(tables[NARROW], arguments.seed)
@@ -108,6 +120,7 @@ class Training:
         self.random = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed)
         self.photographs, self.steps, self.done = photographs, steps, 0
+        self.begun = 0
         self.model = grids_model(Family.COOLCHIC, CROP, CROP, **COMPLEXITIES[tier])
         self.fixed = analysis is not None
         self.analysis = analysis or Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -132,7 +145,7 @@ class Training:
     def step(self) -> float:
         """One update; returns the log cost of the last crop, less the trend of its lambda."""
         share = self.done / self.steps
-        warm = (self.done + 1 - (self.done >= ARM_STEPS) * ARM_STEPS) / WARM_UP
+        warm = (self.done + 1 - max(self.begun, (self.done >= ARM_STEPS) * ARM_STEPS)) / WARM_UP
         factor = min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * factor
@@ -187,12 +200,29 @@ class Training:
             "knots": {name: tensor.detach() for name, tensor in self.knots.items()},
             "optimizer": self.optimizer.state_dict(),
             "done": self.done,
+            "begun": self.begun,
             "random": self.random.bit_generator.state,
             "noise": self.noise.get_state(),
         }
         partial = path.with_suffix(".part")
         torch.save(state, partial)
         os.replace(partial, path)
+
+    @torch.no_grad()
+    def go_on(self, tier: str) -> None:
+        """Begin with the shipped weights, in the middle of the schedule."""
+        self.done = self.begun = self.steps // 2
+        if not self.fixed:
+            self.analysis.load_state_dict(trained(torch.device("cpu")).state_dict())
+        shipped = init_tables.tables()[tier]
+        lambdas = [init_lambda(index) for index in range(init_tables.SETS)]
+        rows = [init_tables.unpack(self.model, row) for row in shipped]
+        for name, knots in self.knots.items():
+            units = [unit_of(lmbda) if name in IN_COLOURS else 1.0 for lmbda in lambdas]
+            values = [row[name].ravel() / unit for row, unit in zip(rows, units, strict=True)]
+            shares = [shares_of(lmbda) for lmbda in lambdas]
+            found = np.linalg.lstsq(np.stack(shares), np.stack(values).astype(float), rcond=None)
+            knots.copy_(torch.from_numpy(found[0]).view_as(knots))
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
@@ -202,7 +232,7 @@ class Training:
         for name, tensor in state["knots"].items():
             self.knots[name].copy_(tensor)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.done = state["done"]
+        self.done, self.begun = state["done"], state["begun"]
         self.random.bit_generator.state = state["random"]
         self.noise.set_state(state["noise"])
 
@@ -250,15 +280,27 @@ def first_knots(model: CoolChic, seed: int) -> dict[str, Tensor]:
 def mixed(knots: dict[str, Tensor], lmbda: float) -> dict[str, Tensor]:
     """Networks of a lambda: linear between knots in log(lambda), the first synthesis matrices on
     latents in units of colour."""
+    shares = torch.from_numpy(shares_of(lmbda))
+    networks = {n: (k.flatten(1).T @ shares).view(k.shape[1:]) for n, k in knots.items()}
+    for name in IN_COLOURS:
+        networks[name] = networks[name] * unit_of(lmbda)
+    return networks
+
+
+def shares_of(lmbda: float) -> NDArray[np.float32]:
+    """What each knot counts at a lambda, (len(KNOTS),): linear between two in log(lambda)."""
     log_lambda = math.log(lmbda)
     below = sum(log_lambda < knot for knot in LOG_KNOTS) - 1
     below = min(len(KNOTS) - 2, max(0, below))
     t = (log_lambda - LOG_KNOTS[below]) / (LOG_KNOTS[below + 1] - LOG_KNOTS[below])
-    networks = {name: k[below] * (1 - t) + k[below + 1] * t for name, k in knots.items()}
-    unit = math.exp(-GAIN[0] - GAIN[1] * position(lmbda))
-    for name in ("synthesis.weight.0", "synthesis.linear"):
-        networks[name] = networks[name] * unit
-    return networks
+    shares = np.zeros(len(KNOTS), np.float32)
+    shares[below : below + 2] = 1 - t, t
+    return shares
+
+
+def unit_of(lmbda: float) -> float:
+    """The first gain of a symbol in units of colour, of which the synthesis takes the inverse."""
+    return math.exp(-GAIN[0] - GAIN[1] * position(lmbda))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ from inrcodec.codec.native.pool import bands_of, run
 
 
 def soften(latent: Array, temperature: float, deviation: float, seed: int) -> tuple[Array, Array]:
-    """As `kernels.noisy_soft_round`, with noise that a 32-bit seed stands for; and its slope."""
+    """As `synthesis.noisy_soft_round`, with noise that a 32-bit seed stands for; and its slope."""
     soft, slope = np.empty_like(latent), np.empty_like(latent)
-    rows, columns = latent.shape
+    columns = latent.shape[-1]
+    rows = latent.size // columns
     bands = bands_of(rows, columns)
 
     def work(k: int) -> None:
