@@ -103,12 +103,12 @@ class GoalSearch:
         best, latest = self._with(fitted.written())
         before: tuple[float, float] | None = None
         for attempt in range(0 if goal.fixed else ATTEMPTS + FORCED_ATTEMPTS):
-            if goal.met(*best.rank):
+            if goal.met(*best.rank) or goal.met(*latest.rank):
                 break
             if (attempt >= ATTEMPTS or fitted.late) and goal.kept(*best.rank):
                 break
-            best, _ = self._with(_trimmed(fitted, goal, latest))
-            if goal.met(*best.rank) or (fitted.late and goal.kept(*best.rank)):
+            best, trimmed = self._with(_trimmed(fitted, goal, latest))
+            if goal.met(*trimmed.rank) or (fitted.late and goal.kept(*best.rank)):
                 break
             here = (fitted.lmbda, _miss(goal, latest.rank))
             exponent = (
@@ -150,7 +150,7 @@ def _trimmed(fitted: Fitted, goal: Goal, latest: Candidate) -> Candidate:
             break  # bytes that buy nothing, whatever the loss
         if goal.better(trial.rank, best.rank):
             best = trial
-        if goal.met(*best.rank):
+        if goal.met(*trial.rank):
             break
         if (_miss(goal, trial.rank) < 0) == (miss < 0):
             low = offset

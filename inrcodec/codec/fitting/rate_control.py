@@ -51,6 +51,10 @@ LEAST_SHARE = 0.97
 LEAST_USED = 0.95
 """Share of a size asked for below which the user is warned."""
 
+WORTH_DB = 0.3
+"""A file of the size asked for is taken before a smaller one of up to so many dB more: a fit that
+went astray is no better for its bytes."""
+
 LARGEST_LAMBDA, LAMBDAS = 3e-2, 1e3
 """Lambda of quality 1, and its ratio to that of quality 100."""
 
@@ -94,12 +98,16 @@ class Goal:
         return self.psnr_db is None or psnr_db >= self.psnr_db
 
     def better(self, first: tuple[int, float], second: tuple[int, float]) -> bool:
-        """Whether (bytes, dB) `first` comes nearer to the goal than `second`."""
+        """Whether (bytes, dB) `first` comes nearer to the goal than `second`: of two files within
+        the size, the one of more quality."""
         if self.size_bytes is not None:
             fits = self.kept(*first), self.kept(*second)
             if fits[0] != fits[1]:
                 return fits[0]
-            return (first[0] > second[0]) == fits[0]
+            if not fits[0]:
+                return first[0] < second[0]
+            bonus = [WORTH_DB * self.met(*rank) for rank in (first, second)]
+            return first[1] + bonus[0] > second[1] + bonus[1]
         if self.psnr_db is not None:
             fits = self.kept(*first), self.kept(*second)
             if fits[0] != fits[1]:
