@@ -112,7 +112,9 @@ def receive(
 
     require()
     from inrcodec.streaming import PacketLoss, ReceiveOptions, share_of
+    from inrcodec.streaming.client.urls import check_url
 
+    check_url(url)
     layers, decibels = _until(until)
     options = ReceiveOptions(
         mode=mode,

@@ -206,6 +206,17 @@ def test_a_password_in_the_url(run):
     assert "secret@" not in error
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://[abc]/x.inr", "http://127.0.0.1]/x", "x"])
+@pytest.mark.parametrize("name", ["out.inr", "out.png"])
+def test_a_url_that_is_none(run, tmp_path, url, name):
+    """Nothing is made before it is known to be one."""
+    steps = tmp_path / "steps"
+    code, _, error = run("receive", url, "-o", tmp_path / name, "-f", "--progressive", steps)
+    assert (code, error.count("\n")) == (2, 1)
+    assert url in error
+    assert list(tmp_path.iterdir()) == []
+
+
 def interrupted(command, ready, times):
     """Run a command, press Ctrl-C so often once it is `ready`: (code, stderr, seconds)."""
     process = subprocess.Popen(

@@ -245,7 +245,8 @@ def test_redirections(small_file):
     assert data == small_file
     assert asked[-1] == ("GET", "/end.inr", None)
     assert "more than 5 redirections" in asyncio.run(go("/x.inr"))[0]
-    assert "no http or https URL" in asyncio.run(go("file:///etc/passwd"))[0]
+    for where in ("file:///etc/passwd", "http://[::1", "http://[abc]/x", "//127.0.0.1]/x"):
+        assert "no http or https URL" in asyncio.run(go(where))[0]
 
 
 def test_an_answer_that_names_other_hosts_only(folder, sliced_file):
