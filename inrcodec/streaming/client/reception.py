@@ -141,7 +141,8 @@ class Reception:
         """Whether another attempt would end like this one."""
         import aiohttp
 
-        nobody = isinstance(error, aiohttp.ClientConnectorError) and not self._progress
+        strangers = (aiohttp.ClientConnectorError, aiohttp.ClientResponseError)  # no server of ours
+        nobody = isinstance(error, strangers) and not self._progress
         return nobody or isinstance(error, (Refused, Unavailable))
 
     def _elapsed(self) -> float:

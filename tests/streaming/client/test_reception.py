@@ -329,6 +329,40 @@ def test_the_reason_of_a_failure_in_one_line(self_signed, transport):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\0\1garbage\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 9999 What\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + bytes(20_000),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+@pytest.mark.parametrize("transport", ["http", "auto"])
+def test_a_server_that_does_not_speak_http(said, transport):
+    """It is not asked again: it will not have learnt it."""
+    asked = []
+
+    async def say(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(said)
+        writer.close()
+
+    async def go():
+        server = await asyncio.start_server(say, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            url = f"http://127.0.0.1:{port}/x.inr"
+            await fetch(url, ReceiveOptions(retries=5, transport=transport))
+
+    with pytest.raises(StreamError, match=r"x\.inr: the answer is not valid HTTP$"):
+        asyncio.run(go())
+    assert len(asked) == 1
+
+
 def test_tls_where_there_is_none():
     async def go():
         async with answering(not_asked) as base:
