@@ -131,6 +131,11 @@ class Download:
         self._layers = total, total
         return self._frame(None, whole=data)
 
+    @property
+    def beginning(self) -> Beginning:
+        """All that is there."""
+        return Beginning(bytes(self.data), self._version)
+
     def rest(self) -> Frame | None:
         """Return a frame of all that is there, layers that are not whole included; None if there is
         nothing."""

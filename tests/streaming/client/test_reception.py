@@ -191,6 +191,80 @@ def test_a_reception_that_fails_says_what_had_come(folder, small_file):
     assert asyncio.run(go(whole, caught.value.beginning))[-1].data == small_file
 
 
+def stalling(data):
+    """A handler that sends some bytes of a file of 100 more, and then nothing."""
+
+    async def handler(request):
+        if request.method == "POST":
+            return web.Response(status=404)
+        said = {"Content-Length": str(len(data) + 100), "ETag": '"1"'}
+        reply = web.StreamResponse(headers=said)
+        await reply.prepare(request)
+        await reply.write(data)
+        await asyncio.sleep(60)
+        return reply
+
+    return handler
+
+
+@pytest.mark.parametrize("get", ["receive", "fetch"])
+def test_a_reception_that_is_cancelled_says_what_had_come(sliced_file, get):
+    left = []
+
+    async def through(url):
+        options = ReceiveOptions(transport="http")
+        if get == "fetch":
+            await fetch(url, options, keep=left.append)
+        async for _ in receive(url, options, keep=left.append):
+            pass
+
+    async def go():
+        async with answering(stalling(sliced_file[:5000])) as base:
+            task = asyncio.create_task(through(f"{base}/x.inr"))
+            await asyncio.sleep(1.0)
+            assert left == []
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(go())
+    assert left == [Beginning(sliced_file[:5000], "1")]
+
+
+def test_a_reception_by_channels_that_is_cancelled_says_what_had_come(folder, sliced_file):
+    left = []
+
+    async def go():
+        lossy = PacketLoss(trace=(False,) * 5 + (True,) * 100_000)
+        options = ReceiveOptions(transport="webrtc", mode="nack", simulated_packet_loss=lossy)
+        async with serving(folder) as (_, base):
+            url = f"{base}/files/grids.inr"
+            stream = receive(url, options, keep=left.append)
+            await anext(stream)
+            await stream.aclose()
+
+    asyncio.run(go())
+    (beginning,) = left
+    assert len(beginning.version) == 64
+    assert sliced_file.startswith(beginning.data)
+    assert beginning.data
+
+
+def test_an_image_that_takes_too_long_to_decode_loses_nothing(folder, sliced_file, monkeypatch):
+    monkeypatch.setattr(receiving, "LAST_LOOK_S", 0.05)
+    free = threading.Event()
+
+    async def go():
+        async with serving(folder) as (_, base):
+            options = ReceiveOptions(timeout_s=2.0, transport="http")
+            await anext(receive(f"{base}/files/grids.inr", options, lambda _: free.wait(60)))
+
+    with pytest.raises(Incomplete, match="too long to decode") as caught:
+        asyncio.run(go())
+    free.set()
+    assert caught.value.beginning.data == sliced_file
+
+
 def test_layers_that_are_not_whole_are_shown_before_a_failure(folder):
     async def go():
         lossy = PacketLoss(trace=(False,) * 5 + (True,) * 100_000)
