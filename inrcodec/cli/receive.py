@@ -17,10 +17,11 @@ from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.cli.partial import Partial
 from inrcodec.cli.serve import TOKEN_VARIABLE
 from inrcodec.cli.watcher import Watcher, content, is_ours
-from inrcodec.errors import InrCodecError, OptionError, StreamError
+from inrcodec.errors import FormatError, InrCodecError, OptionError, StreamError
 
 if TYPE_CHECKING:
     from inrcodec.streaming import Beginning, ReceivedFrame, ReceiveOptions
+    from inrcodec.streaming.client.receive import Keep
 
 
 def receive(
@@ -112,7 +113,9 @@ def receive(
 
     require()
     from inrcodec.streaming import PacketLoss, ReceiveOptions, share_of
+    from inrcodec.streaming.client.urls import check_url
 
+    check_url(url)
     layers, decibels = _until(until)
     options = ReceiveOptions(
         mode=mode,
@@ -166,17 +169,22 @@ def _receive(
         partial = Partial(output, url)
     known = Beginning() if partial is None else partial.read()
     begun = time.monotonic()
-    failure = asyncio.run(_run(url, options, watcher, known))
-    best = watcher.best
+    left = [known]
+    failure = asyncio.run(_run(url, options, watcher, known, left.append))
+    best, stopped = watcher.best, isinstance(failure, KeyboardInterrupt)
     if partial is not None and failure is not None:
-        _keep(partial, failure, best)
-    if best is None or (partial is not None and failure is not None):
+        beginning = left[-1]
+        if isinstance(failure, FormatError):  # beyond what could be seen it is of no use
+            beginning = Beginning() if best is None else best.beginning
+        _keep(partial, beginning, stopped)
+        raise failure
+    if best is None:
+        if stopped:
+            size = len(left[-1].data)
+            console.note(f"stopped before there was an image; {size} bytes had arrived")
         raise failure or StreamError(f"{url}: nothing arrived")
-    if isinstance(failure, KeyboardInterrupt):
-        console.note("stopped; this is what had arrived")
-        failure = None
-    elif failure is not None:
-        console.note("this is what had arrived")
+    if failure is not None:
+        console.note("stopped; this is what had arrived" if stopped else "this is what had arrived")
     if output is not None:
         console.write_output(output, content(best, output), force=force)
     if partial is not None:
@@ -213,22 +221,21 @@ def _report(
         console.note(f"{url}{where}: {state}, {best.received_bytes} bytes, {elapsed_s:.2f} s")
 
 
-def _keep(partial: Partial, failure: BaseException, best: ReceivedFrame | None) -> None:
-    """Keep what had arrived of a file."""
-    from inrcodec.streaming import Beginning, Incomplete
-
-    beginning = Beginning() if best is None else best.beginning
-    if isinstance(failure, Incomplete):
-        beginning = failure.beginning
+def _keep(partial: Partial, beginning: Beginning, stopped: bool) -> None:
+    """Keep what had arrived of a file, and say so, or why not."""
+    size = len(beginning.data)
     if partial.keep(beginning):
-        size = len(beginning.data)
-        console.note(
-            f"{size} bytes are kept in {partial.path}; the same command goes on from there"
-        )
+        said = f"{size} bytes are kept in {partial.path}; the same command goes on from there"
+    elif size:
+        said = f"{size} bytes had arrived, but the server names no version to go on from (ETag)"
+    else:
+        said = "nothing had arrived"
+    if stopped or size:
+        console.note(f"stopped; {said}" if stopped else said)
 
 
 async def _run(
-    url: str, options: ReceiveOptions, watcher: Watcher, known: Beginning
+    url: str, options: ReceiveOptions, watcher: Watcher, known: Beginning, keep: Keep
 ) -> InrCodecError | KeyboardInterrupt | None:
     """Receive until it is enough, or until Ctrl-C; return what went wrong."""
     import asyncio
@@ -241,7 +248,7 @@ async def _run(
     from inrcodec.streaming import receive as frames
 
     async def through() -> None:
-        async with aclosing(frames(url, options, known=known)) as stream:
+        async with aclosing(frames(url, options, known=known, keep=keep)) as stream:
             async for frame in stream:
                 if await watcher.take(frame):
                     return

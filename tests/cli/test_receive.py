@@ -35,11 +35,13 @@ main(sys.argv[1:])
 
 class Site:
     """A web server of one file in a thread of its own. It cuts the first reply after `cut` bytes,
-    has the status `then` for others, and never says a word if it is `mute`."""
+    has the status `then` for others, and never says a word if it is `mute`. After `stall` bytes of
+    a reply it says `stalled`, and nothing more."""
 
-    def __init__(self, data, cut=None, then=None, mute=False):
-        self.data, self.cut, self.then, self.mute = data, cut, then, mute
-        self.ranges = []
+    def __init__(self, data, cut=None, then=None, mute=False, stall=None, tag='"1"'):
+        self.data, self.cut, self.then, self.mute, self.stall = data, cut, then, mute, stall
+        self.tag = {} if tag is None else {"ETag": tag}
+        self.ranges, self.stalled = [], threading.Event()
 
     async def answer(self, request):
         if request.method == "POST":
@@ -51,10 +53,7 @@ class Site:
         if self.cut is None and self.then is not None:
             return web.Response(status=self.then)
         begin = int(asked[6:-1]) if asked else 0
-        body, said = (
-            self.data[begin:],
-            {"ETag": '"1"', "Content-Length": str(len(self.data) - begin)},
-        )
+        body, said = self.data[begin:], self.tag | {"Content-Length": str(len(self.data) - begin)}
         if asked:
             said["Content-Range"] = f"bytes {begin}-{len(self.data) - 1}/{len(self.data)}"
         reply = web.StreamResponse(status=206 if asked else 200, headers=said)
@@ -64,6 +63,10 @@ class Site:
             self.cut = None
             request.transport.close()
             return reply
+        if self.stall is not None:
+            await reply.write(body[: self.stall])
+            self.stalled.set()
+            await self.over.wait()
         await reply.write(body)
         return reply
 
@@ -174,6 +177,23 @@ def test_a_total_time(run, grids, tmp_path):
     assert "0.5 s" in error
 
 
+def test_what_is_no_file_is_not_kept(run, tmp_path):
+    with Site(b"<html>a text for people</html>").open() as url:
+        code, _, error = run("receive", url, "-o", tmp_path / "photo.inr")
+    assert (code, error.count("\n")) == (3, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_no_version_that_is_cut(run, grids, tmp_path):
+    """Nobody can tell later whether the server still has the same file."""
+    site = Site(grids, cut=5000, then=410, tag=None)
+    with site.open() as url:
+        code, _, error = run("receive", url, "-o", tmp_path / "photo.inr", "--transport", "http")
+    assert code == 1
+    assert "5000 bytes had arrived, but the server names no version" in error
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("limit", [("--max-pixels", "19199"), ("--max-work", "0.001")])
 def test_a_file_beyond_the_limits(run, grids, tmp_path, limit):
     with Site(grids).open() as url:
@@ -204,6 +224,17 @@ def test_a_password_in_the_url(run):
     code, _, error = run("receive", "http://me:secret@127.0.0.1:9/x", "--token", "a long secret")
     assert (code, error.count("\n")) == (2, 1)
     assert "secret@" not in error
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[abc]/x.inr", "http://127.0.0.1]/x", "x"])
+@pytest.mark.parametrize("name", ["out.inr", "out.png"])
+def test_a_url_that_is_none(run, tmp_path, url, name):
+    """Nothing is made before it is known to be one."""
+    steps = tmp_path / "steps"
+    code, _, error = run("receive", url, "-o", tmp_path / name, "-f", "--progressive", steps)
+    assert (code, error.count("\n")) == (2, 1)
+    assert url in error
+    assert list(tmp_path.iterdir()) == []
 
 
 def interrupted(command, ready, times):
@@ -244,6 +275,73 @@ def test_ctrl_c_while_an_image_is_decoded(grids, tmp_path, times):
     assert "Fatal" not in error
     assert seconds < 20  # the decoder would take minutes
     assert list(tmp_path.iterdir()) == []
+
+
+def arrived(site):
+    """Wait until what the site sent before it stalled is there, as it must be after a while."""
+    there = site.stalled.wait(60)
+    time.sleep(0.5)
+    return there
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("size", [100, 5000])
+def test_ctrl_c_keeps_what_has_arrived_of_a_file(run, grids, tmp_path, size):
+    """Also of a layer that is not whole, and before there is an image."""
+    site, target = Site(grids, stall=size), tmp_path / "photo.inr"
+    part = tmp_path / "photo.inr.part"
+    with site.open() as url:
+        command = ["-m", "inrcodec.cli.main", "receive", url, "-o", str(target)]
+        code, error, seconds = interrupted(command, lambda: arrived(site), 1)
+        assert code == 130
+        assert error.splitlines()[-1].startswith(f"stopped; {size} bytes are kept in {part}")
+        assert seconds < 5
+        assert list(tmp_path.iterdir()) == [part]
+        assert part.read_bytes().endswith(b"\n" + grids[:size])
+        site.stall = None
+        assert run("receive", url, "-o", target)[0] == 0
+    assert site.ranges == [None, f"bytes={size}-"]
+    assert target.read_bytes() == grids
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_writes_the_best_image(grids, tmp_path):
+    site, target = Site(grids, stall=5000), tmp_path / "out.png"
+    with site.open() as url:
+        command = ["-m", "inrcodec.cli.main", "receive", url, "-o", str(target)]
+        code, error, _ = interrupted(command, lambda: arrived(site), 1)
+    assert code == 130
+    assert "stopped; this is what had arrived" in error
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        ("out.inr", 0, "stopped; nothing had arrived"),
+        ("out.inr", 100, "stopped; 100 bytes had arrived, but the server names no version"),
+        ("out.png", 100, "stopped before there was an image; 100 bytes had arrived"),
+    ],
+)
+def test_ctrl_c_says_why_nothing_is_kept(grids, tmp_path, name, size, said):
+    site = Site(grids, stall=size, tag=None)
+    with site.open() as url:
+        command = ["-m", "inrcodec.cli.main", "receive", url, "-o", str(tmp_path / name)]
+        code, error, _ = interrupted(command, lambda: arrived(site), 1)
+    assert (code, error.count("\n")) == (130, 1)
+    assert error.startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_while_the_first_image_of_a_file_is_decoded(grids, tmp_path):
+    script = SLOW.format(rounds=10**8)
+    with Site(grids).open() as url:
+        command = ["-c", script, "receive", url, "-o", str(tmp_path / "out.inr")]
+        code, error, _ = interrupted(command, "decoding", 1)
+    assert code == 130
+    assert f"stopped; {len(grids)} bytes are kept" in error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -50,6 +50,8 @@ def said(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
         return "the connection was cut"
+    if isinstance(error, aiohttp.ClientResponseError):  # of its parser: we look at status ourselves
+        return "the answer is not valid HTTP"
     if isinstance(error, OSError) and error.errno:
         return f"cannot connect: {os.strerror(error.errno)}"
     return " ".join(str(error).split()) or type(error).__name__

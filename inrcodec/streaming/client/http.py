@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from inrcodec.errors import FormatError, StreamError, TruncatedError
@@ -55,11 +56,11 @@ class Download:
         headers = {}
         if self.data or wanted:
             headers["Range"] = f"bytes={len(self.data)}-{wanted - 1 if wanted else ''}"
-        async with http.get(headers) as reply:
+        async with http.get(headers) as reply, aclosing(self._pieces(reply)) as pieces:
             part = part_of(reply.status, reply.reason, reply.headers)
             self._accept(part)
             layers = layers or _Layers(_starts(reply.headers.get(LAYERS_HEADER, "")))
-            async for piece in reply.content.iter_chunked(PIECE):
+            async for piece in pieces:
                 if part.refused:
                     break  # what follows is a text for people
                 self._take(piece, part)
@@ -74,6 +75,15 @@ class Download:
                 if enough:
                     return
         yield self._whole(part)
+
+    async def _pieces(self, reply: Any) -> AsyncGenerator[bytes, None]:
+        """Yield the body of a reply; that it is cut does not matter if the file is whole."""
+        try:
+            async for piece in reply.content.iter_chunked(PIECE):
+                yield piece
+        except Exception:
+            if not _is_whole(self.data):
+                raise
 
     def _accept(self, part: Part) -> None:
         """Check that a reply goes on where `data` ends; raises `StreamError`."""
@@ -106,19 +116,25 @@ class Download:
         self.most = max(self.most, len(self.data))
 
     def _whole(self, part: Part) -> Frame:
-        """Return the last frame. Raises `StreamError` if there is more to come, `FormatError` for a
-        file that is not whole or valid."""
-        if part.total is not None and len(self.data) < part.total:
-            raise StreamError(f"cut after {len(self.data)} of {part.total} bytes")
+        """Return the last frame, if the file says that it is whole, whatever the server said.
+        Raises `StreamError` if there is more to come, `FormatError` for a file that is not whole at
+        the server, or not valid."""
         data = bytes(self.data)
         try:
             total = len(stream_of(data).layers)
         except TruncatedError as error:
-            if part.total is not None:
-                raise
-            raise StreamError(f"cut, or not whole at the server: {error}") from None
+            if part.total is None:
+                raise StreamError(f"cut, or not whole at the server: {error}") from None
+            if len(data) < part.total:
+                raise StreamError(f"cut after {len(data)} of {part.total} bytes") from None
+            raise
         self._layers = total, total
         return self._frame(None, whole=data)
+
+    @property
+    def beginning(self) -> Beginning:
+        """All that is there."""
+        return Beginning(bytes(self.data), self._version)
 
     def rest(self) -> Frame | None:
         """Return a frame of all that is there, layers that are not whole included; None if there is

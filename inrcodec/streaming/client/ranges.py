@@ -13,8 +13,10 @@ from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 """The status with which a server says that it cannot answer now."""
 
-_DIGITS = "([0-9]{1,11})"
-"""Digits of a believable length; `MAX_STREAM_BYTES` has 8."""
+_DIGITS = "([0-9]+)"
+
+MOST_DIGITS = 18
+"""Digits of the largest number that is told from others: Python reads no thousands of them."""
 
 _RANGE = re.compile(rf"bytes {_DIGITS}-{_DIGITS}/(?:{_DIGITS}|\*)", re.IGNORECASE)
 _UNSATISFIED = re.compile(rf"bytes \*/{_DIGITS}", re.IGNORECASE)
@@ -37,7 +39,7 @@ def part_of(status: int, reason: str | None, headers: Mapping[str, str]) -> Part
     version = headers.get("ETag", "").removeprefix("W/").strip('"')
     if status == 416:
         found = _UNSATISFIED.fullmatch(headers.get("Content-Range", "").strip())
-        return Part(0, int(found[1]) if found else None, version, refused=True)
+        return Part(0, _number(found[1]) if found else None, version, refused=True)
     if status in RETRIED:
         raise StreamError(f"no answer now: {status} {reason}")
     if status not in (200, 206):
@@ -46,18 +48,29 @@ def part_of(status: int, reason: str | None, headers: Mapping[str, str]) -> Part
     if coding != "identity":
         raise Refused(f"the server compresses the file ({coding}), which nobody asked for")
     if status == 200:
-        begin, total = 0, length_of(headers)
-    else:
-        found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
-        if found is None or not int(found[1]) <= int(found[2]) < int(found[3] or 1 << 40):
-            raise Refused("the server sends a range without saying which")
-        begin, total = int(found[1]), int(found[3]) if found[3] else None
+        return Part(0, _bearable(length_of(headers)), version)
+    found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if found is not None:
+        begin, last = _number(found[1]), _number(found[2])
+        total = _bearable(_number(found[3]) if found[3] else None)
+        if begin <= last and (total is None or last < total):
+            return Part(begin, total, version)
+    raise Refused("the server sends a range without saying which")
+
+
+def _bearable(total: int | None) -> int | None:
+    """Return the length of a file, if it is known; raises `Refused` if it is too much."""
     if (total or 0) > MAX_STREAM_BYTES:
-        raise Refused(f"{total} bytes; the most that is received is {MAX_STREAM_BYTES}")
-    return Part(begin, total, version)
+        raise Refused(f"more than {MAX_STREAM_BYTES} bytes, the most that is received")
+    return total
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:
-    """The Content-Length of a reply, or None if it says none that can be believed."""
+    """The Content-Length of a reply, or None if it says none."""
     found = re.fullmatch(_DIGITS, headers.get("Content-Length", ""))
-    return int(found[1]) if found else None
+    return _number(found[1]) if found else None
+
+
+def _number(digits: str) -> int:
+    """Read digits; numbers that no file has are all the same."""
+    return int(digits) if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS

@@ -20,8 +20,9 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inrcodec.errors import FormatError, InrCodecError, StreamError, TruncatedError
+from inrcodec.errors import FormatError, InrCodecError, TruncatedError
 from inrcodec.streaming import decoding
+from inrcodec.streaming.client.failures import Incomplete
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.reception import Check, Reception, unchecked
 from inrcodec.streaming.protocol.frame import Beginning, Frame
@@ -38,6 +39,9 @@ LAST_LOOK_S = 5.0
 
 Decode = Callable[[list[bytes]], "tuple[Picture, str]"]
 """From runs of a file to its image, and a text of what the image lacks; see `decode_runs`."""
+
+Keep = Callable[[Beginning], object]
+"""Is called once, with what is there of a file without a gap when its reception ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,15 +64,18 @@ async def receive(
     options: ReceiveOptions | None = None,
     decode: Decode | None = None,
     known: Beginning = NOTHING,
+    keep: Keep | None = None,
 ) -> AsyncGenerator[ReceivedFrame, None]:
     """Yield the images of the file at a URL, each better than the one before.
 
     Frames that are overtaken while one is decoded are left out. `known` is the beginning of the
     file from an earlier time (`Frame.beginning`): if the file is still the same, only the rest is
-    asked for. Raises `StreamError` when the server refuses or cannot be reached, and when the time
-    is over: `Incomplete`, after a last frame, if anything had arrived. Raises `FormatError` for a
-    file that is not valid, and `LimitError` for one that costs more than the options allow, once
-    its header is there; `OptionError` for a URL that is not valid.
+    asked for. `keep` is given the beginning that is there at the end, however that comes: the
+    iteration may be left, or its task be cancelled. Raises `StreamError` when the server refuses or
+    cannot be reached, and when the time is over: `Incomplete`, after a last frame, if anything had
+    arrived. Raises `FormatError` for a file that is not valid, and `LimitError` for one that costs
+    more than the options allow, once its header is there; `OptionError` for a URL that is not
+    valid.
     """
     options = options or ReceiveOptions()
     limits = decoding.limits_of(options.max_pixels, options.max_work)
@@ -83,7 +90,7 @@ async def receive(
     shown: tuple[bytes, ...] = ()
     seen = False
     check = partial(decoding.check_head, limits=limits)
-    async with _reception(url, options, known, check) as reception:
+    async with _reception(url, options, known, check, keep) as reception:
         while (frame := await reception.frames.get()) is not None:
             if frame.runs and frame.runs != shown:
                 shown = frame.runs
@@ -94,7 +101,8 @@ async def receive(
                     at_work = in_thread(decode, list(frame.runs))
                     picture, missing = await asyncio.wait_for(at_work, left_s)
                 except asyncio.TimeoutError:
-                    raise StreamError(f"{url}: the image takes too long to decode") from None
+                    late = f"{url}: the image takes too long to decode"
+                    raise Incomplete(late, reception.beginning) from None
                 except TruncatedError:
                     if frame.complete:
                         raise
@@ -102,30 +110,38 @@ async def receive(
                 seen = True
                 yield ReceivedFrame.of(frame, picture, missing)
     if not seen:
-        raise StreamError(f"{url}: the base of the image did not arrive")
+        raise Incomplete(f"{url}: the base of the image did not arrive", reception.beginning)
 
 
 async def fetch(
-    url: str, options: ReceiveOptions | None = None, known: Beginning = NOTHING
+    url: str,
+    options: ReceiveOptions | None = None,
+    known: Beginning = NOTHING,
+    keep: Keep | None = None,
 ) -> bytes:
     """Return the whole file at a URL, without decoding it, so that `max_pixels` and `max_work` do
-    not matter. Raises what `receive` does, and `StreamError` if options or lost packets leave the
-    file incomplete."""
+    not matter. `keep` is called as by `receive`. Raises what that does, and `Incomplete` if options
+    or lost packets leave the file incomplete."""
     last: Frame | None = None
-    async with _reception(url, options or ReceiveOptions(), known) as reception:
+    async with _reception(url, options or ReceiveOptions(), known, keep=keep) as reception:
         while (frame := await reception.frames.get()) is not None:
             last = frame
     if last is None or last.data is None:
         layers = f"{last.layers} of {last.total_layers}" if last else "no"
-        raise StreamError(f"{url}: only {layers} layers arrived")
+        raise Incomplete(f"{url}: only {layers} layers arrived", reception.beginning)
     return last.data
 
 
 @asynccontextmanager
 async def _reception(
-    url: str, options: ReceiveOptions, known: Beginning, check: Check = unchecked
+    url: str,
+    options: ReceiveOptions,
+    known: Beginning,
+    check: Check = unchecked,
+    keep: Keep | None = None,
 ) -> AsyncIterator[Reception]:
-    """Run a reception for as long as it is used; an error of the file names the URL."""
+    """Run a reception for as long as it is used, and let `keep` have what it leaves; an error of
+    the file names the URL."""
     webrtc.require()
     reception = Reception(url, options, known, check)
     task = asyncio.create_task(reception.run())
@@ -135,6 +151,8 @@ async def _reception(
         error.about(url)
         raise
     finally:
+        if keep is not None:
+            keep(reception.beginning)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, InrCodecError):
             await task

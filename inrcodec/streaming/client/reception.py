@@ -92,9 +92,21 @@ class Reception:
             rest = self._rest()
             if rest is not None and rest.runs:
                 self.frames.put(rest)
-                if isinstance(error, StreamError):
-                    error = Incomplete(str(error), rest.beginning)
+            if isinstance(error, StreamError) and self.beginning.data:
+                error = Incomplete(str(error), self.beginning)
         self.frames.end(error)
+
+    @property
+    def beginning(self) -> Beginning:
+        """What is there of the file without a gap, at any time."""
+        if self._download is not None:
+            return self._download.beginning
+        known, manifest = self._known, self._receiver.manifest
+        if manifest is None:
+            return known
+        came = Beginning(next(iter(self._receiver.runs()), b""), manifest.digest.hex())
+        longer = len(known.data) > len(came.data)
+        return known if longer and known.version == came.version else came
 
     def _rest(self) -> Frame | None:
         """Return a frame of all that is there."""
@@ -141,7 +153,8 @@ class Reception:
         """Whether another attempt would end like this one."""
         import aiohttp
 
-        nobody = isinstance(error, aiohttp.ClientConnectorError) and not self._progress
+        strangers = (aiohttp.ClientConnectorError, aiohttp.ClientResponseError)  # no server of ours
+        nobody = isinstance(error, strangers) and not self._progress
         return nobody or isinstance(error, (Refused, Unavailable))
 
     def _elapsed(self) -> float:
@@ -151,12 +164,7 @@ class Reception:
     async def _by_http(self, http: Requests) -> None:
         """Receive the rest of the file by HTTP; what came over channels is kept."""
         if self._download is None:
-            known, manifest = self._known, self._receiver.manifest
-            if manifest is not None:
-                came = Beginning(self._receiver.prefix(), manifest.digest.hex())
-                longer = len(known.data) > len(came.data)
-                known = known if longer and known.version == came.version else came
-            self._download = Download(self._options, self._elapsed, known, self._check)
+            self._download = Download(self._options, self._elapsed, self.beginning, self._check)
         async with aclosing(self._download.frames(http)) as frames:
             async for frame in frames:
                 self.frames.put(frame)

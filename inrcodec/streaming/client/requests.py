@@ -11,7 +11,6 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from inrcodec.errors import OptionError
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.urls import check_url, host_of
@@ -68,10 +67,10 @@ class Requests:
 
     def _redirected(self, url: str, location: str) -> str:
         """Return where a redirection leads; raises `Refused` if that is not wanted."""
-        target = urljoin(url, location)
         try:
+            target = urljoin(url, location)
             check_url(target)
-        except OptionError:
+        except ValueError:  # `OptionError` among them
             raise Refused("redirected to what is no http or https URL") from None
         old, new = urlsplit(url), urlsplit(target)
         if new.hostname != old.hostname and not self._options.other_hosts:

@@ -23,6 +23,8 @@ class Reply:
             if self._cut_at is not None and at >= self._cut_at:
                 raise ConnectionResetError("cut")
             yield self._body[at : at + size]
+        if self._cut_at is not None:
+            raise ConnectionResetError("cut")
 
 
 class Site:
@@ -136,7 +138,7 @@ def test_less_than_all(sliced_file, stream, starts):
         assert last.runs == (b"".join(stream.layers[:2]),)
 
 
-@pytest.mark.parametrize("length", ["²", "-1", "1e9", "9" * 5000, ""])
+@pytest.mark.parametrize("length", ["²", "-1", "1e9", ""])
 def test_a_length_that_is_no_number_is_not_believed(length, sliced_file, starts):
     site = Site(sliced_file, layers=",".join(map(str, starts)), length=length)
     assert frames(download(layers=2), site)[-1].data == sliced_file  # so all comes
@@ -218,11 +220,25 @@ def test_frames_name_the_version(sliced_file):
     assert (got.version, got.beginning) == ("v7", Beginning(sliced_file, "v7"))
 
 
-def test_a_file_that_says_it_is_too_large_is_refused_at_once(sliced_file):
+@pytest.mark.parametrize(
+    "length", [str(MAX_STREAM_BYTES + 1), str(10**12), str(10**19), "9" * 5000]
+)
+def test_a_file_that_says_it_is_too_large_is_refused_at_once(sliced_file, length):
     of = download()
     with pytest.raises(Refused, match="the most"):
-        frames(of, Site(sliced_file, length=str(MAX_STREAM_BYTES + 1)))
+        frames(of, Site(sliced_file, length=length))
     assert of.data == b""
+    of = download(sliced_file[:5000], "v1")
+    with pytest.raises(Refused, match="the most"):
+        frames(of, Site(sliced_file, Content_Range=f"bytes 5000-{length}/{length}9"))
+
+
+@pytest.mark.parametrize("cuts", [(), (1 << 20,)])
+def test_a_whole_file_lacks_nothing_that_the_server_said_would_come(sliced_file, cuts):
+    """The file itself says where it ends, however the reply did."""
+    site = Site(sliced_file, length=str(len(sliced_file) + 1000), cuts=cuts)
+    assert frames(download(), site)[-1].data == sliced_file
+    assert site.asked == [""]
 
 
 @pytest.mark.parametrize("told", [False, True])

@@ -423,7 +423,21 @@ def test_http_asks_for_no_more_than_it_wants(folder, stream):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://h:99999/x", "http://[::1/x", "http://h:abc/x", "http://h\n/x", "http:///x", ""]
+    "url",
+    [
+        "http://h:99999/x",
+        "http://h:abc/x",
+        "http://h\n/x",
+        "http:///x",
+        "",
+        "http://[::1",
+        "http://[abc]/x",
+        "http://127.0.0.1]/x",
+        "http://[::1]x/x",
+        "http://[::1]]/x",
+        "http://[1.2.3.4]/x",
+        "http://xn--/x",
+    ],
 )
 def test_urls_that_are_none(url):
     with pytest.raises(OptionError):

@@ -191,6 +191,80 @@ def test_a_reception_that_fails_says_what_had_come(folder, small_file):
     assert asyncio.run(go(whole, caught.value.beginning))[-1].data == small_file
 
 
+def stalling(data):
+    """A handler that sends some bytes of a file of 100 more, and then nothing."""
+
+    async def handler(request):
+        if request.method == "POST":
+            return web.Response(status=404)
+        said = {"Content-Length": str(len(data) + 100), "ETag": '"1"'}
+        reply = web.StreamResponse(headers=said)
+        await reply.prepare(request)
+        await reply.write(data)
+        await asyncio.sleep(60)
+        return reply
+
+    return handler
+
+
+@pytest.mark.parametrize("get", ["receive", "fetch"])
+def test_a_reception_that_is_cancelled_says_what_had_come(sliced_file, get):
+    left = []
+
+    async def through(url):
+        options = ReceiveOptions(transport="http")
+        if get == "fetch":
+            await fetch(url, options, keep=left.append)
+        async for _ in receive(url, options, keep=left.append):
+            pass
+
+    async def go():
+        async with answering(stalling(sliced_file[:5000])) as base:
+            task = asyncio.create_task(through(f"{base}/x.inr"))
+            await asyncio.sleep(1.0)
+            assert left == []
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(go())
+    assert left == [Beginning(sliced_file[:5000], "1")]
+
+
+def test_a_reception_by_channels_that_is_cancelled_says_what_had_come(folder, sliced_file):
+    left = []
+
+    async def go():
+        lossy = PacketLoss(trace=(False,) * 5 + (True,) * 100_000)
+        options = ReceiveOptions(transport="webrtc", mode="nack", simulated_packet_loss=lossy)
+        async with serving(folder) as (_, base):
+            url = f"{base}/files/grids.inr"
+            stream = receive(url, options, keep=left.append)
+            await anext(stream)
+            await stream.aclose()
+
+    asyncio.run(go())
+    (beginning,) = left
+    assert len(beginning.version) == 64
+    assert sliced_file.startswith(beginning.data)
+    assert beginning.data
+
+
+def test_an_image_that_takes_too_long_to_decode_loses_nothing(folder, sliced_file, monkeypatch):
+    monkeypatch.setattr(receiving, "LAST_LOOK_S", 0.05)
+    free = threading.Event()
+
+    async def go():
+        async with serving(folder) as (_, base):
+            options = ReceiveOptions(timeout_s=2.0, transport="http")
+            await anext(receive(f"{base}/files/grids.inr", options, lambda _: free.wait(60)))
+
+    with pytest.raises(Incomplete, match="too long to decode") as caught:
+        asyncio.run(go())
+    free.set()
+    assert caught.value.beginning.data == sliced_file
+
+
 def test_layers_that_are_not_whole_are_shown_before_a_failure(folder):
     async def go():
         lossy = PacketLoss(trace=(False,) * 5 + (True,) * 100_000)
@@ -245,7 +319,8 @@ def test_redirections(small_file):
     assert data == small_file
     assert asked[-1] == ("GET", "/end.inr", None)
     assert "more than 5 redirections" in asyncio.run(go("/x.inr"))[0]
-    assert "no http or https URL" in asyncio.run(go("file:///etc/passwd"))[0]
+    for where in ("file:///etc/passwd", "http://[::1", "http://[abc]/x", "//127.0.0.1]/x"):
+        assert "no http or https URL" in asyncio.run(go(where))[0]
 
 
 def test_an_answer_that_names_other_hosts_only(folder, sliced_file):
@@ -326,6 +401,40 @@ def test_the_reason_of_a_failure_in_one_line(self_signed, transport):
         with pytest.raises(StreamError, match=said) as caught:
             asyncio.run(go(**arguments))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\0\1garbage\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 9999 What\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + bytes(20_000),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+@pytest.mark.parametrize("transport", ["http", "auto"])
+def test_a_server_that_does_not_speak_http(said, transport):
+    """It is not asked again: it will not have learnt it."""
+    asked = []
+
+    async def say(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(said)
+        writer.close()
+
+    async def go():
+        server = await asyncio.start_server(say, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            url = f"http://127.0.0.1:{port}/x.inr"
+            await fetch(url, ReceiveOptions(retries=5, transport=transport))
+
+    with pytest.raises(StreamError, match=r"x\.inr: the answer is not valid HTTP$"):
+        asyncio.run(go())
+    assert len(asked) == 1
 
 
 def test_tls_where_there_is_none():
