@@ -260,8 +260,11 @@ class CompiledStep:
             by[f"synthesis.{name}"] = value
         self._bits_back(bits_worth)
         self._pyramid_back(parameters, by_stack.reshape(self._stacks[0].shape))
-        for grid in self.taken:
-            self.by_latents[grid] *= self._slopes[grid]
+
+        def work(k: int) -> None:
+            self.by_latents[self.taken[k]] *= self._slopes[self.taken[k]]
+
+        run(work, len(self.taken))
 
     def _bits_back(self, worth: float) -> None:
         """The gradients of bits: by the ARM, and by symbols in `by_latents`."""
@@ -320,7 +323,17 @@ def integers_of(model: CoolChic) -> tuple[int, ...]:
 
 def squared_error(made: Array, target: Array, scale: float) -> tuple[float, Array]:
     """The mean squared error of colours (3, H, W), and the gradient of `scale` times it."""
-    difference = made - target
-    error = float(np.vdot(difference, difference)) / difference.size
-    difference *= np.float32(2 * scale / difference.size)
-    return error, difference
+    gradient = np.empty_like(made)
+    flat, ours, wanted = gradient.reshape(-1), made.reshape(-1), target.reshape(-1)
+    bands = bands_of(made.size, 1)
+    squares = [0.0] * len(bands)
+
+    def work(k: int) -> None:
+        here = slice(*bands[k])
+        part = flat[here]
+        np.subtract(ours[here], wanted[here], out=part)
+        squares[k] = float(np.vdot(part, part))
+        part *= np.float32(2 * scale / made.size)
+
+    run(work, len(bands))
+    return sum(squares) / made.size, gradient

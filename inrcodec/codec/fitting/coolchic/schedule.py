@@ -30,8 +30,8 @@ class Softening(NamedTuple):
 class Schedule:
     """The numbers of a fit, and of the steering towards a size or a PSNR."""
 
-    effort_steps: tuple[int, ...] = (0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 8000)
-    """Steps of each effort, on a photograph of half a megapixel."""
+    effort_steps: tuple[int, ...] = (0, 50, 100, 200, 350, 600, 1200, 2500, 5000, 10000)
+    """Steps of each effort, on a photograph of half a megapixel: each about doubles the time."""
 
     small_pixels: int = 1 << 17
     """Images of fewer pixels have more steps, up to twice as many, which take little time."""
@@ -81,6 +81,7 @@ class Schedule:
     lambda. Bits follow a new lambda late: what they have not followed yet falls by a factor of e in
     the last number of steps, and is not corrected again."""
 
+    refit_from: float = 0.75
     refit_share: float = 0.17
     least_refit: int = 30
     """Share of the steps of a fit that a further one has for a goal that was missed, and the fewest
