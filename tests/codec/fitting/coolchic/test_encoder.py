@@ -126,6 +126,17 @@ def test_lambdas_below_that_of_the_finest_start_give_finer_pictures(photo: np.nd
     assert min(np.subtract(fitted, bare)) > 2
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_psnr_that_is_told_is_that_of_the_file(photo: np.ndarray, channels: int) -> None:
+    deep = np.concatenate((photo, 255 - photo[..., :1]), 2).astype(np.uint16) * 257
+    for pixels in (deep.astype(np.uint8), deep):
+        chosen = pixels[:48, :48, [0, 1, 2, 3][-channels:]]
+        job = encoding(Picture(chosen), EncodeOptions(lmbda=1e-5, effort=1))
+        *_, last = job
+        found = psnr(chosen, inrcodec.decode(job.finish()))
+        assert last.rounded_psnr == pytest.approx(found, abs=1e-3)
+
+
 def test_sizes_out_of_reach(photo: np.ndarray) -> None:
     with pytest.raises(RateError, match="too few"):
         inrcodec.encode(photo, target_size=40, effort=1)
