@@ -13,7 +13,7 @@ from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.coolchic.render import Plane, render
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.coolchic.fit import GridFit
-from inrcodec.codec.fitting.coolchic.least_size import least_size
+from inrcodec.codec.fitting.coolchic.least_size import REACHED, least_size
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
 from inrcodec.codec.fitting.goal_search import Candidate
 from inrcodec.codec.fitting.plan import EncodePlan
@@ -75,8 +75,9 @@ class GridFile:
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
 
-    def check_size(self) -> None:
-        """Raise `RateError` for a size asked for that no file of this image has."""
+    def check_size(self, latent_bytes: float) -> None:
+        """Raise `RateError` for a size asked for that no fit of this image reaches, whose trained
+        initialisation has latents of so many bytes at the largest lambda; 0 without one."""
         asked, plan = self.plan.goal.size_bytes, self.plan
         if asked is None:
             return
@@ -86,6 +87,11 @@ class GridFile:
             raise RateError(
                 f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
                 f"{least} bytes{kept}"
+            )
+        if asked < least + REACHED * latent_bytes:
+            raise RateError(
+                f"{asked} bytes are too few for this image: at quality 1 it takes about "
+                f"{float(f'{least + latent_bytes:.2g}'):.0f}"
             )
 
     def header(self) -> Header:
