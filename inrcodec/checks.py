@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Iterable
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -17,24 +18,25 @@ LIKENESS = 0.6
 def whole(name: str, value: object, low: int, high: int) -> int:
     """`value` as an int in [low, high]; 50.0 and NumPy integers count as whole numbers. Raises
     `OptionError`."""
-    value = number = _plain(value)
-    if isinstance(number, Real) and number == number // 1:
-        number = int(number)  # type: ignore[call-overload]
+    number = plain = _plain(value)
+    if _is_number(plain):
+        _check_range(name, plain, low, high)  # first: Decimal("1E+10000000") as an int takes long
+        number = int(plain) if plain == int(plain) else None
     try:
         checked = operator.index(number)
     except TypeError:
         checked = None
-    if checked is None or _is_flag(value):
-        raise OptionError(f"{name} must be a whole number, got {_shown(value)}")
+    if checked is None or _is_flag(plain):
+        raise OptionError(f"{name} must be a whole number, got {_shown(plain)}")
     _check_range(name, checked, low, high)
     return checked
 
 
 def real(name: str, value: object, low: float, high: float) -> float:
     """`value` as a float in [low, high]. Raises `OptionError`."""
-    value = number = _plain(value)
-    if _is_flag(value) or not isinstance(value, Real) or number != number:
-        raise OptionError(f"{name} must be a number, got {_shown(value)}")
+    number = _plain(value)
+    if not _is_number(number):
+        raise OptionError(f"{name} must be a number, got {_shown(number)}")
     _check_range(name, number, low, high)
     return float(number)
 
@@ -65,12 +67,20 @@ def _is_flag(value: object) -> bool:
     return type(value).__name__ in ("bool", "bool_")
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a real number, so neither a flag nor NaN."""
+    if isinstance(value, Decimal):
+        return not value.is_nan()
+    return isinstance(value, Real) and not _is_flag(value) and bool(value == value)
+
+
 def _check_range(name: str, number: float, low: float, high: float) -> None:
     if not low <= number <= high:
-        raise OptionError(f"{name} must be in [{low:g}, {high:g}], got {_shown(number)}")
+        bounds = ", ".join(str(b) if isinstance(b, int) else f"{b:g}" for b in (low, high))
+        raise OptionError(f"{name} must be in [{bounds}], got {_shown(number)}")
 
 
 def _shown(value: object) -> str:
     """The value for a message, however long."""
-    text = str(value) if isinstance(value, Real) else repr(value)
+    text = str(value) if isinstance(value, (Real, Decimal)) else repr(value)
     return text if len(text) <= 40 else f"{text[:40]}..."

@@ -87,6 +87,14 @@ def check_size(width: int, height: int) -> None:
         )
 
 
+def check_unit(low: float, high: float) -> None:
+    """Raise `ImageError` unless the least and the largest of float samples lie in [0, 1]."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ImageError("the image holds NaN or infinite values")
+    if low < 0 or high > 1:
+        raise ImageError(f"float samples must lie in [0, 1], got [{low}, {high}]")
+
+
 def to_unit(pixels: Samples) -> NDArray[np.float32]:
     """Convert integer samples to float32 in [-1, 1], same shape."""
     peak = np.iinfo(pixels.dtype).max

@@ -1,5 +1,6 @@
 """Numbers of callers: Python's, NumPy's, and what is none."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -8,9 +9,13 @@ import pytest
 import inrcodec
 from inrcodec import checks
 from inrcodec.errors import OptionError
+from inrcodec.metrics.damage.robustness import COUNTS
+from inrcodec.metrics.damage.robustness import check as check_damage
 
 
-@pytest.mark.parametrize("value", [50, 50.0, np.int64(50), np.uint8(50), np.float32(50)])
+@pytest.mark.parametrize(
+    "value", [50, 50.0, np.int64(50), np.uint8(50), np.float32(50), Decimal(50)]
+)
 def test_whole_numbers_of_any_kind(value: object) -> None:
     checked = checks.whole("quality", value, 1, 100)
     assert checked == 50
@@ -18,7 +23,9 @@ def test_whole_numbers_of_any_kind(value: object) -> None:
     assert inrcodec.EncodeOptions(quality=value).quality == 50
 
 
-@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.float64(0.5), Fraction(1, 2)])
+@pytest.mark.parametrize(
+    "value", [0.5, np.float32(0.5), np.float64(0.5), Fraction(1, 2), Decimal("0.5")]
+)
 def test_real_numbers_of_any_kind(value: object) -> None:
     checked = checks.real("bpp", value, 0, 1)
     assert checked == 0.5
@@ -27,17 +34,57 @@ def test_real_numbers_of_any_kind(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [50.5, True, np.True_, "50", None, float("nan"), float("inf"), 0, 101, 10**100, [50]]
+    "value",
+    [
+        50.5,
+        Decimal("50.5"),
+        Decimal("sNaN"),
+        Decimal("1E+10000000"),
+        True,
+        np.True_,
+        "50",
+        None,
+        float("nan"),
+        float("inf"),
+        0,
+        101,
+        10**100,
+        [50],
+    ],
 )
 def test_what_is_no_whole_number_in_range(value: object) -> None:
     with pytest.raises(OptionError, match=r"^quality must be (a whole number, got|in \[1, 100\])"):
         checks.whole("quality", value, 1, 100)
 
 
-@pytest.mark.parametrize("value", [True, "0.5", None, float("nan"), 1.01, -0.01, 1j])
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        Decimal("NaN"),
+        Decimal("Infinity"),
+        Decimal("1.01"),
+        "0.5",
+        None,
+        float("nan"),
+        1.01,
+        -0.01,
+        1j,
+    ],
+)
 def test_what_is_no_real_number_in_range(value: object) -> None:
     with pytest.raises(OptionError, match=r"^bpp must be (a number, got|in \[0, 1\])"):
         checks.real("bpp", value, 0, 1)
+
+
+def test_bounds_and_values_have_all_their_digits() -> None:
+    with pytest.raises(OptionError, match=r"in \[1, 134217728\], got 134217729$"):
+        checks.whole("max_pixels", (1 << 27) + 1, 1, 1 << 27)
+    for over in (1.0000001, Decimal("1.0000001")):
+        with pytest.raises(OptionError, match=r"in \[0, 1\], got 1.0000001$"):
+            checks.real("loss_weight", over, 0.0, 1.0)
+    with pytest.raises(OptionError, match=r"whole numbers up to \d+, got 2.0000001$"):
+        check_damage({next(iter(COUNTS)): [2.0000001]}, 1)
 
 
 def test_flags_are_true_or_false() -> None:

@@ -1,4 +1,4 @@
-"""Children of a process that has computed with two threads decode and encode, however they began.
+"""Children of a process that has computed with two threads decode, encode and judge.
 
 The threads of OpenMP, which torch has, are missing in a forked process, which would wait for them.
 """
@@ -30,7 +30,7 @@ NAMES = (
         pytest.param("spawn", "imported", "1", marks=pytest.mark.slow),
     ],
 )
-def test_a_child_decodes_and_encodes(method: str, state: str, native: str) -> None:
+def test_a_child_decodes_encodes_and_judges(method: str, state: str, native: str) -> None:
     """In state "fresh" the parent has used torch alone."""
     if not hasattr(os, "fork") and "fork" in method:
         pytest.skip("no forks here")

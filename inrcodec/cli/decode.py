@@ -14,8 +14,8 @@ from inrcodec.cli.parameters import MaxPixels, MaxWork
 from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
 
-LARGE = 1 << 22
-"""Pixels of an image from which on decoding shows that it works."""
+LONG_S = 1.0
+"""Work, in seconds of one core (limits.py), from which on a decode shows that it works."""
 
 
 def decode(
@@ -117,15 +117,20 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
     from inrcodec.pixels import CHANNEL_NAMES
 
     try:
-        header = bitstream.read(data).header  # a bad file is refused before torch loads
+        container = bitstream.read(data)  # a bad file is refused before torch loads
+        header = container.header
         _note_stretching(name, view["size"], (header.width, header.height))
         from inrcodec.images import writing
 
         kind = writing.image_format(path)
         writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
         from inrcodec.codec.decode import decode_picture
+        from inrcodec.codec.families import decoder_of
+        from inrcodec.codec.view import view_of
 
-        with bar_of(name, known=False) if header.width * header.height > LARGE else nullcontext():
+        wanted = view_of(header.width, header.height, view["size"], view["scale"], view["crop"])
+        long = decoder_of(header).work_s(container, wanted) > LONG_S
+        with bar_of(name, known=False) if long else nullcontext():
             picture = decode_picture(data, **view)
         console.write_output(path, writing.image_bytes(picture, kind), force=force)
     except FormatError as error:

@@ -82,7 +82,7 @@ def simulate(
         if mode not in known:
             raise OptionError(f"unknown mode {mode!r}; known: {', '.join(known)}")
     if not 0 <= rtt <= 60000:
-        raise OptionError(f"a round trip is 0 .. 60000 ms, got {rtt:g}")
+        raise OptionError(f"a round trip is 0 .. 60000 ms, got {rtt}")
     if not 1 <= seeds <= 1000:
         raise OptionError(f"seeds must be 1 .. 1000, got {seeds}")
     parsed, speed = PacketLoss.of(packet_loss), None if rate == "none" else bytes_per_s(rate)

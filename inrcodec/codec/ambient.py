@@ -2,8 +2,9 @@
 
 A computation gives the same result under `torch.no_grad()`, `torch.inference_mode()`,
 `torch.autocast`, another default device, another precision of float32 and `np.seterr`, and leaves
-all of them as they were. The default type of torch is a setting of the whole process that other
-threads may rely on, so it is not changed: tensors are made with their type named.
+all of them as they were. In a forked process, where more threads of torch than one would hang, it
+has one meanwhile. The default type of torch is a setting of the whole process that other threads
+may rely on, so it is not changed: tensors are made with their type named.
 
 Importing this imports no torch, and without torch there is nothing of it to set.
 """
@@ -18,6 +19,8 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from inrcodec.codec.native.pool import is_forked
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +62,10 @@ def independent(function: Callable[P, T], *, gradients: bool | None = None) -> C
 
 def _enter_torch(stack: ExitStack, torch: Any, gradients: bool | None) -> None:
     """Enter torch's own settings: those of this thread, then those of the process."""
+    if is_forked():
+        from inrcodec.codec.runtime import torch_threads
+
+        stack.enter_context(torch_threads(1))
     recorded = torch.is_grad_enabled() if gradients is None else gradients
     if torch.is_inference_mode_enabled():
         stack.enter_context(torch.inference_mode(False))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.errors import ImageError
-from inrcodec.pixels import CHANNEL_NAMES, Samples, check_size, from_unit
+from inrcodec.pixels import CHANNEL_NAMES, Samples, check_size, check_unit, from_unit
 
 
 def is_tensor(value: object) -> bool:
@@ -51,11 +51,7 @@ def samples_of_array(array: NDArray[Any]) -> Samples:
     if array.dtype == np.bool_:
         return np.ascontiguousarray(array.astype(np.uint8) * 255)
     if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all():
-            raise ImageError("the array holds NaN or infinite values")
-        low, high = float(array.min()), float(array.max())
-        if low < 0 or high > 1:
-            raise ImageError(f"float arrays must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
+        check_unit(float(array.min()), float(array.max()))
         precise = array.astype(np.promote_types(array.dtype, np.float32), copy=False)
         return from_unit(precise * 2 - 1, 8)
     raise ImageError(f"expected uint8, uint16, bool or float samples, got {array.dtype}")

@@ -50,6 +50,11 @@ def test_encode_decode_info(run, picture: Path, small: np.ndarray, tmp_path: Pat
     assert b"32 x 24 RGB, 8 bit" in described
 
 
+def test_the_package_runs_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "inrcodec", "--version"], capture_output=True)
+    assert (done.returncode, done.stdout.split()[0]) == (0, b"inrcodec")
+
+
 def test_standard_streams(run, picture: Path, small_file: bytes) -> None:
     code, stdout, _ = run(
         *("encode", "-", "-o", "-", "-e", 1, "--target-size", "0.3K", "--model", "pe-siren"),

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,25 @@ def test_what_decode_writes_other_commands_read(run, small: np.ndarray, tmp_path
     assert run("decode", coded, "-o", back)[0] == 0
     assert run("compare", source, back, "--metrics", "psnr")[0] == 0
     assert read_image(back).icc == profile
+
+
+@pytest.mark.parametrize("scale", [1, 30])
+def test_a_decode_shows_that_it_works_by_its_work_not_by_the_size_of_the_image(
+    run, small_file: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: int
+) -> None:
+    from inrcodec.cli import decode
+
+    bars = []
+
+    def bar_of(name: str, *, known: bool) -> AbstractContextManager[None]:
+        bars.append((name, known))
+        return nullcontext()
+
+    monkeypatch.setattr(decode, "bar_of", bar_of)
+    monkeypatch.setattr(decode, "LONG_S", 0.02)
+    (coded := tmp_path / "a.inr").write_bytes(small_file)
+    assert run("decode", coded, "-o", tmp_path / "a.png", "--scale", scale)[0] == 0
+    assert bars == ([(str(coded), False)] if scale > 1 else [])
 
 
 FAST = ("-e", 0, "-q", 5, "--threads", 1)

@@ -106,6 +106,7 @@ def test_arrays_tensors_and_pil_images_are_pictures() -> None:
         (np.full((5, 5), np.nan), "NaN"),
         (np.full((5, 5), np.inf), "NaN or infinite"),
         (np.full((5, 5), 2.0), r"\[0, 1\]"),
+        (np.array([[-1e-9, 1.0000001]]), r"got \[-1e-09, 1.0000001\]"),
         (np.zeros((1, 1 << 21), np.uint8), "limit"),
         (b"", "empty"),
         (b"not an image", "known format"),

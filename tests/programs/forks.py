@@ -1,5 +1,5 @@
-"""Decodes and encodes in a child process of one that has computed with two threads, and prints how
-many files came out as in the parent.
+"""Decodes, encodes and judges in a child process of one that has computed with two threads, and
+prints whether files came out as in the parent.
 
     python forks.py METHOD imported|fresh FILE ...
 
@@ -24,6 +24,21 @@ def computed() -> None:
     assert (a @ a).shape == a.shape
 
 
+def scored() -> None:
+    """Encode and judge an image of which torch gives a part to each thread."""
+    import numpy as np
+
+    import inrcodec
+    from inrcodec.metrics import compare
+
+    pixels = np.zeros((192, 224, 4), np.uint8)
+    pixels[9:] = np.arange(224)[:, None]
+    data = inrcodec.encode(pixels, effort=0)
+    inrcodec.encode(torch.from_numpy((pixels / 255).astype(np.float16)).permute(2, 0, 1), effort=0)
+    inrcodec.encode(pixels, model="fourier", time_limit=0.2)
+    compare(pixels, data, ["psnr", "ssim", "ms-ssim", "iem"])
+
+
 def results(_: int = 0) -> list[bytes]:
     """What decoding gives here with two threads; encodes must end, with torch's threads too."""
     import numpy as np
@@ -31,6 +46,7 @@ def results(_: int = 0) -> list[bytes]:
     import inrcodec
 
     torch.set_num_threads(2)
+    scored()
     pixels = np.random.default_rng(0).integers(0, 255, (40, 48, 3), np.uint8)
     for model in MODELS:
         inrcodec.encode(pixels, model=model, time_limit=0.2, bpp=4.0, threads=2)

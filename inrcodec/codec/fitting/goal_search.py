@@ -6,6 +6,7 @@ same latents, then by some more fitting under another lambda.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from typing import Protocol
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.rate_control import (
     FIRST_LAMBDA,
+    LAST_LAMBDA,
     LEAST_SHARE,
     Goal,
     corrected,
@@ -31,6 +33,12 @@ above or below a half go the other way. Only a last touch: 0.03 takes 1.5 % of t
 
 HURRIED_NEAR, HURRIED_DOWN = 0.5, 0.4
 """Likewise where there is no time to fit: any size asked for is met, at a loss in quality."""
+
+
+HOPELESS = math.log(2)
+"""Where the largest lambda misses a size by so much (a logarithm), further fits do not reach it:
+six crops of photographs, effort 1, twelve fits under that lambda gave 0.56 to 0.97 of the bytes of
+the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,8 @@ class GoalSearch:
             if goal.met(*trimmed.rank) or (fitted.late and goal.kept(*best.rank)):
                 break
             here = (fitted.lmbda, _miss(goal, latest.rank))
+            if goal.size_bytes is not None and here[0] >= LAST_LAMBDA and here[1] < -HOPELESS:
+                break
             exponent = (
                 goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
             )

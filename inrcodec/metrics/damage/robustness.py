@@ -110,10 +110,10 @@ def check(ladder: Ladder, seeds: int) -> None:
             if not isinstance(level, (int, float)):
                 raise OptionError(f"{kind} takes numbers, got {level!r}")
             if kind in COUNTS and not (float(level).is_integer() and 0 <= level <= MOST_COUNTED):
-                raise OptionError(f"{kind} takes whole numbers up to {MOST_COUNTED}, got {level:g}")
+                raise OptionError(f"{kind} takes whole numbers up to {MOST_COUNTED}, got {level}")
             most = 100.0 if kind.startswith("gaussian") else 1.0
             if kind not in COUNTS and not 0 <= level <= most:
-                raise OptionError(f"{kind} takes levels in [0, {most:g}], got {level:g}")
+                raise OptionError(f"{kind} takes levels in [0, {most:g}], got {level}")
 
 
 class DamageBench:

@@ -25,7 +25,7 @@ from inrcodec.codec.ambient import independent
 from inrcodec.codec.format.bitstream import SIGNATURE
 from inrcodec.errors import ImageError
 from inrcodec.images.reading import as_picture
-from inrcodec.pixels import Picture
+from inrcodec.pixels import Picture, check_unit
 
 BACKGROUND = 0.5
 BLACK_AND_WHITE = (0.0, 1.0)
@@ -159,11 +159,7 @@ def _scaled(tensor: Tensor) -> Tensor:
 
 def _check_values(tensor: Tensor) -> None:
     """Raise `ImageError` for NaN, infinities and values outside [0, 1]."""
-    low, high = (float(bound) for bound in torch.aminmax(tensor.detach()))
-    if low != low or high != high or low in (float("inf"), float("-inf")) or high == float("inf"):
-        raise ImageError("the image holds NaN or infinite values")
-    if low < 0 or high > 1:
-        raise ImageError(f"float samples must lie in [0, 1], got [{low:.4g}, {high:.4g}]")
+    check_unit(*(float(bound) for bound in torch.aminmax(tensor.detach())))
 
 
 def _size(tensor: Tensor) -> str:

@@ -21,7 +21,7 @@ from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic import initialisation
-from inrcodec.codec.fitting.coolchic.first_lambda import first_lambda, widened
+from inrcodec.codec.fitting.coolchic.first_lambda import coarsest_bytes, first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
 from inrcodec.codec.fitting.coolchic.grid_file import GridFile
 from inrcodec.codec.fitting.coolchic.pace import Pace
@@ -78,8 +78,10 @@ class GridEncoding:
             ):
                 self._steps = 0  # so short a fit is worse than its initialisation
         with fit_threads(plan.threads):
+            sized = self.model.complexity is not None and plan.goal.size_bytes is not None
+            coarsest = coarsest_bytes(self.model, self._targets) if sized else 0.0
             self._initialise()
-        self._file.check_size()
+        self._file.check_size(coarsest)
         self._search = GoalSearch(self, plan.goal)
         self._begun = self._fitted = self._ended = False
         self._seen: tuple[Candidate, tuple[int, float]] | None = None

@@ -90,6 +90,12 @@ def widened(model: CoolChic, targets: Sequence[Tensor], index: int, least_bytes:
     return grids_model(model.family, model.width, model.height, **COMPLEXITIES[WIDE])
 
 
+def coarsest_bytes(model: CoolChic, targets: Sequence[Tensor]) -> float:
+    """About the bytes of the latents of the initialisation for the largest lambda, that of quality
+    1, not fitted."""
+    return _of_initialisation(model, targets, 0, initialisation.init_lambda(0))[0] / 8
+
+
 @torch.no_grad()
 def _of_initialisation(
     model: CoolChic, targets: Sequence[Tensor], index: int, lmbda: float

@@ -10,17 +10,18 @@ import numpy as np
 from inrcodec.codec.coolchic import init_tables, layout
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
+from inrcodec.codec.coolchic.render import Plane, render
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.coolchic.fit import GridFit
-from inrcodec.codec.fitting.coolchic.least_size import least_size
+from inrcodec.codec.fitting.coolchic.least_size import REACHED, least_size
 from inrcodec.codec.fitting.coolchic.network_steps import NetworkSearch
-from inrcodec.codec.fitting.coolchic.targets import file_error
 from inrcodec.codec.fitting.goal_search import Candidate
 from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Header
+from inrcodec.codec.view import view_of
 from inrcodec.errors import EncoderLimitError, LimitError, RateError
-from inrcodec.pixels import Picture, decibels
+from inrcodec.pixels import Picture, psnr
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,14 @@ class GridFile:
             planes.append(LatentPlane(self.model, chosen, trained, symbols))
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self.header(), sections, self.plan.metadata)
-        error = file_error(planes, self.picture)
-        return Candidate(data, decibels(error), [plane.networks for plane in planes])
+        return Candidate(data, self._psnr(planes), [plane.networks for plane in planes])
+
+    def _psnr(self, planes: Sequence[LatentPlane]) -> float:
+        """PSNR in dB of the image that a decoder makes of the planes, at its own bit depth."""
+        picture = self.picture
+        view = view_of(picture.width, picture.height, None, None, None)
+        ready = [Plane.of(plane) for plane in planes]
+        return psnr(picture.pixels, render(ready, picture.channels, view, picture.bit_depth))
 
     def trained(self) -> Tensors:
         """The networks that the file stores the residual to, by name."""
@@ -68,8 +75,9 @@ class GridFile:
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
 
-    def check_size(self) -> None:
-        """Raise `RateError` for a size asked for that no file of this image has."""
+    def check_size(self, latent_bytes: float) -> None:
+        """Raise `RateError` for a size asked for that no fit of this image reaches, whose trained
+        initialisation has latents of so many bytes at the largest lambda; 0 without one."""
         asked, plan = self.plan.goal.size_bytes, self.plan
         if asked is None:
             return
@@ -79,6 +87,11 @@ class GridFile:
             raise RateError(
                 f"{asked} bytes are too few: the smallest {plan.model} file of this image has "
                 f"{least} bytes{kept}"
+            )
+        if asked < least + REACHED * latent_bytes:
+            raise RateError(
+                f"{asked} bytes are too few for this image: at quality 1 it takes about "
+                f"{float(f'{least + latent_bytes:.2g}'):.0f}"
             )
 
     def header(self) -> Header:

@@ -7,15 +7,10 @@ anything goes: a decoder clips, so small errors do not make clear and opaque par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.coolchic import colours, windows
-from inrcodec.codec.coolchic.planes import LatentPlane
 from inrcodec.pixels import Picture, Samples
 
 ALPHA_MARGIN = 24 / 255
@@ -55,33 +50,3 @@ def shown_of(picture: Picture) -> list[Tensor | None]:
     peak = float(np.iinfo(picture.pixels.dtype).max)
     alpha = picture.pixels[..., -1].astype(np.float32) / np.float32(peak)
     return [torch.from_numpy(alpha)[None], None]
-
-
-def file_error(planes: Sequence[LatentPlane], picture: Picture) -> float:
-    """`pixels.mean_squared_error` of what a decoder makes of the planes, before rounding to
-    integers."""
-    model, channels = planes[0].model, picture.channels
-    peak = np.float32(np.iinfo(picture.pixels.dtype).max)
-    ready = [(plane, plane.parameters()) for plane in planes]
-    total = 0.0
-    for window in windows.windows(model, 1024):
-        top, bottom, left, right = window
-        wanted = picture.pixels[top:bottom, left:right].astype(np.float32) / peak
-        made = [
-            colours.colours(model, values, plane.grids, window).clip(0, 1)
-            for plane, values in ready
-        ]
-        total += _squared_error(np.moveaxis(wanted, 2, 0), made)
-    return total / (min(channels, 3) - (channels == 2)) / (model.width * model.height)
-
-
-def _squared_error(wanted: NDArray[np.float32], made: Sequence[NDArray[np.float32]]) -> float:
-    """The sum of squared errors of a window, (channels, rows, columns), over its colours."""
-    seen = made[0] if len(wanted) >= 3 else made[0].mean(0, keepdims=True)
-    if len(made) == 1:
-        return float(np.square(seen - wanted, dtype=np.float64).sum())
-    alpha = made[1].mean(0, keepdims=True)
-    over_black = seen * alpha - wanted[:-1] * wanted[-1:]
-    over_white = over_black - (alpha - wanted[-1:])
-    both = np.stack((over_black, over_white))
-    return float(np.square(both, dtype=np.float64).sum()) / 2

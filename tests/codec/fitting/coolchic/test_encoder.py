@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -124,6 +125,33 @@ def test_lambdas_below_that_of_the_finest_start_give_finer_pictures(photo: np.nd
     assert bare[1] > bare[0] + 0.3
     assert fitted[1] > fitted[0] + 1
     assert min(np.subtract(fitted, bare)) > 2
+
+
+def test_a_size_far_out_of_reach_is_refused_before_the_fit() -> None:
+    detailed = Picture(data.astronaut())
+    begun = partial(encoding, detailed)
+    with pytest.raises(RateError, match=r"150 bytes are too few .* quality 1 it takes about \d+$"):
+        begun(EncodeOptions(target_size=150))
+    assert begun(EncodeOptions(target_size=700, effort=3)) is not None
+
+
+def test_a_search_ends_where_the_largest_lambda_takes_twice_the_size(photo: np.ndarray) -> None:
+    job = encoding(Picture(photo), EncodeOptions(target_size=130, effort=1))
+    stages = [progress.stage for progress in job]
+    assert stages.count("search") <= 1
+    with pytest.raises(RateError, match="130 bytes are too few for this image: the smallest file"):
+        job.finish()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_the_psnr_that_is_told_is_that_of_the_file(photo: np.ndarray, channels: int) -> None:
+    deep = np.concatenate((photo, 255 - photo[..., :1]), 2).astype(np.uint16) * 257
+    for pixels in (deep.astype(np.uint8), deep):
+        chosen = pixels[:48, :48, [0, 1, 2, 3][-channels:]]
+        job = encoding(Picture(chosen), EncodeOptions(lmbda=1e-5, effort=1))
+        *_, last = job
+        found = psnr(chosen, inrcodec.decode(job.finish()))
+        assert last.rounded_psnr == pytest.approx(found, abs=1e-3)
 
 
 def test_sizes_out_of_reach(photo: np.ndarray) -> None:
