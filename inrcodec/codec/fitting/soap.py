@@ -28,6 +28,9 @@ LEAST_ROOT = 0.01
 """What is added to the root of the mean squares, as a share of its own root mean square: along
 directions in which hardly any gradient was seen, Adam's step would be rounding errors."""
 
+TINY = 1e-15
+"""Added to roots too: gradients whose squares are beneath single precision move nothing."""
+
 
 class Soap:
     """Updates leaf tensors in place from their `.grad`; `rates` has the learning rate of each."""
@@ -89,7 +92,7 @@ class _Matrices:
         self._squares.lerp_(turned.square_(), 1 - DECAY)
         seen = 1 - DECAY**self._steps
         root = (self._squares / seen).sqrt_()
-        root += LEAST_ROOT * root.square().mean((1, 2), keepdim=True).sqrt_() + 1e-30
+        root += LEAST_ROOT * root.square().mean((1, 2), keepdim=True).sqrt_() + TINY
         update = left @ ((left.mT @ self._means @ right) / root) @ right.mT
         update *= self._rates * (factor / seen)
         for tensor, delta in zip(self._tensors, update, strict=True):
@@ -103,18 +106,24 @@ class _Matrices:
         ):
             moments.lerp_(product, 1 - DECAY)
         if not self._bases:
-            self._bases = [torch.linalg.eigh(moments)[1].flip(-1) for moments in self._moments]
+            self._bases = [torch.linalg.eigh(_scaled(m))[1].flip(-1) for m in self._moments]
         elif self._steps % BASIS_EVERY == 0:
             for side, moments in enumerate(self._moments):
                 order = self._order(side)
                 self._squares = _reordered(self._squares, order, side + 1)
                 basis = _reordered(self._bases[side], order, 2)
-                self._bases[side] = torch.linalg.qr(moments @ basis)[0]
+                self._bases[side] = torch.linalg.qr(_scaled(moments) @ basis)[0]
 
     def _order(self, side: int) -> Tensor:
         """The directions of a basis by how much of the gradients lies along them, (n, side)."""
         basis = self._bases[side]
         return (basis * (self._moments[side] @ basis)).sum(1).argsort(-1, descending=True)
+
+
+def _scaled(moments: Tensor) -> Tensor:
+    """The matrices (n, side, side) with trace 1: LAPACK squares them, and of subnormal numbers that
+    are flushed to 0 it makes what is no number."""
+    return moments / (moments.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] + 1e-30)
 
 
 def _reordered(stack: Tensor, order: Tensor, axis: int) -> Tensor:

@@ -146,7 +146,7 @@ class GridEncoding:
         if hurried:
             count = min(count, self._pace.hurried_steps(self._taken))
         for number, fit in enumerate(self._fits if steps else ()):
-            for part in fit.refit(count):
+            for part in fit.refit(count, settled=not hurried):
                 yield (number + part) / len(self._fits)
 
     @property
@@ -171,7 +171,7 @@ class GridEncoding:
             if not self.plan.goal.fixed and self._steering.settled:
                 self._steering.aim()
             for fit in self._fits:
-                for _ in fit.refit(self._pace.hurried_steps(self._taken)):
+                for _ in fit.refit(self._pace.hurried_steps(self._taken), settled=False):
                     pass
 
     def _initialise(self) -> None:

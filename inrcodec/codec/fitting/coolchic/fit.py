@@ -179,9 +179,10 @@ class GridFit:
         with torch.enable_grad():
             self.distortion.weigh(made, window)
 
-    def refit(self, steps: int) -> Iterator[float]:
-        """Run the end of the schedule again in so many steps, after a change of `lmbda`;
-        yields the share of them that is done now and then.
+    def refit(self, steps: int, *, settled: bool = True) -> Iterator[float]:
+        """Run the end of the schedule again in so many steps, after a change of `lmbda`; yields the
+        share of them that is done now and then. Of a fit that has `settled` a few steps run a short
+        end: from its middle they would undo more than they mend.
 
         Mean squares begin anew: those of the last steps, in which the rounding let hardly any
         gradient through, would send every latent off by most of a step (a refit of 204 steps took
@@ -189,8 +190,9 @@ class GridFit:
         """
         self._squares, self._first_step = [], self.step
         self._first_round = self._windows.round
+        share = self._schedule.refit_pace * steps / max(1, self.step)
+        first = max(0.5, 1 - share) if settled else 0.5
         for step in range(steps):
-            first = self._schedule.refit_from
             self._train(first + (1 - first) * step / steps)
             if step % self._schedule.report_every == 0:
                 yield (step + 1) / steps
