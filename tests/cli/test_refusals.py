@@ -52,9 +52,12 @@ def test_a_size_that_no_file_has_is_refused_before_the_fit(
     with pytest.raises(RateError, match="smallest coolchic file of this image has") as caught:
         inrcodec.encoding(image, target_size=60)
     least = int(re.findall(r"has (\d+) bytes", str(caught.value))[0])
-    with pytest.raises(RateError):
+    with pytest.raises(RateError, match="smallest coolchic file"):
         inrcodec.encoding(image, target_size=least - 1)
-    inrcodec.encoding(image, target_size=least)
+    with pytest.raises(RateError, match="too few for this image: at quality 1") as caught:
+        inrcodec.encoding(image, target_size=least)
+    about = int(re.findall(r"takes about (\d+)", str(caught.value))[0])
+    inrcodec.encoding(image, target_size=about // 2)
 
 
 def test_a_black_image_is_no_smaller_than_the_smallest_file(photo: np.ndarray) -> None:

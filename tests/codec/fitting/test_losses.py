@@ -273,7 +273,7 @@ def test_black_and_tiny_pictures_take_a_loss() -> None:
     for shape in ((40, 50, 3), (1, 1, 3)):
         black = np.zeros(shape, np.uint8)
         data = inrcodec.encode(black, loss="l1", effort=1, threads=1)
-        assert inrcodec.decode(data).max() <= 3
+        assert inrcodec.decode(data).max() <= 5
 
 
 def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
