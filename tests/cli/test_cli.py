@@ -221,6 +221,7 @@ def interrupted(fit, share):
     return train(fit, share)
 
 GridFit._train = interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may have it ignored
 from inrcodec.cli.main import main
 main(sys.argv[1:])
 """

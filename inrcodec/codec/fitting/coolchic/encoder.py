@@ -131,7 +131,8 @@ class GridEncoding:
         apart = initialisation.sets_apart(lmbda, self._initialised_at)
         hurried = self._pace.hurried
         untouched = self._steps == 0 or (hurried and not self._fits[0].step)
-        far = untouched or (apart > self._schedule.far_inits and not hurried)
+        near = self._schedule.near_inits(self._pace.budget(self._steps)[1])
+        far = untouched or (apart > near and not hurried)
         if far and self._init is not None and self._steering.rehearsal is None:
             if untouched and initialisation.same(lmbda, self._initialised_at):
                 return
