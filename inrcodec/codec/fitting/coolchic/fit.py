@@ -34,7 +34,7 @@ from inrcodec.codec.fitting.coolchic.schedule import (
     Schedule,
     network_rates,
 )
-from inrcodec.codec.fitting.coolchic.step import gradients_of, rate_pixels
+from inrcodec.codec.fitting.coolchic.step import Situation, gradients_of, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
 from inrcodec.codec.fitting.optimizer import SQUARES, rms_step
@@ -242,9 +242,10 @@ class GridFit:
         window, schedule = next(self._windows), self._schedule
         hard = share >= 1 - schedule.hard_share
         rounding = None if hard else self._rates.softening.at(share)
-        cost = self._gradients(
+        now = Situation(
             self.parameters, self.latents, window, rounding, self.lmbda, self.distortion
         )
+        cost = self._gradients(now)
         if not math.isfinite(cost.distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
         self._pull(1 / rate_pixels(self.model))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import torch
@@ -43,6 +44,19 @@ class Rounding(NamedTuple):
     deviation: float
 
 
+class Situation(NamedTuple):
+    """Where a fit stands: its networks by name and its latents, one tensor a grid; the window of
+    the image that a step sees; how it rounds, for good if `rounding` is None: then the networks
+    alone have gradients; its lambda and its distortion."""
+
+    parameters: Mapping[str, Tensor]
+    latents: Sequence[Tensor]
+    window: Window
+    rounding: Rounding | None
+    lmbda: float
+    distortion: Distortion
+
+
 class Cost(NamedTuple):
     """What a step found: the distortion, the mean squared error, and bits a pixel; and the gradient
     by the latents of every grid that belong to the window, None where there is none."""
@@ -58,17 +72,8 @@ class Gradients(Protocol):
     mean squares of gradients outlive a change of lambda. Those of parameters are left in their
     `.grad`."""
 
-    def __call__(
-        self,
-        parameters: Mapping[str, Tensor],
-        latents: Sequence[Tensor],
-        window: Window,
-        rounding: Rounding | None,
-        lmbda: float,
-        distortion: Distortion,
-    ) -> Cost:
-        """One step under a lambda; latents are rounded for good without `rounding`, and the
-        networks alone have gradients."""
+    def __call__(self, at: Situation) -> Cost:
+        """The cost of a situation, and its gradients."""
         ...
 
 
@@ -92,19 +97,16 @@ class CompiledGradients:
     """`Gradients` of whole images, by `CompiledStep`."""
 
     def __init__(self, model: CoolChic, left_out: Collection[int], noise: torch.Generator) -> None:
-        self._model, self._noise = model, noise
-        self._step = CompiledStep(model, left_out)
+        self._model, self._left_out, self._noise = model, left_out, noise
 
-    def __call__(
-        self,
-        parameters: Mapping[str, Tensor],
-        latents: Sequence[Tensor],
-        window: Window,
-        rounding: Rounding | None,
-        lmbda: float,
-        distortion: Distortion,
-    ) -> Cost:
+    @cached_property
+    def _step(self) -> CompiledStep:
+        """The arrays of all steps: of a fit of no steps none are needed."""
+        return CompiledStep(self._model, self._left_out)
+
+    def __call__(self, at: Situation) -> Cost:
         """As `Gradients` has it; the window is the image."""
+        parameters, latents, window, rounding, lmbda, distortion = at
         step, root = self._step, math.sqrt(lmbda)
         values = {name: bridge.array(tensor) for name, tensor in parameters.items()}
         grids = [bridge.array(y) for y in latents]
@@ -156,16 +158,9 @@ class TorchGradients:
         self._model, self._left_out = model, left_out
         self._backward, self._noise = backward, noise
 
-    def __call__(
-        self,
-        parameters: Mapping[str, Tensor],
-        latents: Sequence[Tensor],
-        window: Window,
-        rounding: Rounding | None,
-        lmbda: float,
-        distortion: Distortion,
-    ) -> Cost:
+    def __call__(self, at: Situation) -> Cost:
         """As `Gradients` has it."""
+        parameters, latents, window, rounding, lmbda, distortion = at
         top, bottom, left, right = window
         outer, inner = windows.surrounded(self._model, window)
         model = replace(self._model, width=outer[3] - outer[2], height=outer[1] - outer[0])

@@ -14,6 +14,7 @@ from inrcodec.codec.fitting.coolchic.step import (
     CompiledGradients,
     Cost,
     Rounding,
+    Situation,
     TorchGradients,
     gradients_of,
 )
@@ -49,7 +50,8 @@ def test_both_ways_agree(case: str, rounding: Rounding | None) -> None:
         parameters = {n: torch.tensor(v, requires_grad=True) for n, v in values.items()}
         grids = [y.clone() for y in latents]
         grids[13].zero_()
-        cost = way(*given)(parameters, grids, windows.whole(MODEL), rounding, LMBDA, distortion)
+        here = Situation(parameters, grids, windows.whole(MODEL), rounding, LMBDA, distortion)
+        cost = way(*given)(here)
         found.append((cost, {n: t.grad for n, t in parameters.items() if t.grad is not None}))
     (ours, by), (theirs, wanted) = found
     assert ours[:3] == pytest.approx(theirs[:3], rel=1e-4)
@@ -78,5 +80,6 @@ def test_a_loss_that_is_not_finite_is_told() -> None:
     parameters = {n: torch.tensor(v, requires_grad=True) for n, v in values.items()}
     way = CompiledGradients(MODEL, (), torch.Generator())
     distortion = Distortion(LOSSES["mse"], target * np.nan)
-    cost = way(parameters, latents, windows.whole(MODEL), None, LMBDA, distortion)
+    here = Situation(parameters, latents, windows.whole(MODEL), None, LMBDA, distortion)
+    cost = way(here)
     assert not np.isfinite(cost.distortion)
