@@ -44,12 +44,6 @@ def decode_runs(
     return decoded.picture, decoded.missing
 
 
-def limits_of(max_pixels: int | None, max_work: float | None) -> Limits:
-    """The limits that options ask for, those of `inrcodec.decode_picture` for None; raises
-    `OptionError`."""
-    return Limits.of(max_pixels, max_work)
-
-
 def check_head(beginning: bytes, limits: Limits) -> None:
     """Raise `LimitError` if the header, at the beginning of a file, tells of an image beyond the
     limits. What is no such beginning, or too short, is the decoder's matter."""
