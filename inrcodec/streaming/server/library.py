@@ -71,14 +71,13 @@ class Library:
 
     `slices` is the side of the slices, in symbols, that grids are cut into; 0 chooses one that
     suits the rate of a file, None leaves files as they are; files without grids stay as they are
-    anyway. A file that takes more than `max_work` seconds of one core to be cut (None: those of a
-    decode) cannot be streamed. Streams of at most `cached_bytes` in memory are kept, and which
-    versions of files cannot be streamed. May be used from any thread. Raises `InputError` if there is nothing at
-    `root`, `StreamError` if it is one file that cannot be streamed, and `OptionError` for a side
-    that no file can have, or what is no number of seconds.
-
-    `stream` is `version`, which only looks, then `kept`, which neither reads nor waits, then
-    `read`, which takes seconds for a large file.
+    anyway. A file that takes more than `max_work` seconds of one core to be cut (None: those of
+    a decode) cannot be streamed. Streams of at most `cached_bytes` in memory are kept, and
+    which versions of files cannot be streamed. May be used from any thread. Raises `InputError`
+    if there is nothing at `root`, `StreamError` if it is one file that cannot be streamed, and
+    `OptionError` for a side that no file can have, or what is no number of seconds. `stream` is
+    `version`, which only looks, then `kept`, which neither reads nor waits, then `read`, which
+    takes seconds for a large file.
     """
 
     def __init__(
