@@ -44,6 +44,12 @@ def decode_runs(
     return decoded.picture, decoded.missing
 
 
+def limits_of(max_pixels: int | None, max_work: float | None) -> Limits:
+    """The limits that options of a client ask for, which knows no codec: those of
+    `inrcodec.decode_picture` for None. Raises `OptionError`."""
+    return Limits.of(max_pixels, max_work)
+
+
 def check_head(beginning: bytes, limits: Limits) -> None:
     """Raise `LimitError` if the header, at the beginning of a file, tells of an image beyond the
     limits. What is no such beginning, or too short, is the decoder's matter."""

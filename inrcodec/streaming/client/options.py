@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from inrcodec.codec.limits import Limits
 from inrcodec.errors import OptionError
+from inrcodec.streaming.decoding import limits_of
 from inrcodec.streaming.protocol.fec import MOST_EXPECTED_LOSS
 from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
 from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
@@ -76,7 +76,7 @@ class ReceiveOptions:
         ):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise OptionError(f"{name} must be more than 0 seconds, got {seconds}")
-        Limits.of(self.max_pixels, self.max_work)
+        limits_of(self.max_pixels, self.max_work)
         if self.token is not None:
             check_token(self.token)
         if not 0 <= (self.expected_packet_loss or 0) <= MOST_EXPECTED_LOSS:

@@ -20,7 +20,6 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inrcodec.codec.limits import Limits
 from inrcodec.errors import FormatError, InrCodecError, TruncatedError
 from inrcodec.streaming import decoding
 from inrcodec.streaming.client.failures import Incomplete
@@ -79,7 +78,7 @@ async def receive(
     valid.
     """
     options = options or ReceiveOptions()
-    limits = Limits.of(options.max_pixels, options.max_work)
+    limits = decoding.limits_of(options.max_pixels, options.max_work)
     if decode is None:
         decode = partial(
             decoding.decode_runs,

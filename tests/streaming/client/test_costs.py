@@ -10,13 +10,12 @@ from aiohttp import web
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Family
 from inrcodec.codec.format.sections import Kind
-from inrcodec.codec.limits import Limits
 from inrcodec.errors import LimitError, OptionError, StreamError
 from inrcodec.streaming import Library, ReceiveOptions, fetch, stream_of
 from inrcodec.streaming.client import reception
 from inrcodec.streaming.client.http import PIECE, Download
 from inrcodec.streaming.client.offer import MAX_ANSWER_BYTES
-from inrcodec.streaming.decoding import check_head
+from inrcodec.streaming.decoding import check_head, limits_of
 from inrcodec.streaming.protocol.frame import Beginning
 from tests.network_files import random_file
 from tests.streaming.client.test_http import Site
@@ -54,7 +53,7 @@ def test_a_file_that_costs_too_much_is_refused_in_one_line(tmp_path, vast, trans
 
 
 def test_a_download_ends_with_the_piece_that_has_the_header(vast):
-    limits = Limits.of(None, None)
+    limits = limits_of(None, None)
     options = ReceiveOptions()
     of = Download(options, lambda: 1.0, Beginning(), lambda data: check_head(data, limits))
     with pytest.raises(LimitError):
@@ -68,12 +67,12 @@ def test_a_download_ends_with_the_piece_that_has_the_header(vast):
 
 
 def test_only_whole_headers_of_files_beyond_the_limits_are_refused(vast, sliced_file):
-    limits = Limits.of(320 * 240, None)
+    limits = limits_of(320 * 240, None)
     for data in (b"", b"no file", os.urandom(3000), vast[:20], sliced_file):
         check_head(data, limits)
-    check_head(vast, Limits.of(None, 1e6))
+    check_head(vast, limits_of(None, 1e6))
     with pytest.raises(LimitError, match="max_pixels"):
-        check_head(sliced_file, Limits.of(320 * 240 - 1, None))
+        check_head(sliced_file, limits_of(320 * 240 - 1, None))
 
 
 def test_work_that_the_header_does_not_tell_is_refused_with_what_tells_it(tmp_path, sliced_file):

@@ -116,7 +116,9 @@ class Steering:
         since = (share - self._corrected_at) * self._rounds
         self._pending *= math.exp(-since / schedule.lag_steps)
         self._corrected_at = share
-        miss = schedule.corrected_share * (miss - goal.exponent * self._pending)
+        if self.rehearsal is None:  # another loss, as it goes on, follows a curve of its own
+            miss -= goal.exponent * self._pending
+        miss *= schedule.corrected_share
         self.set_lambda(corrected(before, miss, goal.exponent, schedule.most_correction))
         self._pending += math.log(self.lmbda / before)
 
