@@ -105,7 +105,9 @@ async def crowd(port: int, paths: list[str], counts: dict[str, int]) -> None:
 
 
 def play(port: int, paths: list[str], counts: dict[str, int]) -> None:
-    """Play the crowd in a process of its own, which is killed in the end."""
+    """Play the crowd in a process of its own, which is killed in the end. It yields to the server:
+    a real crowd has machines of its own."""
+    os.nice(10)
     descriptors.allow(Limits(connections=sum(counts.values())))
     asyncio.run(crowd(port, paths, counts))
 

@@ -20,10 +20,14 @@ class Connections:
     def __len__(self) -> int:
         return len(self._timers)
 
+    def has_room(self, coming: int) -> bool:
+        """Whether there is room for one more beside those that are there and so many to come."""
+        return self._count() + coming < self._limits.connections
+
     def make_room(self) -> bool:
         """Make room for one more: if there are as many as may be, cut the one that has waited for a
         request longest. Return whether there is room."""
-        return self._count() < self._limits.connections or self.cut_oldest()
+        return self.has_room(0) or self.cut_oldest()
 
     def cut_oldest(self) -> bool:
         """Cut the one that has waited for a request longest; return whether there was one."""

@@ -27,6 +27,10 @@ BACKLOG = 512
 NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """Numbers of errors of an address that this machine does not have: another of the host may do."""
 
+BURST = 32
+"""Connections begun at once. To begin one takes some rounds of the event loop: one by one, each
+would wait that long for every other that came before it."""
+
 PAUSE_S = 0.1
 """Seconds to wait when the system has no descriptor or memory for a connection."""
 
@@ -47,6 +51,7 @@ class Listener:
         self._connections, self._make, self._refused = connections, make, refused
         self._sockets: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._beginning: set[asyncio.Task[None]] = set()
         self._warned = -WARN_EVERY_S
 
     async def listen(self, host: str, port: int) -> None:
@@ -80,9 +85,10 @@ class Listener:
 
     async def close(self) -> None:
         """Accept no more connections."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._beginning]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for each in self._sockets:
             each.close()
         self._sockets.clear()
@@ -100,14 +106,19 @@ class Listener:
                 self._connections.cut_oldest()
                 await asyncio.sleep(PAUSE_S)
                 continue
+            coming = len(self._beginning)
+            if coming and (coming >= BURST or not self._connections.has_room(coming)):
+                await asyncio.wait(self._beginning)
             if self._connections.make_room():
-                await self._take(accepted)
+                beginning = asyncio.create_task(self._begin(accepted))
+                self._beginning.add(beginning)
+                beginning.add_done_callback(self._beginning.discard)
             else:
                 accepted.close()
                 self._refused()
                 await asyncio.sleep(0)
 
-    async def _take(self, accepted: socket.socket) -> None:
+    async def _begin(self, accepted: socket.socket) -> None:
         """Begin a connection."""
 
         def protocol() -> asyncio.Protocol:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inrcodec.streaming.server.cutting import Cutters
-from inrcodec.streaming.transport.threads import in_thread
+from inrcodec.streaming.transport.threads import in_thread, outcome_of, settle
 
 if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream
@@ -26,7 +27,7 @@ ABANDONED_READS = 2
 """Files that may be read to their end, beside those, when nobody waits for them any more."""
 
 LOOKS = 4
-"""Names looked for at once, so that a slow disk does not take a thread for each request."""
+"""Threads that look for names, so that a slow disk does not take one for each request."""
 
 
 class _Reading:
@@ -46,7 +47,9 @@ class Readings:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._readings: dict[Version, _Reading] = {}
-        self._looks, self._reads = asyncio.Semaphore(LOOKS), asyncio.Semaphore(READS)
+        self._reads = asyncio.Semaphore(READS)
+        self._looks: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
+        self._looking = 0
         self._abandoned: set[Version] = set()
         self._cutters = Cutters()
 
@@ -71,12 +74,26 @@ class Readings:
         self._cutters.close()
 
     async def _look(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do what asks the file system; who leaves meanwhile leaves the turn to the thread."""
-        await self._looks.acquire()
-        looking = in_thread(work, *arguments)
-        looking.add_done_callback(lambda _: self._looks.release())
-        looking.add_done_callback(_seen)
-        return await asyncio.shield(looking)
+        """Do what asks the file system, in a thread with all that is asked for meanwhile."""
+        found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._looks.append((found, partial(work, *arguments)))
+        self._begin_looks()
+        return await found
+
+    def _begin_looks(self) -> None:
+        """Begin all looks that wait, in one thread, if there may be one more."""
+        if self._looks and self._looking < LOOKS:
+            waiting, self._looks = self._looks, []
+            self._looking += 1
+            looking = in_thread(lambda: [outcome_of(look) for _, look in waiting])
+            looking.add_done_callback(partial(self._looked, [found for found, _ in waiting]))
+
+    def _looked(self, waiting: list[asyncio.Future[Any]], done: asyncio.Future[Any]) -> None:
+        """Tell those who wait for these looks, and begin the next ones."""
+        self._looking -= 1
+        for found, outcome in zip(waiting, done.result(), strict=True):
+            settle(found, *outcome)
+        self._begin_looks()
 
     async def _read(self, version: Version) -> Stream:
         """Wait for a version of a file with all others who do."""
