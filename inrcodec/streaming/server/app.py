@@ -192,8 +192,8 @@ class Server:
 
     @contextmanager
     def _hurry(self, request: web.Request) -> Iterator[None]:
-        """Cut the connection if what is done here takes too long. (`asyncio.wait_for` would make a
-        task for each piece, and of each client that goes garbage in cycles.)"""
+        """Cut the connection if what is done here takes too long. `asyncio.wait_for` would make a
+        task for each piece, and leave garbage in cycles behind each client that goes."""
         transport, loop = request.transport, asyncio.get_running_loop()
         late = loop.call_later(self.limits.silence_s, transport.abort) if transport else None
         try:

@@ -48,7 +48,7 @@ class Readings:
         self._library = library
         self._readings: dict[Version, _Reading] = {}
         self._reads = asyncio.Semaphore(READS)
-        self._looks: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
+        self._looks: dict[asyncio.Future[Any], Callable[[], Any]] = {}
         self._looking = 0
         self._abandoned: set[Version] = set()
         self._cutters = Cutters()
@@ -76,17 +76,20 @@ class Readings:
     async def _look(self, work: Callable[..., T], *arguments: object) -> T:
         """Do what asks the file system, in a thread with all that is asked for meanwhile."""
         found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._looks.append((found, partial(work, *arguments)))
+        self._looks[found] = partial(work, *arguments)
         self._begin_looks()
-        return await found
+        try:
+            return await found
+        finally:
+            self._looks.pop(found, None)  # of who leaves, nothing is kept
 
     def _begin_looks(self) -> None:
         """Begin all looks that wait, in one thread, if there may be one more."""
         if self._looks and self._looking < LOOKS:
-            waiting, self._looks = self._looks, []
+            waiting, self._looks = self._looks, {}
             self._looking += 1
-            looking = in_thread(lambda: [outcome_of(look) for _, look in waiting])
-            looking.add_done_callback(partial(self._looked, [found for found, _ in waiting]))
+            looking = in_thread(lambda: [outcome_of(look) for look in waiting.values()])
+            looking.add_done_callback(partial(self._looked, list(waiting)))
 
     def _looked(self, waiting: list[asyncio.Future[Any]], done: asyncio.Future[Any]) -> None:
         """Tell those who wait for these looks, and begin the next ones."""

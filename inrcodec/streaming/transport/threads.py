@@ -62,12 +62,12 @@ def in_thread(
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, outcome, *found)
 
-    _at_work.add(outcome)
     try:
         worker = _free.pop()
     except IndexError:
         worker = _Worker()
         worker.start()
+    _at_work.add(outcome)
     worker.works.put(run)
     return outcome
 

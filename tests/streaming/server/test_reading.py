@@ -10,7 +10,7 @@ import pytest
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server.library import Library
 from inrcodec.streaming.server.options import Limits
-from inrcodec.streaming.server.reading import ABANDONED_READS, READS, Readings
+from inrcodec.streaming.server.reading import ABANDONED_READS, LOOKS, READS, Readings
 from tests.streaming.peers import serving, until
 
 
@@ -96,6 +96,38 @@ def test_what_nobody_waits_for_is_not_begun(slow, readings):
         assert sorted(slow.begun) == [f"{n}.inr" for n in range(READS + 1)]
 
     asyncio.run(go())
+
+
+def test_what_nobody_waits_for_is_not_looked_for(tmp_path, sliced_file):
+    """On a disk that hangs, who leaves leaves nothing behind."""
+
+    class Hung(Library):
+        def version(self, name):
+            looked.append(name)
+            assert go_on.wait(60)
+            return super().version(name)
+
+    looked, go_on = [], threading.Event()
+    (tmp_path / "a.inr").write_bytes(sliced_file)
+    readings = Readings(Hung(str(tmp_path)))
+
+    async def go():
+        first = [asyncio.create_task(readings.stream("a.inr")) for _ in range(LOOKS)]
+        assert await until(lambda: len(looked) == LOOKS)
+        stays = asyncio.create_task(readings.stream("a.inr"))
+        leaves = [asyncio.create_task(readings.stream("b.inr")) for _ in range(20)]
+        await asyncio.sleep(0)
+        await leave(*leaves)
+        go_on.set()
+        streams = await asyncio.gather(*first, stays)
+        assert len(set(map(id, streams))) == 1
+
+    try:
+        asyncio.run(go())
+    finally:
+        go_on.set()
+        readings.close()
+    assert "b.inr" not in looked
 
 
 def test_a_reading_that_was_left_keeps_no_other_waiting(slow, readings):
