@@ -136,13 +136,20 @@ def is_dangling(path: str | os.PathLike[str]) -> bool:
     return os.path.islink(path) and not os.path.exists(path)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes, *, replace: bool = True) -> None:
+def write_bytes(
+    path: str | os.PathLike[str],
+    data: bytes,
+    *,
+    replace: bool = True,
+    temporary: str | None = None,
+) -> None:
     """Write a file, all of it or nothing: to a temporary file beside it, which then takes its name.
 
     An existing file is replaced and keeps its owner, group and mode, or is refused unless
     `replace`, also if it appears at the last moment; where they cannot be kept it is written in
     place, as by `cp`. A link stays a link, one to nothing is refused, missing folders are made, and
-    a pipe or a device is written to. Raises `OutputError`.
+    a pipe or a device is written to. The temporary file has a random name, or the one given. Raises
+    `OutputError`.
     """
     try:
         if is_stream(path):
@@ -153,7 +160,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, replace: bool = Tr
             raise OutputError(f"{os.fspath(path)}: is a link to a file that does not exist")
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        _place(target, data, replace)
+        _place(target, data, replace, temporary or f".inrcodec-{secrets.token_hex(8)}")
     except BrokenPipeError:
         raise
     except FileExistsError:
@@ -163,12 +170,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, replace: bool = Tr
         raise OutputError(f"{os.fspath(path)}: cannot be written: {reason}") from None
 
 
-def _place(target: Path, data: bytes, replace: bool) -> None:
+def _place(target: Path, data: bytes, replace: bool, name: str) -> None:
     """Put a regular file under a name, with the owner, group and mode of the one it replaces."""
     before = target.stat() if target.exists() else None
     if before is not None and not replace:
         raise FileExistsError(target)
-    temporary = target.with_name(f".inrcodec-{secrets.token_hex(8)}")
+    temporary = target.with_name(name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         handle = os.open(temporary, flags, 0o666)

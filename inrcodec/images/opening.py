@@ -39,6 +39,12 @@ class Opened:
     left_behind: list[str] = field(default_factory=list)
 
 
+def extensions() -> frozenset[str]:
+    """The endings of names, in lower case, of image files that can be read."""
+    formats = Image.registered_extensions().items()
+    return frozenset(ending for ending, name in formats if name in Image.OPEN)
+
+
 def open_file(data: bytes) -> Opened:
     """Decode an image file; every sample is there, or else this raises.
 
