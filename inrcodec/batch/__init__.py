@@ -1,0 +1,19 @@
+"""Encode or decode a folder of files in many processes; what was interrupted goes on.
+
+- `inputs`: which files a folder, a pattern or a list of names stands for;
+- `journal`: what of them is done, in a file beside the results;
+- `planning`: what is left to do;
+- `jobs`: processes that each make one result at a time;
+- `estimate`: how long the rest takes;
+- `running`: one after the other of these;
+- `encoding` and `decoding`: what a process does with one file.
+
+Importing this package imports neither torch nor numpy.
+"""
+
+from inrcodec.batch.inputs import Found, Item, find
+from inrcodec.batch.journal import Journal
+from inrcodec.batch.planning import Plan, plan_of
+from inrcodec.batch.running import Outcome, Step, run
+
+__all__ = ["Found", "Item", "Journal", "Outcome", "Plan", "Step", "find", "plan_of", "run"]
