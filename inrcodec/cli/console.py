@@ -110,6 +110,12 @@ def print_json(value: Any) -> None:
     show(json.dumps(_finite(value), indent=2))
 
 
+def print_json_line(value: Any) -> None:
+    """One of many results, as JSON on a line of its own, which a program reads as it comes."""
+    show(json.dumps(_finite(value)))
+    _stdout().flush()
+
+
 def _finite(value: Any) -> Any:
     """`value` with every float that JSON cannot say replaced by what `float` parses, or None."""
     if isinstance(value, dict):

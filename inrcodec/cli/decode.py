@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from inrcodec import checks
 from inrcodec.cli import console
-from inrcodec.cli.parameters import MaxPixels, MaxWork
+from inrcodec.cli.batch import Choice, Verb, run_batch
+from inrcodec.cli.parameters import IfNewer, Jobs, MaxPixels, MaxWork, Recursive
 from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
 
@@ -19,13 +22,22 @@ LONG_S = 1.0
 
 
 def decode(
-    inputs: Annotated[list[str], typer.Argument(help="Files; - for stdin.", metavar="FILE...")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders of them or patterns; - for stdin.", metavar="FILE..."),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
             "-o", "--output", help="An image (format by name), a folder, - for PNG on stdout."
         ),
     ] = None,
+    image_format: Annotated[
+        str,
+        typer.Option(
+            "--format", help="Ending of images whose name is not given: png, webp, tiff, ..."
+        ),
+    ] = "png",
     size: Annotated[str | None, typer.Option(help="Output size, WIDTHxHEIGHT.")] = None,
     scale: Annotated[float | None, typer.Option(help="Output size as a factor.")] = None,
     crop: Annotated[
@@ -42,8 +54,13 @@ def decode(
     device: Annotated[str, typer.Option(help="Where to render: cpu, cuda, cuda:1.")] = "cpu",
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
+    recursive: Recursive = False,
+    jobs: Jobs = None,
+    if_newer: IfNewer = False,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Report as JSON on stdout; of a folder, a line a file.")
+    ] = False,
 ) -> None:
     """Render a file as an image, at the original size or any other.
 
@@ -54,6 +71,11 @@ def decode(
       inrcodec decode photo.inr -o large.png --scale 2
 
       inrcodec decode photo.inr -o part.png --size 3072x2048 --crop 100,200,640,480
+
+      inrcodec decode coded/ -o images/ --recursive --format webp
+
+    Of a folder, or several files that go to one, Ctrl-C drops what is in work, and the same command
+    does the rest.
     """
     view: dict[str, Any] = {
         "scale": scale,
@@ -68,7 +90,12 @@ def decode(
     view["crop"] = (
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
     )
-    paths = console.outputs_for(inputs, output, ".png", force, as_json)
+    extension = _extension(image_format)
+    choice = Choice(inputs, output, recursive, jobs, if_newer, force, as_json)
+    if choice.is_batch():
+        run_batch(choice, _verb(view, extension))
+        return
+    paths = console.outputs_for(inputs, output, extension, force, as_json)
     console.check_binary_stdout(paths)
     reports = []
     with console.exit_codes() as codes:
@@ -81,10 +108,7 @@ def decode(
                 continue
             reports.append(report)
             if not as_json:
-                console.note(
-                    f"{name} -> {path}: {report['width']} x {report['height']} "
-                    f"{report['colours']}, {report['bit_depth']} bit, {report['elapsed_s']:.2f} s"
-                )
+                console.note(f"{name} -> {path}: {_measures(report)}")
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
@@ -97,16 +121,35 @@ def _numbers(text: str, pattern: str, name: str, example: str) -> tuple[int, ...
     return tuple(int(group) for group in match.groups())
 
 
-def _note_stretching(name: str, size: tuple[int, int] | None, native: tuple[int, int]) -> None:
-    """Say that a size, in pixels, has another aspect ratio than the image, beyond rounding."""
-    if size is None or 0 in size:
-        return
-    fitting = round(size[0] * native[1] / native[0]), round(size[1] * native[0] / native[1])
-    if abs(fitting[0] - size[1]) > 1 and abs(fitting[1] - size[0]) > 1:
-        console.note(
-            f"{name}: {size[0]}x{size[1]} stretches the image; {size[0]}x{max(1, fitting[0])} "
-            f"keeps its aspect ratio"
-        )
+def _extension(name: str) -> str:
+    """The ending ".webp" of "webp" or ".webp"; raises `OptionError` for one of no format."""
+    if name in ("png", ".png"):  # what most want, and what needs no look at all formats
+        return ".png"
+    from inrcodec.images import writing
+
+    extension = f".{name.lower().removeprefix('.')}"
+    if Path(f"image{extension}").suffix != extension:
+        raise OptionError(f"format must be an ending such as png or webp, got {name!r}")
+    writing.image_format(f"image{extension}")
+    return extension
+
+
+def _verb(view: dict[str, Any], extension: str) -> Verb:
+    """What is done with each file of a folder."""
+    from inrcodec.batch.decoding import decoded
+    from inrcodec.files import EXTENSIONS
+
+    if view["threads"] is not None:
+        checks.whole("threads", view["threads"], 1, 1024)
+    return Verb(decoded, view, EXTENSIONS, extension, "decoded", _measures)
+
+
+def _measures(report: dict[str, Any]) -> str:
+    """What an image has, for a person."""
+    return (
+        f"{report['width']} x {report['height']} {report['colours']}, {report['bit_depth']} bit, "
+        f"{report['elapsed_s']:.2f} s"
+    )
 
 
 def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict[str, Any]:
@@ -114,13 +157,16 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
     started = time.monotonic()
     data = console.read_input(name)
     from inrcodec.codec.format import bitstream
-    from inrcodec.pixels import CHANNEL_NAMES
 
     try:
         container = bitstream.read(data)  # a bad file is refused before torch loads
         header = container.header
-        _note_stretching(name, view["size"], (header.width, header.height))
+        from inrcodec.batch.decoding import decode_report, stretching
         from inrcodec.images import writing
+
+        stretched = stretching(view["size"], (header.width, header.height))
+        if stretched is not None:
+            console.note(f"{name}: {stretched}")
 
         kind = writing.image_format(path)
         writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
@@ -136,13 +182,4 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
     except FormatError as error:
         error.about(name)
         raise
-    return {
-        "input": name,
-        "output": path,
-        "width": picture.width,
-        "height": picture.height,
-        "channels": picture.channels,
-        "colours": CHANNEL_NAMES[picture.channels],
-        "bit_depth": picture.bit_depth,
-        "elapsed_s": round(time.monotonic() - started, 3),
-    }
+    return decode_report(name, path, picture, time.monotonic() - started)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import inrcodec
+from inrcodec import extras
 from inrcodec.cli import console
+from inrcodec.cli.batch import Choice, Verb, run_batch
+from inrcodec.cli.parameters import IfNewer, Jobs, Recursive
 from inrcodec.cli.progress import follow, interruptible, so_far
-from inrcodec.errors import InputError, InrCodecError, OptionError
-from inrcodec.extras import require
+from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.codec.options import EncodeKeywords
@@ -28,7 +29,12 @@ MODEL, LOSS, ROBUST = "Model", "Loss", "Weights that survive damage"
 
 
 def encode(
-    inputs: Annotated[list[str], typer.Argument(help="Images; - for stdin.", metavar="IMAGE...")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, folders of them or patterns; - for stdin.", metavar="IMAGE..."
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="A file, a folder for several, - for stdout."),
@@ -147,11 +153,17 @@ def encode(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    recursive: Recursive = False,
+    jobs: Jobs = None,
+    if_newer: IfNewer = False,
     metadata: Annotated[
         bool, typer.Option("--metadata/--no-metadata", help="Keep ICC, EXIF and XMP.")
     ] = True,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Report as JSON on stdout; of a folder, a line an image."),
+    ] = False,
 ) -> None:
     """Fit a small network to each image and write it as a file.
 
@@ -163,11 +175,14 @@ def encode(
 
       inrcodec encode *.jpg -o out/ -q 40 -e 7
 
+      inrcodec encode photos/ -o out/ --recursive        goes on where it was stopped
+
       inrcodec encode photo.png --tune perceptual        tuned for the eye
 
       cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
 
-    Ctrl-C ends the fit early and writes the best result so far if -o was given.
+    Ctrl-C ends the fit early and writes the best result so far if -o was given. Of a folder, or
+    several images that go to one, images in work are dropped, and the same command does the rest.
     """
     from inrcodec.codec.options import EncodeOptions
 
@@ -194,10 +209,14 @@ def encode(
         "metadata": metadata,
     }
     EncodeOptions.of(**options)  # refused before any work
-    _refuse_folders(inputs)
+    choice = Choice(inputs, output, recursive, jobs, if_newer, force, as_json)
+    if choice.is_batch():
+        extras.check("torch", extra="encode")
+        run_batch(choice, _verb(options))
+        return
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     console.check_binary_stdout(paths)
-    require("torch", extra="encode")
+    extras.require("torch", extra="encode")
     reports = []
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
@@ -220,12 +239,12 @@ def encode(
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
 
-def _refuse_folders(inputs: list[str]) -> None:
-    """Raise `InputError` for a folder, and say how its images are encoded."""
-    for name in inputs:
-        if os.path.isdir(name):
-            images = os.path.join(name, "*.png")
-            raise InputError(f"{name} is a folder: name its images, e.g. {images} -o coded/")
+def _verb(options: EncodeKeywords) -> Verb:
+    """What is done with each image of a folder."""
+    from inrcodec.batch.encoding import encoded
+    from inrcodec.images.opening import extensions
+
+    return Verb(encoded, options, extensions(), ".inr", "encoded", _measures)
 
 
 def parse_size(text: str) -> int:
@@ -242,6 +261,7 @@ def _encode_one(
     name: str, path: str, options: EncodeKeywords, keep: bool, force: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
+    from inrcodec.batch.encoding import GRAPHIC, encode_report, keep_memory
     from inrcodec.images.graphics import is_graphic
     from inrcodec.images.reading import as_picture
 
@@ -250,14 +270,9 @@ def _encode_one(
     with interruptible(f"{name}: stopping, {what}; Ctrl-C again ends at once") as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
         if is_graphic(picture):
-            console.note(
-                f"{name}: large flat areas, as in graphics, suit lossless WebP or PNG better"
-            )
+            console.note(f"{name}: {GRAPHIC}")
+        keep_memory(picture, options)
         limit = options["time_limit"]
-        if options["effort"] or limit is not None:  # else there is no fit, which gains by it
-            from inrcodec.codec.runtime import keep_freed_memory
-
-            keep_freed_memory(picture.width * picture.height)
         if limit is not None:  # reading the image and loading torch count
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
@@ -278,33 +293,20 @@ def _encode_one(
         del job  # its memory, before the file is decoded
         console.write_output(path, data, force=force)
         elapsed = time.monotonic() - started
-        given = options["init"] if options["init"] not in ("random", "meta") else None
-        decoded = inrcodec.decode(
-            data, threads=options["threads"], device=options["device"], init=given
-        )
-    from inrcodec.pixels import psnr
-
-    about = inrcodec.info(data)
-    return {
-        "input": name,
-        "output": path,
-        "size_bytes": len(data),
-        "bits_per_pixel": about.bits_per_pixel,
-        "psnr_db": psnr(picture.pixels, decoded),
-        "model": about.model,
-        "dimensions": about.dimensions,
-        "parameters": about.parameters,
-        "steps": 0 if last is None else last.step,
-        "elapsed_s": round(elapsed, 3),
-        "interrupted": bool(pressed),
-    }, bool(pressed)
+        steps = 0 if last is None else last.step
+        report = encode_report(name, path, picture, data, options, steps, elapsed)
+    return {**report, "interrupted": bool(pressed)}, bool(pressed)
 
 
 def _summary(report: dict[str, Any]) -> str:
     """The report as one line for a person."""
     note = " (stopped early)" if report["interrupted"] else ""
+    return f"{report['input']} -> {report['output']}: {_measures(report)}{note}"
+
+
+def _measures(report: dict[str, Any]) -> str:
+    """What was measured, for a person."""
     return (
-        f"{report['input']} -> {report['output']}: {report['size_bytes']} bytes, "
-        f"{report['bits_per_pixel']:.3f} bpp, {report['psnr_db']:.2f} dB, "
-        f"{report['elapsed_s']:.1f} s{note}"
+        f"{report['size_bytes']} bytes, {report['bits_per_pixel']:.3f} bpp, "
+        f"{report['psnr_db']:.2f} dB, {report['elapsed_s']:.1f} s"
     )

@@ -13,6 +13,29 @@ MaxWork = Annotated[
     typer.Option(help="Most work that a file may take, in seconds of one core (default: 60)."),
 ]
 
+BATCH = "A folder of files"
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "-r", "--recursive", help="Of a folder, also the folders below.", rich_help_panel=BATCH
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes, of one thread each unless --threads says more (default: one a core).",
+        rich_help_panel=BATCH,
+    ),
+]
+IfNewer = Annotated[
+    bool,
+    typer.Option(
+        "--if-newer",
+        help="Go by time alone: leave out what has an output that is not older.",
+        rich_help_panel=BATCH,
+    ),
+]
+
 
 class DecodeLimits(TypedDict, total=False):
     """The limits of every decode of a command."""

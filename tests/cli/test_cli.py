@@ -109,9 +109,10 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
     folder = tmp_path / "new" / "out"
     code, _, stderr = run("encode", picture, other, "-e", 1, "-o", f"{folder}/", "-q", 20)
     assert code == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["other.inr", "picture.inr"]
-    code, stdout, _ = run("decode", *folder.iterdir(), "-o", folder, "--json")
-    assert len(json.loads(stdout)) == 2
+    coded = sorted(folder.glob("[!.]*"))
+    assert [path.name for path in coded] == ["other.inr", "picture.inr"]
+    code, stdout, _ = run("decode", *coded, "-o", folder, "--json")
+    assert [json.loads(line)["state"] for line in stdout.splitlines()] == ["done", "done"]
     assert run("encode", picture, other, "-o", tmp_path / "one.inr")[0] == 2
     # One bad input does not cost the others.
     bad = tmp_path / "bad.inr"
@@ -119,16 +120,16 @@ def test_several_inputs_go_to_a_folder(run, picture: Path, tmp_path: Path) -> No
     code, _, stderr = run("decode", bad, folder / "other.inr", "-o", f"{tmp_path}/again/")
     assert code == 3
     assert "bad.inr" in stderr
-    assert [path.name for path in (tmp_path / "again").iterdir()] == ["other.png"]
+    assert [path.name for path in (tmp_path / "again").glob("[!.]*")] == ["other.png"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["encode", "missing.png"], 1, "missing.png: cannot be read: No such file"),
-        (["encode", "."], 1, "is a folder"),
-        (["encode", "folder.png"], 1, "is a folder: name its images, e.g. folder.png/*.png"),
-        (["encode", "picture.png", "folder.png", "-o", "out/"], 1, "is a folder"),
+        (["encode", "."], 2, "is a folder"),
+        (["encode", "folder.png"], 2, "is a folder; name one for the results, e.g. -o results/"),
+        (["encode", "picture.png", "folder.png"], 2, "is a folder"),
         (["encode", "text.txt", "-o", "x.inr"], 1, "known format"),
         (["encode", "picture.png", "-o", "no/such/x.inr"], 1, "folder does not exist"),
         (["encode", "picture.png", "-o", "coded.inr"], 1, "--force"),

@@ -1,0 +1,200 @@
+"""Many files in one command: `encode` and `decode` of folders, patterns and lists of names."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inrcodec import __version__, checks
+from inrcodec.cli import console
+from inrcodec.cli.batch_view import view_of_batch
+from inrcodec.errors import InrCodecError, OptionError, OutputError
+
+if TYPE_CHECKING:
+    from inrcodec.batch import Item, Outcome, Plan
+    from inrcodec.batch.running import Make
+
+MOST_JOBS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which files a person wants, where the results go, and how many processes work."""
+
+    inputs: list[str]
+    output: str | None
+    recursive: bool
+    jobs: int | None
+    if_newer: bool
+    force: bool
+    as_json: bool
+
+    def is_batch(self) -> bool:
+        """Whether this is a batch: a folder, a pattern or an option of batches, or several files
+        and a folder for their results."""
+        if self.recursive or self.if_newer or self.jobs is not None:
+            return True
+        if any(os.path.isdir(name) or _is_pattern(name) for name in self.inputs):
+            return True
+        folder = self.output is not None and (
+            self.output.endswith(("/", os.sep)) or os.path.isdir(self.output)
+        )
+        return folder and len(self.inputs) > 1
+
+    def checked(self) -> tuple[str, int]:
+        """The folder of results and the number of processes; raises `OptionError`."""
+        from inrcodec.batch.jobs import usable_cores
+
+        jobs = usable_cores() if self.jobs is None else self.jobs
+        jobs = checks.whole("jobs", jobs, 1, MOST_JOBS)
+        if self.output is None:
+            name = next((name for name in self.inputs if os.path.isdir(name)), self.inputs[0])
+            what = "is a folder; name one" if os.path.isdir(name) else "name a folder"
+            raise OptionError(f"{what} for the results, e.g. -o results/").about(name)
+        if "-" in (*self.inputs, self.output):
+            raise OptionError("stdin and stdout cannot be part of a folder of files")
+        if os.path.lexists(self.output) and not os.path.isdir(self.output):
+            raise OutputError(f"{self.output}: is no folder; results of a folder need one")
+        return self.output, jobs
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether a name is that of no file, but a pattern."""
+    from inrcodec.batch.inputs import MAGIC
+
+    return bool(MAGIC & set(name)) and not os.path.lexists(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What a command does with each file: its function and options, among them `threads` and
+    `init`; the extensions of inputs and of results; its participle; what it says of a report."""
+
+    make: Make
+    options: Mapping[str, Any]
+    extensions: Collection[str]
+    result_extension: str
+    participle: str
+    summary: Callable[[dict[str, Any]], str]
+
+
+def run_batch(choice: Choice, verb: Verb) -> None:
+    """Find the files, leave out what is done, do the rest, and list the failures at the end."""
+    from inrcodec.batch import Journal, find, plan_of, run
+
+    started = time.monotonic()
+    folder, jobs = choice.checked()
+    options = {**verb.options, "threads": verb.options["threads"] or 1}
+    asked = {**options, "init": _content(options["init"]), "version": __version__}
+    found = find(choice.inputs, verb.extensions, verb.result_extension, recursive=choice.recursive)
+    if not found.items and len(found.errors) == 1:
+        raise found.errors[0]
+    tally = Tally(verb.participle, len(found.items), found.left_out)
+    try:
+        with Journal(folder, asked) as journal:
+            plan = plan_of(found.items, journal, force=choice.force, if_newer=choice.if_newer)
+            tally.begin(found.errors, plan)
+            if choice.as_json:
+                _print_planned(plan, folder)
+            steps = run(plan.tasks, verb.make, options, journal, jobs=jobs)
+            view = view_of_batch(choice.as_json)
+            with view, closing(steps):
+                for step in steps:
+                    for outcome in step.outcomes:
+                        tally.add(outcome)
+                        view.say(_line(outcome, verb), tally.finished, tally.total, step.left)
+                        if choice.as_json:
+                            console.print_json_line(_row(outcome, folder))
+                    view.look(step, tally)
+    except KeyboardInterrupt:
+        console.note(f"stopped after {tally.text(started)}; the same command goes on")
+        raise
+    tally.end(started)
+
+
+def _content(init: str | None) -> bytes | str | None:
+    """The bytes of an initialisation of one's own, whose name says nothing; any other as named."""
+    return init if init in (None, "random", "meta") else console.read_input(init)
+
+
+def _line(outcome: Outcome, verb: Verb) -> str:
+    """What came of an item, for a person."""
+    if outcome.report is None:
+        return f"failed: {outcome.error}"
+    report = outcome.report
+    return f"{report['input']} -> {report['output']}: {verb.summary(report)}"
+
+
+def _row(outcome: Outcome, folder: str) -> dict[str, Any]:
+    """What came of an item, for a program."""
+    if outcome.report is not None:
+        return {"state": "done", **outcome.report}
+    row = _row_of("failed", outcome.item, folder)
+    return {**row, "error": str(outcome.error)}
+
+
+def _row_of(state: str, item: Item, folder: str) -> dict[str, Any]:
+    output = os.path.join(folder, *item.result.split("/"))
+    return {"state": state, "input": item.input, "output": output}
+
+
+def _print_planned(plan: Plan, folder: str) -> None:
+    """Print a line for each item that needs no work or cannot be done."""
+    for item in plan.skipped:
+        console.print_json_line(_row_of("skipped", item, folder))
+    for item, error in plan.failed:
+        console.print_json_line({**_row_of("failed", item, folder), "error": str(error)})
+
+
+class Tally:
+    """How many items are done, were done before and failed; the failures are kept."""
+
+    def __init__(self, participle: str, items: int, left_out: int) -> None:
+        self._participle, self._items, self._left_out = participle, items, left_out
+        self.total = self.finished = 0
+        self._done = self._skipped = 0
+        self._failures: list[InrCodecError] = []
+
+    @property
+    def failed(self) -> int:
+        """How many items failed."""
+        return len(self._failures)
+
+    def begin(self, errors: list[InrCodecError], plan: Plan) -> None:
+        """Take in what was told before any work."""
+        self._failures += [*errors, *(error for _, error in plan.failed)]
+        self._skipped, self.total = len(plan.skipped), len(plan.tasks)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what came of an item; show its warnings."""
+        for warning in outcome.warnings:
+            console.note(f"inrcodec: warning: {warning}")
+        self.finished += 1
+        if outcome.error is None:
+            self._done += 1
+        else:
+            self._failures.append(outcome.error)
+
+    def text(self, started: float) -> str:
+        """All of it in a sentence; `started` is that of `time.monotonic`."""
+        counts = [
+            (self._done, self._participle),
+            (self._skipped, "done before"),
+            (self.failed, "failed"),
+            (self._left_out, "of another kind left out"),
+        ]
+        parts = ", ".join(f"{count} {what}" for count, what in counts if count)
+        files = "1 file" if self._items == 1 else f"{self._items} files"
+        return f"{files}: {parts or 'nothing done'}, in {time.monotonic() - started:.1f} s"
+
+    def end(self, started: float) -> None:
+        """Say how it went and list the failures; the exit code is the largest of theirs."""
+        console.note(self.text(started))
+        with console.exit_codes() as codes:
+            for error in self._failures:
+                console.show_error(error)
+                codes.append(console.exit_code(error))
