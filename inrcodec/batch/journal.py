@@ -106,8 +106,8 @@ class Journal:
     def __init__(self, folder: str, options: Mapping[str, object]) -> None:
         self.folder, self.path = folder, os.path.join(folder, NAME)
         self.options_hash = _hash_of(options)
-        self._entries: dict[str, list[Entry]] = {}
-        self._made = not os.path.isdir(folder)
+        self._entries: dict[str, dict[tuple[str, ...], Entry]] = {}
+        self._made, self._is_empty = not os.path.isdir(folder), True
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "ab+")  # noqa: SIM115  held until `close`
@@ -133,17 +133,18 @@ class Journal:
         self.close()
 
     def entries(self, result: str) -> list[Entry]:
-        """All entries of a result, the oldest first."""
-        return self._entries.get(result, [])
+        """Those entries of a result that the file had when it was opened, the oldest first; of some
+        that differ in marks alone, the last."""
+        return list(self._entries.get(result, {}).values())
 
     def add(self, entry: Entry) -> None:
         """Write an entry, as one line at the end of the file; raises `OutputError`."""
         self._write(asdict(entry))
-        self._entries.setdefault(entry.result, []).append(entry)
+        self._is_empty = False
 
     def close(self) -> None:
         """Close the file; a journal without entries leaves nothing behind."""
-        if not self._file.closed and not self._entries:
+        if self._is_empty and not self._file.closed:
             with suppress(OSError):
                 os.unlink(self.path)
                 if self._made:
@@ -187,7 +188,11 @@ class Journal:
                 raise OutputError(
                     f"line {number} is none of a journal; remove the file to begin anew"
                 ).about(self.path) from None
-            self._entries.setdefault(entry.result, []).append(entry)
+            of_result = self._entries.setdefault(entry.result, {})
+            key = entry.input.sha256, entry.options, entry.output.sha256
+            of_result.pop(key, None)
+            of_result[key] = entry
+            self._is_empty = False
         return temporary
 
     def _write(self, value: Mapping[str, object]) -> None:

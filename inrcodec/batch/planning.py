@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from inrcodec.batch.inputs import Item
-from inrcodec.batch.journal import Journal, marks_of
+from inrcodec.batch.journal import Entry, Journal, marks_of
 from inrcodec.errors import InputError, InrCodecError, OutputError
 from inrcodec.files import is_dangling
 
@@ -89,20 +89,28 @@ def _is_to_do(
         return True
     if if_newer and marks_of(output)[1] >= modified:
         return None
-    ours = [entry for entry in journal.entries(item.result) if entry.output.fits(output)]
-    if if_newer:
-        return bool(ours)
-    done = [e for e in ours if e.options == journal.options_hash and e.input.fits(item.input)]
-    if not done:
-        return bool(ours)
+    is_ours = False
+    for entry in reversed(journal.entries(item.result)):
+        if not entry.output.fits(output):
+            continue
+        is_ours = True
+        if if_newer:
+            break
+        if entry.options == journal.options_hash and entry.input.fits(item.input):
+            _note_marks(entry, item, output, journal)
+            return None
+    return is_ours
+
+
+def _note_marks(entry: Entry, item: Item, output: str, journal: Journal) -> None:
+    """Keep the marks that both files have now, so that the next batch need not read them."""
     now = replace(
-        done[-1],
-        input=replace(done[-1].input, marks=marks_of(item.input)),
-        output=replace(done[-1].output, marks=marks_of(output)),
+        entry,
+        input=replace(entry.input, marks=marks_of(item.input)),
+        output=replace(entry.output, marks=marks_of(output)),
     )
-    if now not in done:  # so that the next batch need not read both
+    if now != entry:
         journal.add(now)
-    return None
 
 
 def _identities(items: list[Item]) -> Iterator[tuple[tuple[int, int], str]]:

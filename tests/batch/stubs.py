@@ -1,0 +1,65 @@
+"""What jobs do in tests, and journals that tests open."""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inrcodec.batch import Journal
+from inrcodec.errors import FormatError, ImageError, ImageWarning, MissingExtraError, warn
+
+OPTIONS = {"threads": 1, "init": None}
+
+
+def journal_in(folder: Path, **options: object) -> Journal:
+    return Journal(str(folder), {**OPTIONS, **options})
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def last_for(seconds: float) -> int:
+    """Sleep, and return the process that did."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def die_on_odd(number: int) -> int:
+    """Take the process with it, as running out of memory does."""
+    if number % 2:
+        os._exit(9)
+    return number
+
+
+def reversed_text(
+    name: str, source: bytes, path: str, options: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """A result that fails, warns or dies where the input says so."""
+    if source == b"bad":
+        raise ImageError("not an image")
+    if source == b"format":
+        raise FormatError("not a file", at=7)
+    if source == b"bug":
+        raise KeyError("lost")
+    if source == b"memory":
+        raise MemoryError
+    if source == b"die":
+        os._exit(9)
+    if source == b"warn":
+        warn("half of it was left behind", ImageWarning)
+    return source[::-1], {"input": name, "output": path}
+
+
+def large(
+    name: str, source: bytes, path: str, options: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """A result of 50 kB, and a report of 10 kB."""
+    return os.urandom(50_000), {"input": name, "text": "x" * 10_000}
+
+
+def lacking(
+    name: str, source: bytes, path: str, options: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    raise MissingExtraError("this needs what is not installed")
