@@ -13,7 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
 from inrcodec.metrics.curves.workers import ctrl_c_held_back, workers
 
@@ -50,15 +51,6 @@ class Look(Generic[T, R]):
     running: list[Running[T]]
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """A pool of one process, what ends it, and how many tasks it has done."""
-
-    pool: ProcessPoolExecutor
-    end: ExitStack
-    done: int = 0
-
-
 def usable_cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -75,39 +67,71 @@ def done_by_jobs(
     is closed or raises, at once, whatever they do. What `work` raises is raised here.
     """
     waiting = iter(tasks)
-    with ExitStack() as stack:
-        free: list[_Job] = []
-        all_jobs: list[_Job] = []
-        running: dict[Future[R], tuple[T, _Job, float]] = {}
+    running: dict[Future[R], tuple[T, _Job, float]] = {}
+    with _Jobs(threads) as pool:
         while True:
-            while len(running) < jobs:
-                try:
-                    task = next(waiting)
-                except StopIteration:
-                    break
+            for task in islice(waiting, jobs - len(running)):
                 with ctrl_c_held_back():
-                    if not free:
-                        end = stack.enter_context(ExitStack())
-                        free.append(_Job(end.enter_context(workers(1, threads)), end))
-                        all_jobs.append(free[-1])
-                    job = free.pop()
+                    job = pool.free_one()
                     running[job.pool.submit(work, task)] = task, job, time.monotonic()
             if not running:
-                break
+                return
             wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
-            finished: list[Finished[T, R]] = []
+            finished = []
             for future in [future for future in running if future.done()]:
                 task, job, _ = running.pop(future)
-                try:
-                    finished.append(Finished(task, future.result(), not job.done))
-                    job.done += 1
-                    free.append(job)
-                except BrokenProcessPool:
-                    finished.append(Finished(task, None, not job.done))
-                    job.end.close()
-                    all_jobs.remove(job)
+                finished.append(Finished(task, pool.result(future, job), job.done == 1))
             now = time.monotonic()
             rest = [Running(task, now - begun) for task, _, begun in running.values()]
             yield Look(finished, rest)
-        for job in all_jobs:  # all at once: each takes a moment to end
-            job.pool.shutdown(wait=False)
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """A pool of one process, what closes it, and how many tasks it was done with."""
+
+    pool: ProcessPoolExecutor
+    end: ExitStack
+    done: int = 0
+
+
+class _Jobs:
+    """All jobs, which end with this context, and those of them that are free."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._all: list[_Job] = []
+        self._free: list[_Job] = []
+        self._end = ExitStack()
+
+    def __enter__(self) -> _Jobs:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *details: Any) -> None:
+        for job in self._all:
+            if kind is None:
+                job.pool.shutdown(wait=False)  # all at once: each takes a moment
+            else:  # they end by themselves, too, but not while they load torch, which takes seconds
+                for process in list((job.pool._processes or {}).values()):
+                    process.kill()
+        self._end.__exit__(kind, *details)
+
+    def free_one(self) -> _Job:
+        """Take a job that has nothing to do; a new one, if there is none."""
+        if self._free:
+            return self._free.pop()
+        end = self._end.enter_context(ExitStack())
+        self._all.append(_Job(end.enter_context(workers(1, self._threads)), end))
+        return self._all[-1]
+
+    def result(self, future: Future[R], job: _Job) -> R | None:
+        """What a job has done, None if it died; it is free again, or gone."""
+        job.done += 1
+        try:
+            result = future.result()
+        except BrokenProcessPool:
+            self._all.remove(job)
+            job.end.close()
+            return None
+        self._free.append(job)
+        return result
