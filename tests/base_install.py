@@ -34,7 +34,8 @@ def main() -> None:
 
         absent = run(str(programs / "python"), "-c", "import torch")
         assert absent.returncode == 1, "torch is installed: this is not the base installation"
-        for arguments in (["info", str(file)], ["decode", str(file), "-o", out], ["models"]):
+        batch = ["decode", str(file), "-o", str(Path(folder) / "images"), "--jobs", "2"]
+        for arguments in (["info", str(file)], ["decode", str(file), "-o", out], batch, ["models"]):
             done = run(command, *arguments)
             assert done.returncode == 0, done.stderr
         done = run(str(programs / "python"), "-W", "error", "-c", PLUGIN, str(file))

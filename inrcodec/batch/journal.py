@@ -138,8 +138,10 @@ class Journal:
         return list(self._entries.get(result, {}).values())
 
     def add(self, entry: Entry) -> None:
-        """Write an entry, as one line at the end of the file; raises `OutputError`."""
-        self._write(asdict(entry))
+        """Write an entry, as one line at the end of the file; raises `OutputError`.
+
+        One whose result has no name yet is on the disk when this returns, before the result is."""
+        self._write(asdict(entry), on_disk=entry.output.marks is None)
         self._is_empty = False
 
     def close(self) -> None:
@@ -149,7 +151,8 @@ class Journal:
                 os.unlink(self.path)
                 if self._made:
                     os.rmdir(self.folder)
-        self._file.close()
+        with suppress(OSError):  # a full disk, which `add` told of
+            self._file.close()
 
     def _lock(self) -> None:
         """Keep other batches out, where the system can: the lock ends with the process."""
@@ -195,11 +198,13 @@ class Journal:
             self._is_empty = False
         return temporary
 
-    def _write(self, value: Mapping[str, object]) -> None:
+    def _write(self, value: Mapping[str, object], on_disk: bool = False) -> None:
         """Write one line."""
         try:
             self._file.write(json.dumps(value).encode() + b"\n")
             self._file.flush()
+            if on_disk:
+                os.fsync(self._file.fileno())
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}").about(self.path) from None
 

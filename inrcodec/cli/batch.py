@@ -111,7 +111,7 @@ def run_batch(choice: Choice, verb: Verb) -> None:
                             console.print_json_line(_row(outcome, folder))
                     view.look(step, tally)
     except KeyboardInterrupt:
-        console.note(f"stopped after {tally.text(started)}; the same command goes on")
+        console.note(f"stopped, the same command goes on; {tally.text(started)}")
         raise
     tally.end(started)
 
@@ -185,6 +185,7 @@ class Tally:
             (self._done, self._participle),
             (self._skipped, "done before"),
             (self.failed, "failed"),
+            (self.total - self.finished, "left to do"),
             (self._left_out, "of another kind left out"),
         ]
         parts = ", ".join(f"{count} {what}" for count, what in counts if count)
