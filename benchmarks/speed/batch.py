@@ -6,8 +6,10 @@ Four ways to encode the same images, which take turns in every round: one job of
 whose kernels have a thread a core, a process a core (what the command does by default), and one
 process with a thread a core that each encode images of their own. Times are those of the whole
 command, with its start, and those after as many results as there are cores, when every process has
-loaded torch; images a minute are those of that time. The least of `--rounds` counts. Written to
-results/speed/batch.json with the processors and what else ran (`--beside`).
+loaded torch; images a minute are those of that time. The least of `--rounds` counts. Processor time
+of all processes, from their start, hardly depends on what else runs: where two jobs take as much as
+one, cores that are free make them twice as fast. Written to results/speed/batch.json with the
+processors and what else ran (`--beside`).
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def main() -> None:
         f"{cores} jobs of 1 thread": [*command, "--jobs", str(cores)],
         f"{cores} threads with an image each": [*itself, "--threads-over", *images],
     }
-    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     for _ in range(arguments.rounds):
         for name, way in ways.items():
             rows[name].append(times(way, len(images), cores))
@@ -69,19 +71,21 @@ def main() -> None:
     print(RESULTS.read_text())
 
 
-def row(name: str, measured: list[tuple[float, float]], images: int) -> dict[str, Any]:
+def row(name: str, measured: list[tuple[float, ...]], images: int) -> dict[str, Any]:
     """The least times of a way, and its images a minute of those that came after the first ones."""
-    whole, after = (min(column) for column in zip(*measured, strict=True))
+    whole, after, cpu = (min(column) for column in zip(*measured, strict=True))
     return {
         "way": name,
         "elapsed_s": round(whole, 2),
         "after_first_ones_s": round(after, 2),
+        "cpu_s": round(cpu, 2),
         "images_a_minute": round(60 * images / after, 2),
     }
 
 
-def times(command: list[str], images: int, first: int) -> tuple[float, float]:
-    """Seconds of a command that prints a line an image: of all, and after the `first` ones."""
+def times(command: list[str], images: int, first: int) -> tuple[float, float, float]:
+    """Seconds of a command that prints a line an image: of all, after the `first` ones, and of
+    processors."""
     with tempfile.TemporaryDirectory() as folder:
         if "inrcodec" in command:
             command = [*command, "-o", f"{folder}/"]
@@ -95,9 +99,11 @@ def times(command: list[str], images: int, first: int) -> tuple[float, float]:
         )
         assert job.stdout is not None  # noqa: S101
         seen = [time.perf_counter() for _ in job.stdout]
-        if job.wait() or len(seen) != images:
-            raise SystemExit(f"{' '.join(command)} ended with {job.returncode}, {len(seen)} lines")
-        return time.perf_counter() - started, seen[-1] - seen[first - 1]
+        _, status, used = os.wait4(job.pid, 0)
+        if status or len(seen) != images:
+            raise SystemExit(f"{' '.join(command)} ended with {status}, {len(seen)} lines")
+        ended = time.perf_counter()
+        return ended - started, seen[-1] - seen[first - 1], used.ru_utime + used.ru_stime
 
 
 def encode_in_threads(images: list[Path], threads: int, effort: int) -> None:

@@ -15,7 +15,13 @@ from inrcodec.batch.inputs import Item
 from inrcodec.batch.jobs import Running, done_by_jobs
 from inrcodec.batch.journal import Entry, Journal, Stamp, marks_of
 from inrcodec.batch.planning import Task
-from inrcodec.errors import InrCodecError, InrCodecWarning, MissingExtraError
+from inrcodec.errors import (
+    InputError,
+    InrCodecError,
+    InrCodecWarning,
+    MissingExtraError,
+    OutputError,
+)
 from inrcodec.files import read_bytes, write_bytes
 from inrcodec.metrics.curves.workers import ctrl_c_held_back
 
@@ -105,14 +111,10 @@ def _make(make: Make, options: Mapping[str, Any], task: Task) -> _Made:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", category=InrCodecWarning)
         try:
-            marks = marks_of(name)
-            source = read_bytes(name)
-            stamp = Stamp.of(source, marks)
+            source, stamp = _read(name)
             data, report = make(name, source, task.output, options)
         except InrCodecError as error:
             failure = error.about(name)
-        except OSError as error:
-            failure = InrCodecError(f"cannot be read: {error.strerror or error}").about(name)
         except MemoryError:
             failure = InrCodecError("not enough memory for this image").about(name)
         except Exception as error:  # a fault of ours on one image must not cost the others
@@ -120,6 +122,16 @@ def _make(make: Make, options: Mapping[str, Any], task: Task) -> _Made:
     told = [str(each.message) for each in caught]
     named = tuple(text if name in text else f"{name}: {text}" for text in told)
     return _Made(data, report, stamp, time.monotonic() - started, failure, named)
+
+
+def _read(name: str) -> tuple[bytes, Stamp]:
+    """Read an input; its marks are those before, so that a change meanwhile is noticed later."""
+    try:
+        marks = marks_of(name)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}") from None
+    data = read_bytes(name)
+    return data, Stamp.of(data, marks)
 
 
 def _outcome(task: Task, made: _Made | None, journal: Journal) -> Outcome:
@@ -136,8 +148,11 @@ def _outcome(task: Task, made: _Made | None, journal: Journal) -> Outcome:
         journal.add(Entry(result, made.input, journal.options_hash, output))
         try:
             write_bytes(task.output, made.data, replace=task.replace, temporary=journal.temporary)
+            written = Stamp(output.sha256, marks_of(task.output))
         except InrCodecError as error:
             return Outcome(task.item, error=error, warnings=made.warnings)
-        written = Stamp(output.sha256, marks_of(task.output))
+        except OSError as error:  # someone has removed it already
+            gone = OutputError(f"{task.output}: cannot be read: {error.strerror}")
+            return Outcome(task.item, error=gone, warnings=made.warnings)
         journal.add(Entry(result, made.input, journal.options_hash, written))
     return Outcome(task.item, made.report, warnings=made.warnings)
