@@ -255,6 +255,21 @@ def test_a_failed_write_leaves_nothing_behind(
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_a_caller_may_name_the_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, seen = os.fsync, []
+
+    def noted(file: int) -> None:
+        seen.extend(sorted(os.listdir(tmp_path)))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_bytes(tmp_path / "a", b"data", temporary=".mine")
+    assert seen == [".mine"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
 def test_streams_are_written_to_and_never_replaced(tmp_path: Path) -> None:
     log, pipe = tmp_path / "log", tmp_path / "pipe"
     log.write_bytes(b"before ")
