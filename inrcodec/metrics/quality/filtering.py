@@ -1,4 +1,4 @@
-"""Filters on tensors that metrics share, with the three ways in which they treat the edge.
+"""Filters on tensors that metrics share, with the ways in which they treat the edge of an image.
 
 Each axis is a product with small banded matrices, `BLOCK` samples at a time, which is several times
 faster on one thread than a depthwise convolution.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-Edge = Literal["zero", "mirror", "renormalised"]
+Edge = Literal["zero", "mirror", "replicate", "renormalised"]
 
 BLOCK = 64
 
@@ -24,19 +24,14 @@ def filtered(x: Tensor, taps: tuple[float, ...], edge: Edge) -> Tensor:
     """Filter the last two axes with the same odd number of taps; (..., H, W) keeps its shape.
 
     Samples outside are 0 ("zero"), those at the same distance inside with the last one repeated
-    ("mirror"), or left out and the remaining taps scaled to the same sum ("renormalised").
+    ("mirror"), the last one itself ("replicate"), or left out and the remaining taps scaled to the
+    same sum ("renormalised").
     """
-    return _along(_along(x, taps, edge, -1), taps, edge, -2)
+    return along(along(x, taps, edge, -1), taps, edge, -2)
 
 
-def halved(x: Tensor) -> Tensor:
-    """Means over 2 x 2 pixels, (N, C, H, W); of an odd side the last row or column counts twice."""
-    odd = (0, x.shape[-1] % 2, 0, x.shape[-2] % 2)
-    return F.avg_pool2d(F.pad(x, odd, mode="replicate"), 2)
-
-
-def _along(x: Tensor, taps: tuple[float, ...], edge: Edge, axis: int) -> Tensor:
-    """Filter one axis."""
+def along(x: Tensor, taps: tuple[float, ...], edge: Edge, axis: int) -> Tensor:
+    """Filter one axis, -1 or -2, as `filtered` does both."""
     size, radius = x.shape[axis], len(taps) // 2
     parts = []
     for start in range(0, size, BLOCK):
@@ -46,6 +41,12 @@ def _along(x: Tensor, taps: tuple[float, ...], edge: Edge, axis: int) -> Tensor:
         part = x.narrow(axis, low, high - low)
         parts.append(part @ matrix if axis == -1 else matrix.T @ part)
     return parts[0] if len(parts) == 1 else torch.cat(parts, axis)
+
+
+def halved(x: Tensor) -> Tensor:
+    """Means over 2 x 2 pixels, (N, C, H, W); of an odd side the last row or column counts twice."""
+    odd = (0, x.shape[-1] % 2, 0, x.shape[-2] % 2)
+    return F.avg_pool2d(F.pad(x, odd, mode="replicate"), 2)
 
 
 @lru_cache(maxsize=512)
@@ -62,6 +63,8 @@ def _band(
         if edge == "mirror":
             rows = rows % (2 * size)
             rows = np.minimum(rows, 2 * size - 1 - rows)
+        elif edge == "replicate":
+            rows = rows.clip(0, size - 1)
         inside = (rows >= low) & (rows < high)
         np.add.at(matrix, (rows[inside] - low, columns[inside] - start), tap)
     if edge == "renormalised":

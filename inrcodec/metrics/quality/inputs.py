@@ -62,12 +62,6 @@ def pairs_over(
     ][:most]
 
 
-def linear_light(x: Tensor) -> Tensor:
-    """Linear light in [0, 1] of sRGB values in [0, 1] (IEC 61966-2-1); keeps the gradient."""
-    dark = x <= 0.04045
-    return torch.where(dark, x / 12.92, ((x.where(~dark, 1.0) + 0.055) / 1.055) ** 2.4)
-
-
 def _paired(x: Tensor, y: Tensor, *, smallest: int, colour: bool) -> tuple[Tensor, Tensor]:
     """Two batches ready to compare, as `pair` says."""
     if len(x) == 1 < len(y):

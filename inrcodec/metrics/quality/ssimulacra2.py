@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.ambient import independent
+from inrcodec.metrics.quality.colour_spaces import linear_light
 from inrcodec.metrics.quality.filtering import filtered, halved
-from inrcodec.metrics.quality.inputs import linear_light, pairs_over
+from inrcodec.metrics.quality.inputs import pairs_over
 
 SMALLEST_SIDE = 8
 SCALES = 6
