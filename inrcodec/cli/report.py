@@ -46,7 +46,8 @@ def report(
         str | None,
         typer.Option(
             help="Codecs to compare at the first file's size, of jpeg, jpeg-444, jpeg2000, webp, "
-            "avif, avif-ssim and jpegxl (default: jpeg,webp,avif), or none."
+            "avif, avif-ssim, avif-ssim-420, avif-iq, avif-iq-420 and jpegxl (default: "
+            "jpeg,webp,avif,avif-iq,avif-iq-420), or none."
         ),
     ] = None,
     allow_download: Annotated[

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from inrcodec.metrics.references.baselines import Attempt, Coded
 
 DEFAULT_CODECS = ("jpeg", "webp", "avif")
+TUNED = (("avif-iq", "avif-iq-420"), ("avif-ssim", "avif-ssim-420"))
+"""AVIF as its users tune it: the first of these pairs that can be used belongs to the defaults."""
+
+HEADLINES = ("psnr", "ssimulacra2", "butteraugli-3norm")
+"""The default metrics that the page shows first."""
+
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
@@ -159,10 +165,11 @@ class Evaluation:
         if wanted is not None:
             return [codec_named(name).name for name in dict.fromkeys(wanted)]
         missing = available_codecs()
+        tuned = next((pair for pair in TUNED if missing[pair[0]] is None), ())
         for name in DEFAULT_CODECS:
             if missing[name] is not None:
                 self._measured.failures[name] = f"{name} is not available: {missing[name]}"
-        return [name for name in DEFAULT_CODECS if missing[name] is None]
+        return [name for name in (*DEFAULT_CODECS, *tuned) if missing[name] is None]
 
     def _threads(self) -> int:
         """Threads that torch uses."""
@@ -257,10 +264,11 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
 
 
 def default_metrics(allow_download: bool = False) -> list[str]:
-    """List the default metrics: PSNR, SSIM, MS-SSIM, IEM, and LPIPS if it is available."""
+    """List the default metrics: PSNR, SSIMULACRA2, Butteraugli, SSIM, MS-SSIM, IEM, and LPIPS if
+    it is available."""
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
-    return [*DEFAULT_METRICS, *found[:1], "iem"]
+    return [*HEADLINES, *(n for n in DEFAULT_METRICS if n not in HEADLINES), *found[:1], "iem"]
 
 
 def usable_metrics(

@@ -195,8 +195,9 @@ def _crop_note(pictures: Gallery) -> str:
     if _is_whole(pictures):
         zoom = f", {pictures.crop_zoom} times as large" if pictures.crop_zoom > 1 else ""
         return f"The whole image{zoom}."
-    note = f"From the {wide} × {high} pixels at {x}, {y}, where all versions together differ most "
-    note += "from the reference. "
+    note = f"From the {wide} × {high} pixels at {x}, {y}, where "
+    note += "the versions differ most" if len(pictures.pictures) > 2 else "it differs most"
+    note += " from one another. " if len(pictures.pictures) > 2 else " from the reference. "
     return note + (
         "At full size." if pictures.is_copy else "Drag a crop, or use arrow keys, to move all."
     )

@@ -76,7 +76,7 @@ def gallery(report: Report, limits: Limits | None = None) -> Gallery:
         scale = (limits.copy_pixels / (width * height)) ** 0.5
         size = max(1, round(width * scale)), max(1, round(height * scale))
         copies = [image.resize(size, Image.Resampling.BOX) for image in full]
-    crop = _worst_crop(copies, width, height, limits.crop)
+    crop = _telling_crop(copies, width, height, limits.crop)
     shown = [Shown(data_uri(image), LOSSLESS) for image in copies[:1]]
     for number, (image, version) in enumerate(zip(copies[1:], versions, strict=True)):
         exact = number == 0 or version.kind == "inr" or not is_copy
@@ -142,18 +142,21 @@ def _browser_format(version: Version) -> str | None:
         return None  # a format that Pillow does not know, such as JPEG XL
 
 
-def _worst_crop(
+def _telling_crop(
     copies: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Where all versions together differ most from the reference: x, y, width, height."""
+    """Where versions differ most from one another, one alone from the reference: x, y, w, h."""
     wide, high = min(largest[0], width), min(largest[1], height)
-    samples = [np.asarray(image.convert("RGB"), np.float32) for image in copies]
     columns, rows = copies[0].size
-    error = np.zeros((rows, columns), np.float64)
-    for other in samples[1:]:
-        error += np.square(samples[0] - other).sum(2)
+    mean, squares = np.zeros((rows, columns, 3)), np.zeros((rows, columns, 3))
+    compared = copies[1:] if len(copies) > 2 else copies
+    for image in compared:
+        samples = np.asarray(image.convert("RGB"), np.float64)
+        mean += samples / len(compared)
+        squares += samples * samples / len(compared)
+    spread = (squares - mean * mean).sum(2)
     window = max(1, high * rows // height), max(1, wide * columns // width)
-    sums = _window_sums(error, *window)
+    sums = _window_sums(spread, *window)
     y, x = divmod(int(sums.argmax()), sums.shape[1])
     left, top = round(x * width / columns), round(y * height / rows)
     return min(left, width - wide), min(top, height - high), wide, high

@@ -122,10 +122,11 @@ def test_a_file_cut_behind_its_picture_is_judged(photo: np.ndarray, photo_file: 
 
 def test_defaults_take_lpips_where_it_can_be_had(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(weights, "locate", lambda name: None)
-    assert default_metrics() == ["psnr", "ssim", "ms-ssim", "iem"]
-    assert default_metrics(allow_download=True) == ["psnr", "ssim", "ms-ssim", "lpips-alex", "iem"]
+    always = ["psnr", "ssimulacra2", "butteraugli-3norm", "ssim", "ms-ssim"]
+    assert default_metrics() == [*always, "iem"]
+    assert default_metrics(allow_download=True) == [*always, "lpips-alex", "iem"]
     monkeypatch.setattr(weights, "locate", lambda name: tmp_path if "squeeze" in name else None)
-    assert default_metrics() == ["psnr", "ssim", "ms-ssim", "lpips-squeeze", "iem"]
+    assert default_metrics() == [*always, "lpips-squeeze", "iem"]
 
 
 def test_the_learned_iem_must_be_named_for_a_large_picture(photo) -> None:
