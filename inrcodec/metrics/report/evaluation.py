@@ -14,7 +14,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import PIL
@@ -117,7 +117,8 @@ class Evaluation:
     @property
     def steps(self) -> int:
         """Count the steps that iterating yields."""
-        return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
+        encodes = len(self._codecs) * len(self._target_sizes())
+        return 1 + len(self._files) + encodes + bool(self._codecs)
 
     def __iter__(self) -> Iterator[str]:
         fits = " (INRIQ fits a network)" if any("inriq" in name for name in self._names) else ""
@@ -131,6 +132,11 @@ class Evaluation:
             for size in self._target_sizes():
                 yield f"{name}: encoding to {size} bytes"
                 self._add_codec(name, size, tried)
+        if self._codecs:
+            yield "memory: once more, each in a process of its own"
+            done = self._measured
+            done.versions = [self._with_memory(version) for version in done.versions]
+            done.codecs = [self._with_memory(version) for version in done.codecs]
 
     def finish(self) -> Report:
         """Return the report, after iterating to the end."""
@@ -227,6 +233,21 @@ class Evaluation:
             metrics_s=elapsed,
             about=opened.about,
         )
+
+    def _with_memory(self, version: Version) -> Version:
+        """The same with the memory of its encode and decode, as far as they can be repeated."""
+        from inrcodec.metrics.references import memory
+
+        if version.kind == "image":
+            return version
+        codec = version.name if version.kind == "codec" else memory.INRCODEC
+        decode = memory.decode_memory_bytes(codec, version.data, threads=self._threads())
+        version = replace(version, decode_memory_bytes=decode)
+        if version.setting is None:
+            return version
+        pixels = self._reference.picture.pixels
+        encode = memory.encode_memory_bytes(codec, pixels, version.setting)
+        return replace(version, encode_memory_bytes=encode)
 
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
         """Add a reference codec at one size, or the reason why there is none."""

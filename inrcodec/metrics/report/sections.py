@@ -41,6 +41,15 @@ def metric_table(report: Report) -> Markup:
         ["Encode", *(_seconds(version.encode_s) for version in versions)],
         ["Decode", *(_seconds(version.decode_s) for version in versions)],
     ]
+    memory = {
+        "Encode, memory": [version.encode_memory_bytes for version in versions],
+        "Decode, memory": [version.decode_memory_bytes for version in versions],
+    }
+    rows += [
+        [name, *map(_megabytes, values)]
+        for name, values in memory.items()
+        if any(value is not None for value in values)
+    ]
     notes = [
         element("li", f"{METRICS[name].title}: {key.replace('_', ' ')} {value:.4g}")
         for name, values in report.notes.items()
@@ -222,7 +231,7 @@ def measurements(report: Report) -> Markup:
     software = ", ".join(f"{name} {version}" for name, version in report.software.items())
     judging = report.prepare_s + sum(v.metrics_s for v in (*report.versions, *report.codecs))
     times = f"Times are those of this machine, {threads}; a file does not say how long its encode "
-    times += f"took. Judging took {_seconds(judging)}."
+    times += f"took. Judging took {_seconds(judging)}. Memory is by how much a process grows."
     return element(
         "section",
         element("h2", "Times and versions"),
@@ -238,3 +247,8 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def _megabytes(value: int | None) -> str:
+    """Format memory; a dash where it is not known."""
+    return "–" if value is None else f"{value / 1e6:.1f} MB"

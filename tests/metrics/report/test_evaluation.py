@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,19 @@ def test_codecs_are_compared_at_the_size_of_the_first_file(
         pixels = opened(version.data)
         scores = compare(report.picture, pixels, ["psnr"])
         assert version.metrics["psnr"] == pytest.approx(scores["psnr"], abs=1e-9)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
+def test_memory_of_what_can_be_repeated_is_in_the_report(report: Report) -> None:
+    inr, jpeg_file, _ = report.versions
+    assert inr.encode_memory_bytes is None
+    assert inr.decode_memory_bytes is not None
+    assert jpeg_file.decode_memory_bytes is None
+    assert all(v.encode_memory_bytes is not None for v in report.codecs)
+    assert to_dict(report)["codecs"][0]["encode_memory_bytes"] >= 0
+    page = Page(to_html(report))
+    assert "Encode, memory" in page.text("th")
+    assert " MB" in page.text("td")
 
 
 def test_sections_sum_to_the_file(small_file: bytes) -> None:
