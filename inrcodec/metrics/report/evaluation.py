@@ -48,8 +48,9 @@ class ReportOptions:
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
     `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
-    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `max_pixels` and `max_work` are
-    those of `inrcodec.decode_picture`.
+    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `every_size`: bring codecs to
+    the sizes of all files, not of the first and of other .inr files alone. `max_pixels` and
+    `max_work` are those of `inrcodec.decode_picture`.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -58,6 +59,7 @@ class ReportOptions:
     threads: int | None = None
     command: str = ""
     iem_pixels: int = 1 << 21
+    every_size: bool = False
     max_pixels: int | None = None
     max_work: float | None = None
 
@@ -158,8 +160,9 @@ class Evaluation:
         )
 
     def _target_sizes(self) -> list[int]:
-        """Bytes to bring the codecs to: those of the first file, then of every other .inr file."""
-        others = [len(file.data) for file in self._files[1:] if file.is_inr()]
+        """Bytes to bring the codecs to: those of the first file, then of others."""
+        every = self._options.every_size
+        others = [len(file.data) for file in self._files[1:] if every or file.is_inr()]
         return list(dict.fromkeys([len(self._files[0].data), *others]))
 
     def _usable_codecs(self, wanted: Sequence[str] | None) -> list[str]:

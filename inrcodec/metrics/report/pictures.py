@@ -76,7 +76,11 @@ def gallery(report: Report, limits: Limits | None = None) -> Gallery:
         scale = (limits.copy_pixels / (width * height)) ** 0.5
         size = max(1, round(width * scale)), max(1, round(height * scale))
         copies = [image.resize(size, Image.Resampling.BOX) for image in full]
-    crop = _telling_crop(copies, width, height, limits.crop)
+    of_one_size = [1, *range(1 + len(report.versions), len(copies))] if report.codecs else None
+    compared = [copies[number] for number in of_one_size or range(1, len(copies))]
+    if len(compared) < 2:
+        compared.insert(0, copies[0])
+    crop = _telling_crop(compared, width, height, limits.crop)
     shown = [Shown(data_uri(image), LOSSLESS) for image in copies[:1]]
     for number, (image, version) in enumerate(zip(copies[1:], versions, strict=True)):
         exact = number == 0 or version.kind == "inr" or not is_copy
@@ -143,13 +147,12 @@ def _browser_format(version: Version) -> str | None:
 
 
 def _telling_crop(
-    copies: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
+    compared: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Where versions differ most from one another, one alone from the reference: x, y, w, h."""
+    """Where images differ most from one another: x, y, width and height at full size."""
     wide, high = min(largest[0], width), min(largest[1], height)
-    columns, rows = copies[0].size
+    columns, rows = compared[0].size
     mean, squares = np.zeros((rows, columns, 3)), np.zeros((rows, columns, 3))
-    compared = copies[1:] if len(copies) > 2 else copies
     for image in compared:
         samples = np.asarray(image.convert("RGB"), np.float64)
         mean += samples / len(compared)
