@@ -58,7 +58,7 @@ def malta(x: Tensor, y: Tensor, lines: Lines, weight: float, norm: float) -> Ten
     is much weaker or stronger than `x`, or of the other sign.
     """
     scale = lines.scale / LENGTH * norm / (norm + (x.abs() + y.abs()) / 2)
-    sign = torch.where(x < 0, -1.0, 1.0)
+    sign = 1 - 2 * (x < 0).to(x.dtype)
     strength, other = x.abs(), sign * y
     beyond = (0.55 * strength - other).relu() - (other - 1.05 * strength).relu()
     plain, stressed = (0.5 * weight) ** 0.5, (0.33 * weight) ** 0.5
