@@ -12,7 +12,13 @@ import inrcodec
 from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWarning
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.quality import weights
-from inrcodec.metrics.report.evaluation import ReportOptions, default_metrics, evaluate
+from inrcodec.metrics.references import baselines
+from inrcodec.metrics.report.evaluation import (
+    Evaluation,
+    ReportOptions,
+    default_metrics,
+    evaluate,
+)
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.records import Report
@@ -45,6 +51,19 @@ def test_codecs_are_compared_at_the_size_of_the_first_file(
         pixels = opened(version.data)
         scores = compare(report.picture, pixels, ["psnr"])
         assert version.metrics["psnr"] == pytest.approx(scores["psnr"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("missing", "tuned"), [((), "iq"), (("avif-iq", "avif-iq-420"), "ssim")])
+def test_avif_is_tuned_by_iq_where_aom_knows_it_else_by_ssim(
+    monkeypatch: pytest.MonkeyPatch, small: np.ndarray, missing: tuple[str, ...], tuned: str
+) -> None:
+    known = {name: "unknown here" if name in missing else None for name in baselines.CODECS}
+    monkeypatch.setattr(baselines, "available_codecs", lambda: known)
+    file = File("a.png", png(small))
+    job = Evaluation(file, [file], ReportOptions(metrics=("psnr",)))
+    expected = ["jpeg", "webp", "avif", f"avif-{tuned}", f"avif-{tuned}-420"]
+    assert job._codecs == expected
+    assert job._measured.failures == {}  # a tune that is not there is no failure
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
