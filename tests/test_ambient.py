@@ -134,10 +134,11 @@ def scores(photo: np.ndarray) -> dict[str, float]:
 def _scores(photo: np.ndarray) -> dict[str, float]:
     photo = photo[:32, :48]
     other = photo // 2 + 60
-    names = ("psnr", "ssim", "iem", "iem-gaussian")
+    names = ("psnr", "ssim", "iem", "iem-gaussian", "ssimulacra2", "butteraugli-3norm", "flip")
+    names += ("fsim", "gmsd", "haarpsi")
     tensors = [torch.from_numpy(x / np.float32(255)).permute(2, 0, 1) for x in (photo, other)]
     large = [np.kron(x, np.ones((6, 4, 1), np.uint8)) for x in (photo, other)]
-    found = compare(photo, other, names) | compare(*large, ["ms-ssim", "ms-ssim-db"])
+    found = compare(photo, other, names) | compare(*large, ["ms-ssim", "ms-ssim-db", "vif"])
     found |= {f"{name}-float": value for name, value in compare(*tensors, names).items()}
     small = Inriq(photo, steps=20)
     return found | {"inriq": float(small(other)), "fit": small.fit_psnr}

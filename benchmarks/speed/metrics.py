@@ -1,18 +1,26 @@
-"""Milliseconds per 768 x 512 pair for every metric, on one thread, and what INRIQ's core costs.
+"""Time and memory of every metric for a 768 x 512 pair, on one thread; what INRIQ's core costs.
+
+Times are those of the processor, which other work on the machine hardly changes.
 
     python -m benchmarks.speed.metrics --shared ../shared/data
 
 "prepare" is what depends on the reference alone (a fit for INRIQ, half of the denoising for IEM),
-"score" each decoded picture after that: median of five. Metrics whose weights are missing are left
-out. The last lines compare the closed-form Fisher diagonal with one forward and backward of the
-same network over the same pixels. Results in results/speed/metrics.json and .md.
+"score" each decoded picture after that: median of five, also by megapixel. "memory" is by how
+much the process grows at most while it prepares and scores, by megapixel: each metric has a process
+of its own. Metrics whose weights or packages are missing are left out. The last lines compare the
+closed-form Fisher diagonal with one forward and backward of the same network over the same
+pixels. Results in results/speed/metrics.json and .md. `--metrics a,b` measures those anew and
+keeps the other rows.
 """
 
 import argparse
 import json
 import os
 import platform
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +41,12 @@ RESULTS = Path(__file__).parents[1] / "results/speed/metrics.json"
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall time."""
+    """Median time of the processor."""
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return statistics.median(times)
 
 
@@ -69,41 +77,89 @@ def fisher_ratio() -> dict:
     return {f"{name}_s": statistics.median(values) for name, values in times.items()}
 
 
+def measured(name: str, shared: Path) -> dict:
+    """One metric: seconds, and bytes by which this process grew."""
+    metric = METRICS[name]
+    reference = read_image(shared / "kodak/kodim15.png").pixels
+    noise = np.random.default_rng(0).normal(0, 8, reference.shape)
+    decoded = np.clip(reference + noise, 0, 255).astype(np.uint8)
+    metric.scorer(reference[:176, :176])(decoded[:176, :176])  # imports and weights
+    before = resident_bytes()
+    started = time.process_time()
+    scorer = metric.scorer(reference)
+    prepared = time.process_time() - started if metric.prepares else 0.0
+    elapsed = seconds(lambda: scorer(decoded))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    megapixels = reference.shape[0] * reference.shape[1] / 1e6
+    return {
+        "metric": name,
+        "prepare_s": prepared,
+        "score_s": elapsed,
+        "score_ms_per_megapixel": 1000 * elapsed / megapixels,
+        "memory_bytes_per_megapixel": max(0, grown) / megapixels,
+    }
+
+
+def resident_bytes() -> int:
+    """What this process holds of memory now (Linux)."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+def in_a_process(name: str, shared: Path) -> dict:
+    """`measured` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.speed.metrics", "--one", name]
+    done = subprocess.run(
+        [*command, "--shared", str(shared)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def line(row: dict) -> str:
+    """A row of the table."""
+    values = (
+        f"{1000 * row['prepare_s']:.0f}",
+        f"{1000 * row['score_s']:.0f}",
+        f"{row['score_ms_per_megapixel']:.0f}",
+        f"{row['memory_bytes_per_megapixel'] / 2**20:.0f}",
+    )
+    return f"| {row['metric']} | {' | '.join(values)} |"
+
+
 def main() -> None:
     """Measure every available metric."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--metrics", help="names separated by commas; others keep their rows")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     os.environ.setdefault("INRCODEC_WEIGHTS", str((arguments.shared / "weights").resolve()))
-    reference = read_image(arguments.shared / "kodak/kodim15.png").pixels
-    noise = np.random.default_rng(0).normal(0, 8, reference.shape)
-    decoded = np.clip(reference + noise, 0, 255).astype(np.uint8)
-    rows, lines = [], ["| metric | prepare (ms) | score (ms) |", "|---|---|---|"]
-    for name, metric in METRICS.items():
-        if metric.unavailable():
-            continue
-        metric.scorer(reference[:176, :176])(decoded[:176, :176])  # imports and weights
-        started = time.perf_counter()
-        scorer = metric.scorer(reference)
-        prepared = time.perf_counter() - started if metric.prepares else 0.0
-        elapsed = seconds(lambda scorer=scorer: scorer(decoded))
-        rows.append({"metric": name, "prepare_s": prepared, "score_s": elapsed})
-        lines.append(f"| {name} | {1000 * prepared:.0f} | {1000 * elapsed:.0f} |")
-        print(lines[-1], flush=True)
-    fisher = fisher_ratio()
+    if arguments.one:
+        print(json.dumps(measured(arguments.one, arguments.shared)))
+        return
+    known = json.loads(RESULTS.read_text()) if arguments.metrics else {"rows": []}
+    wanted = arguments.metrics.split(",") if arguments.metrics else list(METRICS)
+    rows = {row["metric"]: row for row in known["rows"]}
+    for name in wanted:
+        if METRICS[name].trial() is None:
+            rows[name] = in_a_process(name, arguments.shared)
+            print(line(rows[name]), flush=True)
+    fisher = known["fisher"] if arguments.metrics else fisher_ratio()
     base = fisher["forward_backward_s"]
     by_pixel, by_block = (fisher[f"{name}_s"] for name in ("by_pixel", "by_block"))
-    ratios = f"{by_pixel / base:.2f} and {by_block / base:.2f}"
-    lines.append(
+    lines = [
+        "| metric | prepare (ms) | score (ms) | score (ms/MP) | memory (MiB/MP) |",
+        "|---|---|---|---|---|",
+        *(line(rows[name]) for name in METRICS if name in rows),
         "\nINRIQ's Fisher diagonal in closed form: "
         f"{1000 * by_pixel:.0f} ms by pixel (as published), {1000 * by_block:.0f} ms by block\n"
         "(stable). One forward and backward of the same network over the same pixels: "
-        f"{1000 * base:.0f} ms.\nRatios {ratios}."
-    )
-    print(lines[-1])
+        f"{1000 * base:.0f} ms.\nRatios {by_pixel / base:.2f} and {by_block / base:.2f}.",
+    ]
     versions = {"torch": torch.__version__, "python": platform.python_version(), "threads": 1}
-    RESULTS.write_text(json.dumps({"rows": rows, "fisher": fisher, **versions}, indent=1) + "\n")
+    kept = {"rows": [rows[name] for name in METRICS if name in rows], "fisher": fisher}
+    RESULTS.write_text(json.dumps({**kept, **versions}, indent=1) + "\n")
     RESULTS.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 

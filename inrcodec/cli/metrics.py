@@ -39,6 +39,8 @@ def metrics(
     console.show("")
     for metric in METRICS.values():
         console.show(f"{metric.name}: {metric.title}, {metric.meaning}")
+        needs = f"; needs {metric.needs}" if metric.needs else ""
+        console.show(f"  compares {metric.colours}{needs}")
         if reasons[metric.name]:
             console.show(f"  not available: {reasons[metric.name]}")
 
@@ -57,6 +59,8 @@ def _facts(metric: Metric, reason: str | None) -> dict[str, Any]:
         "differentiable": metric.differentiable,
         "deterministic": metric.deterministic,
         "smallest_side": metric.smallest_side,
+        "colours": metric.colours,
+        "extra": metric.package[1] if metric.package else None,
         "needs_weights": bool(metric.weights),
         "weights": metric.weights,
         "available": reason is None,

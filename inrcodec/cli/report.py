@@ -23,11 +23,15 @@ DEFAULT_OUTPUT = "report.html"
 
 
 def report(
-    reference: Annotated[str, typer.Argument(help="The original image.", metavar="REFERENCE")],
+    reference: Annotated[
+        str, typer.Argument(help="The original image, or a folder of them.", metavar="REFERENCE")
+    ],
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Its encoded versions: .inr files or images; - for stdin.", metavar="FILE..."
+            help="Its encoded versions: .inr files or images; - for stdin. Of a folder: "
+            "folders, one for each setting.",
+            metavar="FILE...",
         ),
     ],
     output: Annotated[
@@ -46,7 +50,8 @@ def report(
         str | None,
         typer.Option(
             help="Codecs to compare at the first file's size, of jpeg, jpeg-444, jpeg2000, webp, "
-            "avif, avif-ssim and jpegxl (default: jpeg,webp,avif), or none."
+            "avif, avif-ssim, avif-ssim-420, avif-iq, avif-iq-420 and jpegxl (default: "
+            "jpeg,webp,avif,avif-iq,avif-iq-420), or none."
         ),
     ] = None,
     allow_download: Annotated[
@@ -75,17 +80,27 @@ def report(
 
       inrcodec report photo.png photo.inr --metrics psnr,ssim --codecs none --json
 
-    The page is a single file that needs no network. Encoding AVIF takes most of the time.
+      inrcodec report originals/ low/ middle/ high/ -o report/
+
+    The page is a single file that needs no network. Encoding AVIF takes most of the time. Of
+    folders, images are matched by their names: each has a page, and index.html has the mean curves
+    over all of them and BD-rates by every metric, for which it takes three folders or more.
     """
     extras.check("torch", "scipy", "markupsafe", extra="metrics")
     from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
 
     if as_json and as_markdown:
         raise OptionError("give --json or --markdown, not both")
+    folders = [os.path.isdir(path) for path in (reference, *inputs)]
+    if any(folders):
+        if not all(folders):
+            raise OptionError("give files or folders, not some of each")
+        if as_markdown or output == "-":
+            raise OptionError("a report of folders goes to a folder, or with --json to stdout")
     path = output if output or as_json or as_markdown else DEFAULT_OUTPUT
     if path == "-" and (as_json or as_markdown):
         raise OptionError("the page and the numbers would both go to stdout; name a file with -o")
-    if path is not None:
+    if path is not None and not any(folders):
         path = _page_path(path, [reference, *inputs], force)
     names = labels([reference, *inputs])
     options = ReportOptions(
@@ -98,6 +113,11 @@ def report(
         max_work=max_work,
     )
     _limit_avif_decoder(threads or 1)
+    if any(folders):
+        from inrcodec.cli.report_sets import report_sets
+
+        report_sets(reference, inputs, output, options, force=force, as_json=as_json)
+        return
     first, *others = read_files([reference, *inputs], names)
     job = Evaluation(first, others, options)
     follow_names(job, job.steps)

@@ -13,7 +13,8 @@ One folder holds one idea:
 - `references`: other codecs (JPEG, WebP, AVIF, ...) at a quality or to a size;
 - `curves`: rate-distortion measurements and Bjøntegaard deltas;
 - `damage`: how an image suffers when weights, symbols or packets are damaged;
-- `report`: files judged against their reference, as records, a page, text or JSON.
+- `report`: files judged against their reference, of one image or several, as records, a page,
+  text or JSON.
 
 Beside them, `metric_table` lists the metrics by name, `judge` scores with them, and
 `metric_losses` turns two of them into training losses of the encoder. Importing this package

@@ -12,8 +12,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from inrcodec import checks
-from inrcodec.errors import WeightsError
+from inrcodec import checks, extras
+from inrcodec.errors import MissingExtraError, WeightsError
 from inrcodec.metrics.quality import weights
 
 if TYPE_CHECKING:
@@ -23,20 +23,30 @@ if TYPE_CHECKING:
 
 INFINITY = math.inf
 
+CHANNELS = "channels alike"
+LUMA = "luma alone"
+YIQ = "luma and two differences"
+SRGB = "sRGB as the eye mixes it"
+NETWORK = "sRGB as a network sees it"
+AXES = "sRGB along three axes"
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric and its facts. `function` is "module:name" below `inrcodec.metrics.quality`.
 
     `low` and `high` bound the values, `ideal` is the value of identical images, `smallest_side`
-    the least width and height in pixels. `weights` are names of `weights.WEIGHTS`, all needed.
-    `prepares`: the function takes the reference alone and returns the scorer of decoded images.
+    the least width and height in pixels, `colours` what of the colours is compared. `weights` are
+    names of `weights.WEIGHTS`, all needed. `package` is a module that does the work and the extra
+    that installs it. `prepares`: the function takes the reference alone and returns the scorer of
+    decoded images. With its weights or package present, every metric works offline.
     """
 
     name: str
     title: str
     meaning: str
     function: str
+    colours: str
     higher_is_better: bool
     ideal: float
     low: float
@@ -48,10 +58,23 @@ class Metric:
     deterministic: bool = True
     weights: tuple[str, ...] = ()
     alternative_weights: tuple[str, ...] = ()
+    package: tuple[str, str] | None = None
     prepares: bool = False
+
+    @property
+    def needs(self) -> str:
+        """Name what must be present beside the extra `metrics`; "" for nothing."""
+        if self.package is not None:
+            return f"inrcodec[{self.package[1]}]"
+        return "weights" if self.weights else ""
 
     def unavailable(self) -> str | None:
         """Say why this metric cannot be used on this machine; None if it can."""
+        if self.package is not None:
+            try:
+                extras.check(self.package[0], extra=self.package[1])
+            except MissingExtraError as error:
+                return str(error)
         for name in self.alternative_weights:
             try:
                 if weights.locate(name):
@@ -62,33 +85,42 @@ class Metric:
 
     def can_download(self) -> bool:
         """Tell whether everything that is missing can be downloaded."""
+        if self.package is not None:
+            return False
         try:
             return all(weights.locate(n) or weights.WEIGHTS[n].url for n in self.weights)
         except WeightsError:
             return False
 
     def trial(self, *, allow_download: bool = False) -> str | None:
-        """Load the weights of a learned metric and say why it does not work; None if it does."""
-        if not self.weights:
+        """Load the weights or the package of a metric and say why it does not work; None if it
+        does."""
+        if not self.needs:
             return None
         import numpy as np
 
         gray = np.full((64, 64, 3), 128, np.uint8)
         try:
             self.scorer(gray, allow_download=allow_download)(255 - gray)
-        except WeightsError as error:
+        except (WeightsError, MissingExtraError) as error:
             return str(error).removeprefix(f"{self.name} is not available: ")
         return None
 
-    def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
-        """Make the function that scores decoded images; raises `WeightsError`."""
+    def require(self, *, allow_download: bool = False) -> None:
+        """Get what is missing if that is allowed; raises `WeightsError` or `MissingExtraError`."""
         reason = self.unavailable()
-        if reason is not None:
-            if not (allow_download and self.can_download()):
-                raise WeightsError(f"{self.name} is not available: {reason}")
-            for name in self.weights:
-                if weights.locate(name) is None:
-                    weights.download(name)
+        if reason is None:
+            return
+        if not (allow_download and self.can_download()):
+            kind = WeightsError if self.package is None else MissingExtraError
+            raise kind(f"{self.name} is not available: {reason}")
+        for name in self.weights:
+            if weights.locate(name) is None:
+                weights.download(name)
+
+    def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
+        """Make the function that scores decoded images; raises what `require` does."""
+        self.require(allow_download=allow_download)
         module, _, name = self.function.partition(":")
         function = getattr(import_module(f"inrcodec.metrics.quality.{module}"), name)
         scorer: Scorer = function(reference) if self.prepares else partial(function, reference)
@@ -98,7 +130,7 @@ class Metric:
 def _metric(name: str, title: str, function: str, meaning: str, **facts: object) -> Metric:
     """Make a metric, by default with the bounds of a distance: 0 is identical, lower is better."""
     bounds: dict[str, object] = {"higher_is_better": False, "ideal": 0.0, "low": 0.0}
-    bounds |= {"high": INFINITY}
+    bounds |= {"high": INFINITY, "colours": CHANNELS}
     return Metric(name, title, meaning, function, **(bounds | facts))  # type: ignore[arg-type]
 
 
@@ -141,12 +173,98 @@ METRICS: Mapping[str, Metric] = {
             smallest_side=161,
         ),
         _metric(
+            "ssimulacra2",
+            "SSIMULACRA2",
+            "ssimulacra2:ssimulacra2",
+            "90 is hard to tell from the original, 70 high, 50 medium, 30 low quality",
+            **(_SIMILARITY | {"ideal": 100.0, "low": -INFINITY, "high": 100.0}),
+            digits=2,
+            smallest_side=8,
+            colours=SRGB,
+        ),
+        _metric(
+            "butteraugli",
+            "Butteraugli (max)",
+            "butteraugli:butteraugli",
+            "the most visible difference; 1 is just noticeable, on white of 80 cd/m2",
+            digits=3,
+            smallest_side=8,
+            colours=SRGB,
+        ),
+        _metric(
+            "butteraugli-3norm",
+            "Butteraugli (3-norm)",
+            "butteraugli:butteraugli_3norm",
+            "visible differences over the whole image, stronger ones weigh more",
+            digits=3,
+            smallest_side=8,
+            colours=SRGB,
+        ),
+        _metric(
+            "cvvdp",
+            "ColorVideoVDP",
+            "cvvdp:cvvdp",
+            "at 1 JOD less 75 % prefer the original; a 30-inch 4K screen of 200 cd/m2 in an office",
+            **(_SIMILARITY | {"ideal": 10.0, "low": -INFINITY, "high": 10.0}),
+            unit="JOD",
+            digits=3,
+            smallest_side=16,
+            differentiable=False,
+            package=("pycvvdp", "cvvdp"),
+            colours=SRGB,
+        ),
+        _metric(
+            "fsim",
+            "FSIM",
+            "fsim:fsim",
+            "likeness of phase congruency and of gradients; FSIMc for colour images",
+            **_SIMILARITY,
+            smallest_side=16,
+            colours=YIQ,
+        ),
+        _metric(
+            "gmsd",
+            "GMSD",
+            "gmsd:gmsd",
+            "how much the likeness of gradients varies over the image",
+            **{"high": 1.0},
+            smallest_side=8,
+            colours=LUMA,
+        ),
+        _metric(
+            "haarpsi",
+            "HaarPSI",
+            "haarpsi:haarpsi",
+            "likeness of Haar wavelet coefficients",
+            **_SIMILARITY,
+            smallest_side=16,
+            colours=YIQ,
+        ),
+        _metric(
+            "vif",
+            "VIF",
+            "vif:vif",
+            "the share of the image's information that is left; above 1 with more contrast",
+            **(_SIMILARITY | {"high": INFINITY}),
+            smallest_side=41,
+            colours=LUMA,
+        ),
+        _metric(
+            "flip",
+            "FLIP",
+            "flip:flip",
+            "difference seen when flipping between both, at 67 pixels to a degree",
+            **{"high": 1.0},
+            colours=SRGB,
+        ),
+        _metric(
             "lpips-alex",
             "LPIPS (AlexNet)",
             "lpips:lpips_alex",
             _LPIPS,
             weights=("alexnet", "lpips-alex-head"),
             smallest_side=63,
+            colours=NETWORK,
         ),
         _metric(
             "lpips-squeeze",
@@ -156,6 +274,7 @@ METRICS: Mapping[str, Metric] = {
             weights=("squeezenet", "lpips-squeeze-head"),
             alternative_weights=("lpips-squeeze-full",),
             smallest_side=32,
+            colours=NETWORK,
         ),
         _metric(
             "lpips-vgg",
@@ -164,6 +283,7 @@ METRICS: Mapping[str, Metric] = {
             _LPIPS,
             weights=("vgg16", "lpips-vgg-head"),
             smallest_side=32,
+            colours=NETWORK,
         ),
         _metric(
             "dists",
@@ -172,6 +292,7 @@ METRICS: Mapping[str, Metric] = {
             "structure and texture of deep features compared",
             weights=("vgg16", "dists-head"),
             smallest_side=32,
+            colours=NETWORK,
         ),
         _metric(
             "clip",
@@ -181,6 +302,7 @@ METRICS: Mapping[str, Metric] = {
             **(_SIMILARITY | {"low": -1.0}),
             digits=4,
             weights=("clip",),
+            colours=NETWORK,
         ),
         _metric(
             "inriq",
@@ -205,6 +327,7 @@ METRICS: Mapping[str, Metric] = {
             "IEM (learned)",
             "iem:learned_scorer",
             "difference of denoising errors over noise strengths, with a learned denoiser",
+            colours=AXES,
             prepares=True,
             digits=2,
         ),
@@ -213,6 +336,7 @@ METRICS: Mapping[str, Metric] = {
             "IEM (Gaussian)",
             "iem:gaussian_scorer",
             "with a Gaussian model of photographs, exact: smooth errors weigh less",
+            colours=AXES,
             prepares=True,
             digits=2,
         ),

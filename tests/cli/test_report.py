@@ -153,3 +153,68 @@ def test_a_picture_of_another_size_is_refused_before_any_work(run, folder: Path)
     assert code == 1
     assert "differ in size" in stderr
     assert "judging" not in stderr
+
+
+@pytest.fixture
+def folders(folder: Path, small: np.ndarray) -> Path:
+    """Originals and three folders of versions; one image is not in all of them."""
+    for name in ("originals", "low", "middle", "high"):
+        Path(name).mkdir()
+    for number in (1, 2, 3):
+        image = Image.fromarray(np.roll(small, number, 0))
+        image.save(f"originals/{number}.png")
+        for name, quality in (("low", 20), ("middle", 60), ("high", 90)):
+            if (number, name) != (3, "high"):
+                image.save(f"{name}/{number}.jpg", quality=quality)
+    return folder
+
+
+def test_folders_make_a_page_for_each_image_and_one_for_all(run, folders: Path) -> None:
+    words = (
+        "report",
+        "originals",
+        "low",
+        "middle",
+        "high",
+        "--metrics",
+        "psnr",
+        "--codecs",
+        "webp",
+    )
+    code, stdout, stderr = run(*words)
+    assert (code, stdout) == (0, b"")
+    assert names(Path("report")) == ["1.html", "2.html", "index.html"]
+    assert "left out: originals/3.png has no counterpart" in stderr
+    index = Path("report/index.html").read_text("utf-8")
+    assert 'href="1.html"' in index
+    assert "2 images, 3 settings" in index
+    assert str(folders) not in index
+    code, _, stderr = run(*words)
+    assert code == 1
+    assert "--force" in stderr
+    code, stdout, _ = run(*words, "--json")
+    facts = json.loads(stdout)
+    assert [image["name"] for image in facts["images"]] == ["1.png", "2.png"]
+    assert facts["settings"] == ["low", "middle", "high"]
+
+
+def test_folders_and_files_do_not_mix(run, folders: Path) -> None:
+    code, _, stderr = run("report", "originals", "low", "coded.inr", *FAST)
+    assert code == 2
+    assert "files or folders" in stderr
+    Path("empty").mkdir()
+    code, _, stderr = run("report", "originals", "empty", *FAST)
+    assert code != 0
+    assert "no image in originals" in stderr
+    Path("other/low").mkdir(parents=True)
+    code, _, stderr = run("report", "originals", "low", "other/low", *FAST)
+    assert code == 2
+    assert "same name" in stderr
+
+
+def test_a_damaged_file_costs_its_image_alone(run, folders: Path) -> None:
+    Path("low/1.jpg").write_bytes(b"nonsense")
+    code, _, stderr = run("report", "originals", "low", "middle", *FAST)
+    assert code != 0
+    assert "1.jpg" in stderr
+    assert names(Path("report")) == ["2.html", "3.html", "index.html"]

@@ -26,7 +26,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.errors import InputError, InrCodecError, OptionError, RateError, WeightsError
+from inrcodec.errors import InputError, InrCodecError, OptionError, RateError
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.curves.bd import Delta, bd_metric, bd_rate
 from inrcodec.metrics.curves.row import (
@@ -82,9 +82,7 @@ def run(
     if processes < 0 or threads < 1:
         raise OptionError(f"need 0 or more processes and a thread, got {processes} and {threads}")
     for name in metrics:
-        reason = metric_table.metric(name).unavailable()
-        if reason is not None:
-            raise WeightsError(f"{name} is not available: {reason}")
+        metric_table.metric(name).require()
     chosen = list(points)
     subjects = [subject(name, source) for name, source in images.items()]
     tasks = [task(image, point, metrics, seed, threads) for image in subjects for point in chosen]

@@ -44,13 +44,20 @@ def pair(
     return _paired(batch(reference), batch(decoded), smallest=smallest, colour=colour)
 
 
-def pairs_over_black_and_white(reference: object, decoded: object) -> list[tuple[Tensor, Tensor]]:
-    """The pair over black and the pair over white, else as `pair`; one pair where neither image
-    has alpha."""
-    first, second = (_over(image, BLACK_AND_WHITE) for image in (reference, decoded))
+def pairs_over(
+    reference: object,
+    decoded: object,
+    backgrounds: tuple[float, ...],
+    *,
+    smallest: int = 1,
+    colour: bool = False,
+) -> list[tuple[Tensor, Tensor]]:
+    """The pair over each of these grays in turn, else as `pair`; one pair where neither image has
+    alpha."""
+    first, second = (_over(image, backgrounds) for image in (reference, decoded))
     most = max(len(first), len(second))
     return [
-        _paired(x, y, smallest=1, colour=False)
+        _paired(x, y, smallest=smallest, colour=colour)
         for x, y in zip(first * most, second * most, strict=False)
     ][:most]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from inrcodec.codec.ambient import independent
-from inrcodec.metrics.quality.inputs import pairs_over_black_and_white
+from inrcodec.metrics.quality.inputs import BLACK_AND_WHITE, pairs_over
 
 
 @independent
@@ -18,6 +18,6 @@ def psnr(reference: object, decoded: object) -> Tensor:
     `inputs.pair`; differentiable.
     """
     errors = [
-        (x - y).square().mean((1, 2, 3)) for x, y in pairs_over_black_and_white(reference, decoded)
+        (x - y).square().mean((1, 2, 3)) for x, y in pairs_over(reference, decoded, BLACK_AND_WHITE)
     ]
     return -10 * (sum(errors[1:], errors[0]) / len(errors)).log10()

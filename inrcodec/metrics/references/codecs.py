@@ -1,7 +1,8 @@
 """The reference codecs as a table: JPEG, JPEG 2000, WebP, AVIF and JPEG XL at fair settings.
 
 `baselines.py` encodes with them. Settings are those a careful user would choose for the smallest
-file at an equal error; JPEG XL and "avif-ssim" are tuned for the eye. Pillow does the work,
+file at an equal error; JPEG XL and AVIF with tune=ssim or tune=iq are tuned for the eye (iq, of aom
+from 3.12 on, is what its makers advise for images). Pillow does the work,
 imagecodecs that of JPEG XL. Encoders run on one thread, because the bytes of AVIF depend on it.
 Pillow decodes AVIF on every core unless `PIL.AvifImagePlugin.DEFAULT_MAX_THREADS` says otherwise,
 as it does in the workers of `rd.py`.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -134,10 +135,25 @@ def _aom_version() -> str | None:
     return AvifImagePlugin.get_codec_version("aom")
 
 
-def _avif_missing() -> str | None:
-    """Say why AVIF cannot be used, or None: `tune` is an option of aom alone."""
-    lacks_aom = "this Pillow's AVIF is built without the encoder aom"
-    return _pillow_missing("avif") or (None if _aom_version() else lacks_aom)
+def _tune_missing(tune: str) -> str | None:
+    """Say why AVIF cannot be used with this tune, or None: `tune` is an option of aom alone."""
+    if missing := _pillow_missing("avif"):
+        return missing
+    version = _aom_version()
+    if version is None:
+        return "this Pillow's AVIF is built without the encoder aom"
+    return None if _knows(tune) else f"the aom {version} of this Pillow does not know tune={tune}"
+
+
+@cache
+def _knows(tune: str) -> bool:
+    """Whether the AV1 encoder takes this tune."""
+    settings = {"codec": "aom", "speed": 10, "max_threads": 1, "advanced": {"tune": tune}}
+    try:
+        Image.new("RGB", (8, 8)).save(io.BytesIO(), "AVIF", **settings)
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return True
 
 
 def _jpegxl_missing() -> str | None:
@@ -225,10 +241,12 @@ def _webp() -> Codec:
     )
 
 
-def _avif(name: str, tune: str) -> Codec:
-    """AVIF 4:4:4 by aom at speed 2 on one thread; its quality is 0..100."""
+def _avif(name: str, tune: str, subsampling: str) -> Codec:
+    """AVIF by aom at speed 2 on one thread; its quality is 0..100, without the quantiser 0 for
+    tune=iq, which refuses it."""
+    high = 98 if tune == "iq" else 100
     settings = {
-        "subsampling": "4:4:4",
+        "subsampling": subsampling,
         "speed": 2,
         "max_threads": 1,
         "codec": "aom",
@@ -236,16 +254,16 @@ def _avif(name: str, tune: str) -> Codec:
     }
     return Codec(
         name=name,
-        title=f"AVIF tune={tune}",
+        title=f"AVIF tune={tune}" + (" 4:2:0" if subsampling == "4:2:0" else ""),
         settings=settings,
         low=0,
-        high=100,
+        high=high,
         integer=True,
         larger_is_better=True,
-        grid=_avif_grid(),
+        grid=tuple(quality for quality in _avif_grid() if quality <= high),
         encode=partial(_pillow_encode, "AVIF", settings),
         decode=partial(_pillow_decode, "AVIF"),
-        missing=_avif_missing,
+        missing=partial(_tune_missing, tune),
     )
 
 
@@ -273,7 +291,10 @@ CODECS: dict[str, Codec] = {
     "jpeg-444": _jpeg("jpeg-444", "4:4:4"),
     "jpeg2000": _jpeg2000(),
     "webp": _webp(),
-    "avif": _avif("avif", "psnr"),
-    "avif-ssim": _avif("avif-ssim", "ssim"),
+    "avif": _avif("avif", "psnr", "4:4:4"),
+    "avif-ssim": _avif("avif-ssim", "ssim", "4:4:4"),
+    "avif-ssim-420": _avif("avif-ssim-420", "ssim", "4:2:0"),
+    "avif-iq": _avif("avif-iq", "iq", "4:4:4"),
+    "avif-iq-420": _avif("avif-iq-420", "iq", "4:2:0"),
     "jpegxl": _jpegxl(),
 }

@@ -1,1 +1,2 @@
-"""The quality report: files judged against their reference, as records, a page, text or JSON."""
+"""The quality report: files judged against their reference, of one image or several, as records,
+a page, text or JSON."""

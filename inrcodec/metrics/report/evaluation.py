@@ -14,7 +14,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import PIL
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from inrcodec.metrics.references.baselines import Attempt, Coded
 
 DEFAULT_CODECS = ("jpeg", "webp", "avif")
+TUNED = (("avif-iq", "avif-iq-420"), ("avif-ssim", "avif-ssim-420"))
+"""AVIF as its users tune it: the first of these pairs that can be used belongs to the defaults."""
+
+HEADLINES = ("psnr", "ssimulacra2", "butteraugli-3norm")
+"""The default metrics that the page shows first."""
+
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
@@ -42,8 +48,9 @@ class ReportOptions:
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
     `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
-    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `max_pixels` and `max_work` are
-    those of `inrcodec.decode_picture`.
+    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `every_size`: bring codecs to
+    the sizes of all files, not of the first and of other .inr files alone. `max_pixels` and
+    `max_work` are those of `inrcodec.decode_picture`.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -52,6 +59,7 @@ class ReportOptions:
     threads: int | None = None
     command: str = ""
     iem_pixels: int = 1 << 21
+    every_size: bool = False
     max_pixels: int | None = None
     max_work: float | None = None
 
@@ -111,7 +119,8 @@ class Evaluation:
     @property
     def steps(self) -> int:
         """Count the steps that iterating yields."""
-        return 1 + len(self._files) + len(self._codecs) * len(self._target_sizes())
+        encodes = len(self._codecs) * len(self._target_sizes())
+        return 1 + len(self._files) + encodes + bool(self._codecs)
 
     def __iter__(self) -> Iterator[str]:
         fits = " (INRIQ fits a network)" if any("inriq" in name for name in self._names) else ""
@@ -125,6 +134,11 @@ class Evaluation:
             for size in self._target_sizes():
                 yield f"{name}: encoding to {size} bytes"
                 self._add_codec(name, size, tried)
+        if self._codecs:
+            yield "memory: once more, each in a process of its own"
+            done = self._measured
+            done.versions = [self._with_memory(version) for version in done.versions]
+            done.codecs = [self._with_memory(version) for version in done.codecs]
 
     def finish(self) -> Report:
         """Return the report, after iterating to the end."""
@@ -146,8 +160,9 @@ class Evaluation:
         )
 
     def _target_sizes(self) -> list[int]:
-        """Bytes to bring the codecs to: those of the first file, then of every other .inr file."""
-        others = [len(file.data) for file in self._files[1:] if file.is_inr()]
+        """Bytes to bring the codecs to: those of the first file, then of others."""
+        every = self._options.every_size
+        others = [len(file.data) for file in self._files[1:] if every or file.is_inr()]
         return list(dict.fromkeys([len(self._files[0].data), *others]))
 
     def _usable_codecs(self, wanted: Sequence[str] | None) -> list[str]:
@@ -159,10 +174,11 @@ class Evaluation:
         if wanted is not None:
             return [codec_named(name).name for name in dict.fromkeys(wanted)]
         missing = available_codecs()
+        tuned = next((pair for pair in TUNED if missing[pair[0]] is None), ())
         for name in DEFAULT_CODECS:
             if missing[name] is not None:
                 self._measured.failures[name] = f"{name} is not available: {missing[name]}"
-        return [name for name in DEFAULT_CODECS if missing[name] is None]
+        return [name for name in (*DEFAULT_CODECS, *tuned) if missing[name] is None]
 
     def _threads(self) -> int:
         """Threads that torch uses."""
@@ -221,6 +237,21 @@ class Evaluation:
             about=opened.about,
         )
 
+    def _with_memory(self, version: Version) -> Version:
+        """The same with the memory of its encode and decode, as far as they can be repeated."""
+        from inrcodec.metrics.references import memory
+
+        if version.kind == "image":
+            return version
+        codec = version.name if version.kind == "codec" else memory.INRCODEC
+        decode = memory.decode_memory_bytes(codec, version.data, threads=self._threads())
+        version = replace(version, decode_memory_bytes=decode)
+        if version.setting is None:
+            return version
+        pixels = self._reference.picture.pixels
+        encode = memory.encode_memory_bytes(codec, pixels, version.setting)
+        return replace(version, encode_memory_bytes=encode)
+
     def _add_codec(self, name: str, size: int, tried: dict[int, Attempt]) -> None:
         """Add a reference codec at one size, or the reason why there is none."""
         from inrcodec.metrics.references.baselines import encode_around_size
@@ -257,10 +288,11 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
 
 
 def default_metrics(allow_download: bool = False) -> list[str]:
-    """List the default metrics: PSNR, SSIM, MS-SSIM, IEM, and LPIPS if it is available."""
+    """List the default metrics: PSNR, SSIMULACRA2, Butteraugli, SSIM, MS-SSIM, IEM, and LPIPS if
+    it is available."""
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
-    return [*DEFAULT_METRICS, *found[:1], "iem"]
+    return [*HEADLINES, *(n for n in DEFAULT_METRICS if n not in HEADLINES), *found[:1], "iem"]
 
 
 def usable_metrics(

@@ -29,7 +29,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
     script = (folder / "page.js").read_text("utf-8")
     primary = report.versions[0]
     return Template((folder / "page.html").read_text("utf-8")).substitute(
-        policy=_policy(style, script),
+        policy=policy(style, script),
         title=joined(f"{primary.title} – inrcodec report"),
         style=style,
         script=script,
@@ -49,7 +49,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
     )
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Nothing may load but images in the page; this style and this script alone may act."""
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -182,21 +182,27 @@ def _side_by_side(report: Report, pictures: Gallery) -> Markup:
     return element(
         "section",
         element("h2", "Side by side"),
-        element("p", matched if report.codecs else None, _crop_note(pictures), class_="small"),
+        element(
+            "p", matched if report.codecs else None, _crop_note(report, pictures), class_="small"
+        ),
         element("div", *figures, class_="figures"),
         element("ul", *failures, class_="small") if failures else None,
         id="side-by-side",
     )
 
 
-def _crop_note(pictures: Gallery) -> str:
+def _crop_note(report: Report, pictures: Gallery) -> str:
     """Which part of the image is shown side by side."""
     x, y, wide, high = pictures.crop
     if _is_whole(pictures):
         zoom = f", {pictures.crop_zoom} times as large" if pictures.crop_zoom > 1 else ""
         return f"The whole image{zoom}."
-    note = f"From the {wide} × {high} pixels at {x}, {y}, where all versions together differ most "
-    note += "from the reference. "
+    why = "it differs most from the reference"
+    if report.codecs:
+        why = f"{report.versions[0].title} and the codecs at its size differ most from one another"
+    elif len(report.versions) > 1:
+        why = "the versions differ most from one another"
+    note = f"From the {wide} × {high} pixels at {x}, {y}, where {why}. "
     return note + (
         "At full size." if pictures.is_copy else "Drag a crop, or use arrow keys, to move all."
     )

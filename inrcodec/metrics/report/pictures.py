@@ -76,7 +76,11 @@ def gallery(report: Report, limits: Limits | None = None) -> Gallery:
         scale = (limits.copy_pixels / (width * height)) ** 0.5
         size = max(1, round(width * scale)), max(1, round(height * scale))
         copies = [image.resize(size, Image.Resampling.BOX) for image in full]
-    crop = _worst_crop(copies, width, height, limits.crop)
+    of_one_size = [1, *range(1 + len(report.versions), len(copies))] if report.codecs else None
+    compared = [copies[number] for number in of_one_size or range(1, len(copies))]
+    if len(compared) < 2:
+        compared.insert(0, copies[0])
+    crop = _telling_crop(compared, width, height, limits.crop)
     shown = [Shown(data_uri(image), LOSSLESS) for image in copies[:1]]
     for number, (image, version) in enumerate(zip(copies[1:], versions, strict=True)):
         exact = number == 0 or version.kind == "inr" or not is_copy
@@ -142,18 +146,20 @@ def _browser_format(version: Version) -> str | None:
         return None  # a format that Pillow does not know, such as JPEG XL
 
 
-def _worst_crop(
-    copies: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
+def _telling_crop(
+    compared: Sequence[Image.Image], width: int, height: int, largest: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Where all versions together differ most from the reference: x, y, width, height."""
+    """Where images differ most from one another: x, y, width and height at full size."""
     wide, high = min(largest[0], width), min(largest[1], height)
-    samples = [np.asarray(image.convert("RGB"), np.float32) for image in copies]
-    columns, rows = copies[0].size
-    error = np.zeros((rows, columns), np.float64)
-    for other in samples[1:]:
-        error += np.square(samples[0] - other).sum(2)
+    columns, rows = compared[0].size
+    mean, squares = np.zeros((rows, columns, 3)), np.zeros((rows, columns, 3))
+    for image in compared:
+        samples = np.asarray(image.convert("RGB"), np.float64)
+        mean += samples / len(compared)
+        squares += samples * samples / len(compared)
+    spread = (squares - mean * mean).sum(2)
     window = max(1, high * rows // height), max(1, wide * columns // width)
-    sums = _window_sums(error, *window)
+    sums = _window_sums(spread, *window)
     y, x = divmod(int(sums.argmax()), sums.shape[1])
     left, top = round(x * width / columns), round(y * height / rows)
     return min(left, width - wide), min(top, height - high), wide, high

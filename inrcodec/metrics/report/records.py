@@ -28,6 +28,7 @@ class Version:
     `kind` is "inr", "image" (any other file) or "codec" (made by a reference codec to compare).
     `setting` is the quality on a codec's own scale; `encode_s` is None where it is not known.
     `interpolated` stands for the file, the nearest in size that the codec has, in comparisons.
+    Memory is by how much a process grows at most, None where that is not known.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Version:
     setting: float | None = None
     about: FileInfo | None = None
     interpolated: Interpolated | None = None
+    encode_memory_bytes: int | None = None
+    decode_memory_bytes: int | None = None
 
     @property
     def compared(self) -> Version | Interpolated:

@@ -38,8 +38,17 @@ def metric_table(report: Report) -> Markup:
         for name, why in report.unavailable.items()
     ]
     rows += [
-        ["Encode", *(_seconds(version.encode_s) for version in versions)],
-        ["Decode", *(_seconds(version.decode_s) for version in versions)],
+        ["Encode", *(seconds(version.encode_s) for version in versions)],
+        ["Decode", *(seconds(version.decode_s) for version in versions)],
+    ]
+    memory = {
+        "Encode, memory": [version.encode_memory_bytes for version in versions],
+        "Decode, memory": [version.decode_memory_bytes for version in versions],
+    }
+    rows += [
+        [name, *map(megabytes, values)]
+        for name, values in memory.items()
+        if any(value is not None for value in values)
     ]
     notes = [
         element("li", f"{METRICS[name].title}: {key.replace('_', ' ')} {value:.4g}")
@@ -131,7 +140,7 @@ def _series(metric: Metric, versions: list[Version]) -> list[Series]:
     """Files of one kind as one line: .inr files, other files by extension, and each codec."""
     groups: dict[str, list[Version]] = {}
     for version in versions:
-        name = version.title if version.kind == "codec" else _family(version)
+        name = version.title if version.kind == "codec" else family(version)
         groups.setdefault(name, []).append(version)
     return [
         Series(name, number % STYLES, tuple(_point(metric, version) for version in group))
@@ -139,7 +148,7 @@ def _series(metric: Metric, versions: list[Version]) -> list[Series]:
     ]
 
 
-def _family(version: Version) -> str:
+def family(version: Version) -> str:
     """What a file's line in the chart is called."""
     if version.about is not None:
         return f"inrcodec ({version.about.model})"
@@ -222,7 +231,7 @@ def measurements(report: Report) -> Markup:
     software = ", ".join(f"{name} {version}" for name, version in report.software.items())
     judging = report.prepare_s + sum(v.metrics_s for v in (*report.versions, *report.codecs))
     times = f"Times are those of this machine, {threads}; a file does not say how long its encode "
-    times += f"took. Judging took {_seconds(judging)}."
+    times += f"took. Judging took {seconds(judging)}. Memory is by how much a process grows."
     return element(
         "section",
         element("h2", "Times and versions"),
@@ -233,8 +242,13 @@ def measurements(report: Report) -> Markup:
     )
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
     """Format a time with sensible digits; a dash where it is not known."""
     if value is None:
         return "–"
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def megabytes(value: float | None) -> str:
+    """Format memory; a dash where it is not known."""
+    return "–" if value is None else f"{value / 1e6:.1f} MB"

@@ -90,6 +90,9 @@ def _version(version: Version) -> dict[str, Any]:
         facts["encode_s"] = version.encode_s
     if version.setting is not None:
         facts["setting"] = version.setting
+    for name in ("encode_memory_bytes", "decode_memory_bytes"):
+        if getattr(version, name) is not None:
+            facts[name] = getattr(version, name)
     if version.interpolated is not None:
         found = version.interpolated
         facts["interpolated"] = {

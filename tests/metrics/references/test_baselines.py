@@ -1,5 +1,6 @@
 import io
 import math
+import re
 import subprocess
 import sys
 import warnings
@@ -34,6 +35,9 @@ MAGIC = {
     "webp": (8, b"WEBP"),
     "avif": (4, b"ftypavif"),
     "avif-ssim": (4, b"ftypavif"),
+    "avif-ssim-420": (4, b"ftypavif"),
+    "avif-iq": (4, b"ftypavif"),
+    "avif-iq-420": (4, b"ftypavif"),
     "jpegxl": (0, b"\xff\x0a"),
 }
 
@@ -99,13 +103,28 @@ def test_jpeg2000_takes_the_colour_transform_and_the_irreversible_wavelet(
     assert data[coding + 13] == 0
 
 
-@pytest.mark.parametrize("name", ["avif", "avif-ssim"])
+@pytest.mark.parametrize("name", ["avif", "avif-ssim", "avif-iq"])
 def test_avif_keeps_full_colour_and_gray_is_monochrome(name: str, small: np.ndarray) -> None:
     needs(name)
     data = encode_at(name, small, 50).data
     assert data[data.index(b"av1C") + 6] & 0b00011100 == 0  # monochrome, subsampling x and y
     gray = encode_at(name, small[:, :, :1], 50).data
     assert gray[gray.index(b"av1C") + 6] & 0b00010000
+
+
+@pytest.mark.parametrize("name", ["avif-ssim-420", "avif-iq-420"])
+def test_avif_420_halves_the_colours(name: str, small: np.ndarray) -> None:
+    needs(name)
+    data = encode_at(name, small, 50).data
+    assert data[data.index(b"av1C") + 6] & 0b00011100 == 0b00001100
+
+
+def test_a_tune_that_aom_does_not_know_is_named() -> None:
+    needs("avif")
+    assert re.fullmatch(
+        r"the aom [\d.]+ of this Pillow does not know tune=nonsense",
+        str(codecs._tune_missing("nonsense")),
+    )
 
 
 def test_the_two_avif_are_tuned_differently(photo: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,13 @@ import inrcodec
 from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWarning
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.quality import weights
-from inrcodec.metrics.report.evaluation import ReportOptions, default_metrics, evaluate
+from inrcodec.metrics.references import baselines
+from inrcodec.metrics.report.evaluation import (
+    Evaluation,
+    ReportOptions,
+    default_metrics,
+    evaluate,
+)
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.records import Report
@@ -44,6 +51,32 @@ def test_codecs_are_compared_at_the_size_of_the_first_file(
         pixels = opened(version.data)
         scores = compare(report.picture, pixels, ["psnr"])
         assert version.metrics["psnr"] == pytest.approx(scores["psnr"], abs=1e-9)
+
+
+@pytest.mark.parametrize(("missing", "tuned"), [((), "iq"), (("avif-iq", "avif-iq-420"), "ssim")])
+def test_avif_is_tuned_by_iq_where_aom_knows_it_else_by_ssim(
+    monkeypatch: pytest.MonkeyPatch, small: np.ndarray, missing: tuple[str, ...], tuned: str
+) -> None:
+    known = {name: "unknown here" if name in missing else None for name in baselines.CODECS}
+    monkeypatch.setattr(baselines, "available_codecs", lambda: known)
+    file = File("a.png", png(small))
+    job = Evaluation(file, [file], ReportOptions(metrics=("psnr",)))
+    expected = ["jpeg", "webp", "avif", f"avif-{tuned}", f"avif-{tuned}-420"]
+    assert job._codecs == expected
+    assert job._measured.failures == {}  # a tune that is not there is no failure
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
+def test_memory_of_what_can_be_repeated_is_in_the_report(report: Report) -> None:
+    inr, jpeg_file, _ = report.versions
+    assert inr.encode_memory_bytes is None
+    assert inr.decode_memory_bytes is not None
+    assert jpeg_file.decode_memory_bytes is None
+    assert all(v.encode_memory_bytes is not None for v in report.codecs)
+    assert to_dict(report)["codecs"][0]["encode_memory_bytes"] >= 0
+    page = Page(to_html(report))
+    assert "Encode, memory" in page.text("th")
+    assert " MB" in page.text("td")
 
 
 def test_sections_sum_to_the_file(small_file: bytes) -> None:
@@ -122,10 +155,11 @@ def test_a_file_cut_behind_its_picture_is_judged(photo: np.ndarray, photo_file: 
 
 def test_defaults_take_lpips_where_it_can_be_had(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(weights, "locate", lambda name: None)
-    assert default_metrics() == ["psnr", "ssim", "ms-ssim", "iem"]
-    assert default_metrics(allow_download=True) == ["psnr", "ssim", "ms-ssim", "lpips-alex", "iem"]
+    always = ["psnr", "ssimulacra2", "butteraugli-3norm", "ssim", "ms-ssim"]
+    assert default_metrics() == [*always, "iem"]
+    assert default_metrics(allow_download=True) == [*always, "lpips-alex", "iem"]
     monkeypatch.setattr(weights, "locate", lambda name: tmp_path if "squeeze" in name else None)
-    assert default_metrics() == ["psnr", "ssim", "ms-ssim", "lpips-squeeze", "iem"]
+    assert default_metrics() == [*always, "lpips-squeeze", "iem"]
 
 
 def test_the_learned_iem_must_be_named_for_a_large_picture(photo) -> None:

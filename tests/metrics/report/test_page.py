@@ -209,6 +209,19 @@ def test_the_crop_lies_where_the_error_is(photo: np.ndarray) -> None:
     assert gallery(report, Limits(crop=(40, 30))).crop == (60, 50, 40, 30)
 
 
+def test_of_several_versions_the_crop_lies_where_they_differ(photo: np.ndarray) -> None:
+    one, two = photo.copy(), photo.copy()
+    one[:40, :50] ^= 255  # in both alike, so it tells nothing
+    two[:40, :50] ^= 255
+    two[50:80, 60:100] ^= 16
+    files = [File("b.png", png(one)), File("c.png", png(two))]
+    report = evaluate(File("a.png", png(photo)), files, FAST)
+    assert gallery(report, Limits(crop=(40, 30))).crop == (60, 50, 40, 30)
+    assert "60, 50, where the versions differ most from one another" in to_html(
+        report, Limits(crop=(40, 30))
+    )
+
+
 def test_rendering_needs_no_torch() -> None:
     code = """
 import sys
