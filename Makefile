@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 FUZZ_SECONDS ?= 60
 STRICT := -Wall -Wextra -Werror
 
-.PHONY: help demo test test-slow fuzz mutate lint docs kernels-strict kernels-wasm sanitize wheel vectors clean
+.PHONY: help demo test test-slow fuzz mutate lint docs kernels-strict kernels-wasm sanitize wasm web web-test wheel vectors clean
 
 help:
 	@echo "make demo       encode and decode a real photograph, write a report page"
@@ -20,6 +20,9 @@ help:
 	@echo "make kernels-strict  compile the kernels with gcc and clang, warnings as errors"
 	@echo "make kernels-wasm    compile them for wasm32, and run them there"
 	@echo "make sanitize   tests of the kernels against an ASan and UBSan build of them"
+	@echo "make wasm       the decoder core as WebAssembly and its initial values, into web/dist"
+	@echo "make web        the npm package, into web/dist"
+	@echo "make web-test   its tests, in node and in Chromium"
 	@echo "make wheel      sdist, and from it a wheel that an index takes, in dist/"
 	@echo "make docs       the documentation, into site/; a broken link fails"
 	@echo "make vectors    write the conformance vectors anew (the format changed)"
@@ -58,6 +61,7 @@ fuzz: $(VENV)/.fuzz
 kernels-strict: $(VENV)/.dev
 	CC=gcc $(BIN)/python hatch_build.py build/gcc $(STRICT)
 	CC=clang $(BIN)/python hatch_build.py build/clang $(STRICT)
+	CC=clang $(BIN)/python web/build.py --library build/clang/libinr.so
 
 # Needs Debian's clang, lld, wasi-libc and libclang-rt-dev-wasm32 (.ci/compilers installs them).
 kernels-wasm: $(VENV)/.dev
@@ -71,9 +75,26 @@ sanitize: $(VENV)/.dev
 		-fsanitize=address,undefined -fno-sanitize-recover=all
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc INRCODEC_KERNELS=build/sanitize \
+	INRCODEC_CORE_FLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
 	$(BIN)/python -m pytest -n 2 --dist load tests/codec/native/test_native.py tests/codec/native/test_compiled.py \
 		tests/codec/networks/test_sines.py tests/codec/networks/test_wavelets.py tests/codec/entropy/test_waves.py \
-		tests/test_fuzz.py -k "not numpy and not threads0 and not threads2 and not threads4"
+		tests/test_fuzz.py tests/web -k "not numpy and not threads0 and not threads2 and not threads4"
+
+# Needs the packages of kernels-wasm. The same bytes come of the same compiler every time.
+wasm: $(VENV)/.dev
+	$(BIN)/python web/build.py web/dist
+
+# Needs node and npm, its tests a Chromium (.ci/browser installs them).
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --silent
+	@touch $@
+
+web: wasm web/node_modules/.installed
+	cd web && npm run --silent build
+
+web-test: web
+	$(BIN)/python web/test/support/prepare.py build/web
+	cd web && npm test --silent
 
 # The libraries need nothing but libc and libm; auditwheel finds the oldest policy that holds.
 wheel: $(VENV)/.dev
@@ -96,4 +117,4 @@ vectors: $(VENV)/.dev
 	$(BIN)/python -m tests.make_vectors
 
 clean:
-	rm -rf $(VENV) demo build dist site
+	rm -rf $(VENV) demo build dist site web/dist web/node_modules

@@ -16,25 +16,26 @@ static inline size_t aligned_size(size_t bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+#if defined(INRCODEC_GIVEN_MEMORY) /* of a caller's allocator, in whole lines: web/core/memory.c */
+void *given_memory(size_t bytes);
+void give_back(void *memory);
+#elif defined(_WIN32)
+#define given_memory(bytes) _aligned_malloc(bytes, ALIGNMENT)
+#define give_back(memory) _aligned_free(memory)
+#else
+#define given_memory(bytes) aligned_alloc(ALIGNMENT, bytes)
+#define give_back(memory) free(memory)
+#endif
+
 /* Zeros, or NULL if there is no memory. `release` gives them back. */
 static inline void *obtain(size_t bytes) {
     size_t size = aligned_size(bytes);
-#if defined(_WIN32)
-    void *memory = _aligned_malloc(size, ALIGNMENT);
-#else
-    void *memory = aligned_alloc(ALIGNMENT, size);
-#endif
+    void *memory = given_memory(size);
     if (memory) memset(memory, 0, size);
     return memory;
 }
 
-static inline void release(void *memory) {
-#if defined(_WIN32)
-    _aligned_free(memory);
-#else
-    free(memory);
-#endif
-}
+static inline void release(void *memory) { give_back(memory); }
 
 /* An array of so many bytes at `*at`, which moves behind it. */
 static inline void *taken(char **at, size_t bytes) {

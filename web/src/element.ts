@@ -1,0 +1,321 @@
+/** Defines the element `<inr-image src alt width height loading>`, which behaves as `<img>` does. */
+import { type Progress, InrError, decode, prepare } from "./index.js";
+import type { HeaderInfo } from "./index.js";
+
+const STYLE = `
+:host { display: inline-block; }
+:host([hidden]) { display: none; }
+div { display: grid; inline-size: 100%; block-size: 100%; object-fit: inherit; object-position: inherit; }
+canvas { grid-area: 1 / 1; inline-size: 100%; block-size: 100%; object-fit: inherit; object-position: inherit; min-inline-size: 0; min-block-size: 0; }
+div[hidden], canvas[hidden], span[hidden], slot[hidden] { display: none; }
+span { display: block; font: inherit; overflow-wrap: anywhere; }
+`;
+
+/** How far from the window a lazy image begins to load. */
+const MARGIN = "600px";
+
+/** Pixels that are drawn without a pause. */
+const BAND_PIXELS = 2 ** 19;
+
+/** Most rows or columns of a canvas. */
+const MAX_SIDE = 16384;
+
+const shared = new CSSStyleSheet();
+shared.replaceSync(STYLE);
+
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) (entry.target as InrImage).loadNow();
+    }
+  },
+  { rootMargin: MARGIN },
+);
+
+function pixels(value: string | null): number | undefined {
+  const number = value === null ? NaN : Number.parseInt(value, 10);
+  return number >= 0 ? number : undefined;
+}
+
+/** An image that is decoded in a worker and drawn on a canvas.
+ *
+ * Attributes as of `<img>`: `src`, `alt`, `width`, `height`, `loading`, `crossorigin`. Events: `load`,
+ * `error` (the reason is in the property `error`), `progress` (a `ProgressEvent` of bytes). Children
+ * are shown where the image cannot be. */
+export class InrImage extends HTMLElement {
+  static readonly observedAttributes = ["src", "alt", "width", "height", "loading"];
+
+  readonly #internals = this.attachInternals();
+  readonly #sheet = new CSSStyleSheet();
+  readonly #box = document.createElement("div");
+  readonly #canvas = document.createElement("canvas");
+  /** Lies over the canvas and shows smaller pictures, which the browser scales for the screen. */
+  readonly #draft = document.createElement("canvas");
+  readonly #text = document.createElement("span");
+  readonly #slot = document.createElement("slot");
+  #request: AbortController | undefined;
+  #info: HeaderInfo | undefined;
+  #error: Error | undefined;
+  #complete = true;
+  /** The number of the picture that is drawn, of those of this source. */
+  #drawing = 0;
+  /** Whether it waits to come near the window, or for its first turn. */
+  #unloaded = false;
+  #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [shared, this.#sheet];
+    this.#canvas.setAttribute("part", "image");
+    this.#text.setAttribute("part", "message");
+    this.#draft.setAttribute("part", "image");
+    this.#box.append(this.#canvas, this.#draft);
+    root.append(this.#box, this.#text, this.#slot);
+    this.#internals.role = "img";
+    this.#show("nothing");
+  }
+
+  get src(): string {
+    const src = this.getAttribute("src");
+    return src === null ? "" : new URL(src, document.baseURI).href;
+  }
+
+  set src(value: string) {
+    this.setAttribute("src", value);
+  }
+
+  get alt(): string {
+    return this.getAttribute("alt") ?? "";
+  }
+
+  set alt(value: string) {
+    this.setAttribute("alt", value);
+  }
+
+  get loading(): "eager" | "lazy" {
+    return this.getAttribute("loading")?.toLowerCase() === "lazy" ? "lazy" : "eager";
+  }
+
+  set loading(value: string) {
+    this.setAttribute("loading", value);
+  }
+
+  get width(): number {
+    return pixels(this.getAttribute("width")) ?? this.clientWidth;
+  }
+
+  set width(value: number) {
+    this.setAttribute("width", String(value));
+  }
+
+  get height(): number {
+    return pixels(this.getAttribute("height")) ?? this.clientHeight;
+  }
+
+  set height(value: number) {
+    this.setAttribute("height", String(value));
+  }
+
+  /** Width of the image in pixels, 0 before its header is there. */
+  get naturalWidth(): number {
+    return this.#info?.width ?? 0;
+  }
+
+  /** Height of the image in pixels, 0 before its header is there. */
+  get naturalHeight(): number {
+    return this.#info?.height ?? 0;
+  }
+
+  /** Whether there is nothing more to load. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Why the image is not there, if it failed. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Resolves once the image is drawn; rejects if it cannot be. */
+  decode(): Promise<void> {
+    if (this.#complete && this.#info && !this.#error) return Promise.resolve();
+    if (this.#complete) {
+      return Promise.reject(this.#error ?? new InrError("option", "the image has no source"));
+    }
+    this.loadNow();
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  connectedCallback(): void {
+    if (this.hasAttribute("src") && this.#complete && !this.#info && !this.#error) this.#begin();
+    else if (this.#unloaded && this.loading === "lazy") observer.observe(this);
+  }
+
+  disconnectedCallback(): void {
+    observer.unobserve(this);
+  }
+
+  attributeChangedCallback(name: string): void {
+    if (name === "src") this.#begin();
+    else if (name === "alt") this.#tellAlt();
+    else if (name !== "loading") this.#lay();
+    else if (this.loading === "eager") this.loadNow();
+  }
+
+  /** Load an image that waits to come near the window. */
+  loadNow(): void {
+    if (!this.#unloaded) return;
+    this.#unloaded = false;
+    observer.unobserve(this);
+    const request = new AbortController();
+    this.#request = request;
+    void this.#load(this.src, request);
+  }
+
+  #begin(): void {
+    this.#request?.abort();
+    this.#settle(new InrError("load", "the image has another source now"));
+    this.#info = this.#error = undefined;
+    this.#drawing = 0;
+    this.#show("nothing");
+    this.#tellAlt();
+    observer.unobserve(this);
+    this.#complete = !this.getAttribute("src");
+    this.#unloaded = !this.#complete;
+    if (this.#complete) return;
+    if (this.loading !== "lazy") queueMicrotask(() => this.loadNow());
+    else if (this.isConnected) observer.observe(this);
+  }
+
+  async #load(src: string, request: AbortController): Promise<void> {
+    const { signal } = request;
+    try {
+      prepare();
+      const [body, total, type] = await this.#fetch(src, signal);
+      const onProgress = (progress: Progress): void => {
+        if (!signal.aborted) this.#progress(progress, total);
+      };
+      const image = await decode(body, { onProgress, signal }).catch((error) => {
+        if (error instanceof InrError && /signature/.test(error.message) && type) {
+          throw new InrError(error.code, `${error.message}; the server says that it is ${type}`);
+        }
+        throw error;
+      });
+      await this.#draw(image, signal);
+      if (signal.aborted) return;
+      this.#complete = true;
+      this.#settle();
+      this.dispatchEvent(new Event("load"));
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error instanceof Error ? error : new Error(String(error)));
+      request.abort();
+    }
+  }
+
+  async #fetch(
+    src: string,
+    signal: AbortSignal,
+  ): Promise<[ReadableStream<Uint8Array>, number, string | null]> {
+    const credentials = this.getAttribute("crossorigin") === "use-credentials" ? "include" : "same-origin";
+    let response: Response;
+    try {
+      response = await fetch(src, { signal, credentials });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new InrError("load", `${src} cannot be loaded: the network or the server refuses it`);
+    }
+    if (!response.ok || !response.body) {
+      throw new InrError("load", `${src} cannot be loaded (status ${response.status})`);
+    }
+    const encoded = response.headers.has("content-encoding");
+    const length = encoded ? NaN : Number(response.headers.get("content-length") ?? NaN);
+    return [response.body, length, response.headers.get("content-type")];
+  }
+
+  #progress({ info, image, received }: Progress, total: number): void {
+    if (!this.#info) {
+      this.#info = info;
+      if (info.width > MAX_SIDE || info.height > MAX_SIDE) {
+        const side = `${info.width} x ${info.height}`;
+        this.#fail(new InrError("limit", `an image of ${side} pixels is too large to be drawn`));
+        this.#request?.abort();
+        return;
+      }
+      this.#canvas.width = info.width;
+      this.#canvas.height = info.height;
+      this.#draft.hidden = true;
+      this.#lay();
+      this.#show("image");
+    }
+    if (image) void this.#draw(image, this.#request!.signal);
+    const lengthComputable = total >= received;
+    const numbers = { lengthComputable, loaded: received, total: lengthComputable ? total : 0 };
+    this.dispatchEvent(new ProgressEvent("progress", numbers));
+  }
+
+  /** Draw a picture, in bands between which the page may do something else. */
+  async #draw(image: ImageData, signal: AbortSignal): Promise<void> {
+    const { width, height } = image;
+    const drawing = ++this.#drawing; /* the last one that begins is the one that ends */
+    const whole = width === this.#canvas.width && height === this.#canvas.height;
+    const canvas = whole ? this.#canvas : this.#draft;
+    if (!whole) [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d")!;
+    const band = Math.max(1, Math.floor(BAND_PIXELS / width));
+    for (let top = 0; top < height; top += band) {
+      if (top) await new Promise((resolve) => setTimeout(resolve));
+      if (signal.aborted || this.#drawing !== drawing) return;
+      context.putImageData(image, 0, 0, 0, top, width, band);
+    }
+    this.#draft.hidden = whole;
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#complete = true;
+    this.#text.textContent = this.alt ? `${this.alt} (${error.message})` : error.message;
+    const lost = error instanceof InrError && error.code === "load" && this.#drawing > 0;
+    if (!lost) this.#show(this.children.length ? "children" : "message");
+    this.#settle(error);
+    this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
+  }
+
+  #settle(error?: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { resolve, reject } of waiting) error ? reject(error) : resolve();
+  }
+
+  #show(what: "nothing" | "image" | "message" | "children"): void {
+    this.#box.hidden = what !== "image";
+    this.#text.hidden = what !== "message";
+    this.#slot.hidden = what !== "children";
+  }
+
+  #tellAlt(): void {
+    this.#internals.role = this.hasAttribute("alt") && !this.alt ? "presentation" : "img";
+    this.#internals.ariaLabel = this.alt || null;
+  }
+
+  /** Sizes as those of `<img>`: rules of the page come before them. */
+  #lay(): void {
+    const width = pixels(this.getAttribute("width"));
+    const height = pixels(this.getAttribute("height"));
+    const ratio = this.#info ?? (width && height ? { width, height } : undefined);
+    const rules = [
+      width === undefined ? "" : `inline-size: ${width}px;`,
+      height === undefined ? "" : `block-size: ${height}px;`,
+      ratio ? `aspect-ratio: ${ratio.width} / ${ratio.height};` : "",
+    ];
+    this.#sheet.replaceSync(`:host { ${rules.join(" ")} }`);
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "inr-image": InrImage;
+  }
+}
+
+if (!customElements.get("inr-image")) customElements.define("inr-image", InrImage);
