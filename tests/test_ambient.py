@@ -152,7 +152,10 @@ def test_a_metric_is_the_same_in_every_state(
         before = _observed()
         found = _scores(photo)
         assert _observed() == before
-    assert found == scores
+    if state == "two-threads":  # sums may be added up in another order
+        assert found == pytest.approx(scores, rel=1e-9, abs=1e-12)
+    else:
+        assert found == scores
 
 
 def test_threads_that_encode_at_once_leave_every_setting(patch: np.ndarray) -> None:
