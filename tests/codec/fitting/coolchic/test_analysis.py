@@ -33,9 +33,9 @@ def test_tiles_make_the_latents_of_the_whole(side: int) -> None:
     whole, tiled = network(image, 1e-3), network(image, 1e-3, side=side)
     assert [y.shape for y in tiled] == [y.shape for y in whole]
     for one, other in zip(tiled, whole, strict=True):
-        # the order of a sum may change the last bit, and that, now and then, what a latent of a
-        # coarser grid is rounded to
-        near = (one - other).abs() < 1e-4
+        # the order of a sum may change the last bit of a feature, which has 8, and that, now and
+        # then, what a latent of a coarser grid is rounded to
+        near = (one - other).abs() < 1e-2
         assert near.float().mean() > 0.999
 
 
