@@ -1,6 +1,6 @@
 """Jobs: processes that each do one task at a time.
 
-Each job is a pool of one process (metrics/curves/workers.py), so that a process which dies, as for
+Each job is a pool of one process (workers.py), so that a process which dies, as for
 want of memory, costs the task that it had and no other.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from inrcodec.metrics.curves.workers import ctrl_c_held_back, workers
+from inrcodec.workers import ctrl_c_held_back, workers
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -23,7 +23,7 @@ from inrcodec.errors import (
     OutputError,
 )
 from inrcodec.files import read_bytes, write_bytes
-from inrcodec.metrics.curves.workers import ctrl_c_held_back
+from inrcodec.workers import ctrl_c_held_back
 
 Report = dict[str, Any]
 

@@ -17,7 +17,7 @@ from inrcodec.cli.progress import follow_names
 from inrcodec.errors import ImageError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.metric_table import Metric
+    from inrcodec.metrics.metric_facts import Metric
     from inrcodec.pixels import Picture
 
 

@@ -10,7 +10,7 @@ import typer
 from inrcodec.cli import console
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.metric_table import Metric
+    from inrcodec.metrics.metric_facts import Metric
 
 
 def metrics(

@@ -15,7 +15,7 @@ from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.metrics.damage.robustness import DamageBench, Outcome
-    from inrcodec.metrics.metric_table import Metric
+    from inrcodec.metrics.metric_facts import Metric
     from inrcodec.metrics.report.files import Opened
 
     Results = dict[str, tuple[float, list[Outcome]]]

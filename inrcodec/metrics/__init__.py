@@ -22,6 +22,7 @@ imports neither torch nor numpy.
 """
 
 from inrcodec.metrics.judge import Judge, compare
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
+from inrcodec.metrics.metric_facts import Metric
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
 
 __all__ = ["DEFAULT_METRICS", "METRICS", "Judge", "Metric", "compare", "metric"]

@@ -41,7 +41,7 @@ from inrcodec.metrics.curves.row import (
     to_line,
     told_settings,
 )
-from inrcodec.metrics.curves.workers import ctrl_c_held_back, workers
+from inrcodec.workers import ctrl_c_held_back, workers
 
 __all__ = ["Comparison", "Point", "Row", "bd_table", "curve", "read_rows", "run"]
 

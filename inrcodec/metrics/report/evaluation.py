@@ -22,7 +22,8 @@ import PIL
 from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, Metric, metric
+from inrcodec.metrics.metric_facts import Metric
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
 from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file, size_of
 from inrcodec.metrics.report.matching import at_size
 from inrcodec.metrics.report.records import Report, Version

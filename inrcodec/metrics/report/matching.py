@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.references.baselines import NEAR
 from inrcodec.metrics.report.records import Interpolated, Version
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.report.files import File
 from inrcodec.pixels import Picture
 

@@ -7,7 +7,8 @@ import re
 from itertools import groupby
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.metric_table import METRICS, Metric
+from inrcodec.metrics.metric_facts import Metric
+from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.references.baselines import NEAR
 from inrcodec.metrics.report.charts import STYLES, Point, Series, bar, chart, legend, swatch
 from inrcodec.metrics.report.markup import Markup, element, joined, table

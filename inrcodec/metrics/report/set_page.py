@@ -1,18 +1,17 @@
 """The page of several images: mean curves, BD-rates, and a list that leads to the pages of images.
 
-It needs nothing but those pages beside it: style and script are inline, as in `page.py`.
+It needs nothing but those pages beside it: style and script are inline (document.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
-from string import Template
 
-from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.report.charts import STYLES, Point, Series, chart, legend
+from inrcodec.metrics.report.document import document, part
 from inrcodec.metrics.report.markup import Markup, element, joined, table
-from inrcodec.metrics.report.page import HEADLINE_METRICS, policy
+from inrcodec.metrics.report.page import HEADLINE_METRICS
 from inrcodec.metrics.report.sections import megabytes, seconds
 from inrcodec.metrics.report.sets import FILES, ImageSet
 from inrcodec.metrics.report.text import label, shown
@@ -20,22 +19,19 @@ from inrcodec.metrics.report.text import label, shown
 
 def to_html(whole: ImageSet, pages: Mapping[str, str]) -> str:
     """Render the page; `pages` are the addresses of the images' own pages, by name."""
-    folder = files("inrcodec.metrics.report")
-    style = (folder / "page.css").read_text("utf-8")
-    script = (folder / "set.js").read_text("utf-8")
-    return Template((folder / "set.html").read_text("utf-8")).substitute(
-        policy=policy(style, script),
-        title=joined(f"{len(whole.images)} images – inrcodec report"),
-        style=style,
-        script=script,
-        sections=joined(
-            _header(whole),
-            _curves(whole),
-            _bd_rates(whole),
-            _costs(whole),
-            _images(whole, pages),
-            _about(whole),
-        ),
+    sections = joined(
+        _header(whole),
+        _curves(whole),
+        _bd_rates(whole),
+        _costs(whole),
+        _images(whole, pages),
+        _about(whole),
+    )
+    return document(
+        f"{len(whole.images)} images – inrcodec report",
+        element("main", sections),
+        style=part("page.css"),
+        script=part("set.js"),
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from inrcodec.errors import OptionError, RateError
 from inrcodec.metrics.curves.bd import FEWEST_POINTS, bd_rate
-from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.references.baselines import NEAR
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.metrics.report.sections import family

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from inrcodec.codec.describe import FileInfo
-from inrcodec.metrics.metric_table import Metric
+from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.report.matching import best, interpolations
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.pixels import CHANNEL_NAMES

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import AvifImagePlugin
 
+from inrcodec import workers as rd_workers
 from inrcodec.errors import InrCodecError
 from inrcodec.metrics.curves import rd
 from inrcodec.metrics.curves import row as rd_row
-from inrcodec.metrics.curves import workers as rd_workers
 from inrcodec.metrics.curves.rd import Point, read_rows, run
 from tests.metrics.curves.runs import POINTS, rows_of
 
