@@ -94,10 +94,10 @@ web: wasm web/node_modules/.installed
 
 web-test: web
 	$(BIN)/python web/test/support/prepare.py build/web
-	cd web && npm test --silent
+	cd web && PYTHON="$(abspath $(BIN))/python" npm test --silent
 
 # The libraries need nothing but libc and libm; auditwheel finds the oldest policy that holds.
-wheel: $(VENV)/.dev
+wheel: $(VENV)/.dev web
 	rm -rf dist build/wheel
 	$(BIN)/python -m build --outdir build/wheel
 	mkdir -p dist && cp build/wheel/*.tar.gz dist/

@@ -1,4 +1,5 @@
-"""Compiles inrcodec/codec/native/src into the package when it is installed or built as a wheel.
+"""Compiles inrcodec/codec/native/src into the package when it is installed or built as a wheel, and
+adds the page of `inrcodec serve` to wheels if `make web` has built it.
 
 Without a C compiler that takes GCC's vector types, or with INRCODEC_NATIVE=0, there is nothing to
 compile: the package is pure Python then and fits several times slower.
@@ -26,6 +27,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+PAGE = "web/dist"
+PAGE_IN_WHEEL = "inrcodec/streaming/server/web"
+PAGE_TYPES = (".html", ".css", ".js", ".wasm", ".bin")
+"""Where the page is, where it goes, and which of its files (pages.py serves no others)."""
+
 SOURCES = Path(__file__).parent / "inrcodec" / "codec" / "native" / "src"
 PROBE = "probe.c"
 
@@ -44,7 +50,11 @@ class NativeBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, then mark the wheel as one for this platform."""
-        del version
+        if self.target_name == "wheel" and version != "editable":
+            for path in sorted((Path(self.root) / PAGE).rglob("*")):
+                if path.suffix in PAGE_TYPES:
+                    target = path.relative_to(Path(self.root) / PAGE)
+                    build_data["force_include"][str(path)] = f"{PAGE_IN_WHEEL}/{target.as_posix()}"
         if self.target_name != "wheel" or os.environ.get("INRCODEC_NATIVE") == "0":
             return
         folder = SOURCES.parent

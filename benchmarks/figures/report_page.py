@@ -3,13 +3,10 @@
     python -m benchmarks.figures.report_page
 
 Takes minutes, for the file is one of the default effort. It is one on which it does well: the means
-over photographs are in benchmarks/results/rate/coolchic.md. Needs Chromium or Chrome. Writes
-docs/report.jpg.
+over photographs are in benchmarks/results/rate/coolchic.md. Needs `make web` and a
+Chromium. Writes docs/report.jpg.
 """
 
-import os
-import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ from skimage import data
 
 import inrcodec
 from benchmarks.common import parser_of
+from benchmarks.figures.browser import Shot, draw
 from inrcodec.images.writing import image_bytes
 from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
 from inrcodec.metrics.report.files import File
@@ -26,14 +24,12 @@ from inrcodec.metrics.report.page import to_html
 from inrcodec.pixels import Picture
 
 OUTPUT = Path(__file__).parents[2] / "docs" / "report.jpg"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-WAIT = "--virtual-time-budget=10000"  # milliseconds for the script of the page to draw
-WIDTH, HEIGHT, SHOWN = 1152, 1430, 0.75
+WIDTH, HEIGHT, SHOWN = 1152, 1610, 0.75
 """Of the window, and the scale of the picture."""
 
 
 BPP = 0.2
-METRICS = ("psnr", "ssim", "ms-ssim")
+METRICS = ("psnr", "ssimulacra2", "butteraugli-3norm", "ssim", "ms-ssim")
 
 
 def page() -> str:
@@ -49,21 +45,11 @@ def page() -> str:
 def main() -> None:
     """Show the page to a browser without a window, and keep the top of what it draws."""
     parser_of(__doc__).parse_args()
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        raise SystemExit(f"needs one of {', '.join(BROWSERS)}")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory() as folder:
         shot, written = Path(folder) / "page.png", Path(folder) / "report.html"
         written.write_text(page(), "utf-8")
-        size = f"--window-size={WIDTH},{HEIGHT}"
-        command = [browser, "--headless", *sandbox, "--hide-scrollbars", size, WAIT]
-        subprocess.run(
-            [*command, f"--screenshot={shot}", written.as_uri()],
-            check=True,
-            timeout=120,
-            stderr=subprocess.DEVNULL,
-        )
+        size = {"width": WIDTH, "height": HEIGHT}
+        draw([Shot(url=written.as_uri(), output=str(shot), wait="#view", **size)])
         with Image.open(shot) as image:
             shown = image.convert("RGB").resize((int(WIDTH * SHOWN), int(HEIGHT * SHOWN)))
             shown.save(OUTPUT, quality=88)

@@ -24,7 +24,9 @@ LONGEST_LINK_S = 366 * 86400
 
 
 def serve(
-    path: Annotated[str, typer.Argument(help="A .inr file, or a folder of them.", metavar="PATH")],
+    path: Annotated[
+        str, typer.Argument(help="A .inr file, or a folder of them.", metavar="[PATH]")
+    ] = ".",
     host: Annotated[
         str, typer.Option(help="Address to listen on: others than this machine only if you ask.")
     ] = "127.0.0.1",
@@ -49,6 +51,14 @@ def serve(
         list[str] | None,
         typer.Option(help="Address of a proxy whose X-Forwarded-For tells clients apart."),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="Folder of the original images: the page then shows quality over time."),
+    ] = None,
+    open_page: Annotated[
+        bool,
+        typer.Option("--open", help="Open the page, which takes dropped files, too."),
+    ] = False,
     slices: Annotated[
         str,
         typer.Option(help="Side of the slices that grids are cut into: auto, none (as is), 96."),
@@ -64,11 +74,14 @@ def serve(
 ) -> None:
     """Serve files to `inrcodec receive` and to browsers, the coarsest layer first.
 
-    Prints the URL of every file. Ctrl-C lets sessions finish; a second one stops at once.
+    Prints the URL of every file. The page at / shows them all: as they arrive, over WebRTC or HTTP,
+    and under packet loss on purpose. Ctrl-C lets sessions finish; a second one stops at once.
 
     Examples:
 
       inrcodec serve photo.inr
+
+      inrcodec serve photos/ --open --reference originals/
 
       inrcodec serve photos/ --host 0.0.0.0 --token "$(openssl rand -hex 16)" --links 12h
 
@@ -92,12 +105,13 @@ def serve(
         origins=tuple(allow_origin or ()),
         hosts=tuple(allow_host or ()),
         proxies=tuple(trust_proxy or ()),
+        references=reference,
         simulated_packet_loss=PacketLoss.of(simulate_packet_loss),
         seed=seed,
         limits=limits,
     )
     library = Library(path, side_of(slices), max_work=max_work)
-    if not library.names():
+    if not library.names() and not open_page:
         raise OptionError(f"{path}: no .inr files here")
     logging.getLogger("aioice").setLevel(logging.ERROR)
     logging.getLogger("aiortc").setLevel(logging.ERROR)
@@ -108,7 +122,7 @@ def serve(
     if server.limits != limits:
         most = f"{server.limits.connections} connections and {server.limits.sessions} sessions"
         console.note(f"the open files this process may have (ulimit -n) allow {most}")
-    asyncio.run(_serve(server, library, seconds))
+    asyncio.run(_serve(server, library, seconds, open_page))
 
 
 def side_of(text: str) -> int | None:
@@ -120,10 +134,11 @@ def side_of(text: str) -> int | None:
     return int(text)
 
 
-async def _serve(server: Server, library: Library, seconds: float | None) -> None:
+async def _serve(server: Server, library: Library, seconds: float | None, open_page: bool) -> None:
     """Serve until Ctrl-C or SIGTERM, which are heard before the first URL is printed."""
     import asyncio
     import signal
+    import webbrowser
     from urllib.parse import quote
 
     from inrcodec.streaming import signed
@@ -131,6 +146,7 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
     over = asyncio.Event()
     with calling(over.set, signal.SIGINT, signal.SIGTERM):
         await server.start()
+        address = f"http://{_shown_host(server.options.host)}:{server.port}"
         for name in library.names():
             problem = await asyncio.to_thread(library.problem, name)  # which reads all of it
             if over.is_set():
@@ -142,10 +158,13 @@ async def _serve(server: Server, library: Library, seconds: float | None) -> Non
             shown = quote(path)
             if seconds is not None:
                 shown = signed(path, str(server.options.token), seconds)
-            console.show(f"http://{_shown_host(server.options.host)}:{server.port}{shown}")
+            console.show(address + shown)
         gc.collect()
         gc.freeze()  # collections while serving then look at what serving makes alone
-        console.note("serving; receive with `inrcodec receive URL -o out.png`, stop with Ctrl-C")
+        console.note(f"serving; look at {address}/ in a browser, or receive with")
+        console.note("`inrcodec receive URL -o out.png`; stop with Ctrl-C")
+        if open_page:
+            await asyncio.to_thread(webbrowser.open, f"{address}/")
         await over.wait()
     console.note(f"draining {server.sessions} sessions")
     await server.close()

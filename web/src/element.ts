@@ -1,6 +1,7 @@
 /** Defines the element `<inr-image src alt width height loading>`, which behaves as `<img>` does. */
 import { type Progress, InrError, decode, prepare } from "./index.js";
 import type { HeaderInfo } from "./index.js";
+import { isDrawnAtAnySize } from "./header.js";
 
 const STYLE = `
 :host { display: inline-block; }
@@ -20,6 +21,12 @@ const BAND_PIXELS = 2 ** 19;
 /** Most rows or columns of a canvas. */
 const MAX_SIDE = 16384;
 
+/** How long an element keeps its size, in milliseconds, before its network is drawn at that size. */
+const CALM = 200;
+
+/** Most pixels of a network that is drawn larger than its image. */
+const SHARP_PIXELS = 2 ** 23;
+
 const shared = new CSSStyleSheet();
 shared.replaceSync(STYLE);
 
@@ -31,6 +38,10 @@ const observer = new IntersectionObserver(
   },
   { rootMargin: MARGIN },
 );
+
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) (target as InrImage).sharpenSoon();
+});
 
 function pixels(value: string | null): number | undefined {
   const number = value === null ? NaN : Number.parseInt(value, 10);
@@ -61,6 +72,9 @@ export class InrImage extends HTMLElement {
   #drawing = 0;
   /** Whether it waits to come near the window, or for its first turn. */
   #unloaded = false;
+  /** Columns of the picture that is shown. */
+  #columns = 0;
+  #calm: ReturnType<typeof setTimeout> | undefined;
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
   constructor() {
@@ -150,10 +164,12 @@ export class InrImage extends HTMLElement {
   connectedCallback(): void {
     if (this.hasAttribute("src") && this.#complete && !this.#info && !this.#error) this.#begin();
     else if (this.#unloaded && this.loading === "lazy") observer.observe(this);
+    resized.observe(this);
   }
 
   disconnectedCallback(): void {
     observer.unobserve(this);
+    resized.unobserve(this);
   }
 
   attributeChangedCallback(name: string): void {
@@ -173,11 +189,35 @@ export class InrImage extends HTMLElement {
     void this.#load(this.src, request);
   }
 
+  /** A network of coordinates is an image of any size: draw it at that of the element, once that has
+   * been the same for a while. */
+  sharpenSoon(): void {
+    clearTimeout(this.#calm);
+    if (this.#info && !isDrawnAtAnySize(this.#info.model)) return;
+    this.#calm = setTimeout(() => void this.#sharpen(), CALM);
+  }
+
+  async #sharpen(): Promise<void> {
+    const { signal } = this.#request ?? {};
+    const info = this.#info;
+    if (!info || !signal || signal.aborted || !this.#complete || this.#error) return;
+    if (!isDrawnAtAnySize(info.model)) return;
+    const most = Math.sqrt((SHARP_PIXELS * info.width) / info.height);
+    const width = Math.min(MAX_SIDE, Math.floor(most), Math.round(this.clientWidth * devicePixelRatio));
+    if (width <= this.#columns) return;
+    try {
+      const [body] = await this.#fetch(this.src, signal, "force-cache");
+      await this.#draw(await decode(body, { width, signal }), signal);
+    } catch {
+      /* the picture as it is stays */
+    }
+  }
+
   #begin(): void {
     this.#request?.abort();
     this.#settle(new InrError("load", "the image has another source now"));
     this.#info = this.#error = undefined;
-    this.#drawing = 0;
+    this.#drawing = this.#columns = 0;
     this.#show("nothing");
     this.#tellAlt();
     observer.unobserve(this);
@@ -207,6 +247,7 @@ export class InrImage extends HTMLElement {
       this.#complete = true;
       this.#settle();
       this.dispatchEvent(new Event("load"));
+      this.sharpenSoon();
     } catch (error) {
       if (!signal.aborted) this.#fail(error instanceof Error ? error : new Error(String(error)));
       request.abort();
@@ -216,11 +257,12 @@ export class InrImage extends HTMLElement {
   async #fetch(
     src: string,
     signal: AbortSignal,
+    cache: RequestCache = "default",
   ): Promise<[ReadableStream<Uint8Array>, number, string | null]> {
     const credentials = this.getAttribute("crossorigin") === "use-credentials" ? "include" : "same-origin";
     let response: Response;
     try {
-      response = await fetch(src, { signal, credentials });
+      response = await fetch(src, { signal, credentials, cache });
     } catch (error) {
       if (signal.aborted) throw error;
       throw new InrError("load", `${src} cannot be loaded: the network or the server refuses it`);
@@ -269,6 +311,7 @@ export class InrImage extends HTMLElement {
       context.putImageData(image, 0, 0, 0, top, width, band);
     }
     this.#draft.hidden = whole;
+    this.#columns = width;
   }
 
   #fail(error: Error): void {

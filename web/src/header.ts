@@ -51,6 +51,12 @@ export function isLatent(family: number): boolean {
   return LATENT.has(family);
 }
 
+/** Whether a model, by its name, is a network of coordinates: it is drawn at any size as it is. DINER
+ * has a table of the pixels instead. */
+export function isDrawnAtAnySize(model: string): boolean {
+  return !/^(coolchic|diner)/.test(model);
+}
+
 function integer(name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== "number") throw formatError(`header field ${name} must be an integer`);
   if (value < low || value > high) {

@@ -12,7 +12,20 @@ const scope = globalThis as unknown as Scope;
 
 class Aborted extends Error {}
 
-/** A file of initial values. */
+/** Files of initial values that are kept; an image that arrives is decoded many times. */
+const KEPT_INITIAL = 32;
+const kept = new Map<string, Uint8Array>();
+
+/** A file of initial values: kept, or fetched. */
+async function initialFile(name: string, base: string): Promise<Uint8Array> {
+  const key = `${base} ${name}`;
+  const found = kept.get(key) ?? (await fetchInitial(name, base));
+  kept.delete(key); /* the last one used goes to the end */
+  kept.set(key, found);
+  if (kept.size > KEPT_INITIAL) kept.delete(kept.keys().next().value!);
+  return found;
+}
+
 async function fetchInitial(name: string, base: string): Promise<Uint8Array> {
   const url = new URL(`initial/${name}.bin`, base);
   const missing = `the file needs the initial values ${name}, which are not at ${url.href}`;
@@ -76,7 +89,7 @@ const jobs = new Map<number, Job>();
 async function decode(number: number, job: Job, wanted: Wanted, base: string): Promise<void> {
   const host: Host = {
     module: () => loadModule(base),
-    initial: (name) => fetchInitial(name, base),
+    initial: (name) => initialFile(name, base),
     now: () => performance.now(),
     pause: async () => {
       await turn();

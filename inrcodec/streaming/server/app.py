@@ -7,20 +7,26 @@ wait), replies.py (who may ask, errors), ranges.py (HTTP) and sessions.py (data 
     GET  /blobs/SHA256.inr    the same by content, immutable
     POST /files/NAME          an SDP offer -> 201, an answer, the Location of a session
     DELETE /sessions/ID       end it
+    GET  /references/NAME     the image that a file was made of
     GET  /, /healthz, /metrics
+
+Browsers get the page of pages.py at / and /view/NAME, and its files below /web/.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from inrcodec.errors import StreamError
+from inrcodec.streaming.server import pages, references
 from inrcodec.streaming.server.callers import Clients
 from inrcodec.streaming.server.connections import Connections
 from inrcodec.streaming.server.descriptors import fitted
@@ -37,6 +43,7 @@ from inrcodec.streaming.transport.signaling import (
     START_HEADER,
     checked_offer,
 )
+from inrcodec.streaming.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream
@@ -73,6 +80,7 @@ class Server:
         self._listener: Listener | None = None
         self._downloads: Counter[str] = Counter()
         self._readings = Readings(library)
+        self._references = references.References(options.references)
 
     async def start(self) -> None:
         """Listen; raises `StreamError` if the address cannot be had."""
@@ -82,6 +90,9 @@ class Server:
         app.router.add_get("/blobs/{name}", self._blob)
         app.router.add_post("/files/{name}", self._offer)
         app.router.add_delete("/sessions/{id}", self._end)
+        app.router.add_get(f"{references.PATH}{{name}}", self._reference)
+        app.router.add_get("/view/{name}", pages.page)
+        app.router.add_get("/web/{path:.+}", pages.asset)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(
@@ -161,12 +172,35 @@ class Server:
                 self._connections.expect(request.protocol)
 
     async def _index(self, request: web.Request) -> web.Response:
-        return web.json_response({"files": await self._readings.names()})
+        if pages.is_wanted(request):
+            return await pages.page(request)
+        names = {"files": await self._readings.names()}
+        return web.json_response(names, headers={"Vary": "Accept"})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         with self._download(request):
-            stream = await self._readings.stream(request.match_info["name"])
-            return await self._send(request, stream, "no-cache")
+            name = request.match_info["name"]
+            stream = await self._readings.stream(name)
+            found = await in_thread(self._references.find, name)
+            headers = {references.HEADER: references.PATH + quote(name)} if found else {}
+            return await self._send(request, stream, "no-cache", headers)
+
+    async def _reference(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        self._library.version(name)  # so it is the name of a file, and no path
+        path, kind = await in_thread(self._references.checked, name)
+        with self._download(request), path.open("rb") as image:
+            headers = {"Content-Type": kind, "Cache-Control": "no-cache"}
+            response = web.StreamResponse(headers=headers | pages.HEADERS)
+            response.content_length = os.fstat(image.fileno()).st_size
+            await response.prepare(request)
+            while request.method == "GET":
+                piece = await in_thread(image.read, PIECE_BYTES)
+                if not piece:
+                    break
+                with self._hurry(request):
+                    await response.write(piece)
+        return response
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
@@ -176,12 +210,16 @@ class Server:
             name = self._library.name_of(digest)
             stream = checked(await self._readings.stream(name), digest)
             who = "public" if self.options.token is None else "private"
-            return await self._send(request, stream, f"{who}, max-age=31536000, immutable")
+            return await self._send(request, stream, f"{who}, max-age=31536000, immutable", {})
 
-    async def _send(self, request: web.Request, stream: Stream, caching: str) -> web.StreamResponse:
-        """Send the file or a range of it, a piece at a time, to whoever goes on reading."""
+    async def _send(
+        self, request: web.Request, stream: Stream, caching: str, more: dict[str, str]
+    ) -> web.StreamResponse:
+        """Send the file or a range of it, a piece at a time, to whoever goes on reading; `more` are
+        further headers."""
         status, headers, body = content(request, stream, caching)
-        response = web.StreamResponse(status=status, headers=headers | self._replies.cors(request))
+        headers |= more | self._replies.cors(request)
+        response = web.StreamResponse(status=status, headers=headers)
         response.content_length = len(body)
         await response.prepare(request)
         for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):

@@ -42,7 +42,9 @@ class ServerOptions:
     `port` 0 takes any free one. `token` is the bearer token (None: everyone may ask), `origins` are
     the exact web origins whose pages may ask, `hosts` further host names that requests may name,
     such as that of a proxy. `proxies` are the addresses or networks of proxies whose
-    X-Forwarded-For is believed. `simulated_packet_loss` drops media packets on purpose, by `seed`.
+    X-Forwarded-For is believed. `references` is the folder of the images that files were made of:
+    that of photo.inr is photo.png there. `simulated_packet_loss` drops media packets on purpose, by
+    `seed`.
     Raises `OptionError` for a token, a port, a host or a proxy that is not valid.
     """
 
@@ -52,6 +54,7 @@ class ServerOptions:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    references: str | None = None
     simulated_packet_loss: PacketLoss = NO_PACKET_LOSS
     seed: int = 0
     limits: Limits = field(default_factory=Limits)

@@ -9,10 +9,12 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from inrcodec.errors import InrCodecError
+from inrcodec.streaming.server import pages, references
 from inrcodec.streaming.server.callers import HostError, Hosts, WrongHostError
 from inrcodec.streaming.server.library import BusyError, UnknownFileError
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.transport.signaling import (
+    FILES,
     LAYERS_HEADER,
     START_HEADER,
     Access,
@@ -24,7 +26,7 @@ log = logging.getLogger("inrcodec.server.http")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_EXPOSED = f"Location, ETag, Content-Range, {LAYERS_HEADER}"
+_EXPOSED = f"Location, ETag, Content-Range, {LAYERS_HEADER}, {references.HEADER}"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, Range, {START_HEADER}",
@@ -67,9 +69,7 @@ class Replies:
             self._hosts.check(hosts, needed=request.version >= HttpVersion11)
             if request.method == "OPTIONS" and len(cors) > 1:
                 return web.Response(status=204, headers=cors | _PREFLIGHT)
-            if not self._access.allows(
-                request.path, request.headers.get("Authorization"), dict(request.query)
-            ):
+            if not self._allows(request):
                 raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
             response = await handler(request)
         except web.HTTPException as error:
@@ -83,6 +83,15 @@ class Replies:
         if not response.prepared:
             response.headers.update(cors)
         return response
+
+    def _allows(self, request: web.Request) -> bool:
+        """Whether who asks may. The page itself, which holds no file and no name, is for all; who
+        may have a file may have its reference."""
+        path = request.path.replace(references.PATH, FILES, 1)
+        authorization = request.headers.get("Authorization")
+        return pages.is_wanted(request) or self._access.allows(
+            path, authorization, dict(request.query)
+        )
 
     def cors(self, request: web.Request) -> dict[str, str]:
         """Return the headers that let a page of an allowed origin read the reply."""

@@ -27,7 +27,10 @@ MAX_LINES, MAX_LINE = 200, 1024
 LAYERS_HEADER = "Inr-Layers"
 """HTTP header of a file: where its layers begin, in bytes, with commas between."""
 
-SESSIONS, OPEN = "/sessions/", ("/healthz",)
+FILES, SESSIONS, PAGES = "/files/", "/sessions/", ("/web/", "/view/")
+"""Where files, sessions and the pages that browsers see are asked for."""
+
+HEALTH = "/healthz"
 
 START_HEADER = "Inr-Start"
 """HTTP header of an offer: the receiver's first messages, each in base64, with commas between. If
@@ -184,7 +187,7 @@ class Access:
     ) -> bool:
         """Whether a request for this (decoded) path may go on. Takes the same time for all wrong
         tokens. The name of a session is itself a secret, so whoever has it may end the session."""
-        if self.token is None or path in OPEN or path.startswith(SESSIONS):
+        if self.token is None or path == HEALTH or path.startswith((SESSIONS, *PAGES)):
             return True
         scheme, _, given = (authorization or "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), self.token):

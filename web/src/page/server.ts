@@ -1,0 +1,80 @@
+/** What the page asks the server: names, heads of files, references. */
+import { InrError } from "../index.js";
+
+const TOKEN = "inrcodec-token";
+
+/** The server wants a token that the page does not have. */
+export class TokenWanted extends Error {}
+
+export function keepToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+/** Headers of every request. */
+export function headers(): Record<string, string> {
+  const token = sessionStorage.getItem(TOKEN);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/** The address of a file; the query of a signed link goes along. */
+export function fileUrl(name: string, query = ""): string {
+  return `/files/${encodeURIComponent(name)}${query}`;
+}
+
+async function ask(url: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { ...init, headers: { ...headers(), ...init.headers } });
+  } catch (error) {
+    init.signal?.throwIfAborted();
+    throw new InrError("load", "the server cannot be reached");
+  }
+  if (response.status === 401) throw new TokenWanted("the server wants a token");
+  return response;
+}
+
+/** The names of all files. */
+export async function names(): Promise<string[]> {
+  const response = await ask("/", { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new InrError("load", (await response.text()).trim() || `status ${response.status}`);
+  return ((await response.json()) as { files: string[] }).files;
+}
+
+/** What the head of a file says. */
+export interface Head {
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Where its layers begin. */
+  readonly starts: readonly number[];
+  /** The address of the image it was made of, or null. */
+  readonly reference: string | null;
+}
+
+export async function head(url: string, signal: AbortSignal): Promise<Head> {
+  const response = await ask(url, { method: "HEAD", signal });
+  if (!response.ok) throw new InrError("load", await reason(url, response.status, signal));
+  return {
+    size: Number(response.headers.get("Content-Length")),
+    starts: (response.headers.get("Inr-Layers") ?? "0").split(",").map(Number),
+    reference: response.headers.get("Inr-Reference"),
+  };
+}
+
+/** Why a file is refused: the head says its status, the body says more. */
+async function reason(url: string, status: number, signal: AbortSignal): Promise<string> {
+  const text = (await (await ask(url, { signal })).text()).trim();
+  return text.slice(0, 300) || `the server answers with status ${status}`;
+}
+
+/** The first bytes of a file. */
+export async function beginning(url: string, size: number, signal: AbortSignal): Promise<Uint8Array> {
+  const response = await ask(url, { headers: { Range: `bytes=0-${size - 1}` }, signal });
+  if (!response.ok) throw new InrError("load", `the server answers with status ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** The image that a file was made of. */
+export async function reference(url: string, signal: AbortSignal): Promise<Blob | undefined> {
+  const response = await ask(url, { signal });
+  return response.ok ? response.blob() : undefined;
+}
