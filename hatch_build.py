@@ -28,9 +28,9 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE = "web/dist"
-PAGE_IN_WHEEL = "inrcodec/streaming/server/web"
+PAGE_IN_WHEEL = "inrcodec/web"
 PAGE_TYPES = (".html", ".css", ".js", ".wasm", ".bin")
-"""Where the page is, where it goes, and which of its files (pages.py serves no others)."""
+"""Where the page is, where it goes (web_files.py finds it), and which of its files."""
 
 SOURCES = Path(__file__).parent / "inrcodec" / "codec" / "native" / "src"
 PROBE = "probe.c"

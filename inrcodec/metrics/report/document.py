@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 
@@ -19,23 +20,34 @@ def part(name: str) -> str:
     return (files("inrcodec.metrics.report") / name).read_text("utf-8")
 
 
-def document(title: str, body: Markup, *, style: str, script: str, checkered: bool = False) -> str:
-    """Render the whole document; `checkered` shows where images are transparent."""
+def document(
+    title: str,
+    body: Markup,
+    *,
+    style: str,
+    script: str,
+    decoder: str | None = None,
+    checkered: bool = False,
+) -> str:
+    """Render the whole document; `decoder` is a second script, which may compile WebAssembly, and
+    `checkered` shows where images are transparent."""
+    scripts = [script] if decoder is None else [script, decoder]
     return Template(part("document.html")).substitute(
-        policy=_policy(style, script),
+        policy=_policy(style, scripts, wasm=decoder is not None),
         title=joined(title),
         style=style,
-        script=script,
+        scripts="\n".join(f"<script>{text}</script>" for text in scripts),
         ground=' class="checkered"' if checkered else "",
         body=body,
     )
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing may load but images in the page; this style and this script alone may act."""
+def _policy(style: str, scripts: Sequence[str], *, wasm: bool) -> str:
+    """Nothing may load but images in the page; this style and these scripts alone may act."""
+    allowed = [f"'{_hash(script)}'" for script in scripts] + ["'wasm-unsafe-eval'"] * wasm
     return (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+        f"style-src '{_hash(style)}'; script-src {' '.join(allowed)}"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from string import Template
 
-from inrcodec.metrics.report import sections
+from inrcodec.metrics.report import prefixes, sections
 from inrcodec.metrics.report.document import document, part
 from inrcodec.metrics.report.markup import Markup, element, joined
 from inrcodec.metrics.report.pictures import Gallery, Limits, gallery
@@ -32,6 +32,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
             _side_by_side(report, pictures),
             sections.rate_distortion(report),
             sections.anatomy(report),
+            prefixes.section(report),
             sections.measurements(report),
         ),
         sources=_sources(pictures) if pictures.is_copy else "",
@@ -41,6 +42,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
         Markup(body),
         style=part("page.css") + _crop_style(pictures),
         script=part("page.js"),
+        decoder=prefixes.script(report),
         checkered=report.picture.channels in (2, 4),
     )
 

@@ -1,7 +1,7 @@
 """What browsers see: the page with gallery and viewer, and the decoder that it uses.
 
-The files are built by `make web`. A wheel has them in the folder `web` beside this module; in a
-checkout they lie in web/dist. They are read once, and nothing else is ever served as a page.
+Its files are those of inrcodec/web_files.py. They are read once, and nothing else is ever served as
+a page.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from inrcodec import web_files
 from inrcodec.streaming.server.library import UnknownFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-FOLDERS = (Path(__file__).parent / "web", Path(__file__).parents[3] / "web" / "dist")
-"""Where the files may be; the first that is there counts."""
+    from pathlib import Path
 
 INDEX = "page/page.html"
 
@@ -66,8 +64,8 @@ class Asset:
 @cache
 def assets() -> Mapping[str, Asset]:
     """Return all files of the page by their paths; none if it is not built."""
-    folder = next((folder for folder in FOLDERS if (folder / INDEX).is_file()), None)
-    if folder is None:
+    folder = web_files.folder()
+    if folder is None or not (folder / INDEX).is_file():
         return {}
     paths = [path for path in folder.rglob("*") if path.suffix in TYPES and path.is_file()]
     return {path.relative_to(folder).as_posix(): _asset(path) for path in sorted(paths)}

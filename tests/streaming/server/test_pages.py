@@ -7,6 +7,7 @@ import re
 import aiohttp
 import pytest
 
+from inrcodec import web_files
 from inrcodec.errors import InputError
 from inrcodec.streaming.server import pages
 from inrcodec.streaming.transport.signaling import signed
@@ -18,6 +19,7 @@ FILES = {
     "page/page.html": b"<!doctype html><title>images</title>" + b" " * 2000,
     "page/main.js": b"export {};",
     "initial/01-0.bin": b"INRI",
+    "inr.wasm": b"\0asm",
     "index.d.ts": b"not served",
 }
 
@@ -29,7 +31,7 @@ def built(tmp_path, monkeypatch):
     for name, data in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    monkeypatch.setattr(pages, "FOLDERS", (folder,))
+    monkeypatch.setattr(web_files, "FOLDERS", (folder,))
     pages.assets.cache_clear()
     yield folder
     pages.assets.cache_clear()
@@ -144,7 +146,7 @@ def test_references(built, folder):
 
 
 def test_a_page_that_is_not_built(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(pages, "FOLDERS", (tmp_path / "nothing",))
+    monkeypatch.setattr(web_files, "FOLDERS", (tmp_path / "nothing",))
     pages.assets.cache_clear()
     ((status, _, body), (names, *_)) = replies(folder, [("GET", "/", HTML), ("GET", "/", {})])
     pages.assets.cache_clear()

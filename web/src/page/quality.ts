@@ -14,15 +14,6 @@ export async function pixelsOf(image: Blob): Promise<ImageData> {
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
-/** PSNR in dB over red, green and blue of two images of one size; Infinity for equal ones. */
-export function psnr(a: ImageData, b: ImageData): number {
-  let sum = 0;
-  for (let i = 0; i < a.data.length; i += 4) {
-    for (let c = 0; c < 3; c++) sum += (a.data[i + c]! - b.data[i + c]!) ** 2;
-  }
-  return 10 * Math.log10((255 ** 2 * 3 * a.width * a.height) / sum);
-}
-
 /** A picture that was shown: milliseconds since the file was asked for, and PSNR in dB. */
 export interface Point {
   readonly elapsed: number;

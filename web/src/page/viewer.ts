@@ -4,7 +4,8 @@ import { type HeaderInfo, InrError, decode, info } from "../index.js";
 import { type Arrival, type Transport, receive } from "../stream/index.js";
 import { anatomyOf } from "./anatomy.js";
 import { byId, made, paint } from "./elements.js";
-import { type Point, curveOf, pixelsOf, psnr } from "./quality.js";
+import { psnr } from "../psnr.js";
+import { type Point, curveOf, pixelsOf } from "./quality.js";
 import { type Head, fileUrl, head, headers, reference } from "./server.js";
 import { Stage } from "./stage.js";
 import { bitsPerSecond, bytes, plural, seconds } from "./text.js";
@@ -163,7 +164,7 @@ export class Viewer {
   async #measure(image: ImageData, elapsed: number, signal: AbortSignal): Promise<void> {
     const original = await this.#reference;
     if (signal.aborted || original?.width !== image.width || original.height !== image.height) return;
-    this.#points.push({ elapsed, psnr: psnr(image, original) });
+    this.#points.push({ elapsed, psnr: psnr(image.data, original.data) });
     byId("curve").replaceChildren(curveOf(this.#points));
     byId("curve-section").hidden = false;
   }

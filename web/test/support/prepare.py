@@ -5,8 +5,9 @@
 photo.inr is a photograph of 768 x 512 pixels, the usual model and no fit, photo.rgb its samples.
 native.json says how much processor time the package takes to decode it on one thread, and as which
 error it refuses each invalid vector. served/ has files for `inrcodec serve`, references/ the
-photograph that one of them was made of. stream.json has the datagrams of a file, and what a
-receiver of the package makes of those that are left when some are lost.
+photograph that one of them was made of. report.html is a report on that file. stream.json
+has the datagrams of a file, and what a receiver of the package makes of those that are left
+when some are lost.
 """
 
 import base64
@@ -23,6 +24,9 @@ from skimage import data
 
 import inrcodec
 from inrcodec.errors import FormatError, LimitError, TruncatedError
+from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
+from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.page import to_html
 from inrcodec.streaming.layers import cut, stream_of
 from inrcodec.streaming.protocol.messages import Mode, Start
 from inrcodec.streaming.protocol.packets import pack
@@ -101,6 +105,10 @@ def main() -> None:
     picture.save(references / "photo.png")
     for name in SERVED:
         shutil.copy(VECTORS / "valid" / f"{name}.inr", served)
+    original = File("photo.png", (references / "photo.png").read_bytes())
+    options = ReportOptions(metrics=("psnr",), codecs=())
+    report = evaluate(original, [File("photo.inr", file)], options)
+    (folder / "report.html").write_text(to_html(report), "utf-8")
     (folder / "stream.json").write_text(json.dumps(stream_facts(file)))
     codes = {path.stem: code_of(path.read_bytes()) for path in sorted(INVALID.glob("*.inr"))}
     (folder / "native.json").write_text(json.dumps({"decode_ms": min(times), "codes": codes}))
