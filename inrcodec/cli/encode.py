@@ -118,21 +118,22 @@ def encode(
         str | None,
         typer.Option(
             help="What to minimise: mse (the default), l1, logcosh, lcssim, l1ssim, ms-ssim, "
-            "l1msssim, lpips or iem; the size stays that of mse.",
+            "l1msssim, lpips, iem or ssimulacra2; the size stays that of mse.",
             rich_help_panel=LOSS,
         ),
     ] = None,
     tune: Annotated[
         str | None,
         typer.Option(
-            help="psnr, ms-ssim or perceptual: picks the loss, the size stays.",
+            help="psnr, ms-ssim, perceptual or ssimulacra2: picks the loss, the size stays.",
             rich_help_panel=LOSS,
         ),
     ] = None,
     loss_weight: Annotated[
         float | None,
         typer.Option(
-            help="Weight of structure in lcssim, l1ssim, l1msssim, lpips or iem, 0..1.",
+            help="Weight of structure in lcssim, l1ssim, l1msssim, lpips, iem or ssimulacra2, "
+            "0..1.",
             rich_help_panel=LOSS,
         ),
     ] = None,

@@ -13,10 +13,17 @@ from inrcodec.errors import OptionError
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 5
 
-METRIC_LOSSES = ("lpips", "iem")
+METRIC_LOSSES = ("lpips", "iem", "ssimulacra2")
 """Losses that are metrics, whose functions come from `inrcodec.metrics`."""
 
-LOSS_WEIGHTS = {"lcssim": 0.01, "l1ssim": 0.2, "l1msssim": 0.84, "lpips": 0.01, "iem": 0.9}
+LOSS_WEIGHTS = {
+    "lcssim": 0.01,
+    "l1ssim": 0.2,
+    "l1msssim": 0.84,
+    "lpips": 0.01,
+    "iem": 0.9,
+    "ssimulacra2": 0.02,
+}
 """Weight of the term that is not squared or absolute error; the first two as in the paper."""
 
 LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
@@ -25,6 +32,7 @@ TUNES = {
     "psnr": ("mse",),
     "ms-ssim": ("l1msssim", "lcssim", "mse"),
     "perceptual": ("lcssim", "mse"),
+    "ssimulacra2": ("ssimulacra2",),
 }
 """What a file is to be good at, and the losses for it: the first that takes so small an image. By
 benchmarks/rate/losses.py: among files of one size `l1msssim` has the MS-SSIM of `ms-ssim` with a
@@ -124,14 +132,15 @@ class EncodeOptions:
       multiply-accumulates a pixel to decode (model "coolchic"); None stands for "high", or from
       effort 6 up for "highest" where the file will be large enough
     - `loss`: the distortion that is minimised: "mse" (what None stands for), "l1", "logcosh",
-      "lcssim", "l1ssim", "ms-ssim", "l1msssim", "lpips" or "iem", a `fitting.losses.Loss`, or any
-      function of two tensors (1, 3, H, W) in [0, 1], reference and decoded, to a scalar.
+      "lcssim", "l1ssim", "ms-ssim", "l1msssim", "lpips", "iem" or "ssimulacra2", a
+      `fitting.losses.Loss`, or any function of two tensors (1, 3, H, W) in [0, 1], reference and
+      decoded, to a scalar.
       `quality` and `lmbda` mean the size that they mean for "mse". The alpha channel is fitted by
       squared error where the model is a coolchic one
     - `loss_weight`: weight of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
-      "l1msssim" (0.84), "lpips" (0.01) or "iem" (0.9), in [0, 1]
-    - `tune`: "psnr", "ms-ssim" or "perceptual": picks the loss, in place of `loss`; an image too
-      small for it takes a loss that looks at less around a pixel
+      "l1msssim" (0.84), "lpips" (0.01), "iem" (0.9) or "ssimulacra2" (0.02), in [0, 1]
+    - `tune`: "psnr", "ms-ssim", "perceptual" or "ssimulacra2": picks the loss, in place of `loss`;
+      an image too small for it takes a loss that looks at less around a pixel
     - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
       coordinate networks also "gradient-norm-exact", "l1", "lipschitz" and "neurons"; of a coolchic
       model, the networks behind the latents

@@ -1,4 +1,4 @@
-"""Metrics as training losses of the encoder: `lpips` and `iem`.
+"""Metrics as training losses of the encoder: `lpips`, `iem` and `ssimulacra2`.
 
 The codec does not import the metrics. Whoever takes the name of a loss from a user passes the
 options through `with_metric_loss` first.
@@ -6,6 +6,7 @@ options through `with_metric_loss` first.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -17,24 +18,27 @@ from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality import iem as information
 from inrcodec.metrics.quality.lpips import lpips_squeeze
+from inrcodec.metrics.quality.ssimulacra2 import SMALLEST_SIDE
+from inrcodec.metrics.quality.ssimulacra2 import ssimulacra2 as similarity_of_edges
 
 LPIPS_SIDE = 32
 
 
 def with_metric_loss(options: EncodeOptions) -> EncodeOptions:
-    """Replace the name of a loss that is a metric by its function; return other options as given.
+    """Replace the name of a loss that is a metric, or that `tune` picks, by its function; return
+    other options as given.
 
     Raises `WeightsError` for LPIPS without its weights.
     """
-    if options.loss not in METRIC_LOSSES:
+    name = options.tune if options.tune in METRIC_LOSSES else options.loss
+    if name not in METRIC_LOSSES:
         return options
-    name = str(options.loss)
+    if name == "lpips":
+        metric_table.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
     weight = LOSS_WEIGHTS[name] if options.loss_weight is None else options.loss_weight
-    if name == "iem":
-        return replace(options, loss=Loss(name, partial(iem, weight=weight)), loss_weight=None)
-    metric_table.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
-    loss = Loss(name, partial(lpips, weight=weight), LPIPS_SIDE)
-    return replace(options, loss=loss, loss_weight=None)
+    function, smallest_side = _FUNCTIONS[name]
+    loss = Loss(name, partial(function, weight=weight), smallest_side)
+    return replace(options, loss=loss, loss_weight=None, tune=None)
 
 
 def lpips(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
@@ -57,3 +61,24 @@ def iem(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
     squared = information.exact_squared(difference, information.GAMMA_MAX)
     information_share = weight * squared.mean() / difference[0].numel()
     return (1 - weight) * losses.mse(reference, decoded) + information_share
+
+
+def ssimulacra2(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
+    """Mix MSE and SSIMULACRA2: (1 - weight) MSE + weight (1 - score / 100); MSE alone for images
+    with a side of fewer than 8 pixels, which have no score.
+
+    The score alone forgives errors that Butteraugli does not; a share of MSE costs it little.
+    """
+    squared = losses.mse(reference, decoded)
+    if min(reference.shape[-2:]) < SMALLEST_SIDE:
+        return squared
+    score = similarity_of_edges(reference, decoded.clamp(0, 1)).mean()
+    return (1 - weight) * squared + weight * (1 - score / 100).to(squared.dtype)
+
+
+_FUNCTIONS: Mapping[str, tuple[Callable[..., Tensor], int]] = {
+    "lpips": (lpips, LPIPS_SIDE),
+    "iem": (iem, 1),
+    "ssimulacra2": (ssimulacra2, 1),
+}
+"""Functions by name, and the least sides that they take."""

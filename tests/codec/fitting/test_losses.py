@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from skimage import data
 from torch import Tensor
 
 import inrcodec
@@ -25,12 +26,15 @@ from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import LOSS_WEIGHTS, LOSSES, EncodeOptions
 from inrcodec.errors import OptionError, WeightsError
+from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_losses import with_metric_loss
 from inrcodec.metrics.quality import ssim as metric
 from inrcodec.metrics.quality.iem import iem
+from inrcodec.metrics.quality.ssimulacra2 import ssimulacra2
 from inrcodec.pixels import Picture
 
-NAMES = [name for name in LOSSES if name != "lpips"]
+NAMES = [name for name in LOSSES if name not in ("lpips", "ssimulacra2")]
+"""Those without weights of their own; SSIMULACRA2 computes in float32."""
 
 
 def named(name: str, **options: float) -> Loss:
@@ -112,6 +116,44 @@ def test_structural_losses_are_one_less_the_metric() -> None:
         share = 1.0 if name == "lcssim" else 1 - weight
         usual = share * float(pointwise(x, y)) + weight * structural
         assert float(named(name)(x, y)) == pytest.approx(usual, abs=1e-12)
+
+
+def test_ssimulacra2_mixes_the_score_with_squared_error() -> None:
+    x, y = a_pair(64)
+    score, squared = float(ssimulacra2(x, y)), float(mse(x, y))
+    assert 0 < score < 95
+    for weight in (0.0, 0.02, 1.0):
+        value = float(named("ssimulacra2", loss_weight=weight)(x, y))
+        expected = (1 - weight) * squared + weight * (1 - score / 100)
+        assert value == pytest.approx(expected, rel=1e-6)
+    assert float(named("ssimulacra2")(x, x)) == 0
+    tiny = x[..., :7, :]
+    assert float(named("ssimulacra2")(tiny, y[..., :7, :])) == float(mse(tiny, y[..., :7, :]))
+
+
+def test_ssimulacra2_has_a_gradient_that_improves_the_score() -> None:
+    x, y = a_pair(64, torch.float32)
+    leaf = y.clone().requires_grad_()
+    loss = named("ssimulacra2", loss_weight=1.0)
+    value = loss(x, leaf)
+    (gradient,) = torch.autograd.grad(value, leaf)
+    step = 1e-3 / float(gradient.norm())
+    with torch.no_grad():
+        less = float(loss(x, y - step * gradient))
+    expected = float(value.detach()) - step * float(gradient.square().sum())
+    assert less == pytest.approx(expected, abs=0.2 * (float(value.detach()) - expected))
+
+
+def test_tune_ssimulacra2_is_that_loss_and_has_a_better_score() -> None:
+    options = with_metric_loss(EncodeOptions(tune="ssimulacra2"))
+    assert options.tune is None
+    assert loss_of(options.loss).name == "ssimulacra2"
+    photo = np.ascontiguousarray(data.chelsea()[60:156, 100:228])
+    scores = {}
+    for tune in ("psnr", "ssimulacra2"):
+        file = inrcodec.encode(photo, tune=tune, bpp=1.0, effort=2, threads=1, seed=0)
+        scores[tune] = compare(photo, inrcodec.decode(file), ["ssimulacra2"])["ssimulacra2"]
+    assert scores["ssimulacra2"] > scores["psnr"] + 3
 
 
 def test_iem_is_the_squared_metric_a_sample() -> None:
