@@ -22,7 +22,7 @@ LOSS_WEIGHTS = {
     "l1msssim": 0.84,
     "lpips": 0.01,
     "iem": 0.9,
-    "ssimulacra2": 0.02,
+    "ssimulacra2": 0.01,
 }
 """Weight of the term that is not squared or absolute error; the first two as in the paper."""
 
@@ -138,7 +138,7 @@ class EncodeOptions:
       `quality` and `lmbda` mean the size that they mean for "mse". The alpha channel is fitted by
       squared error where the model is a coolchic one
     - `loss_weight`: weight of the structural term in "lcssim" (0.01 by default), "l1ssim" (0.2),
-      "l1msssim" (0.84), "lpips" (0.01), "iem" (0.9) or "ssimulacra2" (0.02), in [0, 1]
+      "l1msssim" (0.84), "lpips" (0.01), "iem" (0.9) or "ssimulacra2" (0.01), in [0, 1]
     - `tune`: "psnr", "ms-ssim", "perceptual" or "ssimulacra2": picks the loss, in place of `loss`;
       an image too small for it takes a loss that looks at less around a pixel
     - `robust`: fit weights that survive damage: "jacobian", "gradient-norm", "noise", and for
