@@ -6,7 +6,8 @@ cause. Messages name what was expected, what came, and where.
 - The file is at fault: `FormatError`, `TruncatedError`, `LimitError`; of a stream, `PacketError`.
 - The caller is: `OptionError`, `RateError`, `ImageError`, `InputError`, `OutputError`.
 - The encoder is: `EncoderLimitError` (a valid image that is too much for it), `FitError`.
-- The installation or the network is: `MissingExtraError`, `WeightsError`, `StreamError`.
+- The installation or the network is: `MissingExtraError`, `WeightsError`, `StreamError`,
+  `ClusterError`.
 
 The command exits with 2 for an `OptionError`, 3 for a `FormatError`, and 1 for every other.
 """
@@ -16,6 +17,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 _Error = TypeVar("_Error", bound="InrCodecError")
@@ -110,6 +114,10 @@ class StreamError(InrCodecError):
     """A stream cannot be served or received: it was refused, cut off, or too slow."""
 
 
+class ClusterError(InrCodecError):
+    """The scheduler of a cluster cannot be reached, was lost, or its workers cannot do the work."""
+
+
 class InrCodecWarning(UserWarning):
     """Base class of all warnings: the result is there, but not quite what was asked for."""
 
@@ -130,8 +138,27 @@ class ImageWarning(InrCodecWarning):
     """The image was read, but something in the source file was left behind (frames, damage)."""
 
 
+_collected: ContextVar[list[str] | None] = ContextVar("_collected", default=None)
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Collect the messages of warnings in this block instead of issuing them; those of other
+    threads are not in it, which `warnings.catch_warnings` cannot say."""
+    told: list[str] = []
+    token = _collected.set(told)
+    try:
+        yield told
+    finally:
+        _collected.reset(token)
+
+
 def warn(message: str, category: type[InrCodecWarning]) -> None:
     """Issue a warning that points at the line outside this package which called into it."""
+    told = _collected.get()
+    if told is not None:
+        told.append(message)
+        return
     package = __name__.partition(".")[0]
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:

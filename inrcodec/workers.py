@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -44,13 +45,19 @@ def workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 def _start_worker(alive: Connection, threads: int) -> None:
     """Start a worker: ignore Ctrl-C, take `threads` threads, and watch the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # what its owner should know comes with results
+    take_threads(threads)
+    threading.Thread(target=_exit_with, args=(alive,), daemon=True).start()
+
+
+def take_threads(threads: int) -> None:
+    """Have the libraries of this process, which is nobody else's, take so many threads."""
     os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is first imported
-    if "torch" in sys.modules:
+    if "torch" in sys.modules and sys.modules["torch"].get_num_threads() != threads:
         sys.modules["torch"].set_num_threads(threads)
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = threads  # decoders have no option for it
-    threading.Thread(target=_exit_with, args=(alive,), daemon=True).start()
 
 
 def _exit_with(alive: Connection) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inrcodec.batch.running import Source
 from inrcodec.codec.decode import decode_picture
 from inrcodec.codec.format import bitstream
 from inrcodec.errors import ImageWarning, warn
@@ -14,23 +15,24 @@ from inrcodec.pixels import CHANNEL_NAMES, Picture
 
 
 def decoded(
-    name: str, source: bytes, path: str, view: Mapping[str, Any]
+    sources: Sequence[Source], path: str, view: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
-    """Decode the bytes of a file; return the image file, in the format of its name, and its report.
+    """Decode the bytes of a file, the only source; return the image file, in the format of its
+    name, and its report.
 
     Raises what `inrcodec.decode_picture` raises, and `OptionError` for a format that cannot hold
     the image; warns where the size asked for stretches it.
     """
-    started = time.monotonic()
-    header = bitstream.read(source).header
+    started, (source,) = time.monotonic(), sources
+    header = bitstream.read(source.data).header
     stretched = stretching(view["size"], (header.width, header.height))
     if stretched is not None:
         warn(stretched, ImageWarning)
     kind = writing.image_format(path)
     writing.check_format(kind, header.channels, view["bit_depth"] or header.bit_depth)
-    picture = decode_picture(source, **view)
+    picture = decode_picture(source.data, **view)
     data = writing.image_bytes(picture, kind)
-    return data, decode_report(name, path, picture, time.monotonic() - started)
+    return data, decode_report(source.name, path, picture, time.monotonic() - started)
 
 
 def stretching(size: tuple[int, int] | None, native: tuple[int, int]) -> str | None:

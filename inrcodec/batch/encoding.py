@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import inrcodec
+from inrcodec.batch.running import Source
 from inrcodec.errors import ImageWarning, warn
 from inrcodec.images.graphics import is_graphic
 from inrcodec.images.reading import as_picture
@@ -16,14 +17,14 @@ GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
 
 
 def encoded(
-    name: str, source: bytes, path: str, options: Mapping[str, Any]
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
-    """Encode the bytes of an image file; return the file and its report.
+    """Encode the bytes of an image file, the only source; return the file and its report.
 
     Raises what `inrcodec.encode` raises; warns of what it warns of, and of a graphic.
     """
-    started = time.monotonic()
-    picture = as_picture(source)
+    started, (source,) = time.monotonic(), sources
+    picture = as_picture(source.data)
     if is_graphic(picture):
         warn(GRAPHIC, ImageWarning)
     limit = options["time_limit"]
@@ -36,7 +37,7 @@ def encoded(
     data = job.finish()
     del job  # its memory, before the file is decoded
     elapsed = time.monotonic() - started
-    return data, encode_report(name, path, picture, data, options, steps, elapsed)
+    return data, encode_report(source.name, path, picture, data, options, steps, elapsed)
 
 
 def keep_memory(picture: Picture, options: Mapping[str, Any]) -> None:

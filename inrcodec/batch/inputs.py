@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from inrcodec.batch.places import place_of, plain, reason_of, scheme_of
 from inrcodec.errors import InputError, InrCodecError, OptionError
 
 MAGIC = frozenset("*?[")
@@ -18,11 +20,22 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file of a batch: its path, and the path of its result below the folder of results, with
-    "/" on every system."""
+    """One file of a batch: its path or URL, and the path of its result below the folder of results,
+    with "/" on every system.
+
+    Some results are made of `others` too, and some have `options` of their own beside those of the
+    batch: numbers, texts or None by name.
+    """
 
     input: str
     result: str
+    others: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All files that the result is made of."""
+        return self.input, *self.others
 
 
 @dataclass(slots=True)
@@ -38,7 +51,8 @@ class Found:
 def find(
     names: Sequence[str], extensions: Collection[str], result_extension: str, *, recursive: bool
 ) -> Found:
-    """Find the files that names of files, folders and patterns (`*`, `?`, `[a-z]`, `**`) stand for.
+    """Find the files that names of files, folders and patterns (`*`, `?`, `[a-z]`, `**`) stand for;
+    names are paths or URLs.
 
     Of a folder, and with `recursive` of all folders below it, and of a pattern these are the files
     with one of the `extensions` (lower case); hidden ones are left out, and folders behind links
@@ -48,8 +62,10 @@ def find(
     Raises `OptionError` where two files would have the same result.
     """
     found = Found()
-    for name in names:
-        if os.path.isdir(name):
+    for name in map(plain, names):
+        if scheme_of(name) is not None:
+            _add_url(found, name, extensions, recursive)
+        elif os.path.isdir(name):
             _add_folder(found, name, extensions, recursive)
         elif os.path.lexists(name) or not MAGIC & set(name):
             found.items.append(Item(name, _file_name(name)))
@@ -58,9 +74,9 @@ def find(
     results: dict[str, Item] = {}
     for item in found.items:
         path = PurePosixPath(item.result).with_suffix(result_extension)
-        named = Item(item.input, str(path))
+        named = replace(item, result=str(path))
         before = results.setdefault(named.result, named)
-        if before is not named and os.path.realpath(before.input) != os.path.realpath(item.input):
+        if before is not named and not _is_same(before.input, item.input):
             apart = os.path.dirname(before.input) != os.path.dirname(item.input)
             hint = "; their folder, or a pattern in quotes, keeps paths" if apart else ""
             raise OptionError(
@@ -68,6 +84,13 @@ def find(
             )
     found.items = list(results.values())
     return found
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two names are those of one file, which need not exist."""
+    if scheme_of(one) is None and scheme_of(other) is None:
+        return os.path.realpath(one) == os.path.realpath(other)
+    return place_of(one).identity(one) == place_of(other).identity(other)
 
 
 def _file_name(name: str) -> str:
@@ -82,9 +105,50 @@ def _add_folder(found: Found, name: str, extensions: Collection[str], recursive:
     files = list(_files(name, lambda parts: recursive, found.errors))
     _add(found, files, extensions)
     if not any(_is_wanted(path, extensions) for path, _ in files) and _is_readable(name):
-        hint = "" if recursive else "; --recursive looks into the folders below"
-        kinds = "image" if len(extensions) > 2 else " or ".join(sorted(extensions)) + " file"
-        found.errors.append(InputError(f"no {kinds} in this folder{hint}").about(name))
+        found.errors.append(_none(name, extensions, recursive, is_pattern=False))
+
+
+def _add_url(found: Found, name: str, extensions: Collection[str], recursive: bool) -> None:
+    """Add the files that a URL stands for: a folder, a pattern, or else one file."""
+    from inrcodec.batch.urls import Store
+
+    store = place_of(name)
+    if not isinstance(store, Store):  # never: every other place has paths
+        raise OptionError(f"{name}: not a URL of files")
+    scheme, _, rest = name.partition("://")
+    parts = tuple(part for part in rest.split("/") if part)
+    first = next((k for k, part in enumerate(parts) if MAGIC & set(part)), None)
+    try:
+        if first is not None:
+            base, wanted = f"{scheme}://{'/'.join(parts[:first])}", parts[first:]
+            depth = None if "**" in wanted else len(wanted)
+            files = [each for each in store.below(base, depth) if _matches(each[1], wanted)]
+        elif store.is_folder(name):
+            files, wanted = store.below(name, None if recursive else 1), ()
+        else:
+            found.items.append(Item(name, _file_name(name)))
+            return
+    except OSError as error:
+        found.errors.append(InputError(f"cannot be read: {reason_of(error)}").about(name))
+        return
+    for path, below in files:
+        if _is_wanted(path, extensions):
+            found.items.append(Item(path, "/".join(below)))
+        else:
+            found.left_out += 1
+    if not any(_is_wanted(path, extensions) for path, _ in files):
+        found.errors.append(_none(name, extensions, recursive, is_pattern=bool(wanted)))
+
+
+def _none(
+    name: str, extensions: Collection[str], recursive: bool, *, is_pattern: bool
+) -> InrCodecError:
+    """The error of a name that no file of the kind belongs to."""
+    if is_pattern:
+        return InputError("no file of this kind matches").about(name)
+    hint = "" if recursive else "; --recursive looks into the folders below"
+    kinds = "image" if len(extensions) > 2 else " or ".join(sorted(extensions)) + " file"
+    return InputError(f"no {kinds} in this folder{hint}").about(name)
 
 
 def _add_pattern(found: Found, pattern: str, extensions: Collection[str]) -> None:
@@ -100,7 +164,7 @@ def _add_pattern(found: Found, pattern: str, extensions: Collection[str]) -> Non
     ]
     _add(found, files, extensions)
     if not any(_is_wanted(path, extensions) for path, _ in files):
-        found.errors.append(InputError("no file of this kind matches").about(pattern))
+        found.errors.append(_none(pattern, extensions, False, is_pattern=True))
 
 
 def _add(found: Found, files: Iterable[tuple[str, Parts]], extensions: Collection[str]) -> None:

@@ -45,10 +45,11 @@ class Finished(Generic[T, R]):
 
 @dataclass(frozen=True, slots=True)
 class Look(Generic[T, R]):
-    """Tasks that finished since the last look, and those that run."""
+    """Tasks that finished since the last look, those that run, and how many may run at once."""
 
     finished: list[Finished[T, R]]
     running: list[Running[T]]
+    at_once: int
 
 
 def usable_cores() -> int:
@@ -83,7 +84,7 @@ def done_by_jobs(
                 finished.append(Finished(task, pool.result(future, job), job.done == 1))
             now = time.monotonic()
             rest = [Running(task, now - begun) for task, _, begun in running.values()]
-            yield Look(finished, rest)
+            yield Look(finished, rest, jobs)
 
 
 @dataclass(eq=False, slots=True)

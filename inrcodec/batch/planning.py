@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from inrcodec.batch.inputs import Item
-from inrcodec.batch.journal import Entry, Journal, marks_of
+from inrcodec.batch.journal import Entry, Journal
+from inrcodec.batch.places import Marks, place_of, reason_of
 from inrcodec.errors import InputError, InrCodecError, OutputError
-from inrcodec.files import is_dangling
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A result that is to be made: `output` is its path, `size_bytes` that of the input; `replace`
+    """A result that is to be made: `output` is its path, `size_bytes` that of the inputs; `replace`
     says that a file which is there may be replaced."""
 
     item: Item
@@ -42,89 +40,117 @@ def plan_of(
 ) -> Plan:
     """Sort items into what is done and what is to do.
 
-    An item is done if the journal says that the file in its place was made of the same input with
-    the same options. With `if_newer` it is done if that file is not older than the input, whoever
+    An item is done if the journal says that the file in its place was made of the same inputs with
+    the same options. With `if_newer` it is done if that file is not older than the inputs, whoever
     made it. A file that is there and no result of the journal, or was changed since, is replaced
     with `force` alone. Raises `OutputError` where a result would replace an input of the batch.
     """
-    plan = Plan()
-    identities = dict(_identities(items))
+    plan, place, noted = Plan(), journal.place, list[Entry]()
+    outputs = {item.result: place.join(journal.folder, item.result) for item in items}
+    _check_apart(items, outputs.values())
+    of_inputs = _marks_of_all(name for item in items for name in item.inputs)
+    of_outputs = _marks_of_all(outputs.values())
     for item in items:
-        output = os.path.join(journal.folder, *item.result.split("/"))
-        own = identities.get(_identity(output) or (-1, -1))
-        if own is not None:
-            raise OutputError(f"{output}: is an input itself, {own}")
+        output = outputs[item.result]
         try:
-            marks = marks_of(item.input)
-            todo = _is_to_do(item, output, marks[1], journal, if_newer)
-            if todo is None:
+            marks = tuple(_known(of_inputs, name) for name in item.inputs)
+            place.check_writable(output)
+            there = of_outputs[output]
+            if isinstance(there, OSError):
+                if not isinstance(there, FileNotFoundError):
+                    raise OutputError(f"{output}: cannot be written: {reason_of(there)}")
+            elif (todo := _is_to_do(item, output, marks, there, journal, if_newer, noted)) is None:
                 plan.skipped.append(item)
                 continue
-            if not (todo or force):
+            elif not (todo or force):
                 raise OutputError(f"{output}: exists already; use --force to replace it")
-        except OSError as error:
-            reason = InputError(f"cannot be read: {error.strerror}").about(item.input)
-            plan.failed.append((item, reason))
-            continue
         except InrCodecError as error:
             plan.failed.append((item, error))
             continue
         if journal.entries(item.result):  # it may have been killed while it wrote
-            folder_of = os.path.dirname(os.path.realpath(output))
-            with suppress(OSError):
-                os.unlink(os.path.join(folder_of, journal.temporary))
-        plan.tasks.append(Task(item, output, marks[0], force or os.path.lexists(output)))
+            place.remove_temporary(output, journal.temporary)
+        may_replace = force or not isinstance(there, OSError)
+        plan.tasks.append(Task(item, output, sum(size for size, *_ in marks), may_replace))
+    journal.add(noted)
     return plan
 
 
 def _is_to_do(
-    item: Item, output: str, modified: int, journal: Journal, if_newer: bool
+    item: Item,
+    output: str,
+    inputs: tuple[Marks, ...],
+    there: Marks,
+    journal: Journal,
+    if_newer: bool,
+    noted: list[Entry],
 ) -> bool | None:
-    """None for what is done, else whether it may be written without force."""
-    if is_dangling(output):
-        raise OutputError(f"{output}: is a link to a file that does not exist")
-    if os.path.isdir(output):
-        raise OutputError(f"{output}: is a folder")
-    if not os.path.exists(output):
-        return True
-    if if_newer and marks_of(output)[1] >= modified:
+    """None for what is done, else whether the file that is there may be replaced without force.
+
+    Entries go to `noted` for marks that all files have now, so that the next batch need not read
+    them."""
+    if if_newer and there[1] >= max(modified for _, modified, _ in inputs):
         return None
     is_ours = False
     for entry in reversed(journal.entries(item.result)):
-        if not entry.output.fits(output):
+        if not entry.output.fits(output, there):
             continue
         is_ours = True
         if if_newer:
             break
-        if entry.options == journal.options_hash and entry.input.fits(item.input):
-            _note_marks(entry, item, output, journal)
+        if entry.options == journal.hash_of(item.options) and _fit(entry, item, inputs):
+            now = _with_marks(entry, inputs, there)
+            noted += [now] if now != entry else []
             return None
     return is_ours
 
 
-def _note_marks(entry: Entry, item: Item, output: str, journal: Journal) -> None:
-    """Keep the marks that both files have now, so that the next batch need not read them."""
-    now = replace(
-        entry,
-        input=replace(entry.input, marks=marks_of(item.input)),
-        output=replace(entry.output, marks=marks_of(output)),
+def _fit(entry: Entry, item: Item, inputs: tuple[Marks, ...]) -> bool:
+    """Whether an entry is that of these inputs."""
+    return len(entry.inputs) == len(inputs) and all(
+        stamp.fits(name, marks)
+        for stamp, name, marks in zip(entry.inputs, item.inputs, inputs, strict=True)
     )
-    if now != entry:
-        journal.add(now)
 
 
-def _identities(items: list[Item]) -> Iterator[tuple[tuple[int, int], str]]:
-    """The device and number of each input, and its path."""
+def _with_marks(entry: Entry, inputs: tuple[Marks, ...], there: Marks) -> Entry:
+    """An entry with other marks."""
+    return replace(
+        entry,
+        inputs=tuple(
+            replace(stamp, marks=marks) for stamp, marks in zip(entry.inputs, inputs, strict=True)
+        ),
+        output=replace(entry.output, marks=there),
+    )
+
+
+def _marks_of_all(names: Iterable[str]) -> dict[str, Marks | OSError]:
+    """The marks of files in any places."""
+    by_place: dict[object, list[str]] = {}
+    for name in dict.fromkeys(names):
+        by_place.setdefault(place_of(name), []).append(name)
+    found: dict[str, Marks | OSError] = {}
+    for group in by_place.values():
+        found.update(place_of(group[0]).marks_of_all(group))
+    return found
+
+
+def _known(marks: Mapping[str, Marks | OSError], name: str) -> Marks:
+    """The marks of an input; raises `InputError`."""
+    found = marks[name]
+    if isinstance(found, OSError):
+        raise InputError(f"cannot be read: {reason_of(found)}").about(name)
+    return found
+
+
+def _check_apart(items: list[Item], outputs: Iterable[str]) -> None:
+    """Raise `OutputError` for an output that is an input."""
+    identities: dict[Hashable, str] = {}
     for item in items:
-        identity = _identity(item.input)
-        if identity is not None:
-            yield identity, item.input
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """The device and number of a file; None if there is none."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
+        for name in item.inputs:
+            identity = place_of(name).identity(name)
+            if identity is not None:
+                identities[identity] = name
+    for output in outputs:
+        own = identities.get(place_of(output).identity(output))
+        if own is not None:
+            raise OutputError(f"{output}: is an input itself, {own}")

@@ -1,36 +1,44 @@
-"""A batch: tasks done by jobs, results written one by one, each with its line in the journal."""
+"""A batch: tasks done by jobs, results written as they come, each with its line in the journal."""
 
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from inrcodec.batch.estimate import Estimate, Left
 from inrcodec.batch.inputs import Item
-from inrcodec.batch.jobs import Running, done_by_jobs
-from inrcodec.batch.journal import Entry, Journal, Stamp, marks_of
+from inrcodec.batch.jobs import Finished, Look, Running, done_by_jobs
+from inrcodec.batch.journal import Entry, Journal, Stamp
+from inrcodec.batch.places import place_of, reason_of
 from inrcodec.batch.planning import Task
 from inrcodec.errors import (
     InputError,
     InrCodecError,
-    InrCodecWarning,
     MissingExtraError,
     OutputError,
+    collected_warnings,
 )
-from inrcodec.files import read_bytes, write_bytes
 from inrcodec.workers import ctrl_c_held_back
 
 Report = dict[str, Any]
 
-Make = Callable[[str, bytes, str, Mapping[str, Any]], tuple[bytes, Report]]
-"""Makes a result: of the name of the input, its bytes, the path of the output and the options come
-the bytes to write and a report. Raises `InrCodecError`. A function of a module, as it runs in
-another process."""
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input: its path or URL, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+Make = Callable[[Sequence[Source], str, Mapping[str, Any]], tuple[bytes, Report]]
+"""Makes a result: of the inputs, the path of the output and the options come the bytes to write and
+a report. Raises `InrCodecError`. A function of a module, as it runs in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class _Made:
 
     data: bytes
     report: Report
-    input: Stamp
+    inputs: tuple[Stamp, ...]
     elapsed_s: float
     error: InrCodecError | None
     warnings: tuple[str, ...]
@@ -71,88 +79,165 @@ def run(
     options: Mapping[str, Any],
     journal: Journal,
     *,
-    jobs: int,
+    jobs: int | None,
+    scheduler: str | None = None,
 ) -> Generator[Step, None, None]:
-    """Make and write the result of every task in so many processes; yield a few times a second.
+    """Make and write the result of every task; yield a few times a second.
 
-    Each process has `options["threads"]` threads. A task that fails costs no other. Closing the
-    iterator, or Ctrl-C in it, ends all processes at once; what was written is in the journal.
-    Raises `OutputError` if the journal cannot be written, and `MissingExtraError`, which would be
-    that of every task.
+    So many processes of this machine do it, each with `options["threads"]` threads; with a
+    `scheduler` the workers of its cluster (cluster.py), and at most `jobs` at once. A task that
+    fails costs no other. Closing the iterator, or Ctrl-C in it, ends all processes at once; what
+    was written is in the journal. Raises `OutputError` if the journal cannot be written,
+    `ClusterError`, and `MissingExtraError`, which would be that of every task.
     """
     estimate = Estimate()
     count, size_bytes = len(tasks), sum(task.size_bytes for task in tasks)
 
-    def begun() -> Iterator[Task]:
+    def begun() -> Iterator[_Given]:
         nonlocal count, size_bytes
         for task in tasks:
             count, size_bytes = count - 1, size_bytes - task.size_bytes
-            yield task
+            yield _Given(task, _private_inputs(task))
 
+    if not tasks:
+        return
     work = partial(_make, make, options)
-    with closing(done_by_jobs(begun(), work, jobs, options["threads"])) as looks:
+    with closing(_looks(begun(), work, jobs, scheduler, options["threads"])) as looks:
         for look in looks:
-            outcomes = []
+            outcomes = _outcomes(look.finished, journal)
             for each in look.finished:
                 made = each.result
-                outcomes.append(_outcome(each.task, made, journal))
                 if made is not None and made.error is None and not each.is_first:
-                    estimate.add(each.task.size_bytes, made.elapsed_s)
-            running = [(job.task.size_bytes, job.elapsed_s) for job in look.running]
-            yield Step(outcomes, look.running, estimate.left(count, size_bytes, running, jobs))
+                    estimate.add(each.task.task.size_bytes, made.elapsed_s)
+            sizes = [(job.task.task.size_bytes, job.elapsed_s) for job in look.running]
+            left = estimate.left(count, size_bytes, sizes, look.at_once)
+            running = [Running(job.task.task, job.elapsed_s) for job in look.running]
+            yield Step(outcomes, running, left)
 
 
-def _make(make: Make, options: Mapping[str, Any], task: Task) -> _Made:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a job is given: a task, and those inputs that it cannot read itself."""
+
+    task: Task
+    sources: Mapping[str, tuple[bytes, Stamp]]
+
+
+def _looks(
+    tasks: Iterator[_Given],
+    work: Callable[[_Given], _Made],
+    jobs: int | None,
+    scheduler: str | None,
+    threads: int,
+) -> Generator[Look[_Given, _Made], None, None]:
+    """Do the tasks, in one of the two ways."""
+    if scheduler is None:
+        return done_by_jobs(tasks, work, jobs or 1, threads)
+    from inrcodec.batch.cluster import done_by_cluster
+
+    return done_by_cluster(tasks, work, scheduler, jobs, threads)
+
+
+def _private_inputs(task: Task) -> dict[str, tuple[bytes, Stamp]]:
+    """The inputs that this process alone can see; one that is gone by now fails in the job."""
+    found = {}
+    for name in task.item.inputs:
+        if not place_of(name).is_shared:
+            with suppress(InputError):
+                found[name] = _read(name)
+    return found
+
+
+def _make(make: Make, options: Mapping[str, Any], given: _Given) -> _Made:
     """Make a result, in a job; whatever fails is handed back with the file's name."""
     started = time.monotonic()
-    name, stamp = task.item.input, Stamp("")
+    item, stamps = given.task.item, list[Stamp]()
     data, report, failure = b"", Report(), None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.filterwarnings("always", category=InrCodecWarning)
+    with collected_warnings() as told:
         try:
-            source, stamp = _read(name)
-            data, report = make(name, source, task.output, options)
+            sources = []
+            for name in item.inputs:
+                source, stamp = given.sources.get(name) or _read(name)
+                sources.append(Source(name, source))
+                stamps.append(stamp)
+            data, report = make(sources, given.task.output, {**options, **item.options})
         except InrCodecError as error:
-            failure = error.about(name)
+            failure = error.about(item.input)
         except MemoryError:
-            failure = InrCodecError("not enough memory for this image").about(name)
+            failure = InrCodecError("not enough memory for this image").about(item.input)
         except Exception as error:  # a fault of ours on one image must not cost the others
-            failure = InrCodecError(f"{type(error).__name__}: {error}").about(name)
-    told = [str(each.message) for each in caught]
-    named = tuple(text if name in text else f"{name}: {text}" for text in told)
-    return _Made(data, report, stamp, time.monotonic() - started, failure, named)
+            failure = InrCodecError(f"{type(error).__name__}: {error}").about(item.input)
+    named = tuple(text if item.input in text else f"{item.input}: {text}" for text in told)
+    return _Made(data, report, tuple(stamps), time.monotonic() - started, failure, named)
 
 
 def _read(name: str) -> tuple[bytes, Stamp]:
     """Read an input; its marks are those before, so that a change meanwhile is noticed later."""
+    place = place_of(name)
     try:
-        marks = marks_of(name)
+        marks = place.marks(name)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}") from None
-    data = read_bytes(name)
+        raise InputError(f"cannot be read: {reason_of(error)}").about(name) from None
+    data = place.read(name)
     return data, Stamp.of(data, marks)
 
 
-def _outcome(task: Task, made: _Made | None, journal: Journal) -> Outcome:
-    """Write what a job made, between two lines of the journal."""
-    if made is None:
-        died = InrCodecError("the process died (out of memory?)").about(task.item.input)
-        return Outcome(task.item, error=died)
-    if isinstance(made.error, MissingExtraError):
-        raise made.error
-    if made.error is not None:
-        return Outcome(task.item, error=made.error, warnings=made.warnings)
-    result, output = task.item.result, Stamp.of(made.data)
+def _outcomes(finished: Sequence[Finished[_Given, _Made]], journal: Journal) -> list[Outcome]:
+    """Write what jobs made, between two additions to the journal."""
+    outcomes, good = [], []
+    for each in finished:
+        task, made = each.task.task, each.result
+        if made is None:
+            died = InrCodecError("the process died (out of memory?)").about(task.item.input)
+            outcomes.append(Outcome(task.item, error=died))
+        elif isinstance(made.error, MissingExtraError):
+            raise made.error
+        elif made.error is not None:
+            outcomes.append(Outcome(task.item, error=made.error, warnings=made.warnings))
+        else:
+            good.append((task, made))
     with ctrl_c_held_back():
-        journal.add(Entry(result, made.input, journal.options_hash, output))
-        try:
-            write_bytes(task.output, made.data, replace=task.replace, temporary=journal.temporary)
-            written = Stamp(output.sha256, marks_of(task.output))
-        except InrCodecError as error:
-            return Outcome(task.item, error=error, warnings=made.warnings)
-        except OSError as error:  # someone has removed it already
-            gone = OutputError(f"{task.output}: cannot be read: {error.strerror}")
-            return Outcome(task.item, error=gone, warnings=made.warnings)
-        journal.add(Entry(result, made.input, journal.options_hash, written))
-    return Outcome(task.item, made.report, warnings=made.warnings)
+        journal.add(_entry(task, made, journal, Stamp.of(made.data)) for task, made in good)
+        written = _written(good, journal)
+        journal.add(
+            _entry(task, made, journal, stamp)
+            for (task, made), stamp in zip(good, written, strict=True)
+            if isinstance(stamp, Stamp)
+        )
+    for (task, made), stamp in zip(good, written, strict=True):
+        if isinstance(stamp, Stamp):
+            outcomes.append(Outcome(task.item, made.report, warnings=made.warnings))
+        else:
+            outcomes.append(Outcome(task.item, error=stamp, warnings=made.warnings))
+    return outcomes
+
+
+def _written(good: list[tuple[Task, _Made]], journal: Journal) -> list[Stamp | InrCodecError]:
+    """Write results, several at a time where that is faster; their stamps or errors."""
+
+    def write(row: tuple[Task, _Made]) -> Stamp | InrCodecError:
+        return _write(*row, journal)
+
+    at_once = min(journal.place.at_once, len(good))
+    if at_once < 2:
+        return [write(row) for row in good]
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(write, good))
+
+
+def _write(task: Task, made: _Made, journal: Journal) -> Stamp | InrCodecError:
+    """Write a result; its stamp, or why it could not be written."""
+    place, path = journal.place, task.output
+    try:
+        place.write(path, made.data, replace=task.replace, temporary=journal.temporary)
+        return Stamp.of(made.data, place.marks(path))
+    except InrCodecError as error:
+        return error
+    except OSError as error:  # someone has removed it already
+        return OutputError(f"{path}: cannot be read: {reason_of(error)}")
+
+
+def _entry(task: Task, made: _Made, journal: Journal, output: Stamp) -> Entry:
+    """The line of a result."""
+    options = journal.hash_of(task.item.options)
+    return Entry(task.item.result, made.inputs, options, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -29,14 +30,19 @@ class Choice:
     output: str | None
     recursive: bool
     jobs: int | None
+    scheduler: str | None
     if_newer: bool
     force: bool
     as_json: bool
 
     def is_batch(self) -> bool:
-        """Whether this is a batch: a folder, a pattern or an option of batches, or several files
-        and a folder for their results."""
-        if self.recursive or self.if_newer or self.jobs is not None:
+        """Whether this is a batch: a folder, a pattern, a URL or an option of batches, or several
+        files and a folder for their results."""
+        from inrcodec.batch.places import scheme_of
+
+        if self.recursive or self.if_newer or self.jobs is not None or self.scheduler is not None:
+            return True
+        if any(scheme_of(name) for name in (*self.inputs, self.output or "")):
             return True
         if any(os.path.isdir(name) or _is_pattern(name) for name in self.inputs):
             return True
@@ -45,21 +51,39 @@ class Choice:
         )
         return folder and len(self.inputs) > 1
 
-    def checked(self) -> tuple[str, int]:
-        """The folder of results and the number of processes; raises `OptionError`."""
+    def checked(self) -> tuple[str, int | None]:
+        """The folder of results, and the number of processes or with a scheduler the most tasks at
+        once; raises `OptionError`."""
         from inrcodec.batch.jobs import usable_cores
+        from inrcodec.batch.places import plain, scheme_of
 
-        jobs = usable_cores() if self.jobs is None else self.jobs
-        jobs = checks.whole("jobs", jobs, 1, MOST_JOBS)
+        jobs = self.jobs
+        if jobs is None and self.scheduler is None:
+            jobs = usable_cores()
+        if jobs is not None:
+            jobs = checks.whole("jobs", jobs, 1, MOST_JOBS)
+        if self.scheduler is not None:
+            _check_cluster(self.scheduler)
         if self.output is None:
             name = next((name for name in self.inputs if os.path.isdir(name)), self.inputs[0])
             what = "is a folder; name one" if os.path.isdir(name) else "name a folder"
             raise OptionError(f"{what} for the results, e.g. -o results/").about(name)
         if "-" in (*self.inputs, self.output):
             raise OptionError("stdin and stdout cannot be part of a folder of files")
-        if os.path.lexists(self.output) and not os.path.isdir(self.output):
-            raise OutputError(f"{self.output}: is no folder; results of a folder need one")
-        return self.output, jobs
+        output = plain(self.output)
+        if scheme_of(output) is None and os.path.lexists(output) and not os.path.isdir(output):
+            raise OutputError(f"{output}: is no folder; results of a folder need one")
+        return output, jobs
+
+
+def _check_cluster(scheduler: str) -> None:
+    """Refuse an address that is none, and a missing extra; what Dask would log, errors say."""
+    from inrcodec import extras
+    from inrcodec.batch.cluster import check_address
+
+    check_address(scheduler)
+    extras.require("distributed", extra="cluster")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 def _is_pattern(name: str) -> bool:
@@ -100,7 +124,9 @@ def run_batch(choice: Choice, verb: Verb) -> None:
             tally.begin(found.errors, plan)
             if choice.as_json:
                 _print_planned(plan, folder)
-            steps = run(plan.tasks, verb.make, options, journal, jobs=jobs)
+            steps = run(
+                plan.tasks, verb.make, options, journal, jobs=jobs, scheduler=choice.scheduler
+            )
             view = view_of_batch(choice.as_json)
             with view, closing(steps):
                 for step in steps:
@@ -138,7 +164,9 @@ def _row(outcome: Outcome, folder: str) -> dict[str, Any]:
 
 
 def _row_of(state: str, item: Item, folder: str) -> dict[str, Any]:
-    output = os.path.join(folder, *item.result.split("/"))
+    from inrcodec.batch.places import place_of
+
+    output = place_of(folder).join(folder, item.result)
     return {"state": state, "input": item.input, "output": output}
 
 

@@ -13,7 +13,7 @@ import typer
 from inrcodec import checks
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
-from inrcodec.cli.parameters import IfNewer, Jobs, MaxPixels, MaxWork, Recursive
+from inrcodec.cli.parameters import IfNewer, Jobs, MaxPixels, MaxWork, Recursive, Scheduler
 from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
 
@@ -56,6 +56,7 @@ def decode(
     max_work: MaxWork = None,
     recursive: Recursive = False,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     if_newer: IfNewer = False,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace existing outputs.")] = False,
     as_json: Annotated[
@@ -91,7 +92,7 @@ def decode(
         None if crop is None else _numbers(crop, r"(\d+),(\d+),(\d+),(\d+)", "crop", "0,0,256,256")
     )
     extension = _extension(image_format)
-    choice = Choice(inputs, output, recursive, jobs, if_newer, force, as_json)
+    choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
         run_batch(choice, _verb(view, extension))
         return

@@ -11,7 +11,7 @@ import inrcodec
 from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
-from inrcodec.cli.parameters import IfNewer, Jobs, Recursive
+from inrcodec.cli.parameters import IfNewer, Jobs, Recursive, Scheduler
 from inrcodec.cli.progress import follow, interruptible, so_far
 from inrcodec.errors import InrCodecError, OptionError
 
@@ -156,6 +156,7 @@ def encode(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     recursive: Recursive = False,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     if_newer: IfNewer = False,
     metadata: Annotated[
         bool, typer.Option("--metadata/--no-metadata", help="Keep ICC, EXIF and XMP.")
@@ -210,7 +211,7 @@ def encode(
         "metadata": metadata,
     }
     EncodeOptions.of(**options)  # refused before any work
-    choice = Choice(inputs, output, recursive, jobs, if_newer, force, as_json)
+    choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
         extras.check("torch", extra="encode")
         run_batch(choice, _verb(options))

@@ -27,6 +27,13 @@ Jobs = Annotated[
         rich_help_panel=BATCH,
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on a Dask cluster: tcp://HOST:PORT of its scheduler (docs/guides/clusters.md).",
+        rich_help_panel=BATCH,
+    ),
+]
 IfNewer = Annotated[
     bool,
     typer.Option(

@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inrcodec.batch import Journal
+from inrcodec.batch.running import Source
 from inrcodec.errors import FormatError, ImageError, ImageWarning, MissingExtraError, warn
 
 OPTIONS = {"threads": 1, "init": None}
@@ -34,9 +35,10 @@ def die_on_odd(number: int) -> int:
 
 
 def reversed_text(
-    name: str, source: bytes, path: str, options: Mapping[str, Any]
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
     """A result that fails, warns or dies where the input says so."""
+    name, source = sources[0].name, sources[0].data
     if source == b"bad":
         raise ImageError("not an image")
     if source == b"format":
@@ -52,14 +54,22 @@ def reversed_text(
     return source[::-1], {"input": name, "output": path}
 
 
+def slow(
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """A result that takes a moment, of the process that says so in its report."""
+    time.sleep(0.05)
+    return sources[0].data[::-1], {"process": os.getpid()}
+
+
 def large(
-    name: str, source: bytes, path: str, options: Mapping[str, Any]
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
     """A result of 50 kB, and a report of 10 kB."""
-    return os.urandom(50_000), {"input": name, "text": "x" * 10_000}
+    return os.urandom(50_000), {"input": sources[0].name, "text": "x" * 10_000}
 
 
 def lacking(
-    name: str, source: bytes, path: str, options: Mapping[str, Any]
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
     raise MissingExtraError("this needs what is not installed")

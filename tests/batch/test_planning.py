@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from inrcodec.batch import Item, Plan, plan_of
-from inrcodec.batch.journal import Entry, Stamp, marks_of
+from inrcodec.batch.journal import Entry, Stamp
+from inrcodec.batch.places import Disk
 from inrcodec.errors import OutputError
 from tests.batch.stubs import journal_in
 
@@ -24,14 +25,14 @@ class Folder:
 
     def make(self, *, killed: bool = False, **options: object) -> None:
         """Make the result, with its lines in the journal, or be killed before the file is there."""
-        source = Stamp.of(self.input.read_bytes(), marks_of(str(self.input)))
+        source = Stamp.of(self.input.read_bytes(), Disk().marks(str(self.input)))
         with journal_in(self.out, **options) as journal:
             made = Stamp.of(b"result")
-            journal.add(Entry(ITEM_RESULT, source, journal.options_hash, made))
+            journal.add([Entry(ITEM_RESULT, (source,), journal.hash_of({}), made)])
             if not killed:
                 self.output.write_bytes(b"result")
-                made = Stamp(made.sha256, marks_of(str(self.output)))
-                journal.add(Entry(ITEM_RESULT, source, journal.options_hash, made))
+                made = Stamp(made.sha256, Disk().marks(str(self.output)))
+                journal.add([Entry(ITEM_RESULT, (source,), journal.hash_of({}), made)])
 
     def plan(self, force: bool = False, if_newer: bool = False, **options: object) -> Plan:
         with journal_in(self.out, **options) as journal:
@@ -85,7 +86,7 @@ def test_marks_that_changed_are_noted_so_that_nothing_is_read_twice(
     folder.input.touch()
     folder.output.touch()
     assert folder.state() == "done"
-    monkeypatch.setattr("inrcodec.batch.journal.sha256_of", None)
+    monkeypatch.setattr(Disk, "sha256", None)
     assert folder.state() == "done"
 
 

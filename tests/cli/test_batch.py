@@ -239,6 +239,9 @@ def test_decode_is_the_same_the_other_way(run, images: Path, small_file: bytes) 
         (["decode", "in", "-o", "out"], 1, "in: no .inr or .nif file in this folder"),
         (["decode", "in", "-o", "out", "--format", "xyz"], 2, "xyz: cannot tell the image format"),
         (["decode", "in", "-o", "out", "--format", "a/b"], 2, "format must be an ending"),
+        (["encode", "in", "-o", "out", "--scheduler", "here:1"], 2, "scheduler must look like tcp"),
+        (["encode", "none://in", "-o", "out"], 2, "none:// is no kind of URL that fsspec opens"),
+        (["encode", "in", "-o", "none://out"], 2, "none:// is no kind of URL that fsspec opens"),
         (["decode", "in", "-o", "out", "--threads", "0"], 2, "threads must be in [1, 1024]"),
     ],
 )
@@ -264,6 +267,45 @@ def test_a_folder_is_written_by_one_batch_at_a_time(run, images: Path) -> None:
     with Journal("out", {}):
         code, _, stderr = run("encode", images, "-o", "out", *FAST)
     assert (code, stderr) == (1, "inrcodec: error: out: another batch writes to this folder\n")
+
+
+def test_a_cluster_and_urls_are_two_more_options_of_the_same_command(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.chdir(tmp_path)
+    Path("coded/sub").mkdir(parents=True)
+    for name in ("a", "b", "sub/c"):
+        shutil.copy(VECTORS / "valid" / "coolchic.inr", f"coded/{name}.inr")
+    Path("coded/broken.inr").write_bytes(b"nonsense")
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,  # which all see this memory
+        protocol="tcp://",
+        dashboard_address=None,
+    ) as local:
+        away = ("--scheduler", local.scheduler_address, "--json")
+        code, stdout, _ = run("decode", "coded", "-r", "-o", "memory://cli/back", *away)
+        assert (code, states(rows_of(stdout))) == (3, {"done": [*"abc"], "failed": ["broken"]})
+        code, stdout, _ = run("decode", "memory://cli/back", "-o", "x", *away)
+        assert (code, stdout) == (1, b"")
+    expected = inrcodec.decode("coded/a.inr")
+    for name in ("a", "b", "sub/c"):
+        assert (read_image(files.cat_file(f"/cli/back/{name}.png")).pixels == expected).all()
+    code, stdout, _ = run("decode", "coded", "-r", "-o", "memory://cli/back", "--json")
+    assert states(rows_of(stdout)) == {"skipped": [*"abc"], "failed": ["broken"]}
+    files.rm("/cli", recursive=True)
+
+
+def test_without_its_extra_a_cluster_is_one_line(run, images: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "distributed", None)
+        arguments = ("encode", images, "-o", "out", "--scheduler", "tcp://127.0.0.1:1")
+        code, _, stderr = run(*arguments)
+    needed = 'this needs distributed, which is not installed: pip install "inrcodec[cluster]"'
+    assert (code, stderr) == (1, f"inrcodec: error: {needed}\n")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from ctypes import c_double, c_float, c_int32, c_int64, c_uint32, c_void_p
@@ -20,7 +19,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from inrcodec.errors import StaleKernelsWarning
+from inrcodec.errors import StaleKernelsWarning, warn
 
 FOLDER = Path(__file__).parent
 SOURCES = FOLDER / "src"
@@ -120,7 +119,7 @@ def load(level: str, sources: Path = SOURCES) -> ctypes.CDLL | None:
         return None
     if _told_crc(loaded) != _source_crc(sources):
         text = "the kernels were not compiled from native/src as it is; install the package again"
-        warnings.warn(text, StaleKernelsWarning, 2)
+        warn(text, StaleKernelsWarning)
         return None
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(loaded, name)

@@ -1,0 +1,68 @@
+"""A cluster of processes and a storage server, both of this machine."""
+
+import gc
+import logging
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from inrcodec.batch import places
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a scheduler with four workers of one thread, each a process."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    level = logging.getLogger("distributed").level
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        with distributed.LocalCluster(
+            n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as local:
+            yield local.scheduler_address
+    logging.getLogger("distributed").setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of an S3 server."""
+    moto = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an empty bucket that keeps all versions of its objects."""
+    import boto3
+    import s3fs
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    places._place_of_scheme.cache_clear()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+    client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    yield "s3://bucket"
+    versions = client.list_object_versions(Bucket="bucket")
+    for each in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
+        client.delete_object(Bucket="bucket", Key=each["Key"], VersionId=each["VersionId"])
+    client.delete_bucket(Bucket="bucket")
+    client.close()
+    places._place_of_scheme.cache_clear()
+    for files in s3fs.S3FileSystem._cache.values():
+        files.close_session(files.loop, files._s3)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sockets that these packages leave to the collector
+        gc.collect()
