@@ -1,6 +1,6 @@
 """Encode or decode a folder of files in many processes; what was interrupted goes on.
 
-- `places` and `urls`: where files are, on this machine or behind URLs;
+- `places`: where files are, on this machine (`disk`) or behind URLs (`urls`);
 - `inputs`: which files a folder, a pattern or a list of names stands for;
 - `journal`: what of them is done, in a file beside the results;
 - `planning`: what is left to do;

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from inrcodec.batch.places import place_of, plain, reason_of, scheme_of
+from inrcodec.batch.places import place_of
+from inrcodec.batch.storage import plain, reason_of, scheme_of
 from inrcodec.errors import InputError, InrCodecError, OptionError
 
 MAGIC = frozenset("*?[")

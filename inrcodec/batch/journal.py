@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
-from inrcodec.batch.places import LOG, Marks, Place, place_of, reason_of
+from inrcodec.batch.places import place_of
+from inrcodec.batch.storage import LOG, Marks, Place, reason_of
 from inrcodec.errors import OutputError
 
 NAME = LOG

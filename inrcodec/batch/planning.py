@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from inrcodec.batch.inputs import Item
 from inrcodec.batch.journal import Entry, Journal
-from inrcodec.batch.places import Marks, place_of, reason_of
+from inrcodec.batch.places import place_of
+from inrcodec.batch.storage import Marks, reason_of
 from inrcodec.errors import InputError, InrCodecError, OutputError
 
 

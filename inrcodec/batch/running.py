@@ -14,8 +14,9 @@ from inrcodec.batch.estimate import Estimate, Left
 from inrcodec.batch.inputs import Item
 from inrcodec.batch.jobs import Finished, Look, Running, done_by_jobs
 from inrcodec.batch.journal import Entry, Journal, Stamp
-from inrcodec.batch.places import place_of, reason_of
+from inrcodec.batch.places import place_of
 from inrcodec.batch.planning import Task
+from inrcodec.batch.storage import reason_of
 from inrcodec.errors import (
     InputError,
     InrCodecError,

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from inrcodec import extras
-from inrcodec.batch.places import LOG, Log, Marks, Place, reason_of
+from inrcodec.batch.storage import LOG, Log, Marks, Place, reason_of
 from inrcodec.errors import InputError, MissingExtraError, OptionError, OutputError
 from inrcodec.files import MAX_FILE_BYTES
 

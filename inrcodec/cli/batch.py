@@ -38,7 +38,7 @@ class Choice:
     def is_batch(self) -> bool:
         """Whether this is a batch: a folder, a pattern, a URL or an option of batches, or several
         files and a folder for their results."""
-        from inrcodec.batch.places import scheme_of
+        from inrcodec.batch.storage import scheme_of
 
         if self.recursive or self.if_newer or self.jobs is not None or self.scheduler is not None:
             return True
@@ -55,7 +55,7 @@ class Choice:
         """The folder of results, and the number of processes or with a scheduler the most tasks at
         once; raises `OptionError`."""
         from inrcodec.batch.jobs import usable_cores
-        from inrcodec.batch.places import plain, scheme_of
+        from inrcodec.batch.storage import plain, scheme_of
 
         jobs = self.jobs
         if jobs is None and self.scheduler is None:

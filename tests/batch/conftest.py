@@ -10,6 +10,13 @@ import pytest
 from inrcodec.batch import places
 
 
+def collect() -> None:
+    """Collect the sockets that distributed and s3fs leave open, without the warnings of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a scheduler with four workers of one thread, each a process."""
@@ -24,6 +31,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ) as local:
             yield local.scheduler_address
     logging.getLogger("distributed").setLevel(level)
+    collect()
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +71,4 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for files in s3fs.S3FileSystem._cache.values():
         files.close_session(files.loop, files._s3)
     s3fs.S3FileSystem.clear_instance_cache()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of sockets that these packages leave to the collector
-        gc.collect()
+    collect()

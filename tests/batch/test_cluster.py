@@ -8,8 +8,9 @@ import pytest
 
 from inrcodec.batch import Journal, Outcome, find, plan_of, run
 from inrcodec.batch.cluster import check_address
-from inrcodec.batch.places import Disk
+from inrcodec.batch.disk import Disk
 from inrcodec.errors import ClusterError, OptionError
+from tests.batch.conftest import collect
 from tests.batch.stubs import OPTIONS, journal_in, reversed_text, slow
 
 pytest.importorskip("distributed")
@@ -97,6 +98,7 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         with pytest.raises(ClusterError, match=r"the scheduler at tcp://.* was lost"):
             closing_after_three()
+    collect()
     assert len(list((tmp_path / "out").glob("*.rev"))) == done
     with journal_in(tmp_path / "out") as journal:
         found = find([str(tmp_path / "in")], {".txt"}, ".rev", recursive=False)

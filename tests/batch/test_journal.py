@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from inrcodec.batch.disk import Disk
 from inrcodec.batch.journal import NAME, Entry, Stamp
-from inrcodec.batch.places import Disk
 from inrcodec.errors import OutputError
 from tests.batch.stubs import journal_in
 

@@ -10,7 +10,8 @@ import pytest
 
 from inrcodec.batch import Journal, Outcome, find, plan_of, run
 from inrcodec.batch.journal import NAME
-from inrcodec.batch.places import place_of, plain
+from inrcodec.batch.places import place_of
+from inrcodec.batch.storage import plain
 from inrcodec.errors import InputError, InrCodecError, OptionError, OutputError
 from tests.batch.stubs import OPTIONS, slow
 
