@@ -53,7 +53,7 @@ def _start_worker(alive: Connection, threads: int) -> None:
 def take_threads(threads: int) -> None:
     """Have the libraries of this process, which is nobody else's, take so many threads."""
     os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is first imported
-    if "torch" in sys.modules and sys.modules["torch"].get_num_threads() != threads:
+    if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     from PIL import AvifImagePlugin
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import parser_of
-from inrcodec.batch.jobs import usable_cores
+from inrcodec.jobs import usable_cores
 
 RESULTS = Path(__file__).parents[1] / "results/speed/batch.json"
 

@@ -4,8 +4,6 @@
 - `inputs`: which files a folder, a pattern or a list of names stands for;
 - `journal`: what of them is done, in a file beside the results;
 - `planning`: what is left to do;
-- `jobs`: processes that each make one result at a time;
-- `cluster`: workers of a Dask cluster that do the same;
 - `estimate`: how long the rest takes;
 - `running`: one after the other of these;
 - `encoding` and `decoding`: what a process does with one file.

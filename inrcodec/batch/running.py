@@ -12,7 +12,6 @@ from typing import Any
 
 from inrcodec.batch.estimate import Estimate, Left
 from inrcodec.batch.inputs import Item
-from inrcodec.batch.jobs import Finished, Look, Running, done_by_jobs
 from inrcodec.batch.journal import Entry, Journal, Stamp
 from inrcodec.batch.places import place_of
 from inrcodec.batch.planning import Task
@@ -24,6 +23,7 @@ from inrcodec.errors import (
     OutputError,
     collected_warnings,
 )
+from inrcodec.jobs import Finished, Running, done
 from inrcodec.workers import ctrl_c_held_back
 
 Report = dict[str, Any]
@@ -86,7 +86,7 @@ def run(
     """Make and write the result of every task; yield a few times a second.
 
     So many processes of this machine do it, each with `options["threads"]` threads; with a
-    `scheduler` the workers of its cluster (cluster.py), and at most `jobs` at once. A task that
+    `scheduler` the workers of its cluster, and at most `jobs` at once. A task that
     fails costs no other. Closing the iterator, or Ctrl-C in it, ends all processes at once; what
     was written is in the journal. Raises `OutputError` if the journal cannot be written,
     `ClusterError`, and `MissingExtraError`, which would be that of every task.
@@ -103,7 +103,9 @@ def run(
     if not tasks:
         return
     work = partial(_make, make, options)
-    with closing(_looks(begun(), work, jobs, scheduler, options["threads"])) as looks:
+    threads = options["threads"]
+    looks = done(begun(), work, jobs=jobs, scheduler=scheduler, threads=threads)
+    with closing(looks):
         for look in looks:
             outcomes = _outcomes(look.finished, journal)
             for each in look.finished:
@@ -122,21 +124,6 @@ class _Given:
 
     task: Task
     sources: Mapping[str, tuple[bytes, Stamp]]
-
-
-def _looks(
-    tasks: Iterator[_Given],
-    work: Callable[[_Given], _Made],
-    jobs: int | None,
-    scheduler: str | None,
-    threads: int,
-) -> Generator[Look[_Given, _Made], None, None]:
-    """Do the tasks, in one of the two ways."""
-    if scheduler is None:
-        return done_by_jobs(tasks, work, jobs or 1, threads)
-    from inrcodec.batch.cluster import done_by_cluster
-
-    return done_by_cluster(tasks, work, scheduler, jobs, threads)
 
 
 def _private_inputs(task: Task) -> dict[str, tuple[bytes, Stamp]]:

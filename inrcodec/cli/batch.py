@@ -54,8 +54,8 @@ class Choice:
     def checked(self) -> tuple[str, int | None]:
         """The folder of results, and the number of processes or with a scheduler the most tasks at
         once; raises `OptionError`."""
-        from inrcodec.batch.jobs import usable_cores
         from inrcodec.batch.storage import plain, scheme_of
+        from inrcodec.jobs import usable_cores
 
         jobs = self.jobs
         if jobs is None and self.scheduler is None:
@@ -79,7 +79,7 @@ class Choice:
 def _check_cluster(scheduler: str) -> None:
     """Refuse an address that is none, and a missing extra; what Dask would log, errors say."""
     from inrcodec import extras
-    from inrcodec.batch.cluster import check_address
+    from inrcodec.jobs.cluster import check_address
 
     check_address(scheduler)
     extras.require("distributed", extra="cluster")

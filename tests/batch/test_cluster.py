@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inrcodec.batch import Journal, Outcome, find, plan_of, run
-from inrcodec.batch.cluster import check_address
 from inrcodec.batch.disk import Disk
 from inrcodec.errors import ClusterError, OptionError
+from inrcodec.jobs.cluster import check_address
 from tests.batch.conftest import collect
 from tests.batch.stubs import OPTIONS, journal_in, reversed_text, slow
 
@@ -80,7 +80,7 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
     import dask
     import distributed
 
-    monkeypatch.setattr("inrcodec.batch.cluster.CONNECT_S", 2)
+    monkeypatch.setattr("inrcodec.jobs.cluster.CONNECT_S", 2)
     make_inputs(tmp_path / "in", 40)
     done = 0
 
@@ -109,7 +109,7 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
 def test_a_worker_of_another_version_is_refused(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inrcodec.batch.cluster.__version__", "9.9")
+    monkeypatch.setattr("inrcodec.jobs.cluster.own_version", lambda: "9.9")
     make_inputs(tmp_path / "in", 1)
     with journal_in(tmp_path / "out") as journal:
         with pytest.raises(ClusterError, match=r"the worker tcp://.* has inrcodec .*, and not 9.9"):
@@ -119,7 +119,7 @@ def test_a_worker_of_another_version_is_refused(
 def test_a_scheduler_that_is_not_there_is_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inrcodec.batch.cluster.CONNECT_S", 0.5)
+    monkeypatch.setattr("inrcodec.jobs.cluster.CONNECT_S", 0.5)
     make_inputs(tmp_path / "in", 1)
     with journal_in(tmp_path / "out") as journal:
         with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1: "):

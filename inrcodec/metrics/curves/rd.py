@@ -6,6 +6,7 @@
         print(row["codec"], row["bits_per_pixel"], row["metrics"])
     bpp, values = curve(read_rows("rows.jsonl"), "webp", "psnr")
 
+`table.py` makes records, CSV and Parquet of rows.
 A row is written as one line of JSON when it is done, so a run can be stopped and started again. A
 script that uses processes needs `if __name__ == "__main__":`, because they are spawned.
 """
@@ -15,8 +16,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,14 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.errors import InputError, InrCodecError, OptionError, RateError
+from inrcodec.errors import (
+    InputError,
+    InrCodecError,
+    MissingExtraError,
+    OptionError,
+    RateError,
+)
+from inrcodec.jobs import done
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.curves.bd import Delta, bd_metric, bd_rate
 from inrcodec.metrics.curves.row import (
@@ -41,7 +47,6 @@ from inrcodec.metrics.curves.row import (
     to_line,
     told_settings,
 )
-from inrcodec.workers import ctrl_c_held_back, workers
 
 __all__ = ["Comparison", "Point", "Row", "bd_table", "curve", "read_rows", "run"]
 
@@ -66,26 +71,37 @@ def run(
     path: str | os.PathLike[str],
     *,
     metrics: Sequence[str] = ("psnr",),
-    processes: int = 1,
+    processes: int | None = 1,
+    scheduler: str | None = None,
     threads: int = 1,
-    seed: int = 0,
+    seeds: Sequence[int] = (0,),
     skip_unmet: bool = False,
+    on_failure: Callable[[InrCodecError], None] | None = None,
 ) -> Iterator[Row]:
-    """Measure every point on every image that `path` lacks; yields rows as they are written.
+    """Measure every point on every image with every seed that `path` lacks; yields rows as they
+    are written.
 
-    `images` maps a name to anything `as_picture` takes. Each of the `processes` works with
-    `threads` threads; with 0 processes all happens in this one, on the threads it has. Bad
-    arguments raise `InrCodecError` here, before any work; so does a row that fails later, naming
-    image and codec. Rows that were written stay, also after Ctrl-C. `skip_unmet` leaves out
-    rates that a codec cannot meet instead of raising `RateError`.
+    `images` maps a name to anything `as_picture` takes. Each of the `processes` (None: one a core)
+    works with `threads` threads; with 0 processes all happens in this one, on the threads it has.
+    With the address of a Dask `scheduler` ("tcp://HOST:PORT") its workers do the work, and read
+    images that are paths themselves. Codecs that have no seed are run once.
+
+    Bad arguments raise `InrCodecError` here, before any work; so does a row that fails later,
+    naming image and codec, or it is handed to `on_failure`, and the others go on. Rows that were
+    written stay, also after Ctrl-C. `skip_unmet` leaves out rates that a codec cannot meet.
     """
-    if processes < 0 or threads < 1:
+    if threads < 1 or (processes is not None and processes < 0):
         raise OptionError(f"need 0 or more processes and a thread, got {processes} and {threads}")
     for name in metrics:
         metric_table.metric(name).require()
     chosen = list(points)
     subjects = [subject(name, source) for name, source in images.items()]
-    tasks = [task(image, point, metrics, seed, threads) for image in subjects for point in chosen]
+    tasks = [
+        task(image, point, metrics, seed, threads)
+        for image in subjects
+        for point in chosen
+        for seed in seeds
+    ]
     done: dict[str, set[str]] = {}
     for row in read_rows(path, missing_ok=True):
         done.setdefault(stored_key(row), set()).update(row["metrics"])
@@ -93,12 +109,21 @@ def run(
     for work in tasks:
         key = work.key()
         if key not in done or not set(metrics) <= done[key]:
-            missing[key] = work
-    return _run(list(missing.values()), Path(path), processes, threads, skip_unmet)
+            missing.setdefault(key, work)
+    made = _here
+    if scheduler is not None:
+        made = partial(_by_jobs, processes=processes or None, scheduler=scheduler, threads=threads)
+    elif processes != 0:
+        made = partial(_by_jobs, processes=processes, scheduler=None, threads=threads)
+    return _run(list(missing.values()), Path(path), made, skip_unmet, on_failure)
 
 
 def _run(
-    tasks: list[Task], path: Path, processes: int, threads: int, skip_unmet: bool
+    tasks: list[Task],
+    path: Path,
+    made: Callable[[list[Task]], Generator[_Made, None, None]],
+    skip_unmet: bool,
+    on_failure: Callable[[InrCodecError], None] | None,
 ) -> Iterator[Row]:
     """Make the rows and append each to the file before it is handed out."""
     if not tasks:
@@ -106,62 +131,49 @@ def _run(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         _drop_torn_line(file)
-        pending = _in_processes(tasks, processes, threads) if processes else _here(tasks)
-        with closing(pending):
-            for row_of in pending:
-                try:
-                    row = row_of()
-                except RateError:
-                    if skip_unmet:
-                        continue
-                    raise
+        with closing(made(tasks)) as rows:
+            for row in rows:
+                if isinstance(row, RateError) and skip_unmet:
+                    continue
+                if isinstance(row, InrCodecError):
+                    if on_failure is None or isinstance(row, MissingExtraError):
+                        raise row
+                    on_failure(row)
+                    continue
                 file.write(to_line(row))
                 file.flush()
                 yield row
 
 
-def _here(tasks: list[Task]) -> Generator[Callable[[], Row], None, None]:
-    """Yield a call that makes each row, in this process."""
-    yield from (partial(measure, work) for work in tasks)
+_Made = Row | InrCodecError
+"""A row, or why there is none."""
 
 
-def _in_processes(
-    tasks: list[Task], processes: int, threads: int
-) -> Generator[Callable[[], Row], None, None]:
-    """Yield a call for each row, as rows finish; it returns the row or raises its error.
-
-    Of those finished together, failures come last.
-    """
-    waiting = iter(tasks)
-    with workers(processes, threads) as pool:
-        running: dict[Future[Row], Task] = {}
-        while True:
-            for work in waiting:
-                with ctrl_c_held_back():
-                    running[_submitted(pool, work)] = work
-                if len(running) > processes:
-                    break
-            if not running:
-                return
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in sorted(finished, key=lambda f: f.exception() is not None):
-                yield partial(_result, future, running.pop(future))
+def _here(tasks: list[Task]) -> Generator[_Made, None, None]:
+    """Make rows in this process."""
+    yield from map(partial(_made, measure), tasks)
 
 
-def _submitted(pool: ProcessPoolExecutor, work: Task) -> Future[Row]:
-    """Submit a row; `InrCodecError` if a process has died since the last one."""
+def _by_jobs(
+    tasks: list[Task], *, processes: int | None, scheduler: str | None, threads: int
+) -> Generator[_Made, None, None]:
+    """Make rows by jobs, as they finish. Of those finished together, failures come last."""
+    make = partial(_made, measure)
+    looks = done(tasks, make, jobs=processes, scheduler=scheduler, threads=threads)
+    with closing(looks):
+        for look in looks:
+            rows = [
+                _died(each.task) if each.result is None else each.result for each in look.finished
+            ]
+            yield from sorted(rows, key=lambda row: isinstance(row, InrCodecError))
+
+
+def _made(make: Callable[[Task], Row], work: Task) -> _Made:
+    """Make a row; a bug in it raises."""
     try:
-        return pool.submit(measure, work)
-    except BrokenProcessPool:
-        raise _died(work) from None
-
-
-def _result(future: Future[Row], work: Task) -> Row:
-    """Return the row of a process, or raise its error."""
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise _died(work) from None
+        return make(work)
+    except InrCodecError as error:
+        return error
 
 
 def _died(work: Task) -> InrCodecError:

@@ -22,7 +22,7 @@ def test_rows_hold_what_was_measured(
     images: dict[str, object], photo: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep" / "rows.jsonl"
-    rows = rows_of(images, POINTS, path, seed=3)
+    rows = rows_of(images, POINTS, path, seeds=[3])
     assert [(row["image"], row["asked"]["quality"]) for row in rows] == [
         (name, quality) for name in ("cup", "waves") for quality in (20, 50, 90)
     ]
@@ -129,7 +129,7 @@ def test_the_package_itself_is_measured(
     monkeypatch.setattr(inrcodec, "encode", watched)
     options = {"target_size": 700, "time_limit": 0.3, "model": "pe-siren"}
     point = Point("inrcodec", options)
-    (row,) = rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5)
+    (row,) = rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seeds=[5])
     assert row["size_bytes"] == len(files[0]) <= 700
     assert row["metrics"]["psnr"] == pytest.approx(psnr(small, inrcodec.decode(files[0])))
     assert row["asked"] == {"target_size": 700}
@@ -137,9 +137,9 @@ def test_the_package_itself_is_measured(
     assert row["settings"]["seed"] == 5
     assert row["quality"] is None
     assert row["search_s"] == row["encode_s"] > 0
-    assert rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seed=5) == []
+    assert rows_of({"a": small}, [point], tmp_path / "rows.jsonl", seeds=[5]) == []
     other = [Point("inrcodec", options | {"time_limit": 0.2})]
-    assert len(rows_of({"a": small}, other, tmp_path / "rows.jsonl", seed=5)) == 1
+    assert len(rows_of({"a": small}, other, tmp_path / "rows.jsonl", seeds=[5])) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""A Dask cluster as another way to run jobs: its workers do what processes of this machine would.
+"""A Dask cluster, whose workers do what processes of this machine would.
 
-Workers read inputs and hand results back, and this process alone writes: so each result is written
-once, and its line in the journal is that of the batch, however often a worker dies. Dask gives a
-task whose worker died to another one.
+They hand results back, and the process that asked alone writes: so each result is written once,
+however often a worker dies. Dask gives a task whose worker died to another one.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from inrcodec import __version__, extras
-from inrcodec.batch.jobs import LOOK_S, Finished, Look, Running
+from inrcodec import extras
 from inrcodec.errors import ClusterError, InrCodecError, OptionError
+from inrcodec.jobs.looks import LOOK_S, Finished, Look, Running
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +26,11 @@ R = TypeVar("R")
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d{1,5}")
 CONNECT_S = 10
 """Seconds until a scheduler that does not answer is not there."""
+
+
+def own_version() -> str:
+    """The version of this package that is installed here."""
+    return metadata.version("inrcodec")
 
 
 def check_address(scheduler: str) -> str:
@@ -40,8 +45,8 @@ def done_by_cluster(
 ) -> Generator[Look[T, R], None, None]:
     """Do `work`, a function of a module, for each task on the workers of a scheduler.
 
-    As `done_by_jobs`, but one task for each thread of the workers that are there at the time, and
-    no more than `most`. When this is closed or raises, what has not begun is dropped, and what
+    As `done_by_processes`, but one task for each thread of the workers that are there at the time,
+    and no more than `most`. When this is closed or raises, what has not begun is dropped, and what
     workers are at is forgotten. A task that took several workers with it is one whose process died.
     Raises `ClusterError`.
     """
@@ -49,12 +54,14 @@ def done_by_cluster(
     waiting = iter(tasks)
     running: dict[Any, tuple[T, float]] = {}
     seen: set[str] = set()
+    version = own_version()
     with _connected(distributed, check_address(scheduler)) as client:
         try:
             while True:
                 at_once = _at_once(client, most)
                 for task in islice(waiting, max(0, at_once - len(running))):
-                    future = client.submit(_on_worker, work, task, threads, __version__, pure=False)
+                    given = work, task, threads, version
+                    future = client.submit(_on_worker, *given, pure=False)
                     running[future] = task, time.monotonic()
                 if not running:
                     return
@@ -119,8 +126,8 @@ def _on_worker(work: Callable[[T], R], task: T, threads: int, version: str) -> _
     from inrcodec.workers import take_threads
 
     worker: str = get_worker().address
-    if version != __version__:
-        raise ClusterError(f"the worker {worker} has inrcodec {__version__}, and not {version}")
+    if version != own_version():
+        raise ClusterError(f"the worker {worker} has inrcodec {own_version()}, and not {version}")
     take_threads(threads)
     return _Done(worker, work(task))
 

@@ -1,6 +1,6 @@
-"""Jobs: processes that each do one task at a time.
+"""Processes of this machine that each do one task at a time.
 
-Each job is a pool of one process (workers.py), so that a process which dies, as for
+Each is a pool of one process (workers.py), so that a process which dies, as for
 want of memory, costs the task that it had and no other.
 """
 
@@ -14,42 +14,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from inrcodec.jobs.looks import LOOK_S, Finished, Look, Running
 from inrcodec.workers import ctrl_c_held_back, workers
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-LOOK_S = 0.25
-"""Seconds between two looks at jobs of which none has finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running(Generic[T]):
-    """A task in a job, and the seconds it has taken so far."""
-
-    task: T
-    elapsed_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finished(Generic[T, R]):
-    """A task that is done, and what came of it (None: its process died). The first one of a process
-    takes longer: it loads the code."""
-
-    task: T
-    result: R | None
-    is_first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Look(Generic[T, R]):
-    """Tasks that finished since the last look, those that run, and how many may run at once."""
-
-    finished: list[Finished[T, R]]
-    running: list[Running[T]]
-    at_once: int
 
 
 def usable_cores() -> int:
@@ -59,7 +30,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def done_by_jobs(
+def done_by_processes(
     tasks: Iterable[T], work: Callable[[T], R], jobs: int, threads: int
 ) -> Generator[Look[T, R], None, None]:
     """Do `work`, a function of a module, for each task in so many processes of `threads` threads.
@@ -68,8 +39,8 @@ def done_by_jobs(
     is closed or raises, at once, whatever they do. What `work` raises is raised here.
     """
     waiting = iter(tasks)
-    running: dict[Future[R], tuple[T, _Job, float]] = {}
-    with _Jobs(threads) as pool:
+    running: dict[Future[R], tuple[T, _Process, float]] = {}
+    with _Processes(threads) as pool:
         while True:
             for task in islice(waiting, jobs - len(running)):
                 with ctrl_c_held_back():
@@ -88,7 +59,7 @@ def done_by_jobs(
 
 
 @dataclass(eq=False, slots=True)
-class _Job:
+class _Process:
     """A pool of one process, what closes it, and how many tasks it was done with."""
 
     pool: ProcessPoolExecutor
@@ -96,16 +67,16 @@ class _Job:
     done: int = 0
 
 
-class _Jobs:
+class _Processes:
     """All jobs, which end with this context, and those of them that are free."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._all: list[_Job] = []
-        self._free: list[_Job] = []
+        self._all: list[_Process] = []
+        self._free: list[_Process] = []
         self._end = ExitStack()
 
-    def __enter__(self) -> _Jobs:
+    def __enter__(self) -> _Processes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: Any) -> None:
@@ -117,15 +88,15 @@ class _Jobs:
                     process.kill()
         self._end.__exit__(kind, *details)
 
-    def free_one(self) -> _Job:
+    def free_one(self) -> _Process:
         """Take a job that has nothing to do; a new one, if there is none."""
         if self._free:
             return self._free.pop()
         end = self._end.enter_context(ExitStack())
-        self._all.append(_Job(end.enter_context(workers(1, self._threads)), end))
+        self._all.append(_Process(end.enter_context(workers(1, self._threads)), end))
         return self._all[-1]
 
-    def result(self, future: Future[R], job: _Job) -> R | None:
+    def result(self, future: Future[R], job: _Process) -> R | None:
         """What a job has done, None if it died; it is free again, or gone."""
         job.done += 1
         try:
