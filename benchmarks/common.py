@@ -3,13 +3,13 @@
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from inrcodec.jobs import done
 from inrcodec.pixels import Samples
 
 JsonRow = dict[str, Any]
@@ -38,14 +38,16 @@ def stored_rows(path: Path, renamed: Mapping[str, str] | None = None) -> list[Js
 def run_jobs(
     path: Path, jobs: Iterable[Job], measure: Callable[[Job], JsonRow], processes: int
 ) -> Iterator[JsonRow]:
-    """Measure every job in spawned processes; yield its row after it was appended to `path`."""
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    with pool, path.open("a") as file:
-        for future in as_completed([pool.submit(measure, job) for job in jobs]):
-            row = future.result()
-            file.write(json.dumps(row) + "\n")
+    """Measure every job in processes of one thread; yield its row after it was appended to
+    `path`."""
+    looks = done(jobs, measure, jobs=processes, scheduler=None, threads=1)
+    with closing(looks), path.open("a") as file:
+        for finished in (each for look in looks for each in look.finished):
+            if finished.result is None:
+                raise SystemExit(f"{finished.task}: the process died (out of memory?)")
+            file.write(json.dumps(finished.result) + "\n")
             file.flush()
-            yield row
+            yield finished.result
 
 
 def middle(pixels: Samples, high: int, wide: int) -> Samples:
