@@ -58,18 +58,23 @@ def _hash_of(options: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: which result was made of which inputs, with which options (their hash)."""
+    """One line: which result was made of which inputs, with which options (their hash), and in
+    journals that keep it what was reported of it."""
 
     result: str
     inputs: tuple[Stamp, ...]
     options: str
     output: Stamp
+    report: Mapping[str, Any] | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Entry:
         """Read a line; raises `KeyError`, `TypeError` or `ValueError` for anything else."""
         inputs = tuple(map(_stamp_of, value["inputs"]))
-        return cls(str(value["result"]), inputs, str(value["options"]), _stamp_of(value["output"]))
+        output, report = _stamp_of(value["output"]), value["report"]
+        if not (report is None or isinstance(report, dict)):
+            raise ValueError(report)
+        return cls(str(value["result"]), inputs, str(value["options"]), output, report)
 
 
 def _stamp_of(value: dict[str, Any]) -> Stamp:
@@ -85,12 +90,17 @@ class Journal:
     """The journal in a folder of results, which this makes and holds until it is closed.
 
     `options` are all that a result depends on beside its input; an item may have more of its own.
+    With `keeps_reports` what is reported of a result is kept in it, and in memory; a result without
+    its report then does not count as done.
     Raises `OutputError` for a folder that cannot be written to, for one that another batch holds,
     and for a file of this name that is no journal.
     """
 
-    def __init__(self, folder: str, options: Mapping[str, object]) -> None:
+    def __init__(
+        self, folder: str, options: Mapping[str, object], *, keeps_reports: bool = False
+    ) -> None:
         self.folder, self._options = folder, dict(options)
+        self.keeps_reports = keeps_reports
         self.place: Place = place_of(folder)
         self._hashes: dict[tuple[tuple[str, object], ...], str] = {}
         self._entries: dict[str, dict[tuple[str, ...], Entry]] = {}
@@ -125,6 +135,11 @@ class Journal:
         """Those entries of a result that the file had when it was opened, the oldest first; of some
         that differ in marks alone, the last."""
         return list(self._entries.get(result, {}).values())
+
+    def own_entries(self, result: str, path: str, marks: Marks) -> list[Entry]:
+        """The entries that say what the file now holds, whose marks these are, the newest first;
+        none for a file that is no result of this journal."""
+        return [e for e in reversed(self.entries(result)) if e.output.fits(path, marks)]
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Write entries, as lines at the end of the file; raises `OutputError`.

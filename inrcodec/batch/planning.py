@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from inrcodec.batch.inputs import Item
 from inrcodec.batch.journal import Entry, Journal
@@ -25,10 +26,14 @@ class Task:
 
 @dataclass(slots=True)
 class Plan:
-    """Tasks, items that are done, and errors of items that cannot be done."""
+    """Tasks, items that are done, and errors of items that cannot be done.
+
+    `reports` are those that the journal keeps of results that are done.
+    """
 
     tasks: list[Task] = field(default_factory=list)
     skipped: list[Item] = field(default_factory=list)
+    reports: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failed: list[tuple[Item, InrCodecError]] = field(default_factory=list)
 
 
@@ -57,14 +62,22 @@ def plan_of(
             marks = tuple(_known(of_inputs, name) for name in item.inputs)
             place.check_writable(output)
             there = of_outputs[output]
-            if isinstance(there, OSError):
-                if not isinstance(there, FileNotFoundError):
-                    raise OutputError(f"{output}: cannot be written: {reason_of(there)}")
-            elif (todo := _is_to_do(item, output, marks, there, journal, if_newer, noted)) is None:
-                plan.skipped.append(item)
-                continue
-            elif not (todo or force):
-                raise OutputError(f"{output}: exists already; use --force to replace it")
+            if not isinstance(there, OSError):
+                if if_newer and there[1] >= max(modified for _, modified, _ in marks):
+                    plan.skipped.append(item)
+                    continue
+                own = journal.own_entries(item.result, output, there)
+                entry = None if if_newer else _made_of(own, item, marks, journal)
+                if entry is not None:
+                    plan.skipped.append(item)
+                    plan.reports[item.result] = entry.report or {}
+                    now = _with_marks(entry, marks, there)
+                    noted += [now] if now != entry else []
+                    continue
+                if not (own or force):
+                    raise OutputError(f"{output}: exists already; use --force to replace it")
+            elif not isinstance(there, FileNotFoundError):
+                raise OutputError(f"{output}: cannot be written: {reason_of(there)}")
         except InrCodecError as error:
             plan.failed.append((item, error))
             continue
@@ -76,33 +89,16 @@ def plan_of(
     return plan
 
 
-def _is_to_do(
-    item: Item,
-    output: str,
-    inputs: tuple[Marks, ...],
-    there: Marks,
-    journal: Journal,
-    if_newer: bool,
-    noted: list[Entry],
-) -> bool | None:
-    """None for what is done, else whether the file that is there may be replaced without force.
-
-    Entries go to `noted` for marks that all files have now, so that the next batch need not read
-    them."""
-    if if_newer and there[1] >= max(modified for _, modified, _ in inputs):
-        return None
-    is_ours = False
-    for entry in reversed(journal.entries(item.result)):
-        if not entry.output.fits(output, there):
-            continue
-        is_ours = True
-        if if_newer:
-            break
-        if entry.options == journal.hash_of(item.options) and _fit(entry, item, inputs):
-            now = _with_marks(entry, inputs, there)
-            noted += [now] if now != entry else []
-            return None
-    return is_ours
+def _made_of(
+    own: list[Entry], item: Item, inputs: tuple[Marks, ...], journal: Journal
+) -> Entry | None:
+    """The entry of these inputs and options among those of the file that is there."""
+    options = journal.hash_of(item.options)
+    for entry in own:
+        lacks_report = journal.keeps_reports and entry.report is None
+        if entry.options == options and not lacks_report and _fit(entry, item, inputs):
+            return entry
+    return None
 
 
 def _fit(entry: Entry, item: Item, inputs: tuple[Marks, ...]) -> bool:

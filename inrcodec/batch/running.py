@@ -188,7 +188,7 @@ def _outcomes(finished: Sequence[Finished[_Given, _Made]], journal: Journal) -> 
         journal.add(_entry(task, made, journal, Stamp.of(made.data)) for task, made in good)
         written = _written(good, journal)
         journal.add(
-            _entry(task, made, journal, stamp)
+            _entry(task, made, journal, stamp, with_report=journal.keeps_reports)
             for (task, made), stamp in zip(good, written, strict=True)
             if isinstance(stamp, Stamp)
         )
@@ -225,7 +225,10 @@ def _write(task: Task, made: _Made, journal: Journal) -> Stamp | InrCodecError:
         return OutputError(f"{path}: cannot be read: {reason_of(error)}")
 
 
-def _entry(task: Task, made: _Made, journal: Journal, output: Stamp) -> Entry:
+def _entry(
+    task: Task, made: _Made, journal: Journal, output: Stamp, *, with_report: bool = False
+) -> Entry:
     """The line of a result."""
     options = journal.hash_of(task.item.options)
-    return Entry(task.item.result, made.inputs, options, output)
+    report = made.report if with_report else None
+    return Entry(task.item.result, made.inputs, options, output, report)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inrcodec import __version__, checks
 from inrcodec.cli import console
@@ -16,15 +16,18 @@ from inrcodec.cli.batch_view import view_of_batch
 from inrcodec.errors import InrCodecError, OptionError, OutputError
 
 if TYPE_CHECKING:
-    from inrcodec.batch import Item, Outcome, Plan
+    from inrcodec.batch import Found, Item, Journal, Outcome, Plan
     from inrcodec.batch.running import Make
 
 MOST_JOBS = 1024
 
+Report = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which files a person wants, where the results go, and how many processes work."""
+    """Which files a person wants, where the results go, and how many processes work; whether the
+    folder of results is one that nobody named."""
 
     inputs: list[str]
     output: str | None
@@ -34,6 +37,7 @@ class Choice:
     if_newer: bool
     force: bool
     as_json: bool
+    is_temporary: bool = False
 
     def is_batch(self) -> bool:
         """Whether this is a batch: a folder, a pattern, a URL or an option of batches, or several
@@ -95,8 +99,9 @@ def _is_pattern(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What a command does with each file: its function and options, among them `threads` and
-    `init`; the extensions of inputs and of results; its participle; what it says of a report."""
+    """What a command does with each file: its function and options, among them `threads`; the
+    extensions of inputs and of results; its participle; what it says of a report to a person and
+    to a program."""
 
     make: Make
     options: Mapping[str, Any]
@@ -104,26 +109,50 @@ class Verb:
     result_extension: str
     participle: str
     summary: Callable[[dict[str, Any]], str]
+    row: Callable[[Report], Report] = lambda report: report
+
+
+class Whole(Protocol):
+    """What a command makes of all results together."""
+
+    def check(self, journal: Journal, choice: Choice) -> None:
+        """Refuse before any work what cannot be written."""
+
+    def finish(self, journal: Journal, reports: Mapping[str, Report], choice: Choice) -> None:
+        """Make it of the reports of what is done, by result."""
 
 
 def run_batch(choice: Choice, verb: Verb) -> None:
     """Find the files, leave out what is done, do the rest, and list the failures at the end."""
-    from inrcodec.batch import Journal, find, plan_of, run
+    from inrcodec.batch import find
+
+    choice.checked()
+    found = find(choice.inputs, verb.extensions, verb.result_extension, recursive=choice.recursive)
+    if not found.items and len(found.errors) == 1:
+        raise found.errors[0]
+    carry_out(choice, verb, found)
+
+
+def carry_out(choice: Choice, verb: Verb, found: Found, whole: Whole | None = None) -> None:
+    """Leave out what is done of the files found, do the rest, make what is made of all results,
+    and list the failures at the end."""
+    from inrcodec.batch import Journal, plan_of, run
 
     started = time.monotonic()
     folder, jobs = choice.checked()
     options = {**verb.options, "threads": verb.options["threads"] or 1}
-    asked = {**options, "init": _content(options["init"]), "version": __version__}
-    found = find(choice.inputs, verb.extensions, verb.result_extension, recursive=choice.recursive)
-    if not found.items and len(found.errors) == 1:
-        raise found.errors[0]
+    asked = {**options, "init": _content(options.get("init")), "version": __version__}
+    reports: dict[str, Report] = {}
     tally = Tally(verb.participle, len(found.items), found.left_out)
     try:
-        with Journal(folder, asked) as journal:
+        with Journal(folder, asked, keeps_reports=whole is not None) as journal:
+            if whole is not None:
+                whole.check(journal, choice)
             plan = plan_of(found.items, journal, force=choice.force, if_newer=choice.if_newer)
             tally.begin(found.errors, plan)
+            reports |= plan.reports if whole is not None else {}
             if choice.as_json:
-                _print_planned(plan, folder)
+                _print_planned(plan, choice, verb)
             steps = run(
                 plan.tasks, verb.make, options, journal, jobs=jobs, scheduler=choice.scheduler
             )
@@ -132,10 +161,15 @@ def run_batch(choice: Choice, verb: Verb) -> None:
                 for step in steps:
                     for outcome in step.outcomes:
                         tally.add(outcome)
-                        view.say(_line(outcome, verb), tally.finished, tally.total, step.left)
+                        line = _line(outcome, verb, choice)
+                        view.say(line, tally.finished, tally.total, step.left)
                         if choice.as_json:
-                            console.print_json_line(_row(outcome, folder))
+                            console.print_json_line(_row(outcome, choice, verb))
+                        if whole is not None and outcome.report is not None:
+                            reports[outcome.item.result] = outcome.report
                     view.look(step, tally)
+            if whole is not None:
+                whole.finish(journal, reports, choice)
     except KeyboardInterrupt:
         console.note(f"stopped, the same command goes on; {tally.text(started)}")
         raise
@@ -147,35 +181,43 @@ def _content(init: str | None) -> bytes | str | None:
     return init if init in (None, "random", "meta") else console.read_input(init)
 
 
-def _line(outcome: Outcome, verb: Verb) -> str:
+def _line(outcome: Outcome, verb: Verb, choice: Choice) -> str:
     """What came of an item, for a person."""
     if outcome.report is None:
         return f"failed: {outcome.error}"
-    report = outcome.report
-    return f"{report['input']} -> {report['output']}: {verb.summary(report)}"
+    row = _row_of("done", outcome.item, choice)
+    where = f" -> {row['output']}" if "output" in row else ""
+    return f"{row['input']}{where}: {verb.summary(outcome.report)}"
 
 
-def _row(outcome: Outcome, folder: str) -> dict[str, Any]:
+def _row(outcome: Outcome, choice: Choice, verb: Verb) -> dict[str, Any]:
     """What came of an item, for a program."""
     if outcome.report is not None:
-        return {"state": "done", **outcome.report}
-    row = _row_of("failed", outcome.item, folder)
+        return {**_row_of("done", outcome.item, choice), **verb.row(outcome.report)}
+    row = _row_of("failed", outcome.item, choice)
     return {**row, "error": str(outcome.error)}
 
 
-def _row_of(state: str, item: Item, folder: str) -> dict[str, Any]:
+def _row_of(state: str, item: Item, choice: Choice) -> dict[str, Any]:
+    """The state of an item, its input, and its output unless nobody named a folder for it."""
     from inrcodec.batch.places import place_of
+    from inrcodec.batch.storage import plain
 
-    output = place_of(folder).join(folder, item.result)
-    return {"state": state, "input": item.input, "output": output}
+    row = {"state": state, "input": item.input}
+    if choice.output is not None and not choice.is_temporary:
+        folder = plain(choice.output)
+        row["output"] = place_of(folder).join(folder, item.result)
+    return row
 
 
-def _print_planned(plan: Plan, folder: str) -> None:
+def _print_planned(plan: Plan, choice: Choice, verb: Verb) -> None:
     """Print a line for each item that needs no work or cannot be done."""
     for item in plan.skipped:
-        console.print_json_line(_row_of("skipped", item, folder))
+        report = plan.reports.get(item.result)
+        known = verb.row(report) if report else {}
+        console.print_json_line({**_row_of("skipped", item, choice), **known})
     for item, error in plan.failed:
-        console.print_json_line({**_row_of("failed", item, folder), "error": str(error)})
+        console.print_json_line({**_row_of("failed", item, choice), "error": str(error)})
 
 
 class Tally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import warnings
@@ -21,6 +20,7 @@ from inrcodec.errors import (
     OutputError,
 )
 from inrcodec.files import is_dangling, is_stream, read_bytes, write_bytes
+from inrcodec.jsonable import finite
 
 STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FAILED, USAGE, INVALID_FILE, INTERRUPTED = 1, 2, 3, 130
@@ -107,24 +107,13 @@ def one_line(message: object) -> str:
 
 def print_json(value: Any) -> None:
     """A result as JSON on stdout; infinities become "inf" and "-inf", NaN null."""
-    show(json.dumps(_finite(value), indent=2))
+    show(json.dumps(finite(value), indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """One of many results, as JSON on a line of its own, which a program reads as it comes."""
-    show(json.dumps(_finite(value)))
+    show(json.dumps(finite(value)))
     _stdout().flush()
-
-
-def _finite(value: Any) -> Any:
-    """`value` with every float that JSON cannot say replaced by what `float` parses, or None."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return None if math.isnan(value) else str(value)
 
 
 def table(rows: Sequence[Sequence[str]], alignment: str) -> str:

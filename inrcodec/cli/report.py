@@ -11,7 +11,9 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
-from inrcodec.cli.parameters import MaxPixels, MaxWork
+from inrcodec.cli.batch import Choice
+from inrcodec.cli.image_sets import is_folder, report_folders
+from inrcodec.cli.parameters import Jobs, MaxPixels, MaxWork, Recursive, Scheduler
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import OptionError
 
@@ -60,9 +62,15 @@ def report(
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
+    recursive: Recursive = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace an existing page.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON on stdout; write a page only with -o.")
+        bool,
+        typer.Option(
+            "--json", help="Print JSON on stdout, of folders a line an image; a page only with -o."
+        ),
     ] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print a table on stdout; write a page only with -o.")
@@ -84,19 +92,23 @@ def report(
 
     The page is a single file that needs no network. Encoding AVIF takes most of the time. Of
     folders, images are matched by their names: each has a page, and index.html has the mean curves
-    over all of them and BD-rates by every metric, for which it takes three folders or more.
+    over all of them and BD-rates by every metric, for which it takes three folders or more. The
+    same command goes on where it was stopped. One image is judged at a time, so that times tell;
+    --jobs takes more at once.
     """
     extras.check("torch", "scipy", "markupsafe", extra="metrics")
     from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
 
     if as_json and as_markdown:
         raise OptionError("give --json or --markdown, not both")
-    folders = [os.path.isdir(path) for path in (reference, *inputs)]
+    folders = [is_folder(path) for path in (reference, *inputs)]
     if any(folders):
         if not all(folders):
             raise OptionError("give files or folders, not some of each")
         if as_markdown or output == "-":
             raise OptionError("a report of folders goes to a folder, or with --json to stdout")
+    elif recursive or jobs is not None or scheduler is not None:
+        raise OptionError("--recursive, --jobs and --scheduler are for folders")
     path = output if output or as_json or as_markdown else DEFAULT_OUTPUT
     if path == "-" and (as_json or as_markdown):
         raise OptionError("the page and the numbers would both go to stdout; name a file with -o")
@@ -114,9 +126,10 @@ def report(
     )
     _limit_avif_decoder(threads or 1)
     if any(folders):
-        from inrcodec.cli.report_sets import report_sets
-
-        report_sets(reference, inputs, output, options, force=force, as_json=as_json)
+        at_once = 1 if jobs is None and scheduler is None else jobs
+        every = [reference, *inputs]
+        choice = Choice(every, output, recursive, at_once, scheduler, False, force, as_json)
+        report_folders(choice, options)
         return
     first, *others = read_files([reference, *inputs], names)
     job = Evaluation(first, others, options)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ from tests.batch.conftest import collect
 from tests.batch.stubs import OPTIONS, journal_in, reversed_text, slow
 
 pytest.importorskip("distributed")
+
+
+@pytest.fixture(autouse=True)
+def tidy() -> Iterator[None]:
+    """Collect what the frames of a test still held."""
+    yield
+    collect()
 
 
 def make_inputs(folder: Path, count: int) -> None:
@@ -98,7 +106,6 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         with pytest.raises(ClusterError, match=r"the scheduler at tcp://.* was lost"):
             closing_after_three()
-    collect()
     assert len(list((tmp_path / "out").glob("*.rev"))) == done
     with journal_in(tmp_path / "out") as journal:
         found = find([str(tmp_path / "in")], {".txt"}, ".rev", recursive=False)

@@ -9,10 +9,10 @@ from PIL import Image
 
 import inrcodec
 from inrcodec.cli import console
-from inrcodec.metrics import judge as judging
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.quality import weights
+from inrcodec.metrics.report import pair
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_all_means_whatever_can_be_measured(run, folder: Path, monkeypatch) -> N
         def notes(self) -> dict[str, dict[str, float]]:
             return {"inriq": {"fit_psnr": 30.0}}
 
-    monkeypatch.setattr(judging, "Judge", Judge)
+    monkeypatch.setattr(pair, "Judge", Judge)
     monkeypatch.setattr(weights, "locate", lambda name: None)
     _, stdout, _ = run("compare", "picture.png", "coded.inr", "--metrics", "all", "--json")
     row = json.loads(stdout)
@@ -90,16 +90,24 @@ def folders(folder: Path, small: np.ndarray, small_file: bytes) -> Path:
     return folder
 
 
+def lines_of(stdout: bytes) -> list[dict]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
 def test_folders_are_matched_by_name(run, folders: Path, small, small_file: bytes) -> None:
     code, stdout, stderr = run("compare", "a", "b", "--metrics", "psnr,ssim", "--json")
-    result = json.loads(stdout)
+    *rows, whole = lines_of(stdout)
     one = compare(small, inrcodec.decode(small_file), ["psnr", "ssim"])
     two = compare(small, 255 - small, ["psnr", "ssim"])
     assert code == 0
-    assert [row["metrics"] for row in result["images"]] == [one, two]
-    assert result["metrics"]["psnr"] == pytest.approx((one["psnr"] + two["psnr"]) / 2)
-    assert result["metrics"]["ssim"] == pytest.approx((one["ssim"] + two["ssim"]) / 2)
-    assert sorted(result["unmatched"]) == ["a/only.png", "b/other.png"]
+    by_name = {row["reference"]: row for row in rows}
+    assert [by_name[name]["metrics"] for name in ("a/one.png", "a/two.png")] == [one, two]
+    assert {row["state"] for row in rows} == {"done"}
+    assert not any("output" in row for row in rows)
+    assert whole["metrics"]["psnr"] == pytest.approx((one["psnr"] + two["psnr"]) / 2)
+    assert whole["metrics"]["ssim"] == pytest.approx((one["ssim"] + two["ssim"]) / 2)
+    assert (whole["state"], whole["images"]) == ("whole", 2)
+    assert sorted(whole["unmatched"]) == ["a/only.png", "b/other.png"]
     assert "left out: a/only.png has no counterpart" in stderr
     code, stdout, _ = run("compare", "a", "b", "--metrics", "psnr,ssim")
     lines = stdout.decode().splitlines()
@@ -113,9 +121,39 @@ def test_one_bad_picture_does_not_cost_the_others(run, folders: Path) -> None:
     code, stdout, stderr = run("compare", "a", "b", "--metrics", "psnr", "--json")
     assert code == 3
     assert "b/one.inr" in stderr
-    result = json.loads(stdout)
-    assert [row["reference"] for row in result["images"]] == ["a/two.png"]
-    assert result["metrics"] == result["images"][0]["metrics"]
+    *rows, whole = lines_of(stdout)
+    assert {row["input"]: row["state"] for row in rows} == {
+        "a/one.png": "failed",
+        "a/two.png": "done",
+    }
+    assert whole["metrics"] == next(row["metrics"] for row in rows if row["state"] == "done")
+
+
+def test_a_comparison_with_a_folder_goes_on_and_has_a_page(run, folders: Path, small) -> None:
+    words = ("compare", "a", "b", "--metrics", "psnr", "-o", "out", "--jobs", "1", "--json")
+    *rows, whole = lines_of(run(*words)[1])
+    files = {path.name: path.read_bytes() for path in Path("out").glob("[!.]*")}
+    assert files.keys() == {"one.json", "two.json", "index.html"}
+    for row in rows:
+        assert json.loads(Path(row["output"]).read_text())["metrics"] == row["metrics"]
+    assert b"one.png" in files["index.html"]
+    assert b"inrcodec compare" in files["index.html"]
+    *again, whole_again = lines_of(run(*words)[1])
+    assert {row["state"] for row in again} == {"skipped"}
+    assert [row["metrics"] for row in sorted(again, key=lambda r: r["input"])] == [
+        row["metrics"] for row in sorted(rows, key=lambda r: r["input"])
+    ]
+    assert whole_again == whole
+    assert {path.name: path.read_bytes() for path in Path("out").glob("[!.]*")} == files
+    Image.fromarray(small).save("b/two.png")
+    *changed, _ = lines_of(run(*words)[1])
+    states = {row["input"]: row["state"] for row in changed}
+    assert states == {"a/one.png": "skipped", "a/two.png": "done"}
+    assert Path("out/index.html").read_bytes() != files["index.html"]
+    Path("out/index.html").write_text("mine")
+    code, _, stderr = run(*words)
+    assert (code, Path("out/index.html").read_text()) == (1, "mine")
+    assert "out/index.html: exists already; use --force to replace it" in stderr
 
 
 @pytest.mark.parametrize(
@@ -136,8 +174,11 @@ def test_one_bad_picture_does_not_cost_the_others(run, folders: Path) -> None:
         (["picture.png", "coded.inr", "--metrics", "clip"], 1, "set INRCODEC_CLIP"),
         (["picture.png", "coded.inr", "--threads", "0"], 2, "threads"),
         (["-", "-"], 2, "only one input"),
-        (["a", "empty"], 1, "no image in a has the name"),
-        (["a", "twice"], 2, "two files are called one"),
+        (["a", "empty"], 1, "empty: no image in this folder"),
+        (["a", "strange"], 1, "no image in a has the name of one in every other folder"),
+        (["a", "twice"], 2, "twice/one.jpg and twice/one.png would both be"),
+        (["picture.png", "coded.inr", "--jobs", "2"], 2, "are for folders"),
+        (["a", "b", "--jobs", "0"], 2, "jobs must be in [1, 1024]"),
     ],
 )
 def test_bad_input_gives_one_line_and_the_right_code(
@@ -148,6 +189,8 @@ def test_bad_input_gives_one_line_and_the_right_code(
         Path(name).write_text("just words")
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save("large.png")
     Path("empty").mkdir()
+    Path("strange").mkdir()
+    Image.fromarray(small).save("strange/strange.png")
     Path("twice").mkdir()
     for name in ("twice/one.png", "twice/one.jpg"):
         Image.fromarray(small).save(name)

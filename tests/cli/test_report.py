@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import inrcodec
+from inrcodec.batch.journal import NAME
 from inrcodec.cli.report import labels
 from inrcodec.metrics.judge import compare
 
@@ -183,19 +184,41 @@ def test_folders_make_a_page_for_each_image_and_one_for_all(run, folders: Path) 
     )
     code, stdout, stderr = run(*words)
     assert (code, stdout) == (0, b"")
-    assert names(Path("report")) == ["1.html", "2.html", "index.html"]
+    assert names(Path("report")) == [NAME, "1.html", "2.html", "index.html"]
     assert "left out: originals/3.png has no counterpart" in stderr
     index = Path("report/index.html").read_text("utf-8")
     assert 'href="1.html"' in index
     assert "2 images, 3 settings" in index
     assert str(folders) not in index
+    before = {path.name: path.read_bytes() for path in Path("report").iterdir()}
     code, _, stderr = run(*words)
-    assert code == 1
-    assert "--force" in stderr
+    assert code == 0
+    assert "2 files: 2 done before" in stderr
+    assert {path.name: path.read_bytes() for path in Path("report").iterdir()} == before
     code, stdout, _ = run(*words, "--json")
-    facts = json.loads(stdout)
+    *rows, facts = [json.loads(line) for line in stdout.splitlines()]
+    assert {(row["state"], row["name"]) for row in rows} == {("done", "1.png"), ("done", "2.png")}
     assert [image["name"] for image in facts["images"]] == ["1.png", "2.png"]
     assert facts["settings"] == ["low", "middle", "high"]
+    Path("report/index.html").write_text("mine")
+    code, _, stderr = run(*words)
+    assert (code, Path("report/index.html").read_text()) == (1, "mine")
+    assert "--force" in stderr
+
+
+def test_a_report_goes_on_where_it_was_stopped(run, folders: Path) -> None:
+    words = ("report", "originals", "low", "middle", *FAST, "-o", "pages/", "--json")
+    Path("low/2.jpg").rename("away.jpg")
+    *_, first = [json.loads(line) for line in run(*words)[1].splitlines()]
+    assert [image["name"] for image in first["images"]] == ["1.png", "3.png"]
+    Path("away.jpg").rename("low/2.jpg")
+    *rows, whole = [json.loads(line) for line in run(*words)[1].splitlines()]
+    states = {row["name"]: row["state"] for row in rows}
+    assert states == {"1.png": "skipped", "2.png": "done", "3.png": "skipped"}
+    assert [image["name"] for image in whole["images"]] == ["1.png", "2.png", "3.png"]
+    assert whole["images"][0] == first["images"][0]
+    index = Path("pages/index.html").read_text("utf-8")
+    assert all(f'href="{number}.html"' in index for number in (1, 2, 3))
 
 
 def test_folders_and_files_do_not_mix(run, folders: Path) -> None:
@@ -205,7 +228,7 @@ def test_folders_and_files_do_not_mix(run, folders: Path) -> None:
     Path("empty").mkdir()
     code, _, stderr = run("report", "originals", "empty", *FAST)
     assert code != 0
-    assert "no image in originals" in stderr
+    assert "empty: no image in this folder" in stderr
     Path("other/low").mkdir(parents=True)
     code, _, stderr = run("report", "originals", "low", "other/low", *FAST)
     assert code == 2
@@ -217,4 +240,4 @@ def test_a_damaged_file_costs_its_image_alone(run, folders: Path) -> None:
     code, _, stderr = run("report", "originals", "low", "middle", *FAST)
     assert code != 0
     assert "1.jpg" in stderr
-    assert names(Path("report")) == ["2.html", "3.html", "index.html"]
+    assert names(Path("report")) == [NAME, "2.html", "3.html", "index.html"]

@@ -30,11 +30,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points of one kind, joined by a line; `style` is a number below `STYLES`."""
+    """Points of one kind, joined by a line; `style` is a number below `STYLES`. A cloud is many
+    points, drawn as dots without a line."""
 
     name: str
     style: int
     points: tuple[Point, ...]
+    is_cloud: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,20 @@ def _drawn(series: Series, x: Axis, y: Axis) -> Markup:
     points = _finite(series.points)
     places = [(x.at(p.x), y.at(p.y)) for p in points]
     path = "L".join(f"{left:.1f} {top:.1f}" for left, top in places)
-    line = element("path", d=f"M{path}", class_="line") if len(places) > 1 else None
+    is_joined = len(places) > 1 and not series.is_cloud
+    line = element("path", d=f"M{path}", class_="line") if is_joined else None
     marks = [
-        element("g", element("title", p.title), _mark(series.style, *place))
+        element("g", element("title", p.title), _mark_of(series, *place))
         for p, place in zip(points, places, strict=True)
     ]
     return element("g", line, *marks, class_=f"series stroke{series.style % STYLES}")
+
+
+def _mark_of(series: Series, x: float, y: float) -> Markup:
+    """The mark of a point."""
+    if series.is_cloud:
+        return element("circle", cx=x, cy=y, r=2.5, class_="dot")
+    return _mark(series.style, x, y)
 
 
 def _mark(style: int, x: float, y: float) -> Markup:
@@ -155,7 +165,7 @@ def _mark(style: int, x: float, y: float) -> Markup:
 
 def _swatch(series: Series) -> Markup:
     """The mark of a series for the legend."""
-    mark = element("g", _mark(series.style, 9, 9), class_=f"series stroke{series.style % STYLES}")
+    mark = element("g", _mark_of(series, 9, 9), class_=f"series stroke{series.style % STYLES}")
     return element("svg", mark, viewBox="0 0 18 18", class_="swatch", aria_hidden="true")
 
 

@@ -156,7 +156,7 @@ class Evaluation:
             notes=self._judge.notes(),
             prepare_s=done.prepare_s,
             threads=self._threads(),
-            software=_software(bool(self._codecs)),
+            software=software(with_codecs=bool(self._codecs)),
             command=self._options.command,
         )
 
@@ -314,7 +314,7 @@ def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> s
     return metric.trial(allow_download=allow_download)
 
 
-def _software(with_codecs: bool) -> dict[str, str]:
+def software(*, with_codecs: bool) -> dict[str, str]:
     """Versions of what the numbers depend on."""
     import torch
 

@@ -12,10 +12,9 @@ from inrcodec.metrics.report.document import document, part
 from inrcodec.metrics.report.markup import Markup, element, joined
 from inrcodec.metrics.report.pictures import Gallery, Limits, gallery
 from inrcodec.metrics.report.records import Report, Version
+from inrcodec.metrics.report.sets import HEADLINE_METRICS
 from inrcodec.metrics.report.text import label, shown
 from inrcodec.pixels import CHANNEL_NAMES
-
-HEADLINE_METRICS = 3
 
 
 def to_html(report: Report, limits: Limits | None = None) -> str:

@@ -24,6 +24,9 @@ MAX_WEBP_SIDE = 16383
 
 LOSSLESS = "shown lossless"
 
+THUMBNAIL, THUMBNAIL_QUALITY = (144, 96), 70
+"""Most width and height of a thumbnail, in pixels, and its WebP quality."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -113,6 +116,17 @@ def data_uri(image: Image.Image, quality: int | None = None) -> str:
     else:
         image.save(out, "WEBP", quality=quality)
     return _uri(out.getvalue(), kind)
+
+
+def thumbnail(picture: Picture) -> str:
+    """A small copy as a data URI of a few kB, without transparency."""
+    image = eight_bit(picture)
+    if picture.channels in (2, 4):
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image).convert("RGB")
+    image.thumbnail(THUMBNAIL, Image.Resampling.BOX)
+    return data_uri(image, THUMBNAIL_QUALITY)
 
 
 def _uri(data: bytes, kind: str) -> str:

@@ -1,26 +1,36 @@
-"""The page of several images: mean curves, BD-rates, and a list that leads to the pages of images.
+"""The page of several images: points and mean curves, BD-rates, and a list of the images.
 
-It needs nothing but those pages beside it: style and script are inline (document.py).
+The list has those first that are worst beside the others, and can be sorted. The page needs nothing
+but the pages of the images beside it, where there are any: style and script are inline
+(document.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.report.charts import STYLES, Point, Series, chart, legend
 from inrcodec.metrics.report.document import document, part
 from inrcodec.metrics.report.markup import Markup, element, joined, table
-from inrcodec.metrics.report.page import HEADLINE_METRICS
 from inrcodec.metrics.report.sections import megabytes, seconds
-from inrcodec.metrics.report.sets import FILES, ImageSet
+from inrcodec.metrics.report.sets import FILES, HEADLINE_METRICS, ImageSet, Measured
 from inrcodec.metrics.report.text import label, shown
 
+MOST_DOTS = 2000
+"""Points that a chart has; of more images, those that are worst beside the others."""
 
-def to_html(whole: ImageSet, pages: Mapping[str, str]) -> str:
-    """Render the page; `pages` are the addresses of the images' own pages, by name."""
+OUTLIER = 3.5
+"""Deviations from the median from which an image is marked (Iglewicz and Hoaglin, 1993)."""
+
+
+def to_html(whole: ImageSet, pages: Mapping[str, str], *, verb: str = "report") -> str:
+    """Render the page; `pages` are the paths of the images' own pages below its folder, by name.
+    `verb` is the command that it is of."""
     sections = joined(
-        _header(whole),
+        _header(whole, verb),
         _curves(whole),
         _bd_rates(whole),
         _costs(whole),
@@ -28,10 +38,23 @@ def to_html(whole: ImageSet, pages: Mapping[str, str]) -> str:
         _about(whole),
     )
     return document(
-        f"{len(whole.images)} images – inrcodec report",
+        f"{_count(len(whole.images), 'image')} – inrcodec {verb}",
         element("main", sections),
         style=part("page.css"),
         script=part("set.js"),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    """ "1 image", "2 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _ranked(whole: ImageSet) -> list[tuple[Measured, float]]:
+    """The images and how far each is from the others, the worst first."""
+    distances = whole.outlyingness()
+    return sorted(
+        ((image, distances[image.name]) for image in whole.images), key=lambda pair: -pair[1]
     )
 
 
@@ -40,25 +63,29 @@ def _codecs(whole: ImageSet) -> list[str]:
     return [name for name in whole.titles if name != FILES]
 
 
-def _header(whole: ImageSet) -> Markup:
+def _header(whole: ImageSet, verb: str) -> Markup:
     """What was judged."""
     rates = ", ".join(
         f"{name} {whole.bits_per_pixel(number):.3f}" for number, name in enumerate(whole.settings)
     )
     return element(
         "header",
-        element("p", "inrcodec report", class_="over"),
-        element("h1", f"{len(whole.images)} images, {len(whole.settings)} settings"),
+        element("p", f"inrcodec {verb}", class_="over"),
+        element(
+            "h1", f"{_count(len(whole.images), 'image')}, {_count(len(whole.settings), 'setting')}"
+        ),
         element("p", f"Mean bits per pixel: {rates}", class_="lead"),
     )
 
 
 def _curves(whole: ImageSet) -> Markup:
     """A chart of means for each metric, of which the page shows one."""
-    drawn = [metric for metric in whole.metrics if whole.means(FILES, metric.name)]
+    clouds = {metric: _cloud(whole, metric) for metric in whole.metrics}
+    drawn = [m for m, cloud in clouds.items() if any(math.isfinite(p.y) for p in cloud.points)]
     options = [element("option", label(metric), value=metric.name) for metric in drawn]
     note = (
-        "Means over all images, at the mean size of each setting. What another codec reaches there "
+        "Dots are files of single images. Curves are means over all images, at the mean size of "
+        "each setting. What another codec reaches there "
         "is interpolated between its own files, linearly in the logarithm of the size; where it "
         "cannot make every image that small, it has no point."
     )
@@ -72,15 +99,15 @@ def _curves(whole: ImageSet) -> Markup:
             element("select", *options, id="chart-metric"),
             class_="choice toolbar",
         ),
-        *(_chart(whole, metric) for metric in drawn),
+        *(_chart(whole, metric, clouds[metric]) for metric in drawn),
         element("p", note, class_="small"),
         id="rate-distortion",
     )
 
 
-def _chart(whole: ImageSet, metric: Metric) -> Markup:
+def _chart(whole: ImageSet, metric: Metric, cloud: Series) -> Markup:
     """The chart of one metric; without the script all of them are shown."""
-    series = []
+    series = [cloud]
     for number, (codec, title) in enumerate(whole.titles.items()):
         points = tuple(
             Point(rate, value, f"{title}: {rate:.3f} bpp, {shown(metric, value)}")
@@ -94,6 +121,18 @@ def _chart(whole: ImageSet, metric: Metric) -> Markup:
         legend(series),
         data_chart=metric.name,
     )
+
+
+def _cloud(whole: ImageSet, metric: Metric) -> Series:
+    """A dot for each file of the images."""
+    points = []
+    for image, _ in _ranked(whole)[: MOST_DOTS // len(whole.settings)]:
+        for number, setting in enumerate(whole.settings):
+            value = image.at(FILES, number, metric.name)
+            rate = 8 * image.sizes[number] / image.pixels
+            text = f"{image.name} {setting}: {rate:.3f} bpp, {shown(metric, value)}"
+            points.append(Point(rate, value, text))
+    return Series("images", 0, tuple(points), is_cloud=True)
 
 
 def _bd_rates(whole: ImageSet) -> Markup | None:
@@ -157,22 +196,48 @@ def _costs(whole: ImageSet) -> Markup:
 
 
 def _images(whole: ImageSet, pages: Mapping[str, str]) -> Markup:
-    """A row for each image and setting."""
+    """A row for each image and setting, those first that are worst beside the others."""
     headline = whole.metrics[:HEADLINE_METRICS]
-    rows = []
-    for image in whole.images:
-        link = element("a", image.name, href=pages[image.name])
+    rows: list[list[str]] = []
+    for image, distance in _ranked(whole):
         for number, setting in enumerate(whole.settings):
-            values = [shown(m, image.at(FILES, number, m.name)) for m in headline]
             rate = 8 * image.sizes[number] / image.pixels
-            name = joined(link, f" {setting}")
-            rows.append([name, f"{image.sizes[number]:,}", f"{rate:.3f}", *values])
+            cells = [
+                _cell(f"{distance:.1f}", distance, is_marked=distance >= OUTLIER),
+                _cell(f"{image.sizes[number]:,}", image.sizes[number]),
+                _cell(f"{rate:.3f}", rate),
+            ]
+            for metric in headline:
+                value = image.at(FILES, number, metric.name)
+                cells.append(_cell(shown(metric, value), value))
+            picture = image.thumbnail if number == 0 else ""
+            rows.append([_name(image, setting, picture, pages.get(image.name)), *cells])
+    note = (
+        "Worse by: how many deviations the worst value of an image lies beyond the median of all "
+        f"images, on its worse side (median of absolute differences); from {OUTLIER} on it is "
+        "marked. A click on a column sorts by it."
+    )
+    head = ["", "Worse by", "Bytes", "bpp", *(label(m) for m in headline)]
     return element(
         "section",
         element("h2", "Images"),
-        table(["", "Bytes", "bpp", *(label(m) for m in headline)], rows, class_="numbers"),
+        table(head, rows, class_="numbers sortable"),
+        element("p", note, class_="small"),
         id="images",
     )
+
+
+def _name(image: Measured, setting: str, picture: str, page: str | None) -> Markup:
+    """What a row is of: a picture, a name that leads to its page, and a setting."""
+    link = element("a", image.name, href=quote(page)) if page else element("span", image.name)
+    shown_picture = element("img", src=picture, alt="", class_="thumbnail") if picture else None
+    return joined(shown_picture, link, f" {setting}")
+
+
+def _cell(text: str, value: float, *, is_marked: bool = False) -> Markup:
+    """A number, by which its column can be sorted."""
+    shown_text = element("strong", text) if is_marked else text
+    return element("td", shown_text, data_value=repr(value) if math.isfinite(value) else str(value))
 
 
 def _about(whole: ImageSet) -> Markup:

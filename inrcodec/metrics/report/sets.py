@@ -1,7 +1,7 @@
 """Several images in one report: mean rate-distortion curves, and BD-rates by every metric.
 
     rows = [measured(report) for report in reports]     # of `evaluation`, one an image
-    whole = ImageSet(settings, metrics, tuple(rows), ...)
+    whole = image_set(settings, rows, "inrcodec report ...")
     whole.bd_rates("jpeg")
 
 Every image has the same number of files, one a setting. A reference codec is compared at their
@@ -18,11 +18,17 @@ from typing import Any
 import numpy as np
 
 from inrcodec.errors import OptionError, RateError
+from inrcodec.jsonable import finite
 from inrcodec.metrics.curves.bd import FEWEST_POINTS, bd_rate
 from inrcodec.metrics.metric_facts import Metric
+from inrcodec.metrics.metric_table import metric as metric_named
 from inrcodec.metrics.references.baselines import NEAR
+from inrcodec.metrics.report.pictures import thumbnail
 from inrcodec.metrics.report.records import Report, Version
 from inrcodec.metrics.report.sections import family
+
+HEADLINE_METRICS = 3
+"""How many of the first metrics a list of images shows."""
 
 FILES = "files"
 """The key of the files that the report is about, beside the names of reference codecs."""
@@ -45,13 +51,37 @@ class Numbers:
 class Measured:
     """The numbers of one image: of each codec its files, smallest first.
 
-    `sizes` are the bytes of the files that the report is about, by setting.
+    `sizes` are the bytes of the files that the report is about, by setting; `titles` name `FILES`
+    and the codecs for people. `failures` say of codecs why they are missing. `thumbnail` is a data
+    URI. `to_json` and `from_json` are inverse.
     """
 
     name: str
     pixels: int
     sizes: tuple[int, ...]
     files: Mapping[str, tuple[Numbers, ...]]
+    titles: Mapping[str, str]
+    failures: Mapping[str, str]
+    software: Mapping[str, str]
+    threads: int
+    thumbnail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As dictionaries and lists that strict JSON can say."""
+        plain: dict[str, Any] = finite(asdict(self))
+        return plain
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Measured:
+        """Read what `to_json` gave."""
+        files = {
+            codec: tuple(
+                Numbers(**{**n, "metrics": {m: float(v) for m, v in n["metrics"].items()}})
+                for n in group
+            )
+            for codec, group in value["files"].items()
+        }
+        return cls(**{**value, "files": files, "sizes": tuple(value["sizes"])})
 
     def at(self, codec: str, setting: int, metric: str) -> float:
         """A metric at the size of the file of a setting; NaN where the codec has no such size."""
@@ -80,7 +110,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """All images of a report; `titles` names `FILES` and the codecs for people."""
+    """All images of a report; `metrics` are those that every file has."""
 
     settings: tuple[str, ...]
     metrics: tuple[Metric, ...]
@@ -114,6 +144,26 @@ class ImageSet:
         known = [value for value in values if value is not None]
         return float(np.mean(known)) if known else None
 
+    def outlyingness(self) -> dict[str, float]:
+        """By name of an image, how much worse than the others its files are: the most, over
+        settings and the first metrics, of (median - value) / deviation, signed so that more is
+        worse, where the deviation is 1.4826 times the median of absolute differences from the
+        median (that of a normal distribution). 0 for what is no worse than the median."""
+        found = dict.fromkeys((image.name for image in self.images), 0.0)
+        for metric in self.metrics[:HEADLINE_METRICS]:
+            for setting in range(len(self.settings)):
+                values = np.array([image.at(FILES, setting, metric.name) for image in self.images])
+                known = values[np.isfinite(values)]
+                if not known.size:
+                    continue
+                median = float(np.median(known))
+                deviation = 1.4826 * float(np.median(np.abs(known - median)))
+                worse = (median - values) * (1 if metric.higher_is_better else -1)
+                for image, distance in zip(self.images, worse, strict=True):
+                    if deviation > 0 and math.isfinite(distance):
+                        found[image.name] = max(found[image.name], float(distance / deviation))
+        return found
+
     def bd_rate(self, anchor: str, codec: str, metric: Metric) -> Mean:
         """The mean over images of a codec's BD-rate against an anchor, each by its own files."""
         values, reason = [], None
@@ -141,6 +191,11 @@ def measured(report: Report) -> Measured:
         pixels=report.picture.width * report.picture.height,
         sizes=tuple(version.size_bytes for version in report.versions),
         files={name: _smallest_first(group) for name, group in files.items()},
+        titles=titles_of(report),
+        failures=report.failures,
+        software=report.software,
+        threads=report.threads,
+        thumbnail=thumbnail(report.picture),
     )
 
 
@@ -167,25 +222,19 @@ def _curve(image: Measured, codec: str, metric: str) -> tuple[list[float], list[
     return [v.bits_per_pixel for v in kept], [v.metrics[metric] for v in kept]
 
 
-def image_set(
-    settings: Sequence[str], rows: Sequence[Measured], last: Report, titles: Mapping[str, str]
-) -> ImageSet:
-    """Put the images of one command together; `last` is the report of one of them."""
+def image_set(settings: Sequence[str], rows: Sequence[Measured], command: str) -> ImageSet:
+    """Put the images of one command together, at least one."""
+    every = [numbers for row in rows for group in row.files.values() for numbers in group]
+    shared = [name for name in every[0].metrics if all(name in n.metrics for n in every)]
     return ImageSet(
         settings=tuple(settings),
-        metrics=tuple(
-            metric
-            for metric in last.metrics
-            if all(
-                metric.name in f.metrics for row in rows for fs in row.files.values() for f in fs
-            )
-        ),
+        metrics=tuple(map(metric_named, shared)),
         images=tuple(rows),
-        titles=titles,
-        failures=last.failures,
-        software=last.software,
-        threads=last.threads,
-        command=last.command,
+        titles={name: title for row in reversed(rows) for name, title in row.titles.items()},
+        failures={name: why for row in rows for name, why in row.failures.items()},
+        software=rows[0].software,
+        threads=rows[0].threads,
+        command=command,
     )
 
 
@@ -206,18 +255,7 @@ def to_dict(whole: ImageSet) -> dict[str, Any]:
             codec: {m.name: _rate(whole.bd_rate(str(anchor), codec, m)) for m in whole.metrics}
             for codec in compared
         },
-        "images": [
-            {
-                "name": image.name,
-                "pixels": image.pixels,
-                "sizes_bytes": list(image.sizes),
-                "files": {
-                    codec: [asdict(numbers) for numbers in group]
-                    for codec, group in image.files.items()
-                },
-            }
-            for image in whole.images
-        ],
+        "images": [image_dict(image) for image in whole.images],
         "failures": dict(whole.failures),
         "threads": whole.threads,
         "software": dict(whole.software),
@@ -230,3 +268,15 @@ def _rate(mean: Mean) -> dict[str, Any]:
     if mean.images:
         return {"percent": mean.value, "images": mean.images}
     return {"images": 0, "reason": mean.reason}
+
+
+def image_dict(image: Measured) -> dict[str, Any]:
+    """The numbers of one image as plain dictionaries and lists."""
+    return {
+        "name": image.name,
+        "pixels": image.pixels,
+        "sizes_bytes": list(image.sizes),
+        "files": {
+            codec: [asdict(numbers) for numbers in group] for codec, group in image.files.items()
+        },
+    }

@@ -1,6 +1,7 @@
 """Reports of several images: means, BD-rates, and the page that leads to the others."""
 
 import io
+import json
 import math
 import re
 from dataclasses import replace
@@ -13,7 +14,7 @@ from inrcodec.metrics.curves.bd import bd_rate
 from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.set_page import to_html
-from inrcodec.metrics.report.sets import FILES, ImageSet, image_set, measured, titles_of, to_dict
+from inrcodec.metrics.report.sets import FILES, ImageSet, Measured, image_set, measured, to_dict
 from tests.metrics.report.pages import Page, png
 
 QUALITIES = {"low": 40, "middle": 70, "high": 90}
@@ -36,7 +37,7 @@ def whole(photo: np.ndarray) -> ImageSet:
     for name, pixels in (("a.png", photo), ("b.png", photo[::-1, ::-1].copy())):
         files = [File(f"{s}/a.webp", webp(pixels, q)) for s, q in QUALITIES.items()]
         reports.append(evaluate(File(name, png(pixels)), files, options))
-    return image_set(SETTINGS, [measured(r) for r in reports], reports[0], titles_of(reports[0]))
+    return image_set(SETTINGS, [measured(r) for r in reports], "inrcodec report")
 
 
 def test_means_are_over_images_at_each_setting(whole: ImageSet) -> None:
@@ -109,6 +110,47 @@ def test_the_page_leads_to_the_images_and_hides_nothing(whole: ImageSet) -> None
     hostile = "<script>alert(1)</script>"
     named = replace(whole, titles={**whole.titles, FILES: hostile}, failures={"avif": hostile})
     assert len(Page(to_html(named, {"a.png": "a.html", "b.png": "b.html"})).all("script")) == 1
+
+
+def test_numbers_of_an_image_outlive_json(whole: ImageSet) -> None:
+    image = whole.images[0]
+    first = replace(image.files[FILES][0], metrics={"psnr": math.inf, "ssim": 1.0})
+    alike = replace(image, files={**image.files, FILES: (first,)})
+    for each in (image, alike):
+        text = json.dumps(each.to_json(), allow_nan=False)
+        assert Measured.from_json(json.loads(text)) == each
+    assert image.thumbnail.startswith("data:image/webp;base64,")
+    assert len(image.thumbnail) < 8000
+
+
+def many(whole: ImageSet, values: list[float]) -> ImageSet:
+    """Images of one setting whose PSNR is given."""
+    image = whole.images[0]
+    images = []
+    for number, value in enumerate(values):
+        numbers = replace(image.files[FILES][0], metrics={"psnr": value})
+        name = f"{number}.png"
+        files = {FILES: (numbers,)}
+        images.append(replace(image, name=name, files=files, sizes=(numbers.size_bytes,)))
+    return image_set(["low"], images, "")
+
+
+def test_what_is_worst_beside_the_others_comes_first(whole: ImageSet) -> None:
+    values = [30.0, 31.0, 32.0, 12.0, 33.0, 60.0, math.inf]
+    crowd = many(whole, values)
+    distances = crowd.outlyingness()
+    known = np.array(values[:-1])
+    deviation = 1.4826 * np.median(np.abs(known - np.median(known)))
+    assert distances["3.png"] == pytest.approx((np.median(known) - 12) / deviation)
+    assert distances["5.png"] == distances["6.png"] == 0
+    page = to_html(crowd, {}, verb="compare")
+    order = re.findall(r"<span>(\d)\.png</span>", page)
+    assert order[:2] == ["3", "0"]
+    assert page.count("<strong>") == 1
+    assert page.count('class="thumbnail"') == len(values)
+    assert "7 images, 1 setting<" in page
+    assert page.count('class="dot"') == len(values)  # the infinite one has none, the legend has
+    assert set(many(whole, [30.0] * 3).outlyingness().values()) == {0.0}
 
 
 def test_numbers_for_programs_are_those_of_the_page(whole: ImageSet) -> None:

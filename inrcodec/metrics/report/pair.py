@@ -1,0 +1,98 @@
+"""Judge one image against another: what `inrcodec compare` says of a pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inrcodec.errors import ImageError
+from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
+from inrcodec.metrics.report.evaluation import ReportOptions, software, usable_metrics
+from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file
+from inrcodec.metrics.report.pictures import thumbnail
+from inrcodec.metrics.report.sets import FILES, Measured, Numbers
+from inrcodec.pixels import Picture
+
+Row = dict[str, Any]
+
+
+def judge_pair(
+    reference: File, decoded: File, options: ReportOptions, *, title: str = ""
+) -> tuple[Row, Measured]:
+    """Measure how much `decoded` differs from `reference`; the metrics are those of `options`.
+
+    The row has the size, the metrics, their notes, and why any were left out; `Measured` has the
+    same numbers for a page of many pairs, where the second files are called `title`. A metric that
+    was asked for by name and cannot be used is an error. Raises `InrCodecError`.
+    """
+    from inrcodec.codec.runtime import torch_threads
+
+    first, second = (
+        open_file(
+            file,
+            threads=options.threads,
+            max_pixels=options.max_pixels,
+            max_work=options.max_work,
+        )
+        for file in (reference, decoded)
+    )
+    picture = first.picture
+    check_same_size(first, second.file, (second.picture.width, second.picture.height))
+    names, skipped = _usable(reference.name, picture, options)
+    with torch_threads(options.threads):
+        judge = Judge(picture, names, allow_download=options.allow_download)
+        values = judge.score(second.picture)
+    row = {
+        "reference": reference.name,
+        "decoded": decoded.name,
+        "width": picture.width,
+        "height": picture.height,
+        "metrics": values,
+        "notes": judge.notes(),
+        "skipped": skipped,
+    }
+    shown = {key: value for key, value in row.items() if value != {} or key == "metrics"}
+    return shown, _measured(first, second, values, options, title)
+
+
+def _usable(
+    name: str, picture: Picture, options: ReportOptions
+) -> tuple[list[str], dict[str, str]]:
+    """The metrics to measure, and why others of those that nobody named are left out."""
+    asked = options.metrics or DEFAULT_METRICS
+    wanted = list(METRICS) if "all" in asked else [metric(n).name for n in dict.fromkeys(asked)]
+    names, skipped = usable_metrics(wanted, picture, options.allow_download)
+    if options.metrics is None or "all" in options.metrics:
+        return names, skipped
+    for each, why in skipped.items():
+        if min(picture.width, picture.height) < METRICS[each].smallest_side:
+            raise ImageError(f"{each} {why}; {name} has {picture.width} x {picture.height}")
+    return wanted, {}
+
+
+def _measured(
+    first: Opened, second: Opened, values: dict[str, float], options: ReportOptions, title: str
+) -> Measured:
+    """The numbers of a pair as those of an image with one file."""
+    pixels = first.picture.width * first.picture.height
+    size = len(second.file.data)
+    numbers = Numbers(
+        size_bytes=size,
+        bits_per_pixel=8 * size / pixels,
+        metrics=values,
+        encode_s=None,
+        decode_s=second.decode_s,
+        encode_memory_bytes=None,
+        decode_memory_bytes=None,
+    )
+    return Measured(
+        name=first.file.name,
+        pixels=pixels,
+        sizes=(size,),
+        files={FILES: (numbers,)},
+        titles={FILES: title},
+        failures={},
+        software=software(with_codecs=False),
+        threads=options.threads or 1,
+        thumbnail=thumbnail(first.picture),
+    )
