@@ -1,14 +1,19 @@
 """A batch of stubs: what is written, what fails, and what the parent holds."""
 
+import gc
+import os
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from inrcodec.batch import Outcome, find, plan_of, run
+from inrcodec.batch.journal import NAME
 from inrcodec.errors import FormatError, MissingExtraError, OutputError
-from tests.batch.stubs import OPTIONS, journal_in, lacking, reversed_text
+from tests.batch.stubs import OPTIONS, journal_in, lacking, reversed_text, slow
 
 MEMORY = Path(__file__).parents[1] / "programs" / "batch_memory.py"
 
@@ -84,6 +89,44 @@ def test_a_result_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
     assert errors == [type(None), OutputError]
     assert (tmp_path / "out" / "b.rev").read_bytes() == b"of another, meanwhile"
     assert (tmp_path / "out" / "a.rev").read_bytes() == b"eerht"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_ctrl_c_leaves_no_process_no_descriptor_and_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scratch := tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    outcomes(tmp_path, a=b"one")  # opens what multiprocessing keeps for good
+    for number in range(40):
+        (tmp_path / "in" / f"{number}.txt").write_bytes(b"%d" % number)
+    found = find([str(tmp_path / "in")], {".txt"}, ".rev", recursive=False)
+    before = open_files()
+    processes: set[int] = set()
+    with journal_in(tmp_path / "out") as journal:
+        steps = run(plan_of(found.items, journal).tasks, slow, OPTIONS, journal, jobs=2)
+        for step in steps:
+            processes |= {outcome.report["process"] for outcome in step.outcomes}
+            if len(processes) == 2:
+                with pytest.raises(KeyboardInterrupt):
+                    steps.throw(KeyboardInterrupt())
+    assert len(processes) == 2
+    assert not any(Path(f"/proc/{process}").exists() for process in processes)
+    assert open_files() == before
+    assert list(scratch.iterdir()) == []
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {name for name in names if not name.endswith(".rev")} == {NAME}
+
+
+def open_files() -> list[str]:
+    """What the descriptors of this process lead to, but for objects that nobody holds."""
+    gc.collect()
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of this very loop
+            found.append(os.readlink(path))
+    return sorted(found)
 
 
 def test_the_parent_does_not_grow_with_the_files(tmp_path: Path) -> None:

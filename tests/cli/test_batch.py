@@ -41,14 +41,18 @@ os.fsync = lambda file: (time.sleep(0.1), sync(file))
 Rows = dict[str, dict]
 
 
-def begun(*arguments: object, script: str = SLOW) -> subprocess.Popen[str]:
-    """The command, in a group of processes of its own."""
+def begun(
+    *arguments: object, script: str = SLOW, scratch: Path | None = None
+) -> subprocess.Popen[str]:
+    """The command, in a group of processes of its own, with a folder for temporary files."""
+    environment = os.environ if scratch is None else {**os.environ, "TMPDIR": str(scratch)}
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env=environment,
     )
 
 
@@ -142,7 +146,8 @@ def test_ctrl_c_ends_soon_and_leaves_no_process_and_no_temporary_file(
 ) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     make_images(source, photo, 60)
-    job = begun("encode", source, "-o", out, *FAST)
+    (scratch := tmp_path / "scratch").mkdir()
+    job = begun("encode", source, "-o", out, *FAST, scratch=scratch)
     wait_for(lambda: job.poll() is not None or len(files(out)) >= 3)
     os.killpg(job.pid, signal.SIGINT)  # as a terminal does
     started = time.monotonic()
@@ -158,7 +163,26 @@ def test_ctrl_c_ends_soon_and_leaves_no_process_and_no_temporary_file(
     del whole[NAME]
     assert 3 <= len(whole) < 60
     assert all(name.endswith(".inr") for name in whole)
+    assert list(scratch.iterdir()) == []
     assert [inrcodec.decode(data).shape for data in whole.values()] == [(24, 32, 3)] * len(whole)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_ctrl_c_in_a_comparison_leaves_no_folder_that_nobody_named(
+    photo: np.ndarray, tmp_path: Path
+) -> None:
+    make_images(tmp_path / "in", photo, 60)
+    (scratch := tmp_path / "scratch").mkdir()
+    folders = (tmp_path / "in", tmp_path / "in")
+    words = ("-r", "--metrics", "psnr", "--jobs", "2")
+    job = begun("compare", *folders, *words, scratch=scratch)
+    wait_for(lambda: job.poll() is not None or len(files(scratch, "*.json")) >= 3)
+    os.killpg(job.pid, signal.SIGINT)
+    _, errors = job.communicate()
+    assert job.returncode == 130
+    assert "Traceback" not in errors
+    wait_for(lambda: not group(job.pid))
+    assert list(scratch.iterdir()) == []
 
 
 def test_only_what_changed_is_made_again_and_failures_are_listed_at_the_end(
