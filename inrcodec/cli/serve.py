@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inrcodec import checks
 from inrcodec.cli import console
 from inrcodec.cli.loop_signals import calling
 from inrcodec.cli.parameters import MaxWork
@@ -71,6 +72,10 @@ def serve(
         typer.Option(help="Drop packets on purpose: none, bernoulli:10%, ge:10%:4, trace:FILE."),
     ] = "none",
     seed: Annotated[int, typer.Option(help="Seed of the simulated packet loss.")] = 0,
+    log_format: Annotated[
+        str | None,
+        typer.Option("--log", help="A line on stderr for each request and session: text or json."),
+    ] = None,
 ) -> None:
     """Serve files to `inrcodec receive` and to browsers, the coarsest layer first.
 
@@ -93,6 +98,7 @@ def serve(
     from inrcodec.streaming import Library, Limits, PacketLoss, Server, ServerOptions
     from inrcodec.streaming.server import descriptors
 
+    _log(log_format)
     token = token or os.environ.get(TOKEN_VARIABLE) or None
     if links is not None and token is None:
         raise OptionError("links are signed with a token; give one with --token")
@@ -123,6 +129,22 @@ def serve(
         most = f"{server.limits.connections} connections and {server.limits.sessions} sessions"
         console.note(f"the open files this process may have (ulimit -n) allow {most}")
     asyncio.run(_serve(server, library, seconds, open_page))
+
+
+def _log(kind: str | None) -> None:
+    """Have all that the server logs written to stderr in a format; raises `OptionError`."""
+    if kind is None:
+        return
+    from inrcodec.streaming.server.events import SERVER, JsonLines, TextLines
+
+    formats = {"text": TextLines, "json": JsonLines}
+    checks.known("log", kind, formats)
+    handler = logging.StreamHandler()
+    handler.setFormatter(formats[kind]())
+    log = logging.getLogger(SERVER)
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 def side_of(text: str) -> int | None:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -246,3 +247,31 @@ def test_ctrl_c_drains(grids):
     with serving(grids) as (_, process):
         pass  # it serves as soon as it says its URL
     assert process.returncode == 0
+
+
+def test_sigterm_drains_and_logs_are_lines_of_json(grids):
+    words = [str(grids), "--port", "0", "--slices", "none", "--log", "json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inrcodec", "serve", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            with urllib.request.urlopen(process.stdout.readline().strip()) as reply:
+                begun = reply.read(100)
+                process.send_signal(signal.SIGTERM)
+                assert begun + reply.read() == grids.read_bytes()
+            stderr = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
+    assert [(line["path"], line["status"]) for line in lines] == [("/files/grids.inr", 200)]
+    assert "draining 0 sessions" in stderr
+
+
+def test_a_format_of_logs_that_is_none_is_refused(run, grids):
+    code, _, error = run("serve", grids, "--log", "jason")
+    assert (code, error) == (2, "inrcodec: error: unknown log 'jason'; did you mean json?\n")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from inrcodec.errors import StreamError
-from inrcodec.streaming.server import pages, references
+from inrcodec.streaming.server import events, pages, references
 from inrcodec.streaming.server.callers import Clients
 from inrcodec.streaming.server.connections import Connections
 from inrcodec.streaming.server.descriptors import fitted
+from inrcodec.streaming.server.exposition import exposition, process_numbers
 from inrcodec.streaming.server.library import Library, UnknownFileError, checked
 from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
@@ -53,6 +55,9 @@ PIECE_BYTES = 1 << 16
 
 END_S = 5.0
 """Seconds in which sessions that were told to stop let go of their connections."""
+
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+"""The type of the text of Prometheus."""
 
 KEEPALIVE_S = 15.0
 """Seconds for which an idle connection is kept; `Limits.request_s` cuts it earlier by default."""
@@ -162,14 +167,36 @@ class Server:
 
     @web.middleware
     async def _reply(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count and time requests around what `Replies` does."""
+        """Count, time and tell requests around what `Replies` does."""
         self._connections.arrived(request.protocol)
         self.count["inrcodec_requests_total"] += 1
+        started, response = time.monotonic(), None
         try:
-            return await self._replies.to(request, handler)
+            response = await self._replies.to(request, handler)
+            return response
         finally:
             if request.protocol.transport is not None:
                 self._connections.expect(request.protocol)
+            self._tell(request, response, time.monotonic() - started)
+
+    def _tell(
+        self, request: web.Request, response: web.StreamResponse | None, elapsed_s: float
+    ) -> None:
+        """Count and log how a request ended; None: whoever asked has gone."""
+        status = 499 if response is None else response.status
+        size = 0 if response is None or request.method == "HEAD" else response.content_length or 0
+        self.count[f'inrcodec_responses_total{{status="{status // 100}xx"}}'] += 1
+        self.count["inrcodec_downloaded_bytes_total"] += size
+        if events.is_heard():
+            events.tell(
+                "request",
+                client=self._client(request),
+                method=request.method,
+                path=events.public(request.path),
+                status=status,
+                size_bytes=size,
+                elapsed_s=round(elapsed_s, 4),
+            )
 
     async def _index(self, request: web.Request) -> web.Response:
         if pages.is_wanted(request):
@@ -322,6 +349,7 @@ class Server:
             await session.run()
         finally:
             del self._sessions[session.id]
+            events.tell("session", **session.facts())
 
     async def _end(self, request: web.Request) -> web.Response:
         found = self._sessions.get(request.match_info["id"])
@@ -335,8 +363,14 @@ class Server:
         return web.Response(status=status, text=f"{text}\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        """Write the counters in the text format of Prometheus."""
-        lines = ["# TYPE inrcodec_sessions gauge", f"inrcodec_sessions {len(self._sessions)}"]
-        for name in sorted({*self.count, "inrcodec_sessions_total", "inrcodec_sent_bytes_total"}):
-            lines += [f"# TYPE {name} counter", f"{name} {self.count[name]}"]
-        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
+        """Write the numbers of the server in the text format of Prometheus."""
+        now = {
+            "inrcodec_sessions": self.sessions,
+            "inrcodec_connections": self._open(),
+            "inrcodec_waiting_connections": self.waiting,
+            "inrcodec_downloads": self.downloads,
+            "inrcodec_readings": len(self._readings),
+            "inrcodec_draining": int(self._draining),
+        }
+        text = exposition({**now, **self.count, **process_numbers()})
+        return web.Response(text=text, headers={"Content-Type": EXPOSITION})

@@ -118,6 +118,18 @@ class Session:
             self._peer.remove_all_listeners()
             self._channels.clear()
 
+    def facts(self) -> dict[str, object]:
+        """What a log says of the session, without its name."""
+        return {
+            "client": self.address,
+            "file": self._sender.stream.manifest.stream.hex(),
+            "connected": self.connected,
+            "finished": self._sender.stopped,
+            "sent_bytes": self._sent_bytes,
+            "bad_messages": self._bad,
+            "elapsed_s": round(time.monotonic() - self._begun, 3),
+        }
+
     def stop(self) -> None:
         """End the session soon."""
         self._over.set()
