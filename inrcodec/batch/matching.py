@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from inrcodec.batch.inputs import Item, find
-from inrcodec.errors import InrCodecError
+from inrcodec.batch.places import place_of
+from inrcodec.batch.storage import plain, reason_of, scheme_of
+from inrcodec.errors import InputError, InrCodecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ def match(
     recursive: bool,
 ) -> Matched:
     """Match the files of folders, whose names are paths or URLs. Raises `OptionError` where two
-    files of a folder differ in extension alone."""
+    files of a folder differ in extension alone, `InputError` for a URL without files."""
     errors: list[InrCodecError] = []
     found: list[dict[str, str]] = []
     left_out = 0
-    for folder in folders:
+    for folder in map(plain, folders):
+        if scheme_of(folder) is not None and not _is_folder(folder):
+            raise InputError("no such folder").about(folder)
         there = find([folder], extensions, result_extension, recursive=recursive)
         errors += there.errors
         left_out += there.left_out
@@ -49,6 +52,12 @@ def match(
     return Matched(items, unmatched, errors, left_out)
 
 
-def stem_of(item: Item) -> str:
-    """The path that the files of an item share below their folders, without an extension."""
-    return str(PurePosixPath(item.result).with_suffix(""))
+def _is_folder(url: str) -> bool:
+    """Whether there are files below a URL; raises `InputError`."""
+    from inrcodec.batch.urls import Store
+
+    store = place_of(url)
+    try:
+        return isinstance(store, Store) and store.is_folder(url)
+    except OSError as error:
+        raise InputError(f"cannot be read: {reason_of(error)}").about(url) from None

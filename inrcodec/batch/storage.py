@@ -30,7 +30,10 @@ def plain(name: str) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """Why a file cannot be read or written, without its name."""
+    """Why a file cannot be read or written, without its name; what storage says, where it says more
+    than a name."""
+    if error.errno is None and " " in str(error):
+        return str(error)
     for kind, text in (
         (FileNotFoundError, "No such file or directory"),
         (PermissionError, "Permission denied"),

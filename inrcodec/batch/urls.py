@@ -1,15 +1,9 @@
-"""Files behind URLs that fsspec opens: `s3://`, `gs://`, `memory://` and others.
-
-Objects of such storage cannot be added to, so a log is a folder of numbered parts, each written
-once; its first line is the same in all parts of a batch and in none of another. Two batches on one
-folder would write a part of the same number: the second one is told.
-"""
+"""Files behind URLs that fsspec opens: `s3://`, `gs://`, `memory://` and others."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import secrets
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +11,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from inrcodec import extras
-from inrcodec.batch.storage import LOG, Log, Marks, Place, reason_of
+from inrcodec.batch.storage import Log, Marks, Place, reason_of
+from inrcodec.batch.store_log import StoreLog
 from inrcodec.errors import InputError, MissingExtraError, OptionError, OutputError
 from inrcodec.files import MAX_FILE_BYTES
 
@@ -37,12 +32,9 @@ TAGS = ("ETag", "etag", "md5Hash", "generation")
 
 TRIES, PAUSE_S = 3, 0.2
 """How often a call is made whose failure may pass, and the pause after the first time, which
-doubles."""
+doubles. The packages of `PACKAGES` try again by themselves."""
 FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 """Failures that do not pass."""
-
-FIRST_LINE = b'{"journal"'
-"""How the first line of a log begins: a part with it holds all that the parts before it hold."""
 
 
 @contextmanager
@@ -56,10 +48,10 @@ def _as_os_errors() -> Iterator[None]:
         raise OSError(errno.EIO, str(error) or type(error).__name__) from error
 
 
-def _tried(call: Callable[[], T]) -> T:
+def _tried(call: Callable[[], T], tries: int) -> T:
     """What a call returns; tried again while its failure may pass. Raises `OSError`."""
     pause_s = PAUSE_S
-    for _ in range(TRIES - 1):
+    for _ in range(tries - 1):
         try:
             with _as_os_errors():
                 return call()
@@ -106,6 +98,9 @@ class Store(Place):
         except Exception as error:  # as of credentials that are sought at once
             raise InputError(f"{scheme}:// cannot be opened: {error}") from error
 
+    def _tried(self, call: Callable[[], T]) -> T:
+        return _tried(call, 1 if self._scheme in PACKAGES else TRIES)
+
     def join(self, folder: str, result: str) -> str:
         """With "/" between."""
         return f"{folder.rstrip('/')}/{result}"
@@ -116,7 +111,7 @@ class Store(Place):
 
     def marks(self, path: str) -> Marks:
         """Asked of the storage anew."""
-        return _marks_in(_tried(lambda: self._files.info(path, refresh=True)))
+        return _marks_in(self._tried(lambda: self._files.info(path, refresh=True)))
 
     def marks_of_all(self, paths: Iterable[str]) -> Mapping[str, Marks | OSError]:
         """Each folder is listed once, which is a request for a thousand files."""
@@ -141,7 +136,7 @@ class Store(Place):
     def _listed(self, folder: str) -> Mapping[str, Any] | OSError:
         """What storage says of each object of a folder, by its name without a scheme."""
         try:
-            rows = _tried(lambda: self._files.ls(folder, detail=True, refresh=True))
+            rows = self._tried(lambda: self._files.ls(folder, detail=True, refresh=True))
         except OSError as error:
             return error
         return {row["name"]: row for row in rows}
@@ -157,7 +152,7 @@ class Store(Place):
             return rows
 
         files = []
-        for name in sorted(_tried(found)):
+        for name in sorted(self._tried(found)):
             parts = tuple(name[len(base) :].strip("/").split("/"))
             if name != base and not any(part.startswith(".") for part in parts):
                 files.append((self.join(folder, "/".join(parts)), parts))
@@ -170,11 +165,11 @@ class Store(Place):
             self._files.invalidate_cache()
             return bool(self._files.isdir(name))
 
-        return _tried(asked)
+        return self._tried(asked)
 
     def sha256(self, path: str) -> str:
         """All bytes are fetched."""
-        return hashlib.sha256(_tried(lambda: self._bytes(path))).hexdigest()
+        return hashlib.sha256(self._tried(lambda: self._bytes(path))).hexdigest()
 
     def _bytes(self, path: str) -> bytes:
         data: bytes = self._files.cat_file(path)
@@ -185,7 +180,7 @@ class Store(Place):
         try:
             if self.marks(path)[0] > MAX_FILE_BYTES:
                 raise InputError(f"larger than {MAX_FILE_BYTES} bytes").about(path)
-            return _tried(lambda: self._bytes(path))
+            return self._tried(lambda: self._bytes(path))
         except OSError as error:
             raise InputError(f"cannot be read: {reason_of(error)}").about(path) from error
 
@@ -206,13 +201,13 @@ class Store(Place):
         """Write an object; raises `FileExistsError` for one that is there unless `replace`, and
         `OSError`. One that holds these very bytes is ours: the answer to a first try was lost."""
         if replace:
-            _tried(lambda: self._files.pipe_file(path, data))
+            self._tried(lambda: self._files.pipe_file(path, data))
             return
         try:
-            _tried(lambda: self._create(path, data))
+            self._tried(lambda: self._create(path, data))
         except OSError as error:
             if error.errno == errno.ENOSYS:  # storage that cannot tell
-                _tried(lambda: self._files.pipe_file(path, data))
+                self._tried(lambda: self._files.pipe_file(path, data))
                 return
             with suppress(OSError):
                 if self.marks(path)[0] != len(data) or self._bytes(path) != data:
@@ -253,64 +248,5 @@ class Store(Place):
         if isinstance(listed, OSError):
             raise listed
         names = [name for name, about in listed.items() if about.get("type") != "directory"]
-        contents: Mapping[str, bytes] = _tried(lambda: self._files.cat(names)) if names else {}
+        contents: Mapping[str, bytes] = self._tried(lambda: self._files.cat(names)) if names else {}
         return {name.rpartition("/")[2]: contents[name] for name in names}
-
-
-class StoreLog:
-    """A folder of parts, which are put together when it is opened."""
-
-    def __init__(self, store: Store, folder: str) -> None:
-        self._store, self._folder = store, folder
-        self.path = store.join(folder, LOG)
-        self._batch = f"{secrets.token_hex(8)}\n".encode()
-        try:
-            parts = store.parts_of(self.path)
-        except OSError as error:
-            raise OutputError(f"cannot be used: {reason_of(error)}").about(folder) from None
-        numbers = sorted(int(name) for name in parts if name.isdigit())
-        contents = {n: parts[_name(n)].partition(b"\n")[2] for n in numbers if _name(n) in parts}
-        firsts = [n for n, content in contents.items() if content.startswith(FIRST_LINE)]
-        self._numbers = list(contents)
-        self._content = b"".join(contents[n] for n in contents if n >= max(firsts, default=0))
-
-    def read(self) -> bytes:
-        """Put all parts into one, so that there are not more with every batch."""
-        content, self._content = self._content, b""
-        if len(self._numbers) > 1 and content.startswith(FIRST_LINE):
-            old = list(self._numbers)
-            try:
-                self.append(content, on_disk=True)
-                self._remove(old)
-            except OSError as error:
-                text = f"cannot be written: {reason_of(error)}"
-                raise OutputError(text).about(self.path) from None
-        return content
-
-    def append(self, lines: bytes, *, on_disk: bool) -> None:
-        """Write a part, under the next number."""
-        number = max(self._numbers, default=0) + 1
-        try:
-            self._store.put(self._part(number), self._batch + lines, replace=False)
-        except FileExistsError:
-            raise OutputError("another batch writes to this folder").about(self._folder) from None
-        self._numbers.append(number)
-
-    def close(self, *, discard: bool) -> None:
-        """With `discard` all parts go, unless another batch has added some."""
-        if discard:
-            with suppress(OSError):
-                if len(self._store.parts_of(self.path)) == len(self._numbers):
-                    self._remove(list(self._numbers))
-
-    def _remove(self, numbers: list[int]) -> None:
-        self._store.remove([self._part(number) for number in numbers])
-        self._numbers = [number for number in self._numbers if number not in numbers]
-
-    def _part(self, number: int) -> str:
-        return self._store.join(self.path, _name(number))
-
-
-def _name(number: int) -> str:
-    """Of a part: in the order of the numbers."""
-    return f"{number:010}"

@@ -87,7 +87,8 @@ def _check_cluster(scheduler: str) -> None:
 
     check_address(scheduler)
     extras.require("distributed", extra="cluster")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _is_pattern(name: str) -> bool:

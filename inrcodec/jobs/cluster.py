@@ -105,8 +105,7 @@ def _connected(distributed: Any, scheduler: str) -> Iterator[Any]:
 
 def _at_once(client: Any, most: int | None) -> int:
     """How many tasks to hand out: one at least, which waits for the first worker."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    threads: int = max(1, sum(worker["nthreads"] for worker in workers))
+    threads: int = max(1, sum(client.nthreads().values()))
     return threads if most is None else min(threads, most)
 
 
