@@ -61,32 +61,54 @@ def plan_of(
         try:
             marks = tuple(_known(of_inputs, name) for name in item.inputs)
             place.check_writable(output)
-            there = of_outputs[output]
-            if not isinstance(there, OSError):
-                if if_newer and there[1] >= max(modified for _, modified, _ in marks):
+            there = _there(of_outputs[output], output)
+            if there is not None:
+                is_done, entry = _state(item, output, marks, there, journal, if_newer, force)
+                if is_done:
                     plan.skipped.append(item)
+                    if entry is not None:
+                        plan.reports[item.result] = entry.report or {}
+                        now = _with_marks(entry, marks, there)
+                        noted += [now] if now != entry else []
                     continue
-                own = journal.own_entries(item.result, output, there)
-                entry = None if if_newer else _made_of(own, item, marks, journal)
-                if entry is not None:
-                    plan.skipped.append(item)
-                    plan.reports[item.result] = entry.report or {}
-                    now = _with_marks(entry, marks, there)
-                    noted += [now] if now != entry else []
-                    continue
-                if not (own or force):
-                    raise OutputError(f"{output}: exists already; use --force to replace it")
-            elif not isinstance(there, FileNotFoundError):
-                raise OutputError(f"{output}: cannot be written: {reason_of(there)}")
         except InrCodecError as error:
             plan.failed.append((item, error))
             continue
         if journal.entries(item.result):  # it may have been killed while it wrote
             place.remove_temporary(output, journal.temporary)
-        may_replace = force or not isinstance(there, OSError)
-        plan.tasks.append(Task(item, output, sum(size for size, *_ in marks), may_replace))
+        size_bytes = sum(size for size, *_ in marks)
+        plan.tasks.append(Task(item, output, size_bytes, force or there is not None))
     journal.add(noted)
     return plan
+
+
+def _there(found: Marks | OSError, output: str) -> Marks | None:
+    """The marks of an output, None if it is not there; raises `OutputError`."""
+    if isinstance(found, FileNotFoundError):
+        return None
+    if isinstance(found, OSError):
+        raise OutputError(f"{output}: cannot be written: {reason_of(found)}")
+    return found
+
+
+def _state(
+    item: Item,
+    output: str,
+    marks: tuple[Marks, ...],
+    there: Marks,
+    journal: Journal,
+    if_newer: bool,
+    force: bool,
+) -> tuple[bool, Entry | None]:
+    """Whether a result that is there is done, and its entry where that says so; raises
+    `OutputError` for a file that may not be replaced."""
+    if if_newer and there[1] >= max(modified for _, modified, _ in marks):
+        return True, None
+    own = journal.own_entries(item.result, output, there)
+    entry = None if if_newer else _made_of(own, item, marks, journal)
+    if entry is None and not (own or force):
+        raise OutputError(f"{output}: exists already; use --force to replace it")
+    return entry is not None, entry
 
 
 def _made_of(
