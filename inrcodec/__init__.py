@@ -23,6 +23,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import (
+    ClusterError,
     EncoderLimitError,
     FitError,
     FormatError,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClusterError",
     "EncodeOptions",
     "EncoderLimitError",
     "Encoding",

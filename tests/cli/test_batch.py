@@ -323,6 +323,41 @@ def test_a_cluster_and_urls_are_two_more_options_of_the_same_command(
     files.rm("/cli", recursive=True)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_ctrl_c_leaves_a_cluster_as_it_was_and_processes_go_on_with_the_rest(
+    run, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    coded, out = tmp_path / "coded", tmp_path / "out"
+    coded.mkdir()
+    for number in range(40):
+        shutil.copy(VECTORS / "valid" / "coolchic.inr", coded / f"{number:02}.inr")
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        dashboard_address=None,
+    ) as local:
+        words = ("decode", coded, "-o", out)
+        job = begun(*words, "--scheduler", local.scheduler_address)
+        wait_for(lambda: job.poll() is not None or len(files(out, "*.png")) >= 3)
+        os.killpg(job.pid, signal.SIGINT)
+        _, errors = job.communicate()
+        assert job.returncode == 130
+        assert "Traceback" not in errors
+        assert errors.splitlines()[-1].startswith("stopped, the same command goes on; 40 files: ")
+        wait_for(lambda: not group(job.pid))
+        scheduler = local.scheduler
+        wait_for(lambda: len(scheduler.clients) == 1 and not scheduler.tasks)  # its own client
+    made = set(files(out, "*.*")) - {NAME}
+    assert 3 <= len(made) < 40
+    assert all(name.endswith(".png") for name in made)
+    code, stdout, _ = run(*words, "--jobs", 2, "--json")
+    assert (code, len(states(rows_of(stdout))["skipped"])) == (0, len(made))
+    assert len(files(out, "*.png")) == 40
+
+
 def test_without_its_extra_a_cluster_is_one_line(run, images: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(sys.modules, "distributed", None)
