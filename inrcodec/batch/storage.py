@@ -14,12 +14,12 @@ with its content: the time of the last change of its status, or a number made of
 LOG = ".inrcodec-journal.jsonl"
 """Name of the log beside results."""
 
-SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 LOCAL_SCHEMES = ("file", "local")
 
 
 def scheme_of(name: str) -> str | None:
-    """The scheme of a URL ("s3"), None for a path."""
+    """The scheme of a URL ("s3"), None for a path; a single letter is a drive."""
     match = SCHEME.match(name)
     return match[1].lower() if match else None
 

@@ -180,7 +180,8 @@ class _Whole(Whole):
 
         page = to_html(whole, self.pages, verb=self.verb).encode("utf-8", "replace")
         path = write_whole(journal, INDEX, page)
-        console.note(f"{len(whole.images)} images -> {path}")
+        count = len(whole.images)
+        console.note(f"{count} image{'' if count == 1 else 's'} -> {path}")
 
     def _tell_pairs(self, rows: list[dict[str, Any]]) -> None:
         """The rows of `compare` as a table, or their means as JSON."""
