@@ -19,6 +19,9 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What torch reads when it is first imported; a cluster sets both for its workers."""
+
 
 @contextmanager
 def workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
@@ -52,7 +55,8 @@ def _start_worker(alive: Connection, threads: int) -> None:
 
 def take_threads(threads: int) -> None:
     """Have the libraries of this process, which is nobody else's, take so many threads."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is first imported
+    for name in VARIABLES:
+        os.environ[name] = str(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     from PIL import AvifImagePlugin

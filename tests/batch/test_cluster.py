@@ -89,6 +89,8 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
     import distributed
 
     monkeypatch.setattr("inrcodec.jobs.cluster.CONNECT_S", 2)
+    monkeypatch.setenv("MKL_NUM_THREADS", "1")  # which the cluster sets, and this takes back
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     make_inputs(tmp_path / "in", 40)
     done = 0
 

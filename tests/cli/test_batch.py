@@ -18,6 +18,7 @@ from PIL import Image
 import inrcodec
 from inrcodec.batch.journal import NAME
 from inrcodec.images.reading import read_image
+from tests.clusters import cluster_here
 from tests.conftest import VECTORS
 
 FAST = ("-r", "-e", "0", "-q", "20", "--jobs", "2")
@@ -296,20 +297,13 @@ def test_a_folder_is_written_by_one_batch_at_a_time(run, images: Path) -> None:
 def test_a_cluster_and_urls_are_two_more_options_of_the_same_command(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     files = pytest.importorskip("fsspec").filesystem("memory")
     monkeypatch.chdir(tmp_path)
     Path("coded/sub").mkdir(parents=True)
     for name in ("a", "b", "sub/c"):
         shutil.copy(VECTORS / "valid" / "coolchic.inr", f"coded/{name}.inr")
     Path("coded/broken.inr").write_bytes(b"nonsense")
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=False,  # which all see this memory
-        protocol="tcp://",
-        dashboard_address=None,
-    ) as local:
+    with cluster_here() as local:
         away = ("--scheduler", local.scheduler_address, "--json")
         code, stdout, _ = run("decode", "coded", "-r", "-o", "memory://cli/back", *away)
         assert (code, states(rows_of(stdout))) == (3, {"done": [*"abc"], "failed": ["broken"]})
@@ -327,18 +321,11 @@ def test_a_cluster_and_urls_are_two_more_options_of_the_same_command(
 def test_ctrl_c_leaves_a_cluster_as_it_was_and_processes_go_on_with_the_rest(
     run, tmp_path: Path
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     coded, out = tmp_path / "coded", tmp_path / "out"
     coded.mkdir()
     for number in range(40):
         shutil.copy(VECTORS / "valid" / "coolchic.inr", coded / f"{number:02}.inr")
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address=None,
-    ) as local:
+    with cluster_here() as local:
         words = ("decode", coded, "-o", out)
         job = begun(*words, "--scheduler", local.scheduler_address)
         wait_for(lambda: job.poll() is not None or len(files(out, "*.png")) >= 3)

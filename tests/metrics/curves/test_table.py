@@ -11,6 +11,7 @@ import pytest
 from inrcodec.errors import InrCodecError, OptionError
 from inrcodec.metrics.curves.rd import Point, read_rows, run
 from inrcodec.metrics.curves.table import records, write_table
+from tests.clusters import cluster_here
 from tests.metrics.curves.runs import POINTS, rows_of
 
 OWN = [Point("inrcodec", {"quality": q, "effort": 0}) for q in (10, 30)]
@@ -78,15 +79,8 @@ def test_failures_can_be_collected(small: np.ndarray, tmp_path: Path) -> None:
 
 
 def test_a_cluster_measures_the_same(small: np.ndarray, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
     here = rows_of({"a": small}, POINTS, tmp_path / "here.jsonl")
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address=None,
-    ) as local:
+    with cluster_here() as local:
         path = tmp_path / "there.jsonl"
         there = list(run({"a": small}, POINTS, path, scheduler=local.scheduler_address))
     facts = [

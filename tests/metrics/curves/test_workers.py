@@ -58,12 +58,13 @@ def test_a_worker_takes_its_threads_and_leaves_ctrl_c_alone(
     monkeypatch.setattr(rd_workers.signal, "signal", lambda *pair: signals.append(pair))
     monkeypatch.setattr(rd_workers, "_exit_with", lambda alive: None)
     monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 0)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in rd_workers.VARIABLES:
+        monkeypatch.setenv(name, "1")
     rd_workers._start_worker(None, 3)  # type: ignore[arg-type]
     assert set_threads == [3]
     assert signals == [(signal.SIGINT, signal.SIG_IGN)]
     assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
-    assert os.environ["OMP_NUM_THREADS"] == "3"
+    assert {os.environ[name] for name in rd_workers.VARIABLES} == {"3"}
 
 
 SCRIPT = """
