@@ -6,6 +6,7 @@ however often a worker dies. Dask gives a task whose worker died to another one.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -65,7 +66,7 @@ def done_by_cluster(
                     running[future] = task, time.monotonic()
                 if not running:
                     return
-                with suppress(TimeoutError), client.as_current():
+                with suppress(TimeoutError, asyncio.TimeoutError), client.as_current():
                     distributed.wait(list(running), LOOK_S, return_when="FIRST_COMPLETED")
                 finished = []
                 for future in [future for future in running if future.done()]:
