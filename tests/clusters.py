@@ -24,6 +24,6 @@ def cluster_here() -> Iterator[Any]:
             threads_per_worker=1,
             processes=False,
             protocol="tcp://",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
         ) as local:
             yield local

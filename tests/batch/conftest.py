@@ -28,7 +28,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     level = logging.getLogger("distributed").level
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
         with distributed.LocalCluster(
-            n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=4,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
         ) as local:
             yield local.scheduler_address
     logging.getLogger("distributed").setLevel(level)

@@ -103,7 +103,10 @@ def test_a_scheduler_that_goes_away_is_one_error_and_the_rest_is_done_later(
                     local.close()
 
     local = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=1,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
     )
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         with pytest.raises(ClusterError, match=r"the scheduler at tcp://.* was lost"):
