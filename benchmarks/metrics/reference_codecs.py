@@ -17,7 +17,12 @@ from inrcodec.metrics.references.baselines import CODECS
 RESULTS = Path(__file__).parents[1] / "results/metrics/reference_codecs.jsonl"
 TABLE = RESULTS.with_suffix(".md")
 ANCHOR = "jpeg"
-METRICS = {"psnr": "PSNR (dB)", "ms-ssim-db": "MS-SSIM (dB)"}
+METRICS = {
+    "psnr": "PSNR (dB)",
+    "ms-ssim-db": "MS-SSIM (dB)",
+    "ssimulacra2": "SSIMULACRA2",
+    "butteraugli-3norm": "Butteraugli (3-norm)",
+}
 
 QUALITIES: dict[str, tuple[float, ...]] = {
     "jpeg": (10, 25, 50, 75, 90),
@@ -26,11 +31,16 @@ QUALITIES: dict[str, tuple[float, ...]] = {
     "webp": (1, 20, 50, 75, 90),
     "avif": (15, 30, 45, 60, 75),
     "avif-ssim": (15, 30, 45, 60, 75),
+    "avif-iq": (15, 30, 45, 60, 75),
+    "avif-iq-420": (15, 30, 45, 60, 75),
     "jpegxl": (16, 7, 3, 1.5, 0.75),
 }
 """Five qualities each, on the codec's own scale: about 0.2 to 2.5 bits a pixel."""
 
-DEFAULT_CODECS = ("jpeg", "jpeg-444", "jpeg2000", "webp", "avif", "jpegxl")
+DEFAULT_CODECS = (
+    *("jpeg", "jpeg-444", "jpeg2000", "webp", "jpegxl"),
+    *("avif", "avif-ssim", "avif-iq", "avif-iq-420"),
+)
 
 
 def main() -> None:
@@ -70,14 +80,14 @@ def write_table(rows: list[Row]) -> None:
     lines = [
         f"Mean over {len(names)} photographs ({', '.join(names)}), one thread.",
         "",
-        "| codec | quality | bpp | PSNR (dB) | MS-SSIM (dB) | encode (s) | decode (s) |",
-        "|---|---|---|---|---|---|---|",
+        f"| codec | quality | bpp | {' | '.join(METRICS.values())} | encode (s) | decode (s) |",
+        "|---|---|---|" + "---|" * len(METRICS) + "---|---|",
     ]
     for codec in codecs:
         lines += [setting_line(rows, codec, quality) for quality in QUALITIES[codec]]
     lines += ["", f"Against {CODECS[ANCHOR].title}, on the mean curves:", ""]
     lines += [
-        "| codec | metric | BD-rate (%) | BD-metric (dB) | overlap |",
+        "| codec | metric | BD-rate (%) | BD-metric | overlap |",
         "|---|---|---|---|---|",
     ]
     for metric, title in METRICS.items():
@@ -93,7 +103,7 @@ def setting_line(rows: list[Row], codec: str, quality: float) -> str:
     mean |= {name: sum(row["metrics"][name] for row in chosen) / len(chosen) for name in METRICS}
     return (
         f"| {CODECS[codec].title} | {quality:g} | {mean['bits_per_pixel']:.4f} "
-        f"| {mean['psnr']:.2f} | {mean['ms-ssim-db']:.2f} "
+        f"| {' | '.join(f'{mean[name]:.2f}' for name in METRICS)} "
         f"| {mean['encode_s']:.2f} | {mean['decode_s']:.3f} |"
     )
 
