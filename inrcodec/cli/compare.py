@@ -11,7 +11,7 @@ from inrcodec.cli import console
 from inrcodec.cli.batch import Choice
 from inrcodec.cli.image_sets import compare_folders, is_folder
 from inrcodec.cli.pair_tables import direction, note_skipped, text
-from inrcodec.cli.parameters import Jobs, MaxPixels, MaxWork, Recursive, Scheduler
+from inrcodec.cli.parameters import Device, GammaMax, Jobs, MaxPixels, MaxWork, Recursive, Scheduler
 from inrcodec.errors import OptionError
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ def compare(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Metric names separated by commas, or all (default: psnr,ssim,ms-ssim); "
+            help="Metric names separated by commas, default or all (default: psnr,ssim,ms-ssim); "
             "`inrcodec metrics` lists them."
         ),
     ] = None,
     allow_download: Annotated[
         bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
+    device: Device = "cpu",
+    gamma_max: GammaMax = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
@@ -67,18 +69,19 @@ def compare(
 
     Of folders, `results/index.html` shows all images, those first that are worst beside the others.
     """
-    from inrcodec.metrics.metric_table import metric
-    from inrcodec.metrics.report.evaluation import ReportOptions
+    from inrcodec.metrics.judge import check_gamma_max
+    from inrcodec.metrics.metric_table import DEFAULT_METRICS
+    from inrcodec.metrics.report.evaluation import ReportOptions, named_metrics
 
     extras.check("torch", "scipy", extra="metrics")
     names = console.words(metrics)
-    for name in names or ():
-        if name != "all":
-            metric(name)
+    check_gamma_max(gamma_max, named_metrics(names, DEFAULT_METRICS))
     options = ReportOptions(
         metrics=names,
         allow_download=allow_download,
         threads=threads,
+        device=device,
+        gamma_max=gamma_max,
         max_pixels=max_pixels,
         max_work=max_work,
     )

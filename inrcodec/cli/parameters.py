@@ -13,6 +13,15 @@ MaxWork = Annotated[
     typer.Option(help="Most work that a file may take, in seconds of one core (default: 60)."),
 ]
 
+Device = Annotated[
+    str,
+    typer.Option(help="Where metrics and coordinate networks are computed: cpu, cuda, cuda:1."),
+]
+GammaMax = Annotated[
+    float | None,
+    typer.Option(help="How fine a difference counts in IEM (default: 0.25; 1e6 suits textures)."),
+]
+
 BATCH = "A folder of files"
 Recursive = Annotated[
     bool,

@@ -13,7 +13,15 @@ from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice
 from inrcodec.cli.image_sets import is_folder, report_folders
-from inrcodec.cli.parameters import Jobs, MaxPixels, MaxWork, Recursive, Scheduler
+from inrcodec.cli.parameters import (
+    Device,
+    GammaMax,
+    Jobs,
+    MaxPixels,
+    MaxWork,
+    Recursive,
+    Scheduler,
+)
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import OptionError
 
@@ -45,7 +53,8 @@ def report(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Metric names separated by commas, or all; `inrcodec metrics` lists them."
+            help="Metric names separated by commas, default or all; `inrcodec metrics` lists "
+            "them. default,inriq adds INRIQ, which takes half a minute."
         ),
     ] = None,
     codecs: Annotated[
@@ -59,6 +68,15 @@ def report(
     allow_download: Annotated[
         bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
     ] = False,
+    damage_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Random trials of each kind of damage to .inr files, 0 for none (default: 3 up "
+            "to 1 megapixel and of single images)."
+        ),
+    ] = None,
+    device: Device = "cpu",
+    gamma_max: GammaMax = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
@@ -88,13 +106,15 @@ def report(
 
       inrcodec report photo.png photo.inr --metrics psnr,ssim --codecs none --json
 
+      inrcodec report photo.png photo.inr --metrics default,inriq --damage-seeds 10
+
       inrcodec report originals/ low/ middle/ high/ -o report/
 
-    The page is a single file that needs no network. Encoding AVIF takes most of the time. Of
-    folders, images are matched by their names: each has a page, and index.html has the mean curves
-    over all of them and BD-rates by every metric, for which it takes three folders or more. The
-    same command goes on where it was stopped. One image is judged at a time, so that times tell;
-    --jobs takes more at once.
+    The page is a single file that needs no network. Encoding AVIF takes most of the time. Files
+    are damaged too, and judged again: see `inrcodec robustness`. Of folders, images are matched by
+    their names: each has a page, and index.html has the mean curves over all of them and BD-rates
+    by every metric, for which it takes three folders or more. The same command goes on where it was
+    stopped. One image is judged at a time, so that times tell; --jobs takes more at once.
     """
     extras.check("torch", "scipy", "markupsafe", extra="metrics")
     from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
@@ -115,12 +135,18 @@ def report(
     if path is not None and not any(folders):
         path = _page_path(path, [reference, *inputs], force)
     names = labels([reference, *inputs])
+    unasked = any(folders) or (as_markdown and path is None)  # no place that would show it
+    told: dict[str, object] = {"--metrics": metrics, "--codecs": codecs}
+    told |= {"--damage-seeds": damage_seeds, "--gamma-max": gamma_max, "--threads": threads}
     options = ReportOptions(
         metrics=console.words(metrics),
         codecs=() if codecs == "none" else console.words(codecs),
         allow_download=allow_download,
         threads=threads,
-        command=_command(names, metrics, codecs, threads),
+        command=_command(names, told),
+        device=device,
+        gamma_max=gamma_max,
+        damage_seeds=0 if damage_seeds is None and unasked else damage_seeds,
         max_pixels=max_pixels,
         max_work=max_work,
     )
@@ -174,12 +200,12 @@ def _page_path(path: str, inputs: list[str], force: bool) -> str:
     return path
 
 
-def _command(names: list[str], metrics: str | None, codecs: str | None, threads: int | None) -> str:
+def _command(names: list[str], told: dict[str, object]) -> str:
     """Write the command that measures the same, with file names but no folders."""
     files = ["-" if name == "stdin" else name for name in names]
     files = [f"./{name}" if name.startswith("-") and name != "-" else name for name in files]
     words = ["inrcodec", "report", *files]
-    for option, value in (("--metrics", metrics), ("--codecs", codecs), ("--threads", threads)):
+    for option, value in told.items():
         words += [] if value is None else [option, str(value)]
     return shlex.join(words)
 

@@ -9,17 +9,21 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
-from inrcodec.cli.parameters import DecodeLimits, MaxPixels, MaxWork
+from inrcodec.cli.chosen_metrics import ChosenMetrics
+from inrcodec.cli.parameters import DecodeLimits, Device, GammaMax, MaxPixels, MaxWork
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.damage.robustness import DamageBench, Outcome
-    from inrcodec.metrics.metric_facts import Metric
-    from inrcodec.metrics.report.files import Opened
+    from inrcodec.metrics.damage.outcome import Outcome
+    from inrcodec.metrics.damage.robustness import DamageBench
+    from inrcodec.metrics.judge import Judge
+    from inrcodec.metrics.report.files import File, Opened
 
-    Results = dict[str, tuple[float, list[Outcome]]]
-    """The metric of each file undamaged, and its outcomes."""
+    Results = dict[str, tuple[dict[str, float], list[Outcome]]]
+    """The metrics of each file undamaged, and its outcomes."""
+
+DEFAULT_METRICS = ("psnr",)
 
 
 def robustness(
@@ -33,9 +37,18 @@ def robustness(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Random trials at each level.")] = 10,
-    metric: Annotated[
-        str, typer.Option(help="The metric; `inrcodec metrics` lists them.")
-    ] = "psnr",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Metric names separated by commas, default or all (default: psnr); "
+            "`inrcodec metrics` lists them."
+        ),
+    ] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
+    ] = False,
+    device: Device = "cpu",
+    gamma_max: GammaMax = None,
     plot: Annotated[
         str | None, typer.Option(help="Draw all files as a plot: a name in .png, .svg or .pdf.")
     ] = None,
@@ -70,14 +83,18 @@ def robustness(
       inrcodec robustness plain.inr robust.inr -r photo.png --plot damage.png
 
       inrcodec robustness photo.inr -r photo.png --damage gaussian=0.001 --damage packets --json
+
+      inrcodec robustness photo.inr -r photo.png --metrics psnr,ssim,inriq --seeds 3
     """
     extras.check("torch", extra="metrics")
-    from inrcodec.metrics.damage.robustness import check
-    from inrcodec.metrics.metric_table import metric as metric_of
+    from inrcodec.metrics.damage.robustness import DamageBench, check
+    from inrcodec.metrics.judge import check_gamma_max
 
     ladder = parse_ladder(damage)
     check(ladder, seeds)
-    chosen = metric_of(metric)
+    words = console.words(metrics)
+    chosen = ChosenMetrics(words, DEFAULT_METRICS, allow_download=allow_download)
+    check_gamma_max(gamma_max, chosen.names)
     if plot is not None:
         from inrcodec.metrics.damage.plot import check_plot
 
@@ -87,26 +104,34 @@ def robustness(
     if reference == "-" and "-" in files:
         raise OptionError("only one input can come from stdin")
     limits: DecodeLimits = {"max_pixels": max_pixels, "max_work": max_work}
-    original = _reference(reference, threads, limits)
+    where: dict[str, Any] = {"threads": threads, "device": device, **limits}
+    original = _opened(reference, where)
+    how = {"allow_download": allow_download, "device": device, "gamma_max": gamma_max}
+    judge = _judge(original, chosen, threads, how)
     results: Results = {}
     with console.exit_codes() as codes:
         levels = sum(map(len, ladder.values()))
 
         def bench_of(name: str) -> DamageBench:
-            return _bench(name, original, metric, threads, limits)
+            file = _file(name, original)
+            try:
+                return DamageBench(file.data, judge, **where)
+            except FormatError as error:
+                error.about(name)
+                raise
 
         steps = _steps(files, bench_of, lambda bench: bench.outcomes(ladder, seeds), results, codes)
-        follow_names(steps, (levels + 1) * len(files))
+        follow_names(steps, (levels * len(judge.names) + 1) * len(files))
         if not results:
             return
         if as_json:
-            console.print_json(_facts(results, reference, metric, seeds))
+            console.print_json(_facts(results, reference, judge, seeds))
         else:
-            _show(results, chosen)
+            _show(results)
         if plot is not None:
             from inrcodec.metrics.damage.plot import plot as draw
 
-            console.write_output(plot, draw(results, plot, metric), force=force)
+            console.write_output(plot, draw(results, plot), force=force)
             console.note(f"{plot}: written")
 
 
@@ -125,18 +150,24 @@ def _steps(
             yield name
             for outcome in outcomes_of(bench):
                 results[name][1].append(outcome)
-                yield f"{name}: {outcome.kind} {outcome.level:g}"
+                yield f"{name}: {outcome.kind} {outcome.level:g} {outcome.metric}"
         except InrCodecError as error:
             console.show_error(error)
             codes.append(console.exit_code(error))
 
 
-def _show(results: Results, metric: Metric) -> None:
-    """Print a table for each file."""
+def _show(results: Results) -> None:
+    """Print a table for each file and metric."""
+    from inrcodec.metrics.metric_table import METRICS
+    from inrcodec.metrics.report.text import shown
+
     for name, (clean, outcomes) in results.items():
-        unit = f" {metric.unit}" if metric.unit else ""
-        console.show(f"{name}: {clean:.{metric.digits}f}{unit} undamaged")
-        console.show(console.table(_rows(outcomes, metric.digits), "<>>>>>"))
+        for metric in (METRICS[each] for each in clean):
+            unit = f" {metric.unit}" if metric.unit else ""
+            value = shown(metric, clean[metric.name])
+            console.show(f"{name}: {metric.title} {value}{unit} undamaged")
+            those = [o for o in outcomes if o.metric == metric.name]
+            console.show(console.table(_rows(those, metric.digits), "<>>>>>"))
 
 
 def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
@@ -158,18 +189,34 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
     return ladder
 
 
-def _reference(path: str, threads: int | None, limits: DecodeLimits) -> Opened:
+def _opened(path: str, where: dict[str, Any]) -> Opened:
     """Read the original image."""
     from inrcodec.metrics.report.files import File, open_file
 
-    return open_file(File(path, console.read_input(path)), threads=threads, **limits)
+    return open_file(File(path, console.read_input(path)), **where)
 
 
-def _bench(
-    name: str, original: Opened, metric: str, threads: int | None, limits: DecodeLimits
-) -> DamageBench:
-    """Make the bench of one file; errors name the file."""
-    from inrcodec.metrics.damage.robustness import DamageBench
+def _judge(
+    original: Opened, chosen: ChosenMetrics, threads: int | None, how: dict[str, Any]
+) -> Judge:
+    """Make the judge of the original image for all files; say which metrics are left out."""
+    from inrcodec.codec.runtime import torch_threads
+    from inrcodec.metrics.judge import Judge
+
+    name = original.file.name
+    names, skipped = chosen.usable(name, original.picture)
+    for each, why in skipped.items():
+        console.note(f"left out: {each} of {name}: {why}")
+    if not names:
+        raise OptionError("none of the metrics can be used")
+    if any("inriq" in each for each in names):
+        console.note(f"{name}: fitting a network for INRIQ")
+    with torch_threads(threads):
+        return Judge(original.picture, names, **how)
+
+
+def _file(name: str, original: Opened) -> File:
+    """Read one file and check that it can be damaged and judged."""
     from inrcodec.metrics.report.files import File, check_same_size, describe
 
     file = File(name, console.read_input(name))
@@ -177,13 +224,7 @@ def _bench(
     if about is None:
         raise InputError(f"{name}: not a .inr file, so it has no weights to damage")
     check_same_size(original, file, (about.width, about.height))
-    try:
-        return DamageBench(
-            file.data, original.picture, metric_name=metric, threads=threads, **limits
-        )
-    except FormatError as error:
-        error.about(name)
-        raise
+    return file
 
 
 def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
@@ -195,11 +236,12 @@ def _rows(outcomes: list[Outcome], digits: int) -> list[list[str]]:
     return rows
 
 
-def _facts(results: Results, reference: str, metric: str, seeds: int) -> dict[str, Any]:
+def _facts(results: Results, reference: str, judge: Judge, seeds: int) -> dict[str, Any]:
     """Describe all files as plain values, ready for JSON."""
     return {
         "reference": reference,
-        "metric": metric,
+        "metrics": list(judge.names),
+        "notes": judge.notes(),
         "seeds": seeds,
         "files": [
             {"file": name, "undamaged": clean, "outcomes": [o.as_dict() for o in outcomes]}

@@ -5,7 +5,7 @@ Importing this module imports neither torch nor a metric.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -36,7 +36,8 @@ class Metric:
     the least width and height in pixels, `colours` what of the colours is compared. `weights` are
     names of `weights.WEIGHTS`, all needed. `package` is a module that does the work and the extra
     that installs it. `prepares`: the function takes the reference alone and returns the scorer of
-    decoded images. With its weights or package present, every metric works offline.
+    decoded images. `settings` are keywords of it that a caller may set. With its weights or
+    package present, every metric works offline.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Metric:
     alternative_weights: tuple[str, ...] = ()
     package: tuple[str, str] | None = None
     prepares: bool = False
+    settings: tuple[str, ...] = ()
 
     @property
     def needs(self) -> str:
@@ -115,10 +117,21 @@ class Metric:
             if weights.locate(name) is None:
                 weights.download(name)
 
-    def scorer(self, reference: object, *, allow_download: bool = False) -> Scorer:
-        """Make the function that scores decoded images; raises what `require` does."""
+    def scorer(
+        self,
+        reference: object,
+        *,
+        allow_download: bool = False,
+        settings: Mapping[str, float] | None = None,
+    ) -> Scorer:
+        """Make the function that scores decoded images; raises what `require` does.
+
+        Of `settings` those of this metric are used.
+        """
+        own = {name: value for name, value in (settings or {}).items() if name in self.settings}
         self.require(allow_download=allow_download)
         module, _, name = self.function.partition(":")
         function = getattr(import_module(f"inrcodec.metrics.quality.{module}"), name)
-        scorer: Scorer = function(reference) if self.prepares else partial(function, reference)
+        make = function if self.prepares else partial(partial, function)
+        scorer: Scorer = make(reference, **own)
         return scorer

@@ -216,6 +216,7 @@ METRICS: Mapping[str, Metric] = {
             "difference of denoising errors over noise strengths, with a learned denoiser",
             colours=AXES,
             prepares=True,
+            settings=("gamma_max",),
             digits=2,
         ),
         _metric(
@@ -225,6 +226,7 @@ METRICS: Mapping[str, Metric] = {
             "with a Gaussian model of photographs, exact: smooth errors weigh less",
             colours=AXES,
             prepares=True,
+            settings=("gamma_max",),
             digits=2,
         ),
     )

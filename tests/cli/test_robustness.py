@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.cli.robustness import _bench, _reference
 from inrcodec.errors import LimitError
 from inrcodec.metrics.damage.robustness import LADDER, DamageBench
+from inrcodec.metrics.judge import Judge
 
 
 def test_the_command(run, tmp_path: Path, photo: np.ndarray, photo_file: bytes) -> None:
@@ -21,7 +21,7 @@ def test_the_command(run, tmp_path: Path, photo: np.ndarray, photo_file: bytes) 
     facts = json.loads(stdout)
     assert code == 0
     (file,) = facts["files"]
-    bench = DamageBench(photo_file, photo, threads=1)
+    bench = DamageBench(photo_file, Judge(photo, ["psnr"]), threads=1)
     assert file["undamaged"] == bench.clean
     assert [(o["damage"], o["level"]) for o in file["outcomes"]] == [
         ("binary", 0.01),
@@ -83,9 +83,12 @@ def test_one_reference_from_stdin_serves_all_files(
         (["--damage", "bits="], "must look like bits=0.001"),
         (["--damage", "bits=x"], "must look like bits=0.001"),
         (["--damage", "bits=2"], "levels in [0, 1]"),
-        (["--metric", "pnsr"], "unknown metric"),
+        (["--metrics", "pnsr"], "unknown metric"),
         (["--plot", "x.bmp"], "a plot is one of"),
         (["--seeds", "0"], "seeds must be"),
+        (["--gamma-max", "1"], "gamma_max is a setting of iem and iem-gaussian"),
+        (["--metrics", "iem", "--gamma-max", "-1"], "gamma_max must be in"),
+        (["--device", "cuda:99"], "device 'cuda:99' cannot be used"),
     ],
 )
 def test_the_command_refuses(
@@ -106,7 +109,11 @@ def test_the_command_takes_only_its_own_files(run, tmp_path: Path, photo: np.nda
 
 
 def test_an_error_in_a_file_keeps_its_place(
-    tmp_path: Path, photo: np.ndarray, photo_file: bytes, monkeypatch: pytest.MonkeyPatch
+    run,
+    tmp_path: Path,
+    photo: np.ndarray,
+    photo_file: bytes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refused(*arguments: object, **options: object) -> None:
         raise LimitError("too many parameters", at=17)
@@ -114,7 +121,28 @@ def test_an_error_in_a_file_keeps_its_place(
     monkeypatch.setattr("inrcodec.metrics.damage.robustness.DamageBench", refused)
     Image.fromarray(photo).save(tmp_path / "a.png")
     (tmp_path / "a.inr").write_bytes(photo_file)
-    original = _reference(str(tmp_path / "a.png"), 1, {})
-    with pytest.raises(LimitError, match=r"a.inr: too many parameters \(at byte 17\)") as caught:
-        _bench(str(tmp_path / "a.inr"), original, "psnr", 1, {})
-    assert caught.value.at == 17
+    code, _, stderr = run("robustness", tmp_path / "a.inr", "-r", tmp_path / "a.png")
+    assert code == 3
+    assert "a.inr: too many parameters (at byte 17)" in stderr
+
+
+def test_every_metric_that_is_named_judges_the_same_trials(
+    run, tmp_path: Path, photo: np.ndarray, photo_file: bytes
+) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    (tmp_path / "a.inr").write_bytes(photo_file)
+    asked = ["robustness", tmp_path / "a.inr", "-r", tmp_path / "a.png", "--seeds", "2"]
+    asked += ["--damage", "binary=0.1", "--json", "--metrics", "default,ssim,iem-gaussian"]
+    code, stdout, _ = run(*asked, "--gamma-max", "100", "--plot", tmp_path / "damage.png")
+    assert code == 0
+    facts = json.loads(stdout)
+    assert facts["metrics"] == ["psnr", "ssim", "iem-gaussian"]
+    (file,) = facts["files"]
+    assert [o["metric"] for o in file["outcomes"]] == facts["metrics"]
+    judge = Judge(photo, facts["metrics"], gamma_max=100)
+    assert file["undamaged"] == judge.score(tmp_path / "a.inr")
+    psnr, ssim, iem = (o["values"] for o in file["outcomes"])
+    assert psnr[0] != psnr[1]
+    assert (psnr[0] < psnr[1]) == (ssim[0] < ssim[1]) == (iem[0] > iem[1])
+    narrow = Image.open(tmp_path / "damage.png").size
+    assert narrow[1] > 2 * narrow[0]  # a row of panels for each metric

@@ -2,12 +2,14 @@
 
 import os
 
+import numpy as np
 import pytest
 import torch
 
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics.judge import Judge, compare
 from inrcodec.metrics.metric_table import METRICS, metric
+from inrcodec.metrics.quality.iem import iem
 from inrcodec.metrics.quality.inputs import batch
 from tests.metrics.noise import noisy
 
@@ -74,3 +76,46 @@ class TestRegistry:
             module, _, function = facts.function.partition(":")
             assert name == facts.name
             assert callable(getattr(import_module(f"inrcodec.metrics.quality.{module}"), function))
+
+
+class TestJudge:
+    """A device other than the default one takes the way by tensors; "cpu:0" is one."""
+
+    NAMES = ("psnr", "ssim", "ssimulacra2", "iem-gaussian")
+
+    @pytest.mark.parametrize("kind", ["rgb", "alpha", "gray", "deep"])
+    def test_a_device_changes_no_value(self, astronaut, kind):
+        image = astronaut[:48, :64]
+        image = {
+            "rgb": image,
+            "alpha": np.dstack([image, image[..., 0]]),
+            "gray": image[..., 1],
+            "deep": image.astype(np.uint16) * 257,
+        }[kind]
+        other = np.roll(image, 1, 0)
+        there, here = (Judge(image, self.NAMES, device=d) for d in ("cpu:0", "cpu"))
+        assert there.score(other) == here.score(other)
+        assert there.score([other, image]) == here.score([other, image])
+
+    @pytest.mark.gpu
+    def test_metrics_on_a_gpu_are_those_of_a_processor(self, astronaut):
+        image = astronaut[:176, :176]
+        there, here = (Judge(image, FREE, device=d) for d in ("cuda", "cpu"))
+        for name, value in here.score(noisy(image, 8)).items():
+            assert there.score(noisy(image, 8))[name] == pytest.approx(value, rel=1e-3)
+
+    def test_a_device_that_is_not_there_is_refused(self, astronaut):
+        with pytest.raises(OptionError, match="cannot be used"):
+            Judge(astronaut, ["psnr"], device="cuda:99")
+
+    def test_gamma_max_is_that_of_iem(self, astronaut):
+        image, other = astronaut[:32, :32], noisy(astronaut[:32, :32], 8)
+        judge = Judge(image, ["psnr", "iem-gaussian"], gamma_max=100)
+        expected = float(iem(image, other, denoiser="gaussian", gamma_max=100.0))
+        assert judge.score(other)["iem-gaussian"] == expected
+        assert judge.score(other, ["psnr"]).keys() == {"psnr"}
+        for value in (0, -1, float("nan"), "1"):
+            with pytest.raises(OptionError, match="gamma_max"):
+                Judge(image, ["iem"], gamma_max=value)
+        with pytest.raises(OptionError, match="setting of iem and iem-gaussian"):
+            Judge(image, ["psnr"], gamma_max=1)

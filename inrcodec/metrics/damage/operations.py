@@ -22,6 +22,17 @@ Tensors = Mapping[str, NDArray[np.float32]]
 Units = Mapping[str, float]
 Random = np.random.Generator
 
+TITLES = {
+    "gaussian": "Gaussian noise, sigma in units of papers",
+    "gaussian-relative": "Gaussian noise, sigma relative to each weight",
+    "binary": "weights set to zero, probability",
+    "neurons": "lost neurons",
+    "layers": "lost layers",
+    "bits": "flipped bits of symbols, probability",
+    "packets": "lost packets, probability",
+}
+"""Every kind of damage, and what its level is, for people."""
+
 PACKET_BYTES = 1160
 """Payload of a datagram that every path takes."""
 

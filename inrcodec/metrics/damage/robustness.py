@@ -1,8 +1,9 @@
 """Measure how an image suffers when its file's weights, symbols or packets are damaged.
 
-    bench = DamageBench(data, reference)
+    judge = Judge(reference, ["psnr", "ssim"])
+    bench = DamageBench(data, judge)
     for outcome in bench.outcomes(LADDER, seeds=10):
-        print(outcome.kind, outcome.level, outcome.mean, outcome.spread, outcome.worst)
+        print(outcome.kind, outcome.level, outcome.metric, outcome.mean, outcome.worst)
 
 A trial damages what `operations.py` names, decodes as the decoder does, rounds to samples and
 scores. A seed draws the same numbers at every level of a kind: what is lost at one level is lost at
@@ -15,11 +16,8 @@ behind them. Packets hold the file in order, and a decoder shows what came befor
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean, pstdev
 from typing import Any
 
 import numpy as np
@@ -37,11 +35,14 @@ from inrcodec.metrics.damage.operations import (
     arrived,
     flipped,
 )
+from inrcodec.metrics.damage.outcome import Outcome
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import metric
 from inrcodec.pixels import Picture
 
 Ladder = Mapping[str, Sequence[float]]
+Scores = dict[str, float] | None
+"""The metrics of one trial; None if it left no image."""
 
 LADDER: dict[str, tuple[float, ...]] = {
     "gaussian": (1e-4, 3e-4, 1e-3, 3e-3),
@@ -54,47 +55,11 @@ LADDER: dict[str, tuple[float, ...]] = {
 }
 """Every kind of damage, and the levels of each that say how a file stands it."""
 
+MIDDLE: Ladder = {kind: (levels[len(levels) // 2],) for kind, levels in LADDER.items()}
+"""One level of each kind: enough for a summary."""
+
 COUNTS = ("neurons", "layers")
 MOST_COUNTED, MOST_SEEDS = 4096, 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The values of a metric at one level of damage, one for each seed.
-
-    `lost` counts the trials that left no image. `mean` is the mean of the values, `spread` their
-    standard deviation, `worst` the worst of them.
-    """
-
-    kind: str
-    level: float
-    values: tuple[float, ...]
-    lost: int
-    worst: float
-
-    @property
-    def mean(self) -> float:
-        """Average the values over seeds."""
-        return fmean(self.values)
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over seeds; NaN where some images are perfect and some are not."""
-        if len(set(self.values)) == 1:
-            return 0.0
-        return pstdev(self.values) if all(map(math.isfinite, self.values)) else math.nan
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return {
-            "damage": self.kind,
-            "level": self.level,
-            "mean": self.mean,
-            "spread": self.spread,
-            "worst": self.worst,
-            "lost": self.lost,
-            "values": list(self.values),
-        }
 
 
 def check(ladder: Ladder, seeds: int) -> None:
@@ -117,28 +82,27 @@ def check(ladder: Ladder, seeds: int) -> None:
 
 
 class DamageBench:
-    """One file against one reference, ready to be damaged.
+    """One file and the judge of its reference, ready to be damaged.
 
-    `clean` is the metric of the undamaged file, `lost` that of a mid-gray image. `max_pixels` and
-    `max_work` bound each decode, as in `inrcodec.decode_picture`. Raises what decoding raises, and
-    `OptionError` for a metric that does not exist.
+    `metrics` chooses some of the judge's (default: all). `clean` has the metrics of the undamaged
+    file, `lost` those of a mid-gray image. `device` evaluates coordinate networks. `max_pixels` and
+    `max_work` bound each decode, as in `inrcodec.decode_picture`. Raises what decoding raises.
     """
 
     def __init__(
         self,
         data: bytes,
-        reference: object,
+        judge: Judge,
         *,
-        metric_name: str = "psnr",
+        metrics: Sequence[str] | None = None,
         threads: int | None = None,
+        device: str = "cpu",
         max_pixels: int | None = None,
         max_work: float | None = None,
     ) -> None:
         limits = Limits.of(max_pixels, max_work)
-        self._higher = metric(metric_name).higher_is_better
-        self._name, self._threads, self._data = metric_name, threads, data
-        with torch_threads(threads):
-            self._judge = Judge(reference, [metric_name])
+        self.metrics = tuple(judge.names if metrics is None else metrics)
+        self._judge, self._threads, self._device, self._data = judge, threads, device, data
         container = bitstream.read(data)
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
@@ -150,20 +114,26 @@ class DamageBench:
         middle = 1 << (header.bit_depth - 1)
         kind = np.uint8 if header.bit_depth == 8 else np.uint16
         gray = np.full((header.height, header.width, header.channels), middle, kind)
-        self.lost = self._value(Picture(gray))
+        self.lost = self._values(Picture(gray))
 
     def outcomes(self, ladder: Ladder = LADDER, seeds: int = 10) -> Iterator[Outcome]:
-        """Yield the outcome of every level of every kind, in order; raises as `check` does."""
+        """Yield the outcome of every level of every kind for every metric, in order; raises as
+        `check` does."""
         check(ladder, seeds)
         for kind, levels in ladder.items():
             for level in levels:
                 scores = [self._trial(kind, level, seed) for seed in range(seeds)]
-                values = tuple(self.lost if score is None else score for score in scores)
-                worst = min(values) if self._higher else max(values)
-                yield Outcome(kind, level, values, scores.count(None), worst)
+                for name in self.metrics:
+                    yield self._outcome(kind, level, name, scores)
 
-    def _trial(self, kind: str, level: float, seed: int) -> float | None:
-        """Run one trial and return its value; None if it leaves no image."""
+    def _outcome(self, kind: str, level: float, name: str, scores: Sequence[Scores]) -> Outcome:
+        """What one metric says of the trials at one level."""
+        values = tuple((self.lost if score is None else score)[name] for score in scores)
+        worst = min(values) if metric(name).higher_is_better else max(values)
+        return Outcome(kind, level, name, values, scores.count(None), worst)
+
+    def _trial(self, kind: str, level: float, seed: int) -> Scores:
+        """Run one trial and return its scores; None if it leaves no image."""
         random = np.random.default_rng([seed, zlib.crc32(kind.encode())])
         if kind == "packets":
             return self._streamed(arrived(self._data, level, random))
@@ -171,7 +141,7 @@ class DamageBench:
             return self._score(self._stored.changed(lambda s: flipped(s, level, random)), None)
         return self._score(self._stored, lambda v, u: NETWORK_DAMAGE[kind](v, u, level, random))
 
-    def _streamed(self, data: bytes) -> float | None:
+    def _streamed(self, data: bytes) -> Scores:
         """Score a file that was cut short; None if nothing can be decoded."""
         try:
             container = bitstream.read_runs([data])
@@ -181,14 +151,13 @@ class DamageBench:
         except FormatError:
             return None
 
-    def _score(self, stored: Stored, damage: Change | None) -> float:
+    def _score(self, stored: Stored, damage: Change | None) -> dict[str, float]:
         """Score the image of what is stored, its networks damaged by `damage`."""
         depth = self._header.bit_depth
-        return self._value(
-            Picture(stored.render(self._view, depth, threads=self._threads, change=damage))
-        )
+        how: dict[str, Any] = {"threads": self._threads, "device": self._device}
+        return self._values(Picture(stored.render(self._view, depth, change=damage, **how)))
 
-    def _value(self, picture: Picture) -> float:
+    def _values(self, picture: Picture) -> dict[str, float]:
         """Score an image."""
         with torch_threads(self._threads):
-            return self._judge.score(picture)[self._name]
+            return self._judge.score(picture, self.metrics)

@@ -55,9 +55,7 @@ class Distortion:
         try:
             return rounded(self.apply(image, parameter, random))
         except ImportError as error:
-            raise OptionError(
-                f"{self.name} needs {error.name}: pip install 'inrcodec[research]'"
-            ) from None
+            raise OptionError(f"{self.name} needs {error.name}: pip install scikit-image") from None
 
 
 _TABLE = (

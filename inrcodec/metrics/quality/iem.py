@@ -193,15 +193,15 @@ def quadrature(low: float, high: float, rule: str, cells: int | None = None) -> 
     return Nodes(gammas, tuple(weights))
 
 
-def learned_scorer(reference: object) -> Iem:
-    """Make the IEM of `reference` with the learned denoiser and every default."""
+def learned_scorer(reference: object, *, gamma_max: float = GAMMA_MAX) -> Iem:
+    """Make the IEM of `reference` with the learned denoiser."""
     with torch.no_grad():
-        return Iem(reference)
+        return Iem(reference, gamma_max=gamma_max)
 
 
-def gaussian_scorer(reference: object) -> Iem:
+def gaussian_scorer(reference: object, *, gamma_max: float = GAMMA_MAX) -> Iem:
     """Make the exact IEM of `reference` under the Gaussian prior."""
-    return Iem(reference, denoiser="gaussian")
+    return Iem(reference, denoiser="gaussian", gamma_max=gamma_max)
 
 
 def _check(name: str, value: object) -> None:

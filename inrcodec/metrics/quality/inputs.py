@@ -76,6 +76,16 @@ def _paired(x: Tensor, y: Tensor, *, smallest: int, colour: bool) -> tuple[Tenso
     return x.to(dtype), y.to(dtype)
 
 
+def on_device(image: object, device: str) -> Tensor | list[Tensor]:
+    """The image on a torch device, (N, 1..4, H, W) in [0, 1] with straight alpha.
+
+    What `batch` and `pairs_over` make of it is what they make of `image`. A list stays one.
+    """
+    if isinstance(image, (list, tuple)):
+        return [picture[None] for item in image for picture in _straight(item).to(device)]
+    return _straight(image).to(device)
+
+
 @independent
 def batch(image: object) -> Tensor:
     """Convert an image or a batch to (N, C, H, W) in [0, 1], C = 1 or 3, over mid-gray.

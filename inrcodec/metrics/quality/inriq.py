@@ -99,11 +99,14 @@ class Inriq:
             trained = shipped_for("pe-siren", channels, START_PARAMETERS)
             width, layers, frequencies = trained.dimensions
             self._model = Siren(width, layers, frequencies, channels)
+        device = str(self._unit.device)
         how: dict[str, Any] = {"seed": seed, "precision": precision, "init": trained}
+        how["device"] = device
         fitting = NetworkFit(pixels, self._model, Budget(steps, None), **how)
         for _ in fitting:
             pass
-        self._parameters = {n: torch.from_numpy(v) for n, v in fitting.values().items()}
+        values = fitting.values()
+        self._parameters = {n: torch.from_numpy(v).to(device) for n, v in values.items()}
         error = image_error(self._model, self._parameters, pixels)
         self.fit_psnr = -10 * math.log10(error) if error > 0 else math.inf
         with torch.no_grad():

@@ -19,14 +19,22 @@ from typing import TYPE_CHECKING
 
 import PIL
 
-from inrcodec import __version__
+from inrcodec import __version__, checks
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.judge import Judge
+from inrcodec.metrics.damage.robustness import MIDDLE, MOST_SEEDS, DamageBench
+from inrcodec.metrics.judge import Judge, check_gamma_max
 from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
-from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file, size_of
+from inrcodec.metrics.report.files import (
+    File,
+    Opened,
+    check_same_size,
+    describe,
+    open_file,
+    size_of,
+)
 from inrcodec.metrics.report.matching import at_size
-from inrcodec.metrics.report.records import Report, Version
+from inrcodec.metrics.report.records import Damaged, Report, Version
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
@@ -39,19 +47,28 @@ TUNED = (("avif-iq", "avif-iq-420"), ("avif-ssim", "avif-ssim-420"))
 HEADLINES = ("psnr", "ssimulacra2", "butteraugli-3norm")
 """The default metrics that the page shows first."""
 
+DAMAGE_METRICS = ("psnr", "ssimulacra2", "inriq")
+"""Of a report's metrics those by which damaged files are judged, or the first if it has none."""
+
+DAMAGE_SEEDS, DAMAGE_PIXELS = 3, 1 << 20
+"""Trials of each kind of damage, and the largest image for which they belong to a report."""
+
 PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
 """Of these the first that is available belongs to the default metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """What to measure. `metrics` None: the default ones; "all" among them: whatever is available.
+    """What to measure. `metrics` None: the default ones; "default" and "all" among them stand for
+    the default ones and for whatever is available.
 
     `codecs` None: the default ones that this machine has. `command` is shown in the page.
     `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
     takes 4 s a megapixel for each image (docs/metrics.md, Speed). `every_size`: bring codecs to
-    the sizes of all files, not of the first and of other .inr files alone. `max_pixels` and
-    `max_work` are those of `inrcodec.decode_picture`.
+    the sizes of all files, not of the first and of other .inr files alone. `device` and
+    `gamma_max` are those of `Judge`; `device` evaluates coordinate networks too. `damage_seeds`:
+    trials of each kind of damage to each .inr file, 0 for none; None: 3 for images of at most
+    `DAMAGE_PIXELS`. `max_pixels` and `max_work` are those of `inrcodec.decode_picture`.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -61,6 +78,9 @@ class ReportOptions:
     command: str = ""
     iem_pixels: int = 1 << 21
     every_size: bool = False
+    device: str = "cpu"
+    gamma_max: float | None = None
+    damage_seeds: int | None = None
     max_pixels: int | None = None
     max_work: float | None = None
 
@@ -82,6 +102,7 @@ class _Measured:
     versions: list[Version] = field(default_factory=list)
     codecs: list[Version] = field(default_factory=list)
     curve: list[Version] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     prepare_s: float = 0.0
 
@@ -101,10 +122,9 @@ class Evaluation:
             raise OptionError("a report needs at least one file beside the reference")
         self._measured = _Measured()
         self._codecs = self._usable_codecs(options.codecs)
-        wanted = default_metrics(options.allow_download)
-        if options.metrics is not None:
-            wanted = [metric(n).name for n in options.metrics if n != "all"]
-            wanted += METRICS if "all" in options.metrics else []
+        defaults = default_metrics(options.allow_download)
+        wanted = named_metrics(options.metrics, defaults)
+        check_gamma_max(options.gamma_max, wanted)
         self._reference = self._opened(reference)
         for file in files:
             check_same_size(self._reference, file, size_of(file))
@@ -116,12 +136,13 @@ class Evaluation:
             self._names.remove("iem")
             self.unavailable["iem"] = "takes long for an image of this size; name it to have it"
         self._judge: Judge
+        self._damage_seeds = _damage_seeds(options, pixels)
 
     @property
     def steps(self) -> int:
         """Count the steps that iterating yields."""
         encodes = len(self._codecs) * len(self._target_sizes())
-        return 1 + len(self._files) + encodes + bool(self._codecs)
+        return 1 + len(self._files) + encodes + bool(self._codecs) + len(self._to_damage())
 
     def __iter__(self) -> Iterator[str]:
         fits = " (INRIQ fits a network)" if any("inriq" in name for name in self._names) else ""
@@ -135,6 +156,9 @@ class Evaluation:
             for size in self._target_sizes():
                 yield f"{name}: encoding to {size} bytes"
                 self._add_codec(name, size, tried)
+        for file in self._to_damage():
+            yield f"{file.name}: damaging"
+            self._measured.damaged.append(self._damaged(file))
         if self._codecs:
             yield "memory: once more, each in a process of its own"
             done = self._measured
@@ -150,6 +174,7 @@ class Evaluation:
             versions=tuple(done.versions),
             codecs=tuple(done.codecs),
             curve=tuple(done.curve),
+            damaged=tuple(done.damaged),
             metrics=tuple(METRICS[name] for name in self._names),
             unavailable=self.unavailable,
             failures=done.failures,
@@ -159,6 +184,27 @@ class Evaluation:
             software=software(with_codecs=bool(self._codecs)),
             command=self._options.command,
         )
+
+    def _to_damage(self) -> list[File]:
+        """The files whose robustness is measured: .inr files that are whole, if any."""
+        described = [(file, describe(file)) for file in self._files if self._damage_seeds]
+        return [file for file, about in described if about is not None and about.complete]
+
+    def _damaged(self, file: File) -> Damaged:
+        """Damage one file in every way, at the middle level of each."""
+        metrics = [n for n in DAMAGE_METRICS if n in self._names] or self._names[:1]
+        options = self._options
+        bench = DamageBench(
+            file.data,
+            self._judge,
+            metrics=metrics,
+            threads=options.threads,
+            device=options.device,
+            max_pixels=options.max_pixels,
+            max_work=options.max_work,
+        )
+        outcomes = tuple(bench.outcomes(MIDDLE, self._damage_seeds))
+        return Damaged(name=file.name, undamaged=bench.clean, outcomes=outcomes)
 
     def _target_sizes(self) -> list[int]:
         """Bytes to bring the codecs to: those of the first file, then of others."""
@@ -197,6 +243,8 @@ class Evaluation:
                 self._reference.picture,
                 self._names,
                 allow_download=self._options.allow_download,
+                device=self._options.device,
+                gamma_max=self._options.gamma_max,
             )
         self._measured.prepare_s = time.perf_counter() - started
 
@@ -215,6 +263,7 @@ class Evaluation:
         return open_file(
             file,
             threads=options.threads,
+            device=options.device,
             max_pixels=options.max_pixels,
             max_work=options.max_work,
         )
@@ -288,12 +337,33 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
     )
 
 
+def _damage_seeds(options: ReportOptions, pixels: int) -> int:
+    """Trials of each kind of damage; raises `OptionError` for a number out of range."""
+    if options.damage_seeds is None:
+        return DAMAGE_SEEDS if pixels <= DAMAGE_PIXELS else 0
+    return checks.whole("damage_seeds", options.damage_seeds, 0, MOST_SEEDS)
+
+
 def default_metrics(allow_download: bool = False) -> list[str]:
     """List the default metrics: PSNR, SSIMULACRA2, Butteraugli, SSIM, MS-SSIM, IEM, and LPIPS if
     it is available."""
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
     return [*HEADLINES, *(n for n in DEFAULT_METRICS if n not in HEADLINES), *found[:1], "iem"]
+
+
+def named_metrics(words: Sequence[str] | None, defaults: Sequence[str]) -> list[str]:
+    """Expand names of metrics: "default" stands for the defaults, "all" for every metric.
+
+    None is the same as "default". Raises `OptionError` for an unknown name.
+    """
+    groups = {"default": list(defaults), "all": list(METRICS)}
+    found = [
+        name
+        for word in (("default",) if words is None else words)
+        for name in (groups[word] if word in groups else [metric(word).name])
+    ]
+    return list(dict.fromkeys(found))
 
 
 def usable_metrics(

@@ -64,11 +64,15 @@ def open_file(
     file: File,
     *,
     threads: int | None = None,
+    device: str = "cpu",
     max_pixels: int | None = None,
     max_work: float | None = None,
 ) -> Opened:
-    """Decode a file; raises `FormatError` for a damaged .inr, or one beyond the limits, which are
-    those of `inrcodec.decode_picture`, and `ImageError` for other images."""
+    """Decode a file, coordinate networks on `device`.
+
+    Raises `FormatError` for a damaged .inr, or one beyond the limits, which are those of
+    `inrcodec.decode_picture`, and `ImageError` for other images.
+    """
     about = describe(file)
     started = time.perf_counter()
     if about is None:
@@ -83,7 +87,11 @@ def open_file(
         started = time.perf_counter()  # loading torch is no part of decoding
         try:
             picture = decode_picture(
-                file.data, threads=threads, max_pixels=max_pixels, max_work=max_work
+                file.data,
+                threads=threads,
+                device=device,
+                max_pixels=max_pixels,
+                max_work=max_work,
             )
         except FormatError as error:
             error.about(file.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from string import Template
 
 from inrcodec.metrics.report import prefixes, sections
+from inrcodec.metrics.report.damage import robustness
 from inrcodec.metrics.report.document import document, part
 from inrcodec.metrics.report.markup import Markup, element, joined
 from inrcodec.metrics.report.pictures import Gallery, Limits, gallery
@@ -32,6 +33,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
             sections.rate_distortion(report),
             sections.anatomy(report),
             prefixes.section(report),
+            robustness(report),
             sections.measurements(report),
         ),
         sources=_sources(pictures) if pictures.is_copy else "",

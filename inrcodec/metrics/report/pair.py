@@ -6,8 +6,13 @@ from typing import Any
 
 from inrcodec.errors import ImageError
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
-from inrcodec.metrics.report.evaluation import ReportOptions, software, usable_metrics
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
+from inrcodec.metrics.report.evaluation import (
+    ReportOptions,
+    named_metrics,
+    software,
+    usable_metrics,
+)
 from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file
 from inrcodec.metrics.report.pictures import thumbnail
 from inrcodec.metrics.report.sets import FILES, Measured, Numbers
@@ -31,6 +36,7 @@ def judge_pair(
         open_file(
             file,
             threads=options.threads,
+            device=options.device,
             max_pixels=options.max_pixels,
             max_work=options.max_work,
         )
@@ -40,7 +46,13 @@ def judge_pair(
     check_same_size(first, second.file, (second.picture.width, second.picture.height))
     names, skipped = _usable(reference.name, picture, options)
     with torch_threads(options.threads):
-        judge = Judge(picture, names, allow_download=options.allow_download)
+        judge = Judge(
+            picture,
+            names,
+            allow_download=options.allow_download,
+            device=options.device,
+            gamma_max=options.gamma_max,
+        )
         values = judge.score(second.picture)
     row = {
         "reference": reference.name,
@@ -59,15 +71,13 @@ def _usable(
     name: str, picture: Picture, options: ReportOptions
 ) -> tuple[list[str], dict[str, str]]:
     """The metrics to measure, and why others of those that nobody named are left out."""
-    asked = options.metrics or DEFAULT_METRICS
-    wanted = list(METRICS) if "all" in asked else [metric(n).name for n in dict.fromkeys(asked)]
-    names, skipped = usable_metrics(wanted, picture, options.allow_download)
-    if options.metrics is None or "all" in options.metrics:
-        return names, skipped
-    for each, why in skipped.items():
+    wanted = named_metrics(options.metrics, DEFAULT_METRICS)
+    _, skipped = usable_metrics(wanted, picture, options.allow_download)
+    for each in skipped.keys() & set(options.metrics or ()):
+        why = skipped.pop(each)
         if min(picture.width, picture.height) < METRICS[each].smallest_side:
             raise ImageError(f"{each} {why}; {name} has {picture.width} x {picture.height}")
-    return wanted, {}
+    return [each for each in wanted if each not in skipped], skipped
 
 
 def _measured(

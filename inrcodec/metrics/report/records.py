@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inrcodec.codec.describe import FileInfo
+from inrcodec.metrics.damage.outcome import Outcome
 from inrcodec.metrics.metric_facts import Metric
 from inrcodec.metrics.report.files import File
 from inrcodec.pixels import Picture
@@ -62,12 +63,22 @@ class Version:
         return 8 * len(self.data) / (self.picture.width * self.picture.height)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """How one .inr file stands damage: its metrics undamaged, and the outcomes of each kind."""
+
+    name: str
+    undamaged: Mapping[str, float]
+    outcomes: tuple[Outcome, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Report:
     """All that was measured. `versions[0]` is what the report is about.
 
     `codecs` are reference codecs at the size of `versions[0]`, `curve` their other files: those
-    that were interpolated between, and those at the sizes of the other .inr files. `unavailable`
+    that were interpolated between, and those at the sizes of the other .inr files. `damaged` says
+    how robust .inr files are; it is empty where that was not measured. `unavailable`
     says of metrics why they are missing, `failures` of codecs, in a sentence.
     """
 
@@ -76,6 +87,7 @@ class Report:
     versions: tuple[Version, ...]
     codecs: tuple[Version, ...]
     curve: tuple[Version, ...]
+    damaged: tuple[Damaged, ...]
     metrics: tuple[Metric, ...]
     unavailable: Mapping[str, str]
     failures: Mapping[str, str]

@@ -23,6 +23,10 @@ from inrcodec.metrics.report.text import (
     size_text,
 )
 
+INRIQ_NOTE = (
+    "INRIQ is not among the default metrics: it fits a network to the reference, which takes half "
+    "a minute. --metrics default,inriq adds it, here and under Robustness."
+)
 KINDS = ("parameters", "header", "signature", "end", "icc", "exif", "xmp")
 
 
@@ -65,9 +69,16 @@ def metric_table(report: Report) -> Markup:
         if report.metrics
         else None,
         element("p", interpolated, class_="small") if interpolated else None,
+        element("p", INRIQ_NOTE, class_="small") if _lacks_inriq(report) else None,
         element("ul", *notes, class_="small") if notes else None,
         id="metrics",
     )
+
+
+def _lacks_inriq(report: Report) -> bool:
+    """Whether INRIQ was neither measured nor asked for."""
+    measured = {metric.name for metric in report.metrics} | report.unavailable.keys()
+    return "inriq" not in measured
 
 
 def _star_note(report: Report) -> str | None:

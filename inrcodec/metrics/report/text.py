@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from inrcodec.codec.describe import FileInfo
+from inrcodec.metrics.damage.operations import TITLES
 from inrcodec.metrics.metric_facts import Metric
+from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.report.matching import best, interpolations
-from inrcodec.metrics.report.records import Report, Version
+from inrcodec.metrics.report.records import Damaged, Report, Version
 from inrcodec.pixels import CHANNEL_NAMES
 
 
@@ -65,6 +67,14 @@ def to_dict(report: Report) -> dict[str, Any]:
         "versions": [_version(version) for version in report.versions],
         "codecs": [_version(version) for version in report.codecs],
         "curve": [_version(version) for version in report.curve],
+        "robustness": [
+            {
+                "name": damaged.name,
+                "undamaged": dict(damaged.undamaged),
+                "outcomes": [outcome.as_dict() for outcome in damaged.outcomes],
+            }
+            for damaged in report.damaged
+        ],
         "unavailable": dict(report.unavailable),
         "failures": dict(report.failures),
         "notes": {name: dict(notes) for name, notes in report.notes.items()},
@@ -148,6 +158,27 @@ def to_markdown(report: Report) -> str:
         lines.append(f"\n{_markdown(note)}")
     lines += [f"\nLeft out: {_markdown(reason)}." for reason in left_out(report)]
     return "\n".join(lines)
+
+
+def damage_rows(damaged: Damaged) -> list[list[str]]:
+    """The table of a damaged file: a head, the file undamaged, then each kind of damage.
+
+    Of each metric the mean over seeds and the worst seed.
+    """
+    metrics = [METRICS[name] for name in damaged.undamaged]
+    rows = [["", *(t for m in metrics for t in (label(m), f"{m.title}, worst"))]]
+    clean = [shown(m, damaged.undamaged[m.name]) for m in metrics]
+    rows.append(["undamaged", *(text for value in clean for text in (value, value))])
+    found = {(o.kind, o.level, o.metric): o for o in damaged.outcomes}
+    for kind, level in dict.fromkeys((o.kind, o.level) for o in damaged.outcomes):
+        those = [found[kind, level, m.name] for m in metrics]
+        values = [
+            (shown(m, o.mean), shown(m, o.worst)) for m, o in zip(metrics, those, strict=True)
+        ]
+        lost = f"; {those[0].lost} of {len(those[0].values)} without an image"
+        text = f"{TITLES[kind]} {level:g}" + (lost if those[0].lost else "")
+        rows.append([text, *(text for pair in values for text in pair)])
+    return rows
 
 
 def left_out(report: Report) -> list[str]:

@@ -12,9 +12,13 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import FormatError, OptionError, TruncatedError
 from inrcodec.metrics.damage import operations as damage
 from inrcodec.metrics.damage.robustness import LADDER, DamageBench
-from inrcodec.metrics.judge import compare
+from inrcodec.metrics.judge import Judge, compare
 
 MODEL = Siren(40, 3, 4, 3)
+
+
+def judge_of(reference: np.ndarray, *names: str) -> Judge:
+    return Judge(reference, names or ["psnr"])
 
 
 @pytest.fixture
@@ -108,10 +112,10 @@ def test_packets_arrive_up_to_the_first_lost() -> None:
 
 @pytest.mark.parametrize("kind", LADDER)
 def test_no_damage_changes_nothing(kind: str, crop: np.ndarray, latent_file: bytes) -> None:
-    bench = DamageBench(latent_file, crop, threads=1)
-    assert bench.clean == compare(crop, inrcodec.decode(latent_file), ["psnr"])["psnr"]
+    bench = DamageBench(latent_file, judge_of(crop), threads=1)
+    assert bench.clean["psnr"] == compare(crop, inrcodec.decode(latent_file), ["psnr"])["psnr"]
     (outcome,) = bench.outcomes({kind: (0,)}, seeds=2)
-    assert outcome.values == (bench.clean, bench.clean)
+    assert outcome.values == (bench.clean["psnr"], bench.clean["psnr"])
     assert outcome.spread == outcome.lost == 0
 
 
@@ -119,7 +123,7 @@ def test_no_damage_changes_nothing(kind: str, crop: np.ndarray, latent_file: byt
 def test_more_damage_leaves_less(
     family: str, crop: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
-    bench = DamageBench(request.getfixturevalue(family), crop, threads=1)
+    bench = DamageBench(request.getfixturevalue(family), judge_of(crop), threads=1)
     for kind, levels in {
         "gaussian": (1e-3, 1e-2),
         "gaussian-relative": (1e-2, 1e-1),
@@ -129,7 +133,7 @@ def test_more_damage_leaves_less(
         "neurons": (1, 12),
     }.items():
         mild, severe = bench.outcomes({kind: levels}, seeds=6)
-        assert bench.clean + 0.05 > mild.mean > severe.mean, kind
+        assert bench.clean["psnr"] + 0.05 > mild.mean > severe.mean, kind
         assert severe.worst == min(severe.values)
         assert severe.spread == pytest.approx(np.std(severe.values))
 
@@ -137,7 +141,7 @@ def test_more_damage_leaves_less(
 def test_a_file_of_which_nothing_arrives_is_a_gray_picture(
     crop: np.ndarray, network_file: bytes
 ) -> None:
-    bench = DamageBench(network_file, crop, threads=1)
+    bench = DamageBench(network_file, judge_of(crop), threads=1)
     (outcome,) = bench.outcomes({"packets": (1.0,)}, seeds=3)
     gray = compare(crop, np.full_like(crop, 128), ["psnr"])["psnr"]
     assert outcome.values == (gray,) * 3
@@ -149,7 +153,7 @@ def test_packets_are_decoded_as_the_decoder_does_in_any_thread(
     family: str, crop: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
     data = request.getfixturevalue(family)
-    bench, filters = DamageBench(data, crop, threads=1), list(warnings.filters)
+    bench, filters = DamageBench(data, judge_of(crop), threads=1), list(warnings.filters)
 
     def packets(seed: int) -> float | None:
         return next(iter(bench.outcomes({"packets": (0.1,)}, seeds=3))).values[seed]
@@ -165,14 +169,14 @@ def test_packets_are_decoded_as_the_decoder_does_in_any_thread(
                 warnings.simplefilter("ignore")
                 expected = compare(crop, inrcodec.decode(part), ["psnr"])["psnr"]
         except FormatError:
-            expected = bench.lost
+            expected = bench.lost["psnr"]
         assert value == expected
 
 
 def test_a_perfect_file_may_lose_nothing(photo_file: bytes) -> None:
-    bench = DamageBench(photo_file, inrcodec.decode(photo_file), threads=1)
+    bench = DamageBench(photo_file, judge_of(inrcodec.decode(photo_file)), threads=1)
     (outcome,) = bench.outcomes({"packets": (0.1,)}, seeds=12)
-    assert bench.clean == np.inf
+    assert bench.clean["psnr"] == np.inf
     assert 0 < outcome.lost < 12
     assert np.isnan(outcome.spread)
     assert np.isfinite(outcome.worst)
@@ -180,7 +184,11 @@ def test_a_perfect_file_may_lose_nothing(photo_file: bytes) -> None:
 
 def test_seeds_repeat(crop: np.ndarray, network_file: bytes) -> None:
     first, second = (
-        list(DamageBench(network_file, crop, threads=1).outcomes({"binary": (0.01,)}, seeds=3))
+        list(
+            DamageBench(network_file, judge_of(crop), threads=1).outcomes(
+                {"binary": (0.01,)}, seeds=3
+            )
+        )
         for _ in range(2)
     )
     assert first == second
@@ -190,18 +198,18 @@ def test_seeds_repeat(crop: np.ndarray, network_file: bytes) -> None:
 def test_alpha_and_sixteen_bits(crop: np.ndarray) -> None:
     alpha = np.full((*crop.shape[:2], 1), 200, np.uint8)
     picture = np.concatenate([crop, alpha], 2).astype(np.uint16) * 257
-    bench = DamageBench(inrcodec.encode(picture, effort=0, threads=1), picture, threads=1)
+    bench = DamageBench(inrcodec.encode(picture, effort=0, threads=1), judge_of(picture), threads=1)
     outcomes = list(bench.outcomes({k: levels[-1:] for k, levels in LADDER.items()}, seeds=2))
     assert all(np.isfinite(o.values[0]) for o in outcomes)
-    assert all(o.mean < bench.clean for o in outcomes if o.kind in ("gaussian", "bits"))
+    assert all(o.mean < bench.clean["psnr"] for o in outcomes if o.kind in ("gaussian", "bits"))
 
 
 def test_bad_files_and_levels(crop: np.ndarray, latent_file: bytes) -> None:
     with pytest.raises(TruncatedError, match="whole files"):
-        DamageBench(latent_file[:-40], crop)
+        DamageBench(latent_file[:-40], judge_of(crop))
     with pytest.raises(FormatError):
-        DamageBench(b"\x89NIF?", crop)
-    bench = DamageBench(latent_file, crop, threads=1)
+        DamageBench(b"\x89NIF?", judge_of(crop))
+    bench = DamageBench(latent_file, judge_of(crop), threads=1)
     for ladder in ({"gausian": (1,)}, {"binary": (2,)}, {"neurons": (0.5,)}, {"bits": (-1,)}):
         with pytest.raises(OptionError):
             next(bench.outcomes(ladder))

@@ -249,7 +249,8 @@ picture = Picture(np.zeros((20, 30, 3), np.uint8))
 version = Version(name="a", title="a", kind="image", data=b"abc", picture=picture,
                   metrics={"psnr": 30.0}, decode_s=1.0, metrics_s=1.0)
 report = Report(reference=File("b", b"abcd"), picture=picture, versions=(version,), codecs=(),
-                curve=(), metrics=(METRICS["psnr"],), unavailable={}, failures={}, notes={},
+                curve=(), damaged=(), metrics=(METRICS["psnr"],), unavailable={}, failures={},
+                notes={},
                 prepare_s=0.0, threads=1, software={}, command="")
 assert "30.00" in to_html(report) and "30.00" in to_markdown(report) and to_dict(report)
 sys.exit("torch" in sys.modules)
