@@ -7,10 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from inrcodec.jobs import done
-from inrcodec.pixels import Samples
 
 JsonRow = dict[str, Any]
 Job = TypeVar("Job")
@@ -48,9 +45,3 @@ def run_jobs(
             file.write(json.dumps(finished.result) + "\n")
             file.flush()
             yield finished.result
-
-
-def middle(pixels: Samples, high: int, wide: int) -> Samples:
-    """The middle rows and columns of an image (H, W, C)."""
-    top, left = (pixels.shape[0] - high) // 2, (pixels.shape[1] - wide) // 2
-    return np.ascontiguousarray(pixels[top : top + high, left : left + wide])

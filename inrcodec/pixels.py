@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ MAX_METADATA_BYTES = 1 << 24
 """Largest ICC, EXIF or XMP block kept, in bytes."""
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
+AnySamples = TypeVar("AnySamples", bound=NDArray[Any])
 
 CHANNEL_NAMES = {1: "gray", 2: "gray+alpha", 3: "RGB", 4: "RGB+alpha"}
 
@@ -152,3 +153,13 @@ def psnr(reference: Samples, decoded: Samples) -> float:
 def decibels(error: float) -> float:
     """PSNR in dB of a mean squared error with full range 1; `inf` for 0."""
     return math.inf if error <= 0 else -10 * math.log10(error)
+
+
+def middle(pixels: AnySamples, high: int, wide: int) -> AnySamples:
+    """The middle rows and columns of an image (H, W, C); raises `ImageError` if it has fewer."""
+    height, width = pixels.shape[:2]
+    if not (1 <= high <= height and 1 <= wide <= width):
+        raise ImageError(f"an image of {width} x {height} pixels has no middle of {wide} x {high}")
+    top, left = (height - high) // 2, (width - wide) // 2
+    cut: Any = np.ascontiguousarray(pixels[top : top + high, left : left + wide])
+    return cut  # type: ignore[no-any-return]

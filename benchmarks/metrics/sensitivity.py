@@ -12,7 +12,6 @@ about types and levels, not about pictures.
 """
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -96,7 +95,7 @@ def versions() -> dict[str, str]:
 
 def central_crop(pixels):
     """The middle 512 x 384 (384 x 512 upright): the size of KADID-10k's pictures."""
-    from benchmarks.common import middle
+    from inrcodec.pixels import middle
 
     upright = pixels.shape[0] >= pixels.shape[1]
     return middle(pixels, *((512, 384) if upright else (384, 512)))
@@ -146,6 +145,7 @@ def read() -> list[dict]:
 def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> None:
     """Both tables as Markdown."""
     from inrcodec.metrics.distortions.kadid import DISTORTIONS
+    from inrcodec.metrics.distortions.opinions import read_opinions
     from inrcodec.metrics.distortions.relative_sensitivity import Score, agreement, sensitivity
 
     scored = [
@@ -176,7 +176,7 @@ def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> No
         "| metric | 125 types and levels | 95 % interval | levels within a type, mean |",
         "|---|---|---|---|",
     ]
-    opinions = read_opinions(shared)
+    opinions = read_opinions(shared / "iqa/kadid10k/mean_mos_by_type_level.csv")
     for m in metrics:
         a = agreement(scored, m, opinions)
         lines.append(f"| {m} | {a.srcc:.3f} | {a.low:.3f} - {a.high:.3f} | {a.within_types:.3f} |")
@@ -196,19 +196,6 @@ def sensitivity_cell(value, distortion: str, metric: str) -> str:
         text += f"; {100 * value.monotone:.0f} %"
     excluded = value.zero_values + value.not_finite + value.zero_severities
     return text + (f"; {excluded} / {excluded + value.steps} out" if excluded else "")
-
-
-def read_opinions(shared: Path) -> dict[tuple[str, int], float]:
-    """KADID-10k's mean opinion score of every type and level."""
-    from inrcodec.metrics.distortions.kadid import DISTORTIONS
-
-    names = {distortion.number: name for name, distortion in DISTORTIONS.items()}
-    with (shared / "iqa/kadid10k/mean_mos_by_type_level.csv").open() as file:
-        return {
-            (names[int(row["type"])], level): float(row[f"L{level}"])
-            for row in csv.DictReader(file)
-            for level in range(1, 6)
-        }
 
 
 if __name__ == "__main__":

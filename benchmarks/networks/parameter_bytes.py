@@ -24,7 +24,6 @@ import torch
 import zstandard
 
 import inrcodec
-from benchmarks.common import middle
 from inrcodec.codec.entropy.prior import step_code
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.fitting.networks.batches import image_error
@@ -34,7 +33,7 @@ from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import phase_initialisation
 from inrcodec.codec.networks.sizes import ImageShape, network_of
 from inrcodec.images.reading import read_image
-from inrcodec.pixels import Samples
+from inrcodec.pixels import Samples, middle
 
 RESULTS = Path(__file__).parents[1] / "results/networks/parameter_bytes.jsonl"
 TABLE = RESULTS.with_suffix(".md")

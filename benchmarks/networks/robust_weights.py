@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 import inrcodec
-from benchmarks.common import middle, parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE
@@ -41,6 +41,7 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.view import view_of
 from inrcodec.images.reading import as_picture
 from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
+from inrcodec.pixels import middle
 
 RESULTS = Path(__file__).parents[1] / "results/networks/robust_weights.jsonl"
 TABLE = RESULTS.with_suffix(".md")

@@ -20,11 +20,11 @@ from statistics import fmean
 from PIL import Image, ImageDraw
 
 import inrcodec
-from benchmarks.common import middle
 from benchmarks.rate.coolchic import show
 from inrcodec.codec.options import LOSSES
 from inrcodec.images.reading import as_picture
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
+from inrcodec.pixels import middle
 
 RESULTS = Path(__file__).parents[1] / "results/rate/losses.jsonl"
 TABLE = RESULTS.with_suffix(".md")

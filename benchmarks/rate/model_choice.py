@@ -21,10 +21,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from benchmarks.common import middle, parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows
 from inrcodec.errors import InrCodecError
 from inrcodec.images.reading import read_image
-from inrcodec.pixels import psnr
+from inrcodec.pixels import middle, psnr
 
 RESULTS = Path(__file__).parents[1] / "results/rate/model_choice.jsonl"
 TABLE = RESULTS.with_suffix(".md")

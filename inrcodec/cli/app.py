@@ -9,6 +9,7 @@ import typer
 from inrcodec import __version__
 from inrcodec.cli.compare import compare
 from inrcodec.cli.decode import decode
+from inrcodec.cli.distort import distort
 from inrcodec.cli.encode import encode
 from inrcodec.cli.info import info
 from inrcodec.cli.init import app as init
@@ -17,6 +18,7 @@ from inrcodec.cli.models import models
 from inrcodec.cli.receive import receive
 from inrcodec.cli.report import report
 from inrcodec.cli.robustness import robustness
+from inrcodec.cli.sensitivity import sensitivity
 from inrcodec.cli.serve import serve
 from inrcodec.cli.simulate import simulate
 
@@ -35,6 +37,10 @@ Examples:
   inrcodec compare photo.png photo.inr --metrics psnr,ssim
 
   inrcodec robustness photo.inr --reference photo.png
+
+  inrcodec distort photo.png jpeg -o bad.png --level 4
+
+  inrcodec sensitivity photo.png --metrics psnr,ssim
 
   inrcodec serve photo.inr
 
@@ -58,6 +64,8 @@ app.command()(report)
 app.command()(compare)
 app.command()(metrics)
 app.command()(robustness)
+app.command()(distort)
+app.command()(sensitivity)
 app.command()(serve)
 app.command()(receive)
 app.command()(simulate)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec import checks
 from inrcodec.errors import ImageError, OptionError
 from inrcodec.metrics.distortions import operations as ops
 from inrcodec.metrics.distortions.tools import Pixels, rounded
+from inrcodec.pixels import Picture
 
 LEVELS = (1, 2, 3, 4, 5)
 """KADID's levels, mildest first for most types; d_i of a relative sensitivity analysis."""
@@ -49,13 +51,11 @@ class Distortion:
     def distorted(
         self, pixels: NDArray[np.uint8], level: int, *, seed: int = 0
     ) -> NDArray[np.uint8]:
-        """Distort uint8 RGB pixels at `level` 1..5; see `distort`."""
+        """Distort uint8 RGB pixels at `level` 1..5; see `distort`. Raises `MissingExtraError`
+        for one that needs the extra `distortions`, which is not there."""
         image, parameter = _checked(pixels), self.parameter(level)
         random = _random(seed, self.number, level)
-        try:
-            return rounded(self.apply(image, parameter, random))
-        except ImportError as error:
-            raise OptionError(f"{self.name} needs {error.name}: pip install scikit-image") from None
+        return rounded(self.apply(image, parameter, random))
 
 
 _TABLE = (
@@ -124,6 +124,20 @@ DISTORTIONS: dict[str, Distortion] = {distortion.name: distortion for distortion
 """The 25 types by name, in KADID's order."""
 
 
+def rgb_of(picture: Picture) -> NDArray[np.uint8]:
+    """The pixels of an image as the distortions take them, uint8 RGB (H, W, 3).
+
+    Gray becomes three equal channels, 16 bit is rounded to 8. Raises `ImageError` for an image
+    with alpha, which none of the distortions knows.
+    """
+    if picture.channels in (2, 4):
+        raise ImageError("an image with alpha cannot be distorted: lay it over a colour first")
+    pixels = picture.pixels
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.repeat(pixels, 3, 2) if picture.channels == 1 else pixels.astype(np.uint8)
+
+
 def distort(
     pixels: NDArray[np.uint8], name: str, level: int, *, seed: int = 0
 ) -> NDArray[np.uint8]:
@@ -132,8 +146,7 @@ def distort(
     What is random depends on (`seed`, the type's number, `level`) only: not on earlier calls, nor
     on the image's contents.
     """
-    if name not in DISTORTIONS:
-        raise OptionError(f"no distortion {name!r}; known are {', '.join(DISTORTIONS)}")
+    checks.known("distortion", name, DISTORTIONS)
     return DISTORTIONS[name].distorted(pixels, level, seed=seed)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from inrcodec import extras
 from inrcodec.metrics.distortions.tools import (
     Pixels,
     blurred,
@@ -139,7 +140,7 @@ def white_noise(image: Pixels, variance: float, random: np.random.Generator) -> 
 
 def white_noise_color(image: Pixels, variance: float, random: np.random.Generator) -> Pixels:
     """Add Gaussian noise of `variance` to Y, Cb and Cr (BT.601, 16..235, as MATLAB's)."""
-    from skimage import color
+    color = extras.require("skimage.color", extra="distortions")
 
     noise = random.normal(0, 255 * math.sqrt(variance), image.shape)
     return floats(color.ycbcr2rgb(color.rgb2ycbcr(image) + noise))
@@ -159,7 +160,7 @@ def multiplicative_noise(image: Pixels, variance: float, random: np.random.Gener
 
 def denoise(image: Pixels, variance: float, random: np.random.Generator) -> Pixels:
     """Add Gaussian noise of `variance`, clip, and remove it by non-local means (KADID: DnCNN)."""
-    from skimage import restoration
+    restoration = extras.require("skimage.restoration", extra="distortions")
 
     sigma = math.sqrt(variance)
     noisy = np.clip(white_noise(image, variance, random), 0, 1)

@@ -22,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.errors import OptionError
+from inrcodec.metrics.correlation import FEWEST, RESAMPLES, srcc
 from inrcodec.metrics.distortions.kadid import DISTORTIONS, LEVELS, distort
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import metric
 
 UNORDERED = ("mean_shift", "contrast_change")
 """Types that are mildest at a middle level: they have no order to be monotone in."""
-
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,10 @@ def agreement(
     kept = [row for row in rows if (row.distortion, row.level) in opinions and name in row.values]
     conditions = sorted({(row.distortion, row.level) for row in kept})
     images = sorted({row.image for row in kept})
-    if len(conditions) < 3:
-        raise OptionError(f"{len(conditions)} conditions with opinion scores; need 3 or more")
+    if len(conditions) < FEWEST:
+        raise OptionError(
+            f"{len(conditions)} conditions with opinion scores; need {FEWEST} or more"
+        )
     table = np.zeros((len(images), len(conditions)))
     scored = np.zeros(table.shape, bool)
     for row in kept:
@@ -170,30 +171,21 @@ def agreement(
     opinion = np.array([opinions[condition] for condition in conditions])
     random = np.random.default_rng(seed)
     resampled = [
-        sign * _srcc(table[random.integers(len(images), size=len(images))].mean(0), opinion)
+        sign * srcc(table[random.integers(len(images), size=len(images))].mean(0), opinion)
         for _ in range(RESAMPLES)
     ]
     low, high = np.quantile(resampled, [0.025, 0.975])
     means = table.mean(0)
     types = np.array([distortion for distortion, _ in conditions])
-    within = [sign * _srcc(means[types == t], opinion[types == t]) for t in sorted(set(types))]
+    within = [sign * srcc(means[types == t], opinion[types == t]) for t in sorted(set(types))]
     within = [value for value in within if not math.isnan(value)]
     return Agreement(
-        srcc=sign * _srcc(means, opinion),
+        srcc=sign * srcc(means, opinion),
         low=float(low),
         high=float(high),
         within_types=sum(within) / len(within) if within else math.nan,
         conditions=len(conditions),
     )
-
-
-def _srcc(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
-    """Spearman's rank correlation; ties share a mean rank, infinities rank as the extremes."""
-    from scipy.stats import rankdata
-
-    a, b = rankdata(one) - (len(one) + 1) / 2, rankdata(two) - (len(two) + 1) / 2
-    scale = math.sqrt(float((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / scale if scale else math.nan
 
 
 def _by_image(rows: Iterable[Score], name: str, distortion: str) -> dict[str, list[float]]:

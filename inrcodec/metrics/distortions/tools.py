@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, signal
 
+from inrcodec import extras
 from inrcodec.pixels import from_unit
 
 Pixels = NDArray[np.float64]
@@ -87,14 +88,14 @@ def filtered(image: Pixels, kernel: Pixels) -> Pixels:
 
 def rgb_to_lab(image: Pixels) -> Pixels:
     """RGB -> CIE Lab (D65)."""
-    from skimage import color
+    color = extras.require("skimage.color", extra="distortions")
 
     return floats(color.rgb2lab(image))
 
 
 def lab_to_rgb(lab: Pixels) -> Pixels:
     """CIE Lab (D65) -> RGB, clipped to [0, 1]."""
-    from skimage import color
+    color = extras.require("skimage.color", extra="distortions")
 
     # scikit-image clips negative Z to 0 and warns: stay just this side of it
     lightness = np.maximum(lab[..., 0], -16)

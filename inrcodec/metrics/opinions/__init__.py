@@ -1,0 +1,1 @@
+"""Data sets of opinion scores: how well metrics agree with people."""
