@@ -16,6 +16,13 @@ Mahalanobis distance as G grows. For other denoisers it is a sum over noise stre
 Brownian path of fixed seed, from `sigma_max` on: what lies beyond, at g < 1 / sigma_max^2, is left
 out. The learned denoiser is the Wiener filter of that same prior wherever s > 8, so that part is
 exact and nothing is left out; below s = 0.005 (g > 40,000) it is that filter again.
+
+Close to an image x, IEM is a Riemannian metric: IEM^2(x, x + h v) = h^2 <v, v>_x + O(h^3) with
+
+    <v, w>_x = integral_0^gamma_max E (v - J v) . (w - J w) dg,      J the Jacobian of D at x + s n,
+
+so what the denoiser would take for noise counts, and what it would keep counts little.
+`Iem.local_form` computes it by differentiating the denoiser, along the same noise.
 """
 
 from __future__ import annotations
@@ -23,11 +30,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.functional import jvp
 
 from inrcodec.codec.ambient import independent
 from inrcodec.errors import OptionError
@@ -108,10 +117,50 @@ class Iem:
             total = total + weight * difference.square().sum((1, 2, 3))
         return total.sqrt()
 
+    @partial(independent, gradients=True)
+    def local_form(self, v: Tensor, w: Tensor | None = None) -> Tensor:
+        """The inner product <v, w>_x at the reference x, (N,); without `w`, that of v with itself.
+
+        The root of <v, v>_x is the limit of IEM(x, x + h v) / h for small h. Directions have the
+        shape of the reference, (N, 3, H, W) or (3, H, W), and its scale, [0, 1]. Raises
+        `OptionError` for another shape.
+        """
+        first = self._direction(v)
+        second = first if w is None else self._direction(w)
+        total = exact_form(first, second, self._exact_to)
+        x = (self._reference * 2 - 1).to(self._type)
+        for sigma, weight, noise, _ in self._nodes:
+            one = first - self._moved(x + noise, sigma, first)
+            two = one if w is None else second - self._moved(x + noise, sigma, second)
+            total = total + weight * (one * two).sum((1, 2, 3))
+        return total
+
+    def _direction(self, v: Tensor) -> Tensor:
+        """A direction on the scale [-1, 1]."""
+        shape = tuple(self._reference.shape)
+        if not isinstance(v, Tensor) or tuple(v.shape) not in (shape, shape[1:]):
+            found = tuple(getattr(v, "shape", ()))
+            raise OptionError(f"a direction must be a tensor of shape {shape}, got {found}")
+        return (2 * v.expand(shape)).to(self._type)
+
+    def _moved(self, noisy: Tensor, sigma: float, direction: Tensor) -> Tensor:
+        """How the denoised image moves with the noisy one: J v."""
+
+        def denoise(y: Tensor) -> Tensor:
+            return self._denoiser(y, sigma)
+
+        _, moved = jvp(denoise, noisy, direction)  # type: ignore[no-untyped-call]
+        return torch.as_tensor(moved)
+
 
 def iem(reference: object, decoded: object, **options: Any) -> Tensor:
     """IEM of each pair, (N,); 0 is identical, no upper bound. Options as for `Iem`."""
     return Iem(reference, **options)(decoded)
+
+
+def local_form(reference: object, v: Tensor, w: Tensor | None = None, **options: Any) -> Tensor:
+    """<v, w>_x at each reference image x, (N,); see `Iem.local_form`. Options as for `Iem`."""
+    return Iem(reference, **options).local_form(v, w)
 
 
 @independent
@@ -156,10 +205,16 @@ def iem_sq(
 @independent
 def exact_squared(difference: Tensor, gamma_max: float) -> Tensor:
     """IEM^2 under the Gaussian prior for x_1 - x_2 (N, 3, H, W) on [-1, 1], (N,), exact."""
-    height, width = difference.shape[-2:]
-    variance = gaussian_prior.eigenvalues(height, width, difference)
-    energy = gaussian_prior.coefficients(difference).square()
-    return (energy * (gamma_max / (1 + gamma_max * variance))).sum((1, 2, 3))
+    return exact_form(difference, difference, gamma_max)
+
+
+@independent
+def exact_form(v: Tensor, w: Tensor, gamma_max: float) -> Tensor:
+    """<v, w> of the Gaussian prior, the same at every image, for (N, 3, H, W) on [-1, 1], (N,)."""
+    height, width = v.shape[-2:]
+    variance = gaussian_prior.eigenvalues(height, width, v)
+    products = gaussian_prior.coefficients(v) * gaussian_prior.coefficients(w)
+    return (products * (gamma_max / (1 + gamma_max * variance))).sum((1, 2, 3))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 
 from inrcodec.errors import OptionError
 from inrcodec.metrics.quality import denoiser, gaussian_prior
-from inrcodec.metrics.quality.iem import Iem, exact_squared, iem, iem_sq, quadrature
+from inrcodec.metrics.quality.iem import Iem, exact_squared, iem, iem_sq, local_form, quadrature
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +214,52 @@ def test_the_denoiser_beats_the_wiener_filter_on_kodak(shared):
         row = measure(path)
         assert len(row["learned_db"]) == len(SIGMAS)
         assert all(a > b for a, b in zip(row["learned_db"], row["wiener_db"], strict=True)), path
+
+
+@pytest.mark.parametrize("name", ["gaussian", "learned"])
+def test_the_local_form_is_the_limit_of_iem(pictures, name):
+    """IEM(x, x + h v) / h for a small h, by the learned denoiser in its own float32."""
+    x = pictures[0] * 0.8 + 0.1
+    generator = torch.Generator().manual_seed(3)
+    v = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    step = 1e-2 if name == "learned" else 1e-4
+    scorer = Iem(x, denoiser=name, gamma_max=25.0)
+    ahead, behind = (float(scorer(x + s * v)) / step for s in (step, -step))
+    local = float(scorer.local_form(v)) ** 0.5
+    assert (ahead + behind) / 2 == pytest.approx(local, rel=1e-4)
+
+
+def test_the_local_form_of_a_users_denoiser_is_that_of_its_jacobian(pictures):
+    """Tweedie's formula for a mixture of two images: the Jacobian in closed form."""
+    x, one, two = pictures
+
+    def mixture(noisy, sigma):
+        sides = torch.stack([(noisy - 2 * c + 1).square().sum((1, 2, 3)) for c in (one, two)])
+        weights = torch.softmax(-sides / (2 * sigma**2), 0)[..., None, None, None]
+        return (weights * torch.stack([2 * one - 1, 2 * two - 1])).sum(0)
+
+    scorer = Iem(x, denoiser=mixture, gamma_max=4.0, sigma_max=10.0)
+    generator = torch.Generator().manual_seed(4)
+    v, w = (torch.randn(x.shape, generator=generator, dtype=x.dtype) for _ in range(2))
+    difference = (2 * (one - two))[0]
+    expected = 0.0
+    for sigma, weight, noise, _ in scorer._nodes:
+        noisy = 2 * x - 1 + noise
+        sides = torch.stack([(noisy - 2 * c + 1).square().sum() for c in (one, two)])
+        share = torch.softmax(-sides / (2 * sigma**2), 0)
+        slope = share[0] * share[1] / sigma**2
+        kept = [2 * d[0] - slope * difference * (difference * 2 * d[0]).sum() for d in (v, w)]
+        expected += weight * float((kept[0] * kept[1]).sum())
+    assert float(scorer.local_form(v, w)) == pytest.approx(expected, rel=1e-9)
+    assert float(scorer.local_form(w, v)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_local_form_is_bilinear_and_positive(pictures):
+    x, v, w = pictures
+    scorer = Iem(x, gamma_max=25.0)
+    forms = [float(scorer.local_form(a, b)) for a, b in ((v, v), (v, w), (w, w), (v + w, v + w))]
+    assert forms[3] == pytest.approx(forms[0] + 2 * forms[1] + forms[2], rel=1e-5)
+    assert forms[1] ** 2 < forms[0] * forms[2]
+    assert float(local_form(x, v[0], gamma_max=25.0)) == pytest.approx(forms[0])
+    with pytest.raises(OptionError, match="a direction must be a tensor of shape"):
+        scorer.local_form(v[:, :1])
