@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inrcodec import __version__
+from inrcodec.cli.benchmark import app as benchmark
 from inrcodec.cli.compare import compare
 from inrcodec.cli.decode import decode
 from inrcodec.cli.distort import distort
@@ -69,6 +70,7 @@ app.command()(sensitivity)
 app.command()(serve)
 app.command()(receive)
 app.command()(simulate)
+app.add_typer(benchmark, name="benchmark")
 app.add_typer(init, name="init")
 
 

@@ -10,13 +10,14 @@ One folder holds one idea:
 
 - `quality`: the metrics themselves, one file a metric, and what they share;
 - `distortions`: the distortions of KADID-10k, and how metrics respond to them;
+- `opinions`: data sets of opinions, and how well metrics agree with them;
 - `references`: other codecs (JPEG, WebP, AVIF, ...) at a quality or to a size;
 - `curves`: rate-distortion measurements and Bjøntegaard deltas;
 - `damage`: how an image suffers when weights, symbols or packets are damaged;
 - `report`: files judged against their reference, of one image or several, as records, a page,
   text or JSON.
 
-Beside them, `metric_table` lists the metrics by name, `judge` scores with them, and
+Beside them, `correlation` has the statistics of agreement, `metric_table` lists the metrics by name, `judge` scores with them, and
 `metric_losses` turns two of them into training losses of the encoder. Importing this package
 imports neither torch nor numpy.
 """

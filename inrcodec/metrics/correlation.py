@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 Statistic = Callable[[Values, Values], float]
 
 RESAMPLES = 1000
-EVALUATIONS = 4000
+EVALUATIONS = 200
 """Most evaluations of the logistic while it is fitted."""
 
 FEWEST = 3
@@ -30,65 +30,67 @@ FEWEST = 3
 def srcc(one: Values, two: Values) -> float:
     """Spearman's rank correlation; ties share a mean rank, infinities rank as the extremes.
 
-    NaN where either is constant.
+    NaN where either is constant, and for fewer than `FEWEST` pairs.
     """
     from scipy.stats import rankdata
 
-    return _pearson(rankdata(one), rankdata(two))
+    return pearson(rankdata(one), rankdata(two)) if len(one) >= FEWEST else math.nan
 
 
 def krcc(one: Values, two: Values) -> float:
-    """Kendall's rank correlation tau-b; NaN where either is constant."""
+    """Kendall's rank correlation tau-b; NaN where `srcc` is."""
     from scipy.stats import kendalltau
 
-    return float(kendalltau(one, two).statistic)
+    if len(one) < FEWEST:
+        return math.nan
+    return float(kendalltau(one, two, method="asymptotic").statistic)
+
+
+def pearson(one: Values, two: Values) -> float:
+    """Pearson's correlation; NaN where either is constant."""
+    a, b = one - one.mean(), two - two.mean()
+    scale = math.sqrt(float((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / scale if scale else math.nan
 
 
 def plcc(values: Values, opinions: Values) -> float:
-    """Pearson's correlation of opinions with the logistic fitted to them.
+    """Pearson's correlation of opinions with the logistic fitted to them; NaN without variation."""
+    return pearson(linearised(values, opinions), opinions)
 
-    An infinite value, such as the PSNR of identical images, counts as the nearest finite one. NaN
-    for fewer than `FEWEST` pairs, and where either is constant.
+
+def linearised(values: Values, opinions: Values) -> Values:
+    """The opinions that a logistic, fitted by least squares, tells from values.
+
+    An infinite value, such as the PSNR of identical images, counts as the nearest finite one.
+    Where there is nothing to fit, all are 0.
     """
-    if len(values) < FEWEST:
-        return math.nan
     finite = values[np.isfinite(values)]
-    if not len(finite) or np.ptp(finite) == 0 or np.ptp(opinions) == 0:
-        return math.nan
-    return _pearson(fitted(np.clip(values, finite.min(), finite.max()), opinions), opinions)
+    if len(values) < FEWEST or not len(finite) or not np.ptp(finite) or not np.ptp(opinions):
+        return np.zeros(len(values))
+    return _fitted(np.clip(values, finite.min(), finite.max()), opinions)
 
 
-def fitted(values: Values, opinions: Values) -> Values:
+def _fitted(values: Values, opinions: Values) -> Values:
     """What the logistic of five parameters, fitted by least squares, makes of values.
 
-    b1 (1/2 - 1 / (1 + exp(b2 (v - b3)))) + b4 v + b5, with v scaled to unit deviation. Where the
-    fit does not converge within `EVALUATIONS`, the straight line of least squares.
+    b1 (1/2 - 1 / (1 + exp(b2 (v - b3)))) + b4 v + b5, with v scaled to unit deviation. The fit
+    starts at a slope of the right sign and ends after `EVALUATIONS` at the latest.
     """
-    from scipy.optimize import curve_fit
+    from scipy.optimize import least_squares
 
     scaled = (values - values.mean()) / values.std()
-    slope = math.copysign(1.0, _pearson(scaled, opinions) or 1.0)
-    span = float(np.ptp(opinions))
-    start = [slope * span, 1.0, 0.0, 0.0, float(opinions.mean())]
-    try:
-        found, _ = curve_fit(_logistic, scaled, opinions, start, maxfev=EVALUATIONS)
-    except (RuntimeError, TypeError):  # too many evaluations; fewer pairs than parameters
-        line = np.polyfit(scaled, opinions, 1)
-        return np.asarray(np.polyval(line, scaled), np.float64)
-    return _logistic(scaled, *found)
+    slope = math.copysign(1.0, pearson(scaled, opinions))
+    start = [slope * float(np.ptp(opinions)), 1.0, 0.0, 0.0, float(opinions.mean())]
+    found = least_squares(
+        lambda b: _logistic(scaled, *b) - opinions, start, max_nfev=EVALUATIONS, x_scale="jac"
+    )
+    return _logistic(scaled, *found.x)
 
 
 def _logistic(v: Values, b1: float, b2: float, b3: float, b4: float, b5: float) -> Values:
     """Evaluate the five-parameter logistic; the exponent is bounded so that none overflows."""
     steep = 1 / (1 + np.exp(np.clip(b2 * (v - b3), -500, 500)))
     return np.asarray(b1 * (0.5 - steep) + b4 * v + b5, np.float64)
-
-
-def _pearson(one: Values, two: Values) -> float:
-    """Pearson's correlation; NaN where either is constant."""
-    a, b = one - one.mean(), two - two.mean()
-    scale = math.sqrt(float((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / scale if scale else math.nan
 
 
 def interval(

@@ -1,1 +1,1 @@
-"""Data sets of opinion scores: how well metrics agree with people."""
+"""Data sets of opinions about images: how well metrics agree with people."""
