@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from inrcodec.codec.decode import DecodeKeywords
     from inrcodec.codec.describe import FileInfo, SectionInfo
     from inrcodec.codec.encode import Encoding
+    from inrcodec.codec.networks.module import NetworkModule
     from inrcodec.codec.options import EncodeKeywords, EncodeOptions
     from inrcodec.codec.progress import Progress
     from inrcodec.files import Source
@@ -78,6 +79,7 @@ __all__ = [
     "InrCodecWarning",
     "LimitError",
     "MissingExtraError",
+    "NetworkModule",
     "OptionError",
     "OutputError",
     "PacketError",
@@ -97,13 +99,16 @@ __all__ = [
     "encode",
     "encoding",
     "info",
+    "load_network",
     "save",
+    "store_network",
 ]
 
 _HOMES = {
     "EncodeOptions": "inrcodec.codec.options",
     "Encoding": "inrcodec.codec.encode",
     "FileInfo": "inrcodec.codec.describe",
+    "NetworkModule": "inrcodec.codec.networks.module",
     "Picture": "inrcodec.pixels",
     "Progress": "inrcodec.codec.progress",
     "SectionInfo": "inrcodec.codec.describe",
@@ -209,6 +214,38 @@ def decode_picture(source: Source | Sequence[bytes], **options: Unpack[DecodeKey
     from inrcodec.codec.decode import decode_picture
 
     return decode_picture(source, **options)
+
+
+def load_network(source: Source, *, init: str | os.PathLike[str] | None = None) -> NetworkModule:
+    """Load the parameters of a file as a torch module.
+
+    `source` is a path, a binary file object or the bytes of a file that holds a coordinate network;
+    `init` as for `decode_picture`. Calling the module gives the colours of the image, or of any
+    grid of coordinates, with gradients for the parameters; `store_network` makes a file of it.
+
+    Raises `OptionError` for a file of latent grids, `TruncatedError` for one that is cut short, and
+    otherwise what `decode_picture` does.
+    """
+    from inrcodec.codec.decode import load_network
+
+    return load_network(source, init)
+
+
+def store_network(
+    module: NetworkModule, *, step_scale: float = 1.0, target_size: int | None = None
+) -> bytes:
+    """Round the parameters of a module that `load_network` made, and return the bytes of a file.
+
+    The quantisation steps are those of the file it came from, times `step_scale`: a module that was
+    not changed gives the same parameters, bit for bit. With `target_size`, the finest steps whose
+    file has at most so many bytes are chosen anew, by what each tensor changes in the image.
+
+    Raises `OptionError` for options and for parameters that the steps cannot hold, `FitError` for
+    parameters that are not finite, and `RateError` for a size out of reach.
+    """
+    from inrcodec.codec.encode import store_network
+
+    return store_network(module, step_scale, target_size)
 
 
 def info(source: Source) -> FileInfo:

@@ -14,15 +14,18 @@ from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.limits import Limits
+from inrcodec.codec.networks.decoder import NetworkDecoder
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import View, view_of
-from inrcodec.errors import OptionError, PartialFileWarning, warn
+from inrcodec.errors import OptionError, PartialFileWarning, TruncatedError, warn
 from inrcodec.extras import require
 from inrcodec.files import Source, read_bytes
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from inrcodec.codec.networks.module import NetworkModule
 
 
 class DecodeKeywords(TypedDict, total=False):
@@ -94,6 +97,23 @@ def decode_quietly(
         pixels = stored.render(view, depth, threads=threads, device=device)
     lacks = _lacks(container, stored.missing)
     return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
+
+
+def load_network(source: Source, init: str | os.PathLike[str] | None = None) -> NetworkModule:
+    """Load the coordinate network of a file; see `inrcodec.load_network`."""
+    require("torch", extra="encode")
+    from inrcodec.codec.networks.module import NetworkModule
+
+    container = bitstream.read(read_bytes(source))
+    header = container.header
+    decoder = decoder_of(header)
+    if not isinstance(decoder, NetworkDecoder):
+        raise OptionError(f"a network is loaded from files of networks, not {header.family.label}")
+    if not container.complete:
+        raise TruncatedError("the file is cut short; a network is loaded from a whole file")
+    given = None if init is None else Initialisation.read(init)
+    stored = decoder.read(container, given)
+    return NetworkModule(header, stored.model, stored.network, container.metadata)
 
 
 def check_cost(container: Container, view: View, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.fitting.plan import plan_of
@@ -19,6 +19,9 @@ from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import in_steps
 from inrcodec.pixels import Picture
+
+if TYPE_CHECKING:
+    from inrcodec.codec.networks.module import NetworkModule
 
 
 class Encoding(Protocol):
@@ -86,3 +89,10 @@ def _encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
 
     return GridEncoding(picture, plan)
+
+
+def store_network(module: NetworkModule, step_scale: float, target_size: int | None) -> bytes:
+    """Write the file of a network that was loaded; see `inrcodec.store_network`."""
+    from inrcodec.codec.fitting.networks.storing import store
+
+    return store(module, step_scale, target_size)

@@ -17,9 +17,9 @@ One folder holds one idea:
 - `report`: files judged against their reference, of one image or several, as records, a page,
   text or JSON.
 
-Beside them, `correlation` has the statistics of agreement, `metric_table` lists the metrics by name, `judge` scores with them, and
-`metric_losses` turns two of them into training losses of the encoder. Importing this package
-imports neither torch nor numpy.
+Beside them, `metric_table` lists the metrics by name, `judge` scores with them, `correlation` has
+the statistics of agreement, and `metric_losses` turns two metrics into training losses of the
+encoder. Importing this package imports neither torch nor numpy.
 """
 
 from inrcodec.metrics.judge import Judge, compare
