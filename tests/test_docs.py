@@ -145,6 +145,7 @@ def test_every_picture_and_every_script_has_its_command_on_the_page_of_figures()
         for path in (ROOT / folder).rglob("*.py"):
             if "__main__" in path.read_text("utf-8") and path.stem != "demo":
                 module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                module = module.removesuffix(".__main__")
                 assert f"python -m {module}" in page, module
 
 

@@ -115,7 +115,7 @@ def main() -> None:
     metrics = tuple(arguments.metrics.split(","))
     pictures = sorted((arguments.shared / "kodak").glob("kodim*.png"))
     pictures = pictures[:: max(1, len(pictures) // arguments.images)][: arguments.images]
-    values = {(row["image"], row["type"]): set(row["values"]) for row in read()}
+    values = {(row["image"], row["type"]): set(row["values"]) for row in stored()}
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         jobs = []
         for path in pictures:
@@ -128,13 +128,13 @@ def main() -> None:
             with RESULTS.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in job.result())
             print(job.result()[0]["image"], flush=True)
-    write_tables(read(), metrics, arguments.shared)
+    write_tables(stored(), metrics, arguments.shared)
 
 
-def read() -> list[dict]:
+def stored() -> list[dict]:
     """A row for each picture and type so far, of all metrics measured."""
     found: dict[tuple[str, str], dict] = {}
-    for line in RESULTS.open() if RESULTS.exists() else ():
+    for line in RESULTS.read_text().splitlines() if RESULTS.exists() else ():
         row = json.loads(line)
         known = found.setdefault((row["image"], row["type"]), row)
         for part in ("values", "notes"):
@@ -142,18 +142,25 @@ def read() -> list[dict]:
     return list(found.values())
 
 
-def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> None:
-    """Both tables as Markdown."""
-    from inrcodec.metrics.distortions.kadid import DISTORTIONS
-    from inrcodec.metrics.distortions.opinions import read_opinions
-    from inrcodec.metrics.distortions.relative_sensitivity import Score, agreement, sensitivity
+def scored(rows: list[dict]) -> list:
+    """A `Score` for each picture, type and level."""
+    from inrcodec.metrics.distortions.relative_sensitivity import Score
 
-    scored = [
+    return [
         Score(row["image"], row["type"], level, {n: float(v[level - 1]) for n, v in values.items()})
         for row in rows
         for values in [row["values"]]
         for level in range(1, 6)
     ]
+
+
+def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> None:
+    """Both tables as Markdown."""
+    from inrcodec.metrics.distortions.kadid import DISTORTIONS
+    from inrcodec.metrics.distortions.opinions import read_opinions
+    from inrcodec.metrics.distortions.relative_sensitivity import agreement, sensitivity
+
+    every = scored(rows)
     images = sorted({row["image"] for row in rows})
     fits = [
         note["fit_psnr"] for row in rows for note in row["notes"].values() if "fit_psnr" in note
@@ -168,7 +175,7 @@ def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> No
         "|---" * (len(metrics) + 1) + "|",
     ]
     for name in DISTORTIONS:
-        cells = [sensitivity_cell(sensitivity(scored, m, name), name, m) for m in metrics]
+        cells = [sensitivity_cell(sensitivity(every, m, name), name, m) for m in metrics]
         label = f"**{name}**" if name in PUBLISHED else name
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     lines += [
@@ -178,7 +185,7 @@ def write_tables(rows: list[dict], metrics: tuple[str, ...], shared: Path) -> No
     ]
     opinions = read_opinions(shared / "iqa/kadid10k/mean_mos_by_type_level.csv")
     for m in metrics:
-        a = agreement(scored, m, opinions)
+        a = agreement(every, m, opinions)
         lines.append(f"| {m} | {a.srcc:.3f} | {a.low:.3f} - {a.high:.3f} | {a.within_types:.3f} |")
     TABLE.write_text("\n".join(lines) + "\n")
     print("\n".join(lines[-len(metrics) - 2 :]))

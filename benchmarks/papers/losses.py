@@ -1,0 +1,219 @@
+"""Losses (Catania and Allegra 2024, "Redefining Visual Quality")."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from benchmarks.papers.claims import Claim, Paper, Verdict, mean, rows, verdict
+
+SCRIPT, RESULTS = "benchmarks.rate.losses", "rate/losses.jsonl"
+PSNR, MS_SSIM, LPIPS = "psnr", "ms-ssim-db", "lpips-squeeze"
+STRUCTURAL = ("lcssim", "l1ssim")
+POINT_WISE = ("mse", "logcosh", "l1")
+RATES = (0.3, 0.6, 1.2)
+
+
+@cache
+def value(model: str, loss: str | None, metric: str, bpp: float | None = None) -> float:
+    """The mean of a metric over images, and over rates unless one is named; a codec has no loss."""
+    found = [
+        row["metrics"][metric]
+        for row in rows(RESULTS)
+        if (row["settings"].get("model", row["codec"]), row["settings"].get("loss"))
+        == (model, loss)
+        and bpp in (None, row["asked"]["bpp"])
+    ]
+    return mean(found)
+
+
+def paper() -> Paper:
+    """All claims of this paper that were measured."""
+    return Paper(
+        title="Redefining Visual Quality: The Impact of Loss Functions on INR-based Compression",
+        about=(
+            "The central 256 x 256 of six Kodak photographs at 0.3, 0.6 and 1.2 bits per pixel; "
+            "the paper has all 24 as a whole. There, sizes differ from loss to loss; here, all "
+            "files of a rate have the same size. Crops this small spend a large share of their "
+            "bytes on networks. The figures of the paper are drawn, without numbers."
+        ),
+        claims=(
+            best_psnr("coolchic-v1"),
+            logcosh("coolchic-v1"),
+            structural_ms_ssim("coolchic-v1"),
+            jpeg_lpips(),
+            structural_lpips(),
+            behind_avif(),
+            best_psnr("coolchic-v2"),
+            structural_ms_ssim("coolchic-v2"),
+            avif_ms_ssim(),
+            avif_lpips(),
+            psnr_cost(),
+        ),
+        missing="NIF (Figure 2c), whole photographs, and the crops of Figure 3.",
+    )
+
+
+def claim(
+    name: str, place: str, says: str, published: str, ours: str, agrees: Verdict, why: str
+) -> Claim:
+    """A claim of this study."""
+    return Claim(
+        name, place, says, published, ours, agrees, "" if agrees == "yes" else why, SCRIPT, RESULTS
+    )
+
+
+def best_psnr(model: str) -> Claim:
+    """Squared error has the highest PSNR."""
+    values = {loss: value(model, loss, PSNR) for loss in (*POINT_WISE, *STRUCTURAL)}
+    best = max(values, key=values.__getitem__)
+    behind = values[best] - values["mse"]
+    shown = ", ".join(f"{loss} {psnr:.2f}" for loss, psnr in values.items())
+    return claim(
+        f"losses-figure-2-{model}",
+        f"Figure 2, {model}",
+        "squared error has the best PSNR",
+        "mse best",
+        f"{shown} dB",
+        "yes" if behind <= 0.05 else "no",
+        f"{best} is {behind:.2f} dB ahead",
+    )
+
+
+def logcosh(model: str) -> Claim:
+    """Log-cosh performs as squared error does."""
+    apart = value(model, "logcosh", PSNR) - value(model, "mse", PSNR)
+    return claim(
+        f"losses-figure-2-{model}",
+        f"Figure 2, {model}",
+        "LogCosh is about level with squared error in PSNR",
+        "similar",
+        f"{apart:+.2f} dB",
+        "yes" if abs(apart) < 0.2 else "no",
+        "",
+    )
+
+
+def structural_ms_ssim(model: str) -> Claim:
+    """Losses with SSIM have the better MS-SSIM."""
+    gains = {
+        loss: value(model, loss, MS_SSIM) - value(model, "mse", MS_SSIM) for loss in STRUCTURAL
+    }
+    shown = ", ".join(f"{loss} {gain:+.2f} dB" for loss, gain in gains.items())
+    return claim(
+        f"losses-figure-2-{model}",
+        f"Figure 2, {model}",
+        "losses with SSIM improve MS-SSIM over squared error",
+        "slightly better" if model.endswith("v1") else "consistently better",
+        shown,
+        verdict(*(gain > 0 for gain in gains.values())),
+        "not for every loss",
+    )
+
+
+def jpeg_lpips() -> Claim:
+    """With squared error, v1 loses to JPEG in LPIPS."""
+    ours, jpeg = value("coolchic-v1", "mse", LPIPS), value("jpeg-444", None, LPIPS)
+    rates = [
+        bpp
+        for bpp in RATES
+        if value("coolchic-v1", "mse", LPIPS, bpp) > value("jpeg-444", None, LPIPS, bpp)
+    ]
+    return claim(
+        "losses-figure-2-coolchic-v1",
+        "Figure 2, coolchic-v1",
+        "with squared error it loses to JPEG in LPIPS",
+        "JPEG better",
+        f"{ours:.3f}, JPEG {jpeg:.3f}; JPEG better at {len(rates)} of {len(RATES)} rates",
+        verdict(*(bpp in rates for bpp in RATES)),
+        "sizes are equal here; the paper does not say which trunk its LPIPS has (SqueezeNet here)",
+    )
+
+
+def structural_lpips() -> Claim:
+    """Losses with SSIM have the better LPIPS."""
+    base = value("coolchic-v1", "mse", LPIPS)
+    values = {loss: value("coolchic-v1", loss, LPIPS) for loss in STRUCTURAL}
+    shown = ", ".join(f"{loss} {lpips:.3f}" for loss, lpips in values.items())
+    return claim(
+        "losses-figure-2-coolchic-v1",
+        "Figure 2, coolchic-v1",
+        "losses with SSIM improve LPIPS",
+        "better than squared error",
+        f"{shown}, mse {base:.3f}",
+        verdict(*(lpips < base for lpips in values.values())),
+        "",
+    )
+
+
+def behind_avif() -> Claim:
+    """v1 is always behind AVIF."""
+    losses = (*POINT_WISE, *STRUCTURAL)
+    behind = []
+    ahead = []
+    for metric, sign in ((PSNR, 1), (MS_SSIM, 1), (LPIPS, -1)):
+        for bpp in RATES:
+            avif = sign * value("avif", None, metric, bpp)
+            best = max(sign * value("coolchic-v1", loss, metric, bpp) for loss in losses)
+            behind.append(best < avif)
+            if best >= avif:
+                ahead.append(f"{metric} at {bpp:g} bpp")
+    return claim(
+        "losses-figure-2-coolchic-v1",
+        "Figure 2, coolchic-v1",
+        "always behind AVIF",
+        "at every rate by every metric",
+        f"behind in {sum(behind)} of {len(behind)} cases (three metrics at three rates)",
+        verdict(*behind),
+        f"the best loss is ahead in {', '.join(ahead)}",
+    )
+
+
+def avif_ms_ssim() -> Claim:
+    """v2 with LcSSIM is level with AVIF in MS-SSIM."""
+    ours, mse, avif = (
+        value(model, loss, MS_SSIM, 1.2)
+        for model, loss in (("coolchic-v2", "lcssim"), ("coolchic-v2", "mse"), ("avif", None))
+    )
+    return claim(
+        "losses-figure-2-coolchic-v2",
+        "Figure 2, coolchic-v2",
+        "LcSSIM is level with AVIF in MS-SSIM at 0.9 to 2 bpp, squared error is not",
+        "comparable",
+        f"at 1.2 bpp {ours:.2f} dB, AVIF {avif:.2f}, mse {mse:.2f}",
+        verdict(abs(ours - avif) < 0.5 or ours > avif, mse < avif),
+        "short fits of small crops",
+    )
+
+
+def avif_lpips() -> Claim:
+    """v2 with a structural loss is level with AVIF in LPIPS."""
+    ours = {loss: value("coolchic-v2", loss, LPIPS, 1.2) for loss in (*STRUCTURAL, "mse")}
+    avif = value("avif", None, LPIPS, 1.2)
+    shown = ", ".join(f"{loss} {lpips:.3f}" for loss, lpips in ours.items())
+    return claim(
+        "losses-figure-2-coolchic-v2",
+        "Figure 2, coolchic-v2",
+        "losses with SSIM are level with AVIF in LPIPS, squared error is not",
+        "similar",
+        f"at 1.2 bpp {shown}, AVIF {avif:.3f}",
+        verdict(min(ours["lcssim"], ours["l1ssim"]) <= 1.1 * avif, ours["mse"] > avif),
+        "squared error is level with AVIF too",
+    )
+
+
+def psnr_cost() -> Claim:
+    """The structural factor hardly costs PSNR."""
+    costs = {
+        model: value(model, "mse", PSNR) - value(model, "lcssim", PSNR)
+        for model in ("coolchic-v1", "coolchic-v2")
+    }
+    shown = ", ".join(f"{model} {-cost:+.2f} dB" for model, cost in costs.items())
+    return claim(
+        "losses-psnr-cost",
+        "Conclusion",
+        "LcSSIM does not considerably affect the PSNR",
+        "no figure",
+        shown,
+        verdict(*(cost < 0.5 for cost in costs.values())),
+        "half a decibel or more on one model",
+    )
