@@ -70,8 +70,9 @@ def compare(
     Of folders, `results/index.html` shows all images, those first that are worst beside the others.
     """
     from inrcodec.metrics.judge import check_gamma_max
+    from inrcodec.metrics.metric_choice import named_metrics
     from inrcodec.metrics.metric_table import DEFAULT_METRICS
-    from inrcodec.metrics.report.evaluation import ReportOptions, named_metrics
+    from inrcodec.metrics.report.evaluation import ReportOptions
 
     extras.check("torch", "scipy", extra="metrics")
     names = console.words(metrics)

@@ -23,8 +23,8 @@ from inrcodec import __version__, checks
 from inrcodec.errors import OptionError, RateError
 from inrcodec.metrics.damage.robustness import MIDDLE, MOST_SEEDS, DamageBench
 from inrcodec.metrics.judge import Judge, check_gamma_max
-from inrcodec.metrics.metric_facts import Metric
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS, metric
+from inrcodec.metrics.metric_choice import named_metrics, usable_metrics
+from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
 from inrcodec.metrics.report.files import (
     File,
     Opened,
@@ -350,38 +350,6 @@ def default_metrics(allow_download: bool = False) -> list[str]:
     found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
     found += PERCEPTUAL[:1] if allow_download else ()
     return [*HEADLINES, *(n for n in DEFAULT_METRICS if n not in HEADLINES), *found[:1], "iem"]
-
-
-def named_metrics(words: Sequence[str] | None, defaults: Sequence[str]) -> list[str]:
-    """Expand names of metrics: "default" stands for the defaults, "all" for every metric.
-
-    None is the same as "default". Raises `OptionError` for an unknown name.
-    """
-    groups = {"default": list(defaults), "all": list(METRICS)}
-    found = [
-        name
-        for word in (("default",) if words is None else words)
-        for name in (groups[word] if word in groups else [metric(word).name])
-    ]
-    return list(dict.fromkeys(found))
-
-
-def usable_metrics(
-    wanted: Sequence[str], picture: Picture, allow_download: bool = False
-) -> tuple[list[str], dict[str, str]]:
-    """Split metrics into the usable names for this image, and reasons against the others."""
-    reasons = {name: refusal(METRICS[name], picture, allow_download) for name in wanted}
-    return (
-        [name for name, reason in reasons.items() if reason is None],
-        {name: reason for name, reason in reasons.items() if reason is not None},
-    )
-
-
-def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> str | None:
-    """Say why this metric cannot judge this image; None if it can."""
-    if min(picture.width, picture.height) < metric.smallest_side:
-        return f"needs sides of at least {metric.smallest_side} pixels"
-    return metric.trial(allow_download=allow_download)
 
 
 def software(*, with_codecs: bool) -> dict[str, str]:

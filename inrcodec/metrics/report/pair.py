@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from inrcodec.errors import ImageError
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
-from inrcodec.metrics.report.evaluation import (
-    ReportOptions,
-    named_metrics,
-    software,
-    usable_metrics,
-)
+from inrcodec.metrics.metric_choice import metrics_for
+from inrcodec.metrics.metric_table import DEFAULT_METRICS
+from inrcodec.metrics.report.evaluation import ReportOptions, software
 from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file
 from inrcodec.metrics.report.pictures import thumbnail
 from inrcodec.metrics.report.sets import FILES, Measured, Numbers
-from inrcodec.pixels import Picture
 
 Row = dict[str, Any]
 
@@ -44,7 +38,13 @@ def judge_pair(
     )
     picture = first.picture
     check_same_size(first, second.file, (second.picture.width, second.picture.height))
-    names, skipped = _usable(reference.name, picture, options)
+    names, skipped = metrics_for(
+        reference.name,
+        picture,
+        options.metrics,
+        DEFAULT_METRICS,
+        allow_download=options.allow_download,
+    )
     with torch_threads(options.threads):
         judge = Judge(
             picture,
@@ -65,19 +65,6 @@ def judge_pair(
     }
     shown = {key: value for key, value in row.items() if value != {} or key == "metrics"}
     return shown, _measured(first, second, values, options, title)
-
-
-def _usable(
-    name: str, picture: Picture, options: ReportOptions
-) -> tuple[list[str], dict[str, str]]:
-    """The metrics to measure, and why others of those that nobody named are left out."""
-    wanted = named_metrics(options.metrics, DEFAULT_METRICS)
-    _, skipped = usable_metrics(wanted, picture, options.allow_download)
-    for each in skipped.keys() & set(options.metrics or ()):
-        why = skipped.pop(each)
-        if min(picture.width, picture.height) < METRICS[each].smallest_side:
-            raise ImageError(f"{each} {why}; {name} has {picture.width} x {picture.height}")
-    return [each for each in wanted if each not in skipped], skipped
 
 
 def _measured(
