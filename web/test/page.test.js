@@ -213,7 +213,7 @@ test("a dropped file is shown, and nothing is uploaded", async () => {
   await isPhotograph(page);
   await page.setInputFiles("#pick", path.join(PREPARED, "references", "photo.png"));
   await page.waitForFunction(() => /signature/.test(document.getElementById("state").textContent));
-  assert.deepEqual(page.requests.filter((request) => !/^GET \/(web|files|view)\//.test(request)), []);
+  assert.deepEqual(page.requests.filter((request) => !/^(GET|HEAD) \/(web|files|view)\//.test(request)), []);
   assert.deepEqual(page.requests.filter((request) => !/^(GET|HEAD) /.test(request)), []);
   await page.close();
   await server.kill();
@@ -244,19 +244,72 @@ test("zoom and pan by keys, wheel and buttons; a network is drawn anew at that s
   await server.kill();
 });
 
+test("a slow reference delays nothing, and the curve has the times of the pictures", async () => {
+  const server = await serve(0, "--reference", path.join(PREPARED, "references"));
+  const page = await browser.newPage();
+  await page.route("**/references/*", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await route.continue();
+  });
+  const begun = Date.now();
+  await page.goto(`${server.url}/view/photo.inr`);
+  await completed(page, "photo.inr");
+  assert(Date.now() - begun < 2500);
+  await page.waitForSelector("#curve svg");
+  const label = await page.getAttribute("#curve svg", "aria-label");
+  assert(Number(/to [\d.]+ dB after (\d+) ms/.exec(label)[1]) < 2500, label);
+  await page.close();
+  await server.kill();
+});
+
+test("a slow link over HTTP: nothing is shown before the base, and no error", async () => {
+  const server = await serve(0);
+  const page = await open(`${server.url}/view/coolchic-slices-alpha.inr`);
+  await completed(page, "coolchic-slices-alpha.inr");
+  await page.check("[name=transport][value=http]");
+  await setSlider(page, "rate", 0);
+  await again(page);
+  await completed(page, "coolchic-slices-alpha.inr");
+  assert.equal((await counts(page)).Transport, "HTTP");
+  await page.close();
+  await server.kill();
+});
+
+test("sliders have names and values; a refusal that is final is told at once", async () => {
+  const server = await serve(0);
+  const page = await open(`${server.url}/view/photo.inr`);
+  await completed(page, "photo.inr");
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  const sliders = nodes.filter(({ role }) => role?.value === "slider").map(({ name }) => name.value);
+  assert.deepEqual(sliders, ["Simulated packet loss", "Simulated rate"]);
+  assert.equal(await page.getAttribute("#rate", "aria-valuetext"), "as it comes");
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  assert.equal((await download).suggestedFilename(), "photo.inr");
+  await page.close();
+  await server.kill();
+});
+
 test("a token is asked for; a signed link shows its file alone", async () => {
   const server = await serve(0, "--token", "a-secret-of-tests");
   const page = await open(`${server.url}/`);
   await page.waitForSelector("#token-form:not([hidden])");
   assert.equal((await page.$$("#tiles li")).length, 0);
+  await page.fill("#token", "another-secret");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => /not the token/.test(document.getElementById("token-note").textContent));
   await page.fill("#token", "a-secret-of-tests");
   await page.keyboard.press("Enter");
   await page.waitForSelector("#tiles canvas");
   await page.click("#tiles a[href='/view/photo.inr']");
   await completed(page, "photo.inr");
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  assert.equal((await download).suggestedFilename(), "photo.inr");
   await page.close();
   const stranger = await open(`${server.url}/view/photo.inr`);
-  await stranger.waitForFunction(() => /token/.test(document.getElementById("state").textContent));
+  await stranger.waitForSelector("#token-form:not([hidden])", { timeout: 5000 });
   await stranger.close();
   await server.kill();
 });

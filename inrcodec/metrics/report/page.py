@@ -21,7 +21,7 @@ from inrcodec.pixels import CHANNEL_NAMES
 def to_html(report: Report, limits: Limits | None = None) -> str:
     """Render the whole page; `limits` bound the size of the images in it."""
     pictures = gallery(report, limits)
-    primary = report.versions[0]
+    primary, decoding = report.versions[0], prefixes.decoding(report)
     body = Template(part("page.html")).substitute(
         header=_header(report),
         options=_options(report),
@@ -32,7 +32,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
             _side_by_side(report, pictures),
             sections.rate_distortion(report),
             sections.anatomy(report),
-            prefixes.section(report),
+            None if decoding is None else decoding[0],
             robustness(report),
             sections.measurements(report),
         ),
@@ -43,7 +43,7 @@ def to_html(report: Report, limits: Limits | None = None) -> str:
         Markup(body),
         style=part("page.css") + _crop_style(pictures),
         script=part("page.js"),
-        decoder=prefixes.script(report),
+        decoder=None if decoding is None else decoding[1],
         checkered=report.picture.channels in (2, 4),
     )
 

@@ -8,6 +8,7 @@ values that are not shipped, there is no such section.
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 from inrcodec import web_files
 from inrcodec.codec.format import bitstream
@@ -24,21 +25,19 @@ MOST_BYTES = 1 << 20
 SIZES = (("0.25", "¼×"), ("0.5", "½×"), ("1", "1×"), ("2", "2×"))
 
 
-def script(report: Report) -> str | None:
-    """Return the script of the section, or None if there is none."""
-    folder = web_files.folder()
-    found = _blocks(report.versions[0])
-    if folder is None or found is None or not (folder / SCRIPT).is_file():
+def decoding(report: Report) -> tuple[Markup, str] | None:
+    """Return (section, script) for the file that the report is about, or None if there are none."""
+    folder, version = web_files.folder(), report.versions[0]
+    if folder is None or not (folder / SCRIPT).is_file():
         return None
-    return (folder / SCRIPT).read_text("utf-8")
+    blocks = _blocks(folder, version)
+    if blocks is None:
+        return None
+    return _section(version, blocks), (folder / SCRIPT).read_text("utf-8")
 
 
-def section(report: Report) -> Markup | None:
-    """Return the section for the file that the report is about, or None."""
-    version = report.versions[0]
-    blocks = _blocks(version)
-    if blocks is None or script(report) is None:
-        return None
+def _section(version: Version, blocks: dict[str, str]) -> Markup:
+    """The section: a slider of bytes, sizes, what they show, and all that is needed for it."""
     options = (element("option", name, value=value, selected=value == "1") for value, name in SIZES)
     width = version.picture.width
     return element(
@@ -77,10 +76,10 @@ def section(report: Report) -> Markup | None:
     )
 
 
-def _blocks(version: Version) -> dict[str, str] | None:
+def _blocks(folder: Path, version: Version) -> dict[str, str] | None:
     """Return what the section decodes and with what, in base64, by name; None if it cannot be."""
-    folder, about = web_files.folder(), version.about
-    if folder is None or about is None or len(version.data) > MOST_BYTES:
+    about = version.about
+    if about is None or len(version.data) > MOST_BYTES:
         return None
     if about.width * about.height > MOST_PIXELS or not about.complete:
         return None

@@ -16,7 +16,6 @@ Browsers get the page of pages.py at / and /view/NAME, and its files below /web/
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,6 +36,7 @@ from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
 from inrcodec.streaming.server.reading import Readings
+from inrcodec.streaming.server.references import Reference
 from inrcodec.streaming.server.replies import RETRY, Handler, Replies, log
 from inrcodec.streaming.server.sessions import Session
 from inrcodec.streaming.transport import webrtc
@@ -214,19 +214,31 @@ class Server:
 
     async def _reference(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        self._library.version(name)  # so it is the name of a file, and no path
-        path, kind = await in_thread(self._references.checked, name)
-        with self._download(request), path.open("rb") as image:
-            headers = {"Content-Type": kind, "Cache-Control": "no-cache"}
-            response = web.StreamResponse(headers=headers | pages.HEADERS)
-            response.content_length = os.fstat(image.fileno()).st_size
+        with self._download(request):
+            await in_thread(self._library.version, name)  # so it names a file, and is no path
+            found = await in_thread(self._references.open, name)
+            with found.file:
+                return await self._send_reference(request, found)
+
+    async def _send_reference(self, request: web.Request, found: Reference) -> web.StreamResponse:
+        """Send an image as it is; a reader of one that shrinks meanwhile is cut off."""
+        headers = pages.HEADERS | {"Content-Type": found.type, "ETag": found.tag}
+        response = web.StreamResponse(headers=headers | self._replies.cors(request))
+        if request.headers.get(hdrs.IF_NONE_MATCH) == found.tag:
+            response.set_status(304)
             await response.prepare(request)
-            while request.method == "GET":
-                piece = await in_thread(image.read, PIECE_BYTES)
-                if not piece:
-                    break
-                with self._hurry(request):
-                    await response.write(piece)
+            return response
+        response.content_length = left = found.size
+        await response.prepare(request)
+        while left and request.method == "GET":
+            piece = await in_thread(found.file.read, min(left, PIECE_BYTES))
+            if not piece:
+                if request.transport is not None:
+                    request.transport.abort()
+                break
+            with self._hurry(request):
+                await response.write(piece)
+            left -= len(piece)
         return response
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from inrcodec.errors import InputError
 from inrcodec.streaming.server.library import UnknownFileError
@@ -26,8 +30,18 @@ MAX_BYTES = 1 << 28
 """Largest reference that is served."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An open image: its bytes to read, their number, their type, and the ETag of this version."""
+
+    file: BinaryIO
+    size: int
+    type: str
+    tag: str
+
+
 class References:
-    """The images of a folder: that of photo.inr is photo.png, or photo.jpg and so on.
+    """The images of a folder: that of photo.inr is photo.png, or photo.jpg and so on; no links.
 
     Raises `InputError` if there is no such folder.
     """
@@ -45,13 +59,24 @@ class References:
         stem = Path(name).stem
         for extension, kind in TYPES.items():
             path = self._folder / f"{stem}{extension}"
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
+            try:
+                status = path.lstat()
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
                 return path, kind
         return None
 
-    def checked(self, name: str) -> tuple[Path, str]:
-        """Return (path, type) as `find` does; raises `UnknownFileError`."""
+    def open(self, name: str) -> Reference:
+        """Open the reference that `find` finds; raises `UnknownFileError`."""
         found = self.find(name)
         if found is None:
             raise UnknownFileError
-        return found
+        path, kind = found
+        try:
+            file = path.open("rb")
+        except OSError:
+            raise UnknownFileError from None
+        status = os.fstat(file.fileno())
+        tag = f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
+        return Reference(file, status.st_size, kind, tag)

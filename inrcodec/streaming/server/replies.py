@@ -87,7 +87,9 @@ class Replies:
     def _allows(self, request: web.Request) -> bool:
         """Whether who asks may. The page itself, which holds no file and no name, is for all; who
         may have a file may have its reference."""
-        path = request.path.replace(references.PATH, FILES, 1)
+        path = request.path
+        if path.startswith(references.PATH):
+            path = FILES + path.removeprefix(references.PATH)
         authorization = request.headers.get("Authorization")
         return pages.is_wanted(request) or self._access.allows(
             path, authorization, dict(request.query)

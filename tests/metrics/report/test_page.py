@@ -63,8 +63,8 @@ def test_only_the_pages_own_style_and_script_may_act(report: Report) -> None:
 def test_no_script_but_those_of_the_package(report: Report) -> None:
     page = to_html(report)
     acting = re.findall("<script>(.*?)</script>", page, re.DOTALL)
-    known = [part("page.js"), prefixes.script(report)]
-    assert acting == [script for script in known if script is not None]
+    decoding = prefixes.decoding(report)
+    assert acting == [part("page.js")] + ([] if decoding is None else [decoding[1]])
     data = {a["type"] for a in Page(page).all("script") if "type" in a}
     assert data <= {"application/octet-stream"}
 

@@ -77,9 +77,9 @@ def test_metadata_is_left_out(judged, built):
 
 def test_there_is_no_such_section(judged, built):
     version = judged.versions[0]
-    assert prefixes.script(judged) is None  # without the initial values
+    assert prefixes.decoding(judged) is None  # without the initial values
     initial(judged, built)
-    assert prefixes.script(judged) == SCRIPT
+    assert (prefixes.decoding(judged) or ("", ""))[1] == SCRIPT
     about = version.about
     large = replace(about, width=prefixes.MOST_PIXELS, height=2)
     for other in (
@@ -88,9 +88,7 @@ def test_there_is_no_such_section(judged, built):
         replace(version, about=replace(about, complete=False)),
         replace(version, data=bytes(prefixes.MOST_BYTES + 1)),
     ):
-        report = replace(judged, versions=(other,))
-        assert prefixes.script(report) is None
-        assert prefixes.section(report) is None
+        assert prefixes.decoding(replace(judged, versions=(other,))) is None
     (built / web_files.DECODER).unlink()
-    assert prefixes.script(judged) is None
+    assert prefixes.decoding(judged) is None
     assert 'id="prefix"' not in to_html(judged)

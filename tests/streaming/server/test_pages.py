@@ -137,12 +137,40 @@ def test_references(built, folder):
     assert (image[1]["Content-Type"], image[2]) == ("image/png", b"pixels")
     assert (bare[0], bare[2], bare[1]["Content-Length"]) == (200, b"", "6")
     assert [status for status, *_ in none] == [404, 404]
+    (folder / "link.inr").write_bytes((folder / "grids.inr").read_bytes())
+    (originals / "link.png").symlink_to("/etc/hostname")
+    known = {"If-None-Match": image[1]["ETag"]}
+    asked = [("GET", "/references/link.inr", {}), ("GET", "/references/grids.inr", known)]
+    linked, again = replies(folder, asked, references=str(originals))
+    assert (linked[0], again[0], again[2]) == (404, 304, b"")
+    origin = "https://example.org"
+    asked = [("GET", "/references/grids.inr", {"Origin": origin})]
+    ((_, headers, _),) = replies(folder, asked, references=str(originals), origins=(origin,))
+    assert headers["Access-Control-Allow-Origin"] == origin
     ((_, headers, _), (status, *_)) = replies(
         folder, [("HEAD", "/files/grids.inr", {}), ("GET", "/references/grids.inr", {})]
     )
     assert ("Inr-Reference" in headers, status) == (False, 404)
     with pytest.raises(InputError, match="no such folder of references"):
         replies(folder, [], references=str(folder / "nothing"))
+
+
+def test_a_reference_that_shrinks_while_it_is_sent(built, folder):
+    path = folder.parent / "grids.png"
+    path.write_bytes(bytes(1 << 25))
+
+    async def go():
+        async with (
+            serving(folder, references=str(folder.parent)) as (_, base),
+            aiohttp.ClientSession() as http,
+            http.get(f"{base}/references/grids.inr") as reply,
+        ):
+            await reply.content.readexactly(1000)
+            path.write_bytes(b"")
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await reply.read()
+
+    asyncio.run(go())
 
 
 def test_a_page_that_is_not_built(folder, tmp_path, monkeypatch):

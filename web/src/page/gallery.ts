@@ -1,14 +1,14 @@
 /** The gallery: every file of the server with a thumbnail, which is a prefix of the file. */
-import { decode } from "../index.js";
+import { decode, info } from "../index.js";
 import { byId, made, paint } from "./elements.js";
-import { TokenWanted, beginning, fileUrl, head, keepToken, names } from "./server.js";
+import { TokenWanted, beginning, fileUrl, head, names } from "./server.js";
 import { bytes } from "./text.js";
 
 /** The most bytes of a thumbnail, unless its base layer alone has more. */
 const THUMBNAIL_BYTES = 12000;
 
-/** Columns of a thumbnail. */
-const THUMBNAIL_WIDTH = 440;
+/** The most columns and rows of a thumbnail; images that are smaller stay as they are. */
+const [MOST_COLUMNS, MOST_ROWS] = [440, 330];
 
 /** Thumbnails that are made at once. */
 const AT_ONCE = 2;
@@ -16,7 +16,6 @@ const AT_ONCE = 2;
 export class Gallery {
   readonly #tiles = byId("tiles");
   readonly #note = byId("gallery-note");
-  readonly #form = byId<HTMLFormElement>("token-form");
   #stop = new AbortController();
   #making = 0;
   readonly #queue: HTMLElement[] = [];
@@ -32,27 +31,24 @@ export class Gallery {
     { rootMargin: "200px" },
   );
 
-  constructor() {
-    this.#form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      keepToken(byId<HTMLInputElement>("token").value.trim());
-      void this.show();
-    });
-  }
+  /** `refused` is called if the server wants a token. */
+  constructor(readonly refused: () => void) {}
 
   async show(): Promise<void> {
     this.hide();
     this.#stop = new AbortController();
-    this.#form.hidden = true;
+    const { signal } = this.#stop;
     this.#note.textContent = "";
     let found: string[];
     try {
-      found = await names();
+      found = await names(signal);
     } catch (error) {
-      this.#form.hidden = !(error instanceof TokenWanted);
-      this.#note.textContent = error instanceof TokenWanted ? "" : (error as Error).message;
+      if (signal.aborted) return;
+      if (error instanceof TokenWanted) this.refused();
+      else this.#note.textContent = (error as Error).message;
       return;
     }
+    if (signal.aborted) return;
     if (!found.length) this.#note.textContent = "There are no files here. Drop one on this page to look at it.";
     this.#tiles.replaceChildren(...found.map((name) => this.#tile(name)));
   }
@@ -97,11 +93,11 @@ export class Gallery {
       const ends = [...starts.slice(1), size];
       const end = ends.filter((at) => at <= THUMBNAIL_BYTES).at(-1) ?? ends[0]!;
       const data = await beginning(url, end, signal);
+      const { width, height } = info(data);
+      facts.textContent = `${width} × ${height}, ${bytes(size)}`;
+      const scale = Math.min(1, MOST_COLUMNS / width, MOST_ROWS / height);
       const canvas = made("canvas");
-      const onProgress = ({ info }: { info: { width: number; height: number } }): void => {
-        facts.textContent = `${info.width} × ${info.height}, ${bytes(size)}`;
-      };
-      paint(canvas, await decode(data, { width: THUMBNAIL_WIDTH, onProgress, signal }));
+      paint(canvas, await decode(data, { width: Math.max(1, Math.round(width * scale)), signal }));
       picture.replaceChildren(canvas);
     } catch (error) {
       if (!signal.aborted) picture.replaceChildren(made("span", (error as Error).message, "trouble"));

@@ -11,7 +11,9 @@ export async function pixelsOf(image: Blob): Promise<ImageData> {
   const bitmap = await createImageBitmap(image, { colorSpaceConversion: "none" });
   const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", { willReadFrequently: true })!;
   context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  bitmap.close();
+  return pixels;
 }
 
 /** A picture that was shown: milliseconds since the file was asked for, and PSNR in dB. */

@@ -6,8 +6,15 @@ const TOKEN = "inrcodec-token";
 /** The server wants a token that the page does not have. */
 export class TokenWanted extends Error {}
 
-export function keepToken(token: string): void {
-  sessionStorage.setItem(TOKEN, token);
+/** Keep a token, or forget it, until the tab is closed. */
+export function keepToken(token: string | undefined): void {
+  if (token === undefined) sessionStorage.removeItem(TOKEN);
+  else sessionStorage.setItem(TOKEN, token);
+}
+
+/** Whether there is a token. */
+export function hasToken(): boolean {
+  return sessionStorage.getItem(TOKEN) !== null;
 }
 
 /** Headers of every request. */
@@ -34,8 +41,8 @@ async function ask(url: string, init: RequestInit): Promise<Response> {
 }
 
 /** The names of all files. */
-export async function names(): Promise<string[]> {
-  const response = await ask("/", { headers: { Accept: "application/json" } });
+export async function names(signal: AbortSignal): Promise<string[]> {
+  const response = await ask("/", { headers: { Accept: "application/json" }, signal });
   if (!response.ok) throw new InrError("load", (await response.text()).trim() || `status ${response.status}`);
   return ((await response.json()) as { files: string[] }).files;
 }
@@ -71,6 +78,13 @@ export async function beginning(url: string, size: number, signal: AbortSignal):
   const response = await ask(url, { headers: { Range: `bytes=0-${size - 1}` }, signal });
   if (!response.ok) throw new InrError("load", `the server answers with status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
+}
+
+/** All of a file. */
+export async function whole(url: string): Promise<Blob> {
+  const response = await ask(url, {});
+  if (!response.ok) throw new InrError("load", `the server answers with status ${response.status}`);
+  return response.blob();
 }
 
 /** The image that a file was made of. */

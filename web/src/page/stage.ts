@@ -31,10 +31,12 @@ export class Stage {
   constructor(readonly moved: () => void) {
     const stage = this.#stage;
     stage.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey && document.activeElement !== stage) return; /* the page scrolls */
       event.preventDefault();
       this.#zoomAt(2 ** (-event.deltaY / (event.deltaMode ? 8 : 300)), event.offsetX, event.offsetY);
     });
     stage.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
       stage.setPointerCapture(event.pointerId);
       this.#pointers.set(event.pointerId, event);
     });
@@ -51,12 +53,19 @@ export class Stage {
     new ResizeObserver(() => (this.#fitted ? this.#fit() : this.#place())).observe(stage);
   }
 
-  /** Say how large the image is; shows all of it. */
+  /** Say how large the image is; shows all of it, unless it has that size already. */
   begin(width: number, height: number): void {
+    if (width === this.#width && height === this.#height) return;
     [this.#width, this.#height] = [width, height];
     this.#stage.style.aspectRatio = `${width} / ${height}`;
     this.#detail.hidden = true;
     this.#fit();
+  }
+
+  /** Forget the image: the next one is another. */
+  clear(): void {
+    this.#width = this.#height = 0;
+    this.#detail.hidden = true;
   }
 
   /** Where a part of the image is drawn that is sharper than the rest. */
@@ -156,6 +165,7 @@ export class Stage {
     this.#y = clamp(this.#y, this.#height * this.#scale, clientHeight);
     this.#image.style.transform = `translate(${this.#x}px, ${this.#y}px) scale(${this.#scale})`;
     this.#image.classList.toggle("pixels", this.#scale * devicePixelRatio >= 3);
+    this.#stage.classList.toggle("fitted", this.#fitted);
     this.#detail.hidden = true;
     this.#zoom.value = `${Math.round(100 * this.#scale)} %`;
     clearTimeout(this.#quiet);

@@ -6,7 +6,7 @@ import { anatomyOf } from "./anatomy.js";
 import { byId, made, paint } from "./elements.js";
 import { psnr } from "../psnr.js";
 import { type Point, curveOf, pixelsOf } from "./quality.js";
-import { type Head, fileUrl, head, headers, reference } from "./server.js";
+import { type Head, TokenWanted, fileUrl, head, headers, reference, whole } from "./server.js";
 import { Stage } from "./stage.js";
 import { bitsPerSecond, bytes, plural, seconds } from "./text.js";
 
@@ -14,6 +14,12 @@ import { bitsPerSecond, bytes, plural, seconds } from "./text.js";
 const RATES = [32e3, 64e3, 128e3, 256e3, 512e3, 1e6, 2e6, 4e6, 0];
 
 const MAX_PIXELS = 2 ** 27;
+
+/** Bytes of the largest file that is opened from this device. */
+const MAX_FILE_BYTES = 2 ** 26;
+
+/** How long a slider rests, in milliseconds, before the file is received anew. */
+const REST = 250;
 
 export class Viewer {
   readonly #stage = new Stage(() => void this.#sharpen());
@@ -28,12 +34,18 @@ export class Viewer {
   #reference: Promise<ImageData | undefined> = Promise.resolve(undefined);
   #points: Point[] = [];
   #first: number | undefined;
+  #rest: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
+  /** `refused` is called if the server wants a token. */
+  constructor(readonly refused: () => void) {
     byId("again").addEventListener("click", () => this.#receive());
+    byId("download").addEventListener("click", () => void this.#save());
     for (const input of document.querySelectorAll("#stream input")) {
       input.addEventListener("input", () => this.#tellLink());
-      input.addEventListener("change", () => this.#receive());
+      input.addEventListener("change", () => {
+        clearTimeout(this.#rest);
+        this.#rest = setTimeout(() => this.#receive(), REST);
+      });
     }
     this.#tellLink();
   }
@@ -42,9 +54,6 @@ export class Viewer {
   show(name: string, query: string): void {
     this.#begin(name);
     this.#query = query;
-    const link = byId<HTMLAnchorElement>("download");
-    link.href = fileUrl(name, query);
-    link.download = name;
     this.#receive();
   }
 
@@ -54,10 +63,12 @@ export class Viewer {
     byId("stream").hidden = byId("download").hidden = true;
     document.querySelector(".columns")!.classList.add("alone");
     const { signal } = this.#restart();
+    this.#tell("Reading");
     try {
+      if (file.size > MAX_FILE_BYTES) throw new InrError("limit", `files of more than ${bytes(MAX_FILE_BYTES)} are not read`);
       const data = new Uint8Array(await file.arrayBuffer());
       await this.#draw([data], signal);
-      this.#tell("");
+      this.#tell("Shown from this device");
       this.#complete([data]);
     } catch (error) {
       if (!signal.aborted) this.#fail(error);
@@ -65,12 +76,14 @@ export class Viewer {
   }
 
   hide(): void {
+    clearTimeout(this.#rest);
     this.#stop.abort(new DOMException("the viewer is closed", "AbortError"));
     this.#drawing.abort();
   }
 
   #begin(name: string): void {
     this.hide();
+    this.#stage.clear();
     this.#name = name;
     byId("name").textContent = name;
     document.title = `${name} – inrcodec`;
@@ -86,6 +99,7 @@ export class Viewer {
     this.#runs = [];
     this.#points = [];
     this.#first = undefined;
+    this.#reference = Promise.resolve(undefined);
     this.#image.width = this.#image.height = 0;
     byId("facts").textContent = "";
     delete byId("viewer").dataset["complete"];
@@ -100,7 +114,7 @@ export class Viewer {
     const { signal } = this.#restart();
     this.#tell("Connecting");
     const url = fileUrl(this.#name, this.#query);
-    const transport = document.querySelector<HTMLInputElement>("[name=transport]:checked")!.value as Transport;
+    const transport = this.#transport;
     const link = { loss: this.#loss, rate: this.#rate / 8 };
     const arrivals = receive(url, { transport: transport === "http" ? "http" : "auto", link, headers: headers(), signal });
     void this.#follow(arrivals, head(url, signal), signal);
@@ -112,8 +126,7 @@ export class Viewer {
     try {
       for await (const arrival of arrivals) {
         newest = arrival;
-        this.#count(arrival);
-        if (arrival.runs.length) await this.#draw(arrival.runs, signal, arrival.elapsed);
+        if (arrival.runs.length) await this.#drawArrival(arrival, signal);
         this.#count(arrival);
         if (!arrival.complete) this.#tell(this.#waiting(arrival), !!arrival.trouble);
       }
@@ -123,7 +136,31 @@ export class Viewer {
     } catch (error) {
       if (signal.aborted) return;
       const refused = await asked.then(() => undefined, (reason: unknown) => reason); /* which says more */
-      if (!signal.aborted) this.#fail(newest?.runs.length ? error : (refused ?? error));
+      if (signal.aborted) return;
+      this.#fail(newest?.runs.length ? error : (refused ?? error));
+      if (refused instanceof TokenWanted) this.refused();
+    }
+  }
+
+  /** Draw what has arrived; a beginning that shows nothing yet is none of the viewer's errors. */
+  async #drawArrival({ runs, elapsed, complete }: Arrival, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#draw(runs, signal, elapsed);
+    } catch (error) {
+      if (complete || signal.aborted || !(error instanceof InrError) || error.code !== "truncated") throw error;
+    }
+  }
+
+  /** Save the file on this device. */
+  async #save(): Promise<void> {
+    try {
+      const url = URL.createObjectURL(await whole(fileUrl(this.#name, this.#query)));
+      const link = made("a");
+      [link.href, link.download] = [url, this.#name];
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 10000);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
@@ -140,20 +177,23 @@ export class Viewer {
   /** Draw what is there. `elapsed` is when it was: decoding comes on top. */
   async #draw(runs: readonly Uint8Array[], signal: AbortSignal, elapsed = 0): Promise<void> {
     const begun = performance.now();
-    const onProgress = ({ info }: { info: HeaderInfo }): void => this.#know(info);
-    const image = await decode(runs, { signal, onProgress, maxPixels: MAX_PIXELS });
+    this.#know(info(runs[0]!));
+    const image = await decode(runs, { signal, maxPixels: MAX_PIXELS });
     signal.throwIfAborted();
     paint(this.#image, image);
     this.#runs = runs;
     const shown = elapsed + performance.now() - begun;
     this.#first ??= shown;
-    await this.#measure(image, shown, signal);
+    void this.#measure(image, shown, signal);
   }
 
+  /** Say what the header says; another version of the file begins anew. */
   #know(found: HeaderInfo): void {
-    if (this.#info) return;
-    this.#info = found;
     const { width, height, channels, depth, model } = found;
+    const known = this.#info;
+    this.#info = found;
+    if (known?.width === width && known.height === height && known.model === model) return;
+    this.#points = [];
     const colours = ["gray", "gray and alpha", "RGB", "RGB and alpha"][channels - 1]!;
     byId("facts").textContent = `${width} × ${height}, ${colours}, ${depth} bit, ${model}`;
     this.#image.width = width;
@@ -163,8 +203,10 @@ export class Viewer {
 
   async #measure(image: ImageData, elapsed: number, signal: AbortSignal): Promise<void> {
     const original = await this.#reference;
+    if (this.#info?.depth !== 8 || this.#info.channels % 2 === 0) return; /* what canvases do not hold exactly */
     if (signal.aborted || original?.width !== image.width || original.height !== image.height) return;
     this.#points.push({ elapsed, psnr: psnr(image.data, original.data) });
+    this.#points.sort((one, other) => one.elapsed - other.elapsed);
     byId("curve").replaceChildren(curveOf(this.#points));
     byId("curve-section").hidden = false;
   }
@@ -200,15 +242,20 @@ export class Viewer {
   async #sharpen(): Promise<void> {
     this.#drawing.abort();
     const view = this.#stage.view;
-    if (!view || !this.#info || !isDrawnAtAnySize(this.#info.model) || this.#runs.length !== 1) return;
+    const complete = "complete" in byId("viewer").dataset;
+    if (!view || !complete || !this.#info || !isDrawnAtAnySize(this.#info.model) || this.#runs.length !== 1) return;
     this.#drawing = new AbortController();
     const { signal } = this.#drawing;
     try {
-      const image = await decode(this.#runs, { ...view, signal });
+      const image = await decode(this.#runs, { ...view, signal, maxPixels: MAX_PIXELS });
       if (!signal.aborted) this.#stage.showDetail(image, view);
     } catch {
       /* the image as it is stays */
     }
+  }
+
+  get #transport(): Transport {
+    return document.querySelector<HTMLInputElement>("[name=transport]:checked")!.value as Transport;
   }
 
   get #loss(): number {
@@ -220,8 +267,15 @@ export class Viewer {
   }
 
   #tellLink(): void {
-    byId("loss-text").textContent = `${Math.round(100 * this.#loss)} %`;
-    byId("rate-text").textContent = this.#rate ? bitsPerSecond(this.#rate) : "as it comes";
+    const texts = {
+      loss: `${Math.round(100 * this.#loss)} %`,
+      rate: this.#rate ? bitsPerSecond(this.#rate) : "as it comes",
+    };
+    for (const [id, text] of Object.entries(texts)) {
+      byId(`${id}-text`).textContent = text;
+      byId(id).setAttribute("aria-valuetext", text);
+    }
+    byId<HTMLInputElement>("loss").disabled = this.#transport === "http"; /* which loses no packets */
   }
 
   #tell(text: string, trouble = false): void {
@@ -230,7 +284,7 @@ export class Viewer {
   }
 
   #fail(error: unknown): void {
-    const message = error instanceof InrError || error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
     this.#tell(this.#runs.length ? `What has arrived stays: ${message}` : message, true);
   }
 }

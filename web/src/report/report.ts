@@ -110,7 +110,8 @@ async function show(): Promise<void> {
     canvas.getContext("2d")!.putImageData(new ImageData(pixels, made.width, made.height), 0, 0);
     canvas.setAttribute("aria-label", `What ${text} show`);
     const psnr = quality(made);
-    told.value = psnr === undefined ? text : `${text}: ${psnr.toFixed(2)} dB PSNR`;
+    const shown = psnr === Infinity ? "equal in 8 bits" : `${psnr?.toFixed(2)} dB PSNR`;
+    told.value = psnr === undefined ? text : `${text}: ${shown}`;
   } catch (error) {
     if (error instanceof Superseded || turn !== newest) return;
     canvas.width = canvas.width; /* which clears it */

@@ -1,17 +1,11 @@
 /** A file that arrives over HTTP, by ranges, as far as it is there. */
 import { InrError } from "../errors.js";
+import { Refused, refuse } from "./failures.js";
 import type { Link } from "./link.js";
 import { joined } from "./receiver.js";
 
 /** The most bytes of a file that are taken. */
 const MAX_FILE_BYTES = 2 ** 26;
-
-/** Refused for good: another attempt would end the same way. */
-export class Refused extends InrError {
-  constructor(message: string) {
-    super("load", message);
-  }
-}
 
 export interface Asking {
   readonly url: string;
@@ -46,8 +40,9 @@ export class Download {
     return Math.max(0, this.starts.filter((at) => at <= this.received).length - 1);
   }
 
+  /** What can be decoded: the beginning of the file, once its base layer is there. */
   runs(): Uint8Array[] {
-    if (!this.received) return [];
+    if (!this.received || this.received < (this.starts[1] ?? this.size)) return [];
     this.#chunks = [joined(this.#chunks)];
     return [this.#chunks[0]!];
   }
@@ -91,8 +86,7 @@ export class Download {
   /** Look at the head of a response: whether it goes on, or is another version of the file. */
   #begin(response: Response): void {
     const { status } = response;
-    if (status === 429 || status === 503) throw new InrError("load", `the server is full (${status})`);
-    if (status !== 206 && status !== 200) throw new Refused(`the server refuses (status ${status})`);
+    if (status !== 206 && status !== 200) refuse(status);
     if (status === 200) {
       this.#chunks = [];
       this.received = 0;

@@ -1,9 +1,10 @@
 /** Receives a file of `inrcodec serve` over WebRTC data channels or HTTP: `receive`. */
 import { InrError } from "../errors.js";
-import { Download, Refused } from "./download.js";
+import { Download } from "./download.js";
+import { Refused, Unavailable } from "./failures.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Receiver } from "./receiver.js";
-import { Unavailable, receiveByChannels } from "./session.js";
+import { receiveByChannels } from "./session.js";
 
 export type { LinkOptions } from "./link.js";
 
@@ -23,7 +24,7 @@ export interface ReceiveOptions {
 
 /** What is there of a file. */
 export interface Arrival {
-  /** Milliseconds since the file was asked for. */
+  /** Milliseconds from when the file was asked for to when this was there. */
   readonly elapsed: number;
   readonly transport: Transport;
   /** What `decode` takes; empty before the base is there. */
@@ -99,7 +100,7 @@ class Reception {
     const source = this.#download ?? this.#receiver;
     const runs = source.runs();
     return {
-      elapsed: performance.now() - this.#begun,
+      elapsed: this.#told - this.#begun,
       transport: this.#transport,
       runs,
       received: runs.reduce((sum, run) => sum + run.length, 0),
@@ -122,7 +123,6 @@ class Reception {
         const before = this.#progress;
         try {
           await (this.#transport === "http" ? this.#byHttp() : receiveByChannels(this.#around));
-          this.#tell();
           return;
         } catch (error) {
           this.signal.throwIfAborted();
@@ -179,14 +179,18 @@ class Reception {
     this.#wake();
   }
 
-  #pause(failures: number): Promise<void> {
+  async #pause(failures: number): Promise<void> {
     const length = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.max(0, failures - 1));
+    this.signal.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, length);
       const stop = (): void => {
         clearTimeout(timer);
         reject(this.signal.reason as Error);
       };
+      const timer = setTimeout(() => {
+        this.signal.removeEventListener("abort", stop);
+        resolve();
+      }, length);
       this.signal.addEventListener("abort", stop, { once: true });
     });
   }

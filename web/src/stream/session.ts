@@ -1,12 +1,10 @@
 /** One WebRTC session of a receiver: an offer is POSTed (WHEP), two data channels bring the file. */
 import { InrError } from "../errors.js";
+import { Refused, Unavailable, refuse } from "./failures.js";
 import type { Link } from "./link.js";
 import { PacketError, ping, stop } from "./messages.js";
 import { Pace } from "./pace.js";
 import type { Receiver } from "./receiver.js";
-
-/** The server has no data channels, or UDP does not get through: HTTP may. */
-export class Unavailable extends Error {}
 
 const NO_CHANNELS = [400, 403, 404, 405, 415, 501];
 
@@ -27,12 +25,12 @@ function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-function bytesOf(text: string): Uint8Array {
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /** An answer without the datagrams in it, and these. */
-function withoutInline(answer: string): [string, Uint8Array[]] {
+function withoutInline(answer: string): [string, Uint8Array<ArrayBuffer>[]] {
   const lines = answer.split(/\r?\n/).filter((line) => line);
   const inline = lines.filter((line) => line.startsWith(INLINE));
   const kept = lines.filter((line) => !line.startsWith(INLINE));
@@ -105,7 +103,7 @@ class Session {
     const header = first.map(base64).join(",");
     const inline = await this.#exchange(header.length <= MAX_START ? header : undefined);
     if (!inline.length || header.length > MAX_START) this.#first = first;
-    for (const datagram of inline) this.#take(datagram);
+    for (const datagram of inline) this.#arrived(datagram.buffer, false);
     const timer = setInterval(() => this.#look(), 25);
     try {
       await this.#over;
@@ -126,7 +124,7 @@ class Session {
   }
 
   /** Exchange offer and answer; returns the datagrams that came with the answer. */
-  async #exchange(first: string | undefined): Promise<Uint8Array[]> {
+  async #exchange(first: string | undefined): Promise<Uint8Array<ArrayBuffer>[]> {
     const { url, headers, signal } = this.#around;
     const body = this.#peer.localDescription!.sdp;
     const given: Record<string, string> = { ...headers, "Content-Type": "application/sdp" };
@@ -143,10 +141,8 @@ class Session {
       throw new Unavailable(`no data channels here (${status})`);
     }
     const text = await response.text();
-    if (status === 429 || status === 503) throw new InrError("load", `the server is full (${status})`);
-    if (status !== 201 || text.length > MAX_ANSWER) {
-      throw new InrError("load", `the server refuses (${status}) ${text.trim().slice(0, 200)}`);
-    }
+    if (status !== 201) refuse(status, text.trim().slice(0, 200));
+    if (text.length > MAX_ANSWER) throw new Refused("an answer that is too long");
     const location = response.headers.get("Location");
     if (location) this.#location = new URL(location, url).href;
     const [sdp, inline] = withoutInline(text);
