@@ -14,6 +14,7 @@ from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture, psnr
 
 GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
+UNFITTED = "; the networks of effort 0 know photographs only: use -e 1 or more"
 
 
 def encoded(
@@ -26,7 +27,7 @@ def encoded(
     started, (source,) = time.monotonic(), sources
     picture = as_picture(source.data)
     if is_graphic(picture):
-        warn(GRAPHIC, ImageWarning)
+        warn(GRAPHIC + (UNFITTED if options.get("effort") == 0 else ""), ImageWarning)
     limit = options["time_limit"]
     keep_memory(picture, options)
     if limit is not None:  # reading the image and loading torch count

@@ -53,7 +53,8 @@ PACKED_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file of the page: its type, bytes, those bytes compressed, and its ETag."""
+    """A file of the page: its type, bytes, those bytes compressed, and the ETag of both, which is
+    weak since they differ."""
 
     type: str
     data: bytes
@@ -74,7 +75,7 @@ def assets() -> Mapping[str, Asset]:
 def _asset(path: Path) -> Asset:
     data = path.read_bytes()
     packed = gzip.compress(data, mtime=0) if len(data) >= PACKED_BYTES else data
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    tag = f'W/"{hashlib.sha256(data).hexdigest()[:32]}"'
     return Asset(TYPES[path.suffix], data, packed if len(packed) < len(data) else data, tag)
 
 
@@ -102,7 +103,7 @@ def _answer(request: web.Request, path: str) -> web.Response:
     headers = HEADERS | {"ETag": found.tag, "Vary": "Accept, Accept-Encoding"}
     if path.startswith(LASTING):
         headers |= {"Cache-Control": "public, max-age=31536000, immutable"}
-    if request.headers.get(hdrs.IF_NONE_MATCH) == found.tag:
+    if found.tag.removeprefix("W/") in request.headers.get(hdrs.IF_NONE_MATCH, ""):
         return web.Response(status=304, headers=headers)
     body = found.data
     takes = request.headers.get(hdrs.ACCEPT_ENCODING, "")

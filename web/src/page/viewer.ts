@@ -195,6 +195,7 @@ export class Viewer {
     if (known?.width === width && known.height === height && known.model === model) return;
     this.#points = [];
     const colours = ["gray", "gray and alpha", "RGB", "RGB and alpha"][channels - 1]!;
+    this.#image.classList.toggle("alpha", channels % 2 === 0);
     byId("facts").textContent = `${width} × ${height}, ${colours}, ${depth} bit, ${model}`;
     this.#image.width = width;
     this.#image.height = height;
