@@ -17,6 +17,11 @@ GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
 UNFITTED = "; the networks of effort 0 know photographs only: use -e 1 or more"
 
 
+def graphic_note(options: Mapping[str, Any]) -> str:
+    """What to say of a graphic that is encoded with these options."""
+    return GRAPHIC + UNFITTED if options["effort"] == 0 else GRAPHIC
+
+
 def encoded(
     sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
@@ -27,7 +32,7 @@ def encoded(
     started, (source,) = time.monotonic(), sources
     picture = as_picture(source.data)
     if is_graphic(picture):
-        warn(GRAPHIC + (UNFITTED if options.get("effort") == 0 else ""), ImageWarning)
+        warn(graphic_note(options), ImageWarning)
     limit = options["time_limit"]
     keep_memory(picture, options)
     if limit is not None:  # reading the image and loading torch count
