@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
+MOST_SEEDS = 10_000
+"""The most trials at one level of damage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

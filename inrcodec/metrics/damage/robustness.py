@@ -35,7 +35,7 @@ from inrcodec.metrics.damage.operations import (
     arrived,
     flipped,
 )
-from inrcodec.metrics.damage.outcome import Outcome
+from inrcodec.metrics.damage.outcome import MOST_SEEDS, Outcome
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import metric
 from inrcodec.pixels import Picture
@@ -59,7 +59,7 @@ MIDDLE: Ladder = {kind: (levels[len(levels) // 2],) for kind, levels in LADDER.i
 """One level of each kind: enough for a summary."""
 
 COUNTS = ("neurons", "layers")
-MOST_COUNTED, MOST_SEEDS = 4096, 10_000
+MOST_COUNTED = 4096
 
 
 def check(ladder: Ladder, seeds: int) -> None:

@@ -21,7 +21,7 @@ import PIL
 
 from inrcodec import __version__, checks
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.damage.robustness import MIDDLE, MOST_SEEDS, DamageBench
+from inrcodec.metrics.damage.outcome import MOST_SEEDS
 from inrcodec.metrics.judge import Judge, check_gamma_max
 from inrcodec.metrics.metric_choice import named_metrics, usable_metrics
 from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
@@ -192,6 +192,8 @@ class Evaluation:
 
     def _damaged(self, file: File) -> Damaged:
         """Damage one file in every way, at the middle level of each."""
+        from inrcodec.metrics.damage.robustness import MIDDLE, DamageBench
+
         metrics = [n for n in DAMAGE_METRICS if n in self._names] or self._names[:1]
         options = self._options
         bench = DamageBench(
