@@ -18,8 +18,9 @@ import inrcodec
 from benchmarks.common import parser_of
 from benchmarks.figures.browser import Shot, draw
 from inrcodec.images.writing import image_bytes
-from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
+from inrcodec.metrics.report.evaluation import evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.page import to_html
 from inrcodec.pixels import Picture
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +38,29 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Study:
+    """The `script` that measures some claims, and the file of its rows below `RESULTS`."""
+
+    script: str
+    results: str
+
+    def claim(
+        self,
+        name: str,
+        place: str,
+        says: str,
+        *,
+        published: str,
+        ours: str,
+        agrees: Verdict,
+        why: str = "",
+    ) -> Claim:
+        """A claim of this study; `why` is left out where both agree."""
+        why = "" if agrees == "yes" else why
+        return Claim(name, place, says, published, ours, agrees, why, self.script, self.results)
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """One paper: its title, what to know of the comparison, its claims, and what was not tried."""
 
@@ -69,12 +90,6 @@ def agreements() -> dict[str, float]:
     }
 
 
-def mean(values: Iterable[float]) -> float:
-    """The mean; NaN of nothing."""
-    found = list(values)
-    return sum(found) / len(found) if found else math.nan
-
-
 def factor(ours: float, published: float) -> float:
     """How many times the smaller the larger of two positive figures is."""
     return max(ours / published, published / ours)
@@ -88,8 +103,3 @@ def near(ours: float, published: float) -> Verdict:
 def verdict(*holds: bool) -> Verdict:
     """Whether all parts of a claim hold, some of them, or none."""
     return "yes" if all(holds) else "in part" if any(holds) else "no"
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """The geometric mean of positive numbers."""
-    return math.exp(mean(math.log(value) for value in values))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.papers.claims import Claim, Paper, agreements, mean, rows, verdict
+from statistics import fmean
 
-SCRIPT, RESULTS = "benchmarks.metrics.sensitivity", "metrics/sensitivity.jsonl"
+from benchmarks.papers.claims import Claim, Paper, Study, agreements, rows, verdict
+
+OPINIONS = Study("benchmarks.metrics.sensitivity", "metrics/sensitivity.jsonl")
+DENOISER = Study("benchmarks.metrics.denoiser", "metrics/denoiser.jsonl")
 
 
 def paper() -> Paper:
@@ -59,13 +62,13 @@ def against() -> list[Claim]:
 
 def denoiser() -> Claim:
     """The learned denoiser is better than the Wiener filter."""
-    found = rows("metrics/denoiser.jsonl")
+    found = rows(DENOISER.results)
     sigmas = found[0]["sigmas"]
     gains = [
-        mean(row["learned_db"][i] - row["wiener_db"][i] for row in found)
+        fmean(row["learned_db"][i] - row["wiener_db"][i] for row in found)
         for i in range(len(sigmas))
     ]
-    return Claim(
+    return DENOISER.claim(
         name="iem-denoiser",
         place="Abstract",
         says="a learned denoiser stands for the density of photographs",
@@ -73,22 +76,17 @@ def denoiser() -> Claim:
         ours=f"{', '.join(f'{gain:+.2f}' for gain in gains)} dB at sigma "
         f"{', '.join(map(str, sigmas))} of 255",
         agrees=verdict(*(gain > 0 for gain in gains)),
-        why="",
-        script="benchmarks.metrics.denoiser",
-        results="metrics/denoiser.jsonl",
     )
 
 
 def _claim(place: str, says: str, published: str, ours: str, holds: bool, why: str = "") -> Claim:
     """A claim on the agreement with people."""
-    return Claim(
+    return OPINIONS.claim(
         "iem-opinions",
         place,
         says,
-        published,
-        ours,
-        verdict(holds),
-        "" if holds else why,
-        SCRIPT,
-        RESULTS,
+        published=published,
+        ours=ours,
+        agrees=verdict(holds),
+        why=why,
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from statistics import fmean, geometric_mean
 
 from benchmarks.metrics.sensitivity import PUBLISHED, PUBLISHED_METRICS, scored, stored
 from benchmarks.papers.claims import (
     Claim,
     Paper,
+    Study,
     agreements,
     factor,
-    geometric_mean,
-    mean,
     near,
     rows,
     verdict,
@@ -24,7 +24,8 @@ from inrcodec.metrics.distortions.relative_sensitivity import (
     sensitivity,
 )
 
-SCRIPT, RESULTS = "benchmarks.metrics.sensitivity", "metrics/sensitivity.jsonl"
+STUDY = Study("benchmarks.metrics.sensitivity", "metrics/sensitivity.jsonl")
+STABILITY = Study("benchmarks.metrics.inriq_stability", "metrics/inriq_stability.jsonl")
 METRIC = "inriq-paper"
 TITLES = {"lpips-squeeze": "LPIPS", "inriq-paper": "INRIQ", "ms-ssim": "MS-SSIM"}
 
@@ -48,7 +49,7 @@ def scores() -> tuple[Score, ...]:
 
 def fit_psnrs() -> list[float]:
     """How well the networks of the published form fit their references, in dB."""
-    notes = (row["notes"].get(METRIC, {}) for row in rows(RESULTS))
+    notes = (row["notes"].get(METRIC, {}) for row in rows(STUDY.results))
     return sorted({note["fit_psnr"] for note in notes if "fit_psnr" in note})
 
 
@@ -85,18 +86,15 @@ def table() -> list[Claim]:
         theirs = published[PUBLISHED_METRICS.index(METRIC)]
         value = sensitivity(scores(), METRIC, name)
         ours = float("nan") if value.mean is None else value.mean
-        agrees = near(ours, theirs)
         found.append(
-            Claim(
+            STUDY.claim(
                 name="inriq-table-1",
                 place=f"Table 1, {DISTORTIONS[name].title}",
                 says="sensitivity of INRIQ",
                 published=f"{theirs:.2f}",
                 ours=f"{ours:.2f} ({value.low:.2f} to {value.high:.2f})",
-                agrees=agrees,
-                why="" if agrees == "yes" else fit_reason(),
-                script=SCRIPT,
-                results=RESULTS,
+                agrees=near(ours, theirs),
+                why=fit_reason(),
             )
         )
     return found
@@ -112,20 +110,17 @@ def columns() -> list[Claim]:
             if value is not None:
                 factors.append(factor(value, published[number]))
         typical = geometric_mean(factors)
-        agrees = near(typical, 1.0)
         why = fit_reason() if metric == METRIC else "other images, whose structure SSIM depends on"
         title = TITLES.get(metric, metric.upper())
         found.append(
-            Claim(
+            STUDY.claim(
                 name="inriq-table-1-columns",
                 place=f"Table 1, column {title}",
                 says=f"sensitivities of {title}, 14 distortions",
                 published="a factor 1",
                 ours=f"a factor {typical:.2f} apart (geometric mean)",
-                agrees=agrees,
-                why="" if agrees == "yes" else why,
-                script=SCRIPT,
-                results=RESULTS,
+                agrees=near(typical, 1.0),
+                why=why,
             )
         )
     return found
@@ -144,7 +139,7 @@ def steps_of(distortion: str) -> dict[int, float]:
             step, _ = relative_sensitivity(values[pair], levels[pair])
             if step:
                 found.setdefault(level, []).append(step[0])
-    return {level: mean(steps) for level, steps in found.items()}
+    return {level: fmean(steps) for level, steps in found.items()}
 
 
 def cases() -> list[Claim]:
@@ -153,18 +148,15 @@ def cases() -> list[Claim]:
     for name, (place, distortion, published) in CASES.items():
         ours = steps_of(distortion)
         holds = [near(ours[level], value) == "yes" for level, value in published.items()]
-        agrees = verdict(*holds)
         found.append(
-            Claim(
+            STUDY.claim(
                 name=name,
                 place=f"{place}, {DISTORTIONS[distortion].title}",
                 says=f"steps from level {_listed(published)}",
                 published=_numbers(list(published.values())),
                 ours=_numbers([ours[level] for level in published]),
-                agrees=agrees,
-                why="" if agrees == "yes" else f"{fit_reason()}; one image there, a mean here",
-                script=SCRIPT,
-                results=RESULTS,
+                agrees=verdict(*holds),
+                why=f"{fit_reason()}; one image there, a mean here",
             )
         )
     return found
@@ -178,29 +170,27 @@ def most_sensitive() -> Claim:
         values = {m: sensitivity(scores(), m, name).mean or 0.0 for m in PUBLISHED_METRICS}
         wins += values[METRIC] == max(values.values())
         theirs += published[PUBLISHED_METRICS.index(METRIC)] == max(published)
-    return Claim(
+    return STUDY.claim(
         name="inriq-most-sensitive",
         place="Abstract, Table 1",
         says="INRIQ is the most sensitive measure",
         published=f"on {theirs} of {len(PUBLISHED)} distortions",
         ours=f"on {wins} of {len(PUBLISHED)}",
         agrees="yes" if wins >= theirs else "no",
-        why="" if wins >= theirs else fit_reason(),
-        script=SCRIPT,
-        results=RESULTS,
+        why=fit_reason(),
     )
 
 
 def judgements() -> list[Claim]:
     """Whether people agree, and whether the measure is stable."""
     srcc = agreements()
-    stable = rows("metrics/inriq_stability.jsonl")
+    stable = rows(STABILITY.results)
     noise = [row["noise, sigma 10"] for row in stable]
     fits = [row["paper_fit_psnr"] for row in stable]
     growth = noise[-1][2] / noise[0][2]
     drift = max(row[0] for row in noise) / min(row[0] for row in noise)
     return [
-        Claim(
+        STUDY.claim(
             name="inriq-opinions",
             place="Abstract",
             says="a perceptually aligned measure of quality",
@@ -208,14 +198,10 @@ def judgements() -> list[Claim]:
             ours=f"SRCC {srcc[METRIC]:.3f}, PSNR {srcc['psnr']:.3f}, LPIPS "
             f"{srcc['lpips-squeeze']:.3f} (125 types and levels)",
             agrees="yes" if srcc[METRIC] > srcc["lpips-squeeze"] else "no",
-            why=""
-            if srcc[METRIC] > srcc["lpips-squeeze"]
-            else "it responds strongly where people "
+            why="it responds strongly where people "
             "hardly see anything, as the paper says itself (A.2)",
-            script=SCRIPT,
-            results=RESULTS,
         ),
-        Claim(
+        STABILITY.claim(
             name="inriq-stability",
             place="Section 3.2",
             says="a stable measure",
@@ -224,9 +210,7 @@ def judgements() -> list[Claim]:
             f"{fits[-1]:.0f} dB as after one to {fits[0]:.0f} dB; our variant moves by a factor "
             f"{drift:.3f}",
             agrees="yes" if growth < 1.3 else "no",
-            why="" if growth < 1.3 else "F of the reference is the fit error, which goes to 0",
-            script="benchmarks.metrics.inriq_stability",
-            results="metrics/inriq_stability.jsonl",
+            why="F of the reference is the fit error, which goes to 0",
         ),
     ]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from statistics import fmean
 
-from benchmarks.papers.claims import Claim, Paper, Verdict, mean, rows, verdict
+from benchmarks.papers.claims import Claim, Paper, Study, rows, verdict
 
-SCRIPT, RESULTS = "benchmarks.rate.losses", "rate/losses.jsonl"
+STUDY = Study("benchmarks.rate.losses", "rate/losses.jsonl")
 PSNR, MS_SSIM, LPIPS = "psnr", "ms-ssim-db", "lpips-squeeze"
 STRUCTURAL = ("lcssim", "l1ssim")
 POINT_WISE = ("mse", "logcosh", "l1")
@@ -18,12 +19,12 @@ def value(model: str, loss: str | None, metric: str, bpp: float | None = None) -
     """The mean of a metric over images, and over rates unless one is named; a codec has no loss."""
     found = [
         row["metrics"][metric]
-        for row in rows(RESULTS)
+        for row in rows(STUDY.results)
         if (row["settings"].get("model", row["codec"]), row["settings"].get("loss"))
         == (model, loss)
         and bpp in (None, row["asked"]["bpp"])
     ]
-    return mean(found)
+    return fmean(found)
 
 
 def paper() -> Paper:
@@ -53,43 +54,33 @@ def paper() -> Paper:
     )
 
 
-def claim(
-    name: str, place: str, says: str, published: str, ours: str, agrees: Verdict, why: str
-) -> Claim:
-    """A claim of this study."""
-    return Claim(
-        name, place, says, published, ours, agrees, "" if agrees == "yes" else why, SCRIPT, RESULTS
-    )
-
-
 def best_psnr(model: str) -> Claim:
     """Squared error has the highest PSNR."""
     values = {loss: value(model, loss, PSNR) for loss in (*POINT_WISE, *STRUCTURAL)}
     best = max(values, key=values.__getitem__)
     behind = values[best] - values["mse"]
     shown = ", ".join(f"{loss} {psnr:.2f}" for loss, psnr in values.items())
-    return claim(
+    return STUDY.claim(
         f"losses-figure-2-{model}",
         f"Figure 2, {model}",
         "squared error has the best PSNR",
-        "mse best",
-        f"{shown} dB",
-        "yes" if behind <= 0.05 else "no",
-        f"{best} is {behind:.2f} dB ahead",
+        published="mse best",
+        ours=f"{shown} dB",
+        agrees="yes" if behind <= 0.05 else "no",
+        why=f"{best} is {behind:.2f} dB ahead",
     )
 
 
 def logcosh(model: str) -> Claim:
     """Log-cosh performs as squared error does."""
     apart = value(model, "logcosh", PSNR) - value(model, "mse", PSNR)
-    return claim(
+    return STUDY.claim(
         f"losses-figure-2-{model}",
         f"Figure 2, {model}",
         "LogCosh is about level with squared error in PSNR",
-        "similar",
-        f"{apart:+.2f} dB",
-        "yes" if abs(apart) < 0.2 else "no",
-        "",
+        published="similar",
+        ours=f"{apart:+.2f} dB",
+        agrees="yes" if abs(apart) < 0.2 else "no",
     )
 
 
@@ -99,14 +90,14 @@ def structural_ms_ssim(model: str) -> Claim:
         loss: value(model, loss, MS_SSIM) - value(model, "mse", MS_SSIM) for loss in STRUCTURAL
     }
     shown = ", ".join(f"{loss} {gain:+.2f} dB" for loss, gain in gains.items())
-    return claim(
+    return STUDY.claim(
         f"losses-figure-2-{model}",
         f"Figure 2, {model}",
         "losses with SSIM improve MS-SSIM over squared error",
-        "slightly better" if model.endswith("v1") else "consistently better",
-        shown,
-        verdict(*(gain > 0 for gain in gains.values())),
-        "not for every loss",
+        published="slightly better" if model.endswith("v1") else "consistently better",
+        ours=shown,
+        agrees=verdict(*(gain > 0 for gain in gains.values())),
+        why="not for every loss",
     )
 
 
@@ -118,14 +109,14 @@ def jpeg_lpips() -> Claim:
         for bpp in RATES
         if value("coolchic-v1", "mse", LPIPS, bpp) > value("jpeg-444", None, LPIPS, bpp)
     ]
-    return claim(
+    return STUDY.claim(
         "losses-figure-2-coolchic-v1",
         "Figure 2, coolchic-v1",
         "with squared error it loses to JPEG in LPIPS",
-        "JPEG better",
-        f"{ours:.3f}, JPEG {jpeg:.3f}; JPEG better at {len(rates)} of {len(RATES)} rates",
-        verdict(*(bpp in rates for bpp in RATES)),
-        "sizes are equal here; the paper does not say which trunk its LPIPS has (SqueezeNet here)",
+        published="JPEG better",
+        ours=f"{ours:.3f}, JPEG {jpeg:.3f}; JPEG better at {len(rates)} of {len(RATES)} rates",
+        agrees=verdict(*(bpp in rates for bpp in RATES)),
+        why="sizes are equal here; the paper names no trunk of its LPIPS (SqueezeNet here)",
     )
 
 
@@ -134,14 +125,13 @@ def structural_lpips() -> Claim:
     base = value("coolchic-v1", "mse", LPIPS)
     values = {loss: value("coolchic-v1", loss, LPIPS) for loss in STRUCTURAL}
     shown = ", ".join(f"{loss} {lpips:.3f}" for loss, lpips in values.items())
-    return claim(
+    return STUDY.claim(
         "losses-figure-2-coolchic-v1",
         "Figure 2, coolchic-v1",
         "losses with SSIM improve LPIPS",
-        "better than squared error",
-        f"{shown}, mse {base:.3f}",
-        verdict(*(lpips < base for lpips in values.values())),
-        "",
+        published="better than squared error",
+        ours=f"{shown}, mse {base:.3f}",
+        agrees=verdict(*(lpips < base for lpips in values.values())),
     )
 
 
@@ -157,14 +147,14 @@ def behind_avif() -> Claim:
             behind.append(best < avif)
             if best >= avif:
                 ahead.append(f"{metric} at {bpp:g} bpp")
-    return claim(
+    return STUDY.claim(
         "losses-figure-2-coolchic-v1",
         "Figure 2, coolchic-v1",
         "always behind AVIF",
-        "at every rate by every metric",
-        f"behind in {sum(behind)} of {len(behind)} cases (three metrics at three rates)",
-        verdict(*behind),
-        f"the best loss is ahead in {', '.join(ahead)}",
+        published="at every rate by every metric",
+        ours=f"behind in {sum(behind)} of {len(behind)} cases (three metrics at three rates)",
+        agrees=verdict(*behind),
+        why=f"the best loss is ahead in {', '.join(ahead)}",
     )
 
 
@@ -174,14 +164,14 @@ def avif_ms_ssim() -> Claim:
         value(model, loss, MS_SSIM, 1.2)
         for model, loss in (("coolchic-v2", "lcssim"), ("coolchic-v2", "mse"), ("avif", None))
     )
-    return claim(
+    return STUDY.claim(
         "losses-figure-2-coolchic-v2",
         "Figure 2, coolchic-v2",
         "LcSSIM is level with AVIF in MS-SSIM at 0.9 to 2 bpp, squared error is not",
-        "comparable",
-        f"at 1.2 bpp {ours:.2f} dB, AVIF {avif:.2f}, mse {mse:.2f}",
-        verdict(abs(ours - avif) < 0.5 or ours > avif, mse < avif),
-        "short fits of small crops",
+        published="comparable",
+        ours=f"at 1.2 bpp {ours:.2f} dB, AVIF {avif:.2f}, mse {mse:.2f}",
+        agrees=verdict(abs(ours - avif) < 0.5 or ours > avif, mse < avif),
+        why="short fits of small crops",
     )
 
 
@@ -190,14 +180,14 @@ def avif_lpips() -> Claim:
     ours = {loss: value("coolchic-v2", loss, LPIPS, 1.2) for loss in (*STRUCTURAL, "mse")}
     avif = value("avif", None, LPIPS, 1.2)
     shown = ", ".join(f"{loss} {lpips:.3f}" for loss, lpips in ours.items())
-    return claim(
+    return STUDY.claim(
         "losses-figure-2-coolchic-v2",
         "Figure 2, coolchic-v2",
         "losses with SSIM are level with AVIF in LPIPS, squared error is not",
-        "similar",
-        f"at 1.2 bpp {shown}, AVIF {avif:.3f}",
-        verdict(min(ours["lcssim"], ours["l1ssim"]) <= 1.1 * avif, ours["mse"] > avif),
-        "squared error is level with AVIF too",
+        published="similar",
+        ours=f"at 1.2 bpp {shown}, AVIF {avif:.3f}",
+        agrees=verdict(min(ours["lcssim"], ours["l1ssim"]) <= 1.1 * avif, ours["mse"] > avif),
+        why="squared error is level with AVIF too",
     )
 
 
@@ -208,12 +198,12 @@ def psnr_cost() -> Claim:
         for model in ("coolchic-v1", "coolchic-v2")
     }
     shown = ", ".join(f"{model} {-cost:+.2f} dB" for model, cost in costs.items())
-    return claim(
+    return STUDY.claim(
         "losses-psnr-cost",
         "Conclusion",
         "LcSSIM does not considerably affect the PSNR",
-        "no figure",
-        shown,
-        verdict(*(cost < 0.5 for cost in costs.values())),
-        "half a decibel or more on one model",
+        published="no figure",
+        ours=shown,
+        agrees=verdict(*(cost < 0.5 for cost in costs.values())),
+        why="half a decibel or more on one model",
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.papers.claims import Claim, Paper, mean, rows, verdict
+from statistics import fmean
 
-SCRIPT, RESULTS = "benchmarks.networks.robust_weights", "networks/robust_weights.jsonl"
+from benchmarks.papers.claims import Claim, Paper, Study, rows, verdict
+
+STUDY = Study("benchmarks.networks.robust_weights", "networks/robust_weights.jsonl")
 PICTURES = ("kodim01", "kodim08", "kodim24")
 
 TABLE_1 = {
@@ -24,7 +26,7 @@ REGIME = (
 
 def found(picture: str, method: tuple[str | None, float], steps: int) -> dict[str, float]:
     """PSNR undamaged ("clean") and after each kind of damage of 0.001, of one image and method."""
-    for row in rows(RESULTS):
+    for row in rows(STUDY.results):
         if (row["picture"], row["robust"], row["strength"], row["steps"]) == (
             picture,
             *method,
@@ -37,7 +39,7 @@ def found(picture: str, method: tuple[str | None, float], steps: int) -> dict[st
                 for d in row["damage"]
             }
             return {"clean": row["clean"], **damage}
-    raise KeyError(f"{RESULTS} has no {method} of {picture} after {steps} steps")
+    raise KeyError(f"{STUDY.results} has no {method} of {picture} after {steps} steps")
 
 
 def gain(kind: str, picture: str, method: tuple[str | None, float], steps: int) -> float:
@@ -68,18 +70,15 @@ def table_1() -> list[Claim]:
         for picture, (plain, robust) in table.items():
             theirs = robust - plain
             short, long = (gain(kind, picture, OURS, steps) for steps in (1500, 4000))
-            agrees = verdict(short > 0.5 * theirs, long > 0.5 * theirs)
             claims.append(
-                Claim(
+                STUDY.claim(
                     name="robustness-table-1",
                     place=f"Table I, {kind} noise, {picture}",
                     says="gain of the gradient norm over squared error",
                     published=f"{theirs:+.2f} dB ({plain:.2f} to {robust:.2f})",
                     ours=f"{short:+.2f} dB after 1500 steps, {long:+.2f} after 4000",
-                    agrees=agrees,
-                    why="" if agrees == "yes" else REGIME,
-                    script=SCRIPT,
-                    results=RESULTS,
+                    agrees=verdict(short > 0.5 * theirs, long > 0.5 * theirs),
+                    why=REGIME,
                 )
             )
     return claims
@@ -93,21 +92,16 @@ def rivals() -> Claim:
         ("Lipschitz", ("lipschitz", 1e-7)),
         ("noise-aware", ("noise", 0.0003)),
     ):
-        best[label] = mean(gain("gaussian", p, method, 1500) for p in PICTURES)
+        best[label] = fmean(gain("gaussian", p, method, 1500) for p in PICTURES)
     shown = ", ".join(f"{label} {value:+.2f} dB" for label, value in best.items())
-    agrees = verdict(*(value < 0.3 for value in best.values()))
-    return Claim(
+    return STUDY.claim(
         name="robustness-rivals",
         place="Table I, Gaussian noise",
         says="L1, Lipschitz and noise-aware training gain nothing",
         published="-0.95 to -0.08 dB",
         ours=f"{shown} (1500 steps, mean of three images)",
-        agrees=agrees,
-        why=""
-        if agrees == "yes"
-        else "all of them gain at a strength that suits the fit; the paper names no strengths",
-        script=SCRIPT,
-        results=RESULTS,
+        agrees=verdict(*(value < 0.3 for value in best.values())),
+        why="all of them gain at a strength that suits the fit; the paper names no strengths",
     )
 
 
@@ -117,34 +111,28 @@ def severe() -> Claim:
     for picture in PICTURES:
         values = found(picture, (None, 0.0), 1500)
         losses.append(values["clean"] - values["gaussian-relative 0.01"])
-    loss = mean(losses)
-    agrees = verdict(loss > 3)
-    return Claim(
+    loss = fmean(losses)
+    return STUDY.claim(
         name="robustness-figure-2",
         place="Figure 2, section II-A",
         says="noise of 1 % of each weight blurs and distorts the image severely",
         published="no figure",
         ours=f"{loss:.2f} dB lost",
-        agrees=agrees,
-        why="" if agrees == "yes" else "these fits stand it; the paper does not name its network",
-        script=SCRIPT,
-        results=RESULTS,
+        agrees=verdict(loss > 3),
+        why="these fits stand it; the paper does not name its network",
     )
 
 
 def undamaged() -> Claim:
     """Without noise, the paper's loss costs quality."""
-    cost = mean(gain("clean", picture, OURS, 1500) for picture in PICTURES)
-    return Claim(
+    cost = fmean(gain("clean", picture, OURS, 1500) for picture in PICTURES)
+    return STUDY.claim(
         name="robustness-figure-4",
         place="Figure 4",
         says="without noise the gradient norm costs quality",
         published="no figure",
         ours=f"{cost:+.2f} dB (1500 steps)",
         agrees="yes" if cost < 0 else "no",
-        why="",
-        script=SCRIPT,
-        results=RESULTS,
     )
 
 
@@ -165,18 +153,15 @@ def table_2() -> list[Claim]:
     for picture, theirs in TABLE_2.items():
         ours = [found(picture, ("gradient-norm", s), 1500)["gaussian"] for s in STRENGTHS]
         rise, ours_rise = max(theirs) - theirs[0], max(ours) - ours[0]
-        agrees = verdict(ours_rise > 0.5 * rise)
         claims.append(
-            Claim(
+            STUDY.claim(
                 name="robustness-table-2",
                 place=f"Table II, {picture}",
                 says="a larger lambda than the smallest is better",
                 published=f"{rise:+.2f} dB (0.01 to the best of 0.1, 0.2, 0.5)",
                 ours=f"{ours_rise:+.2f} dB (0.001 to the best of 0.003, 0.01)",
-                agrees=agrees,
-                why="" if agrees == "yes" else REGIME,
-                script=SCRIPT,
-                results=RESULTS,
+                agrees=verdict(ours_rise > 0.5 * rise),
+                why=REGIME,
             )
         )
     return claims
@@ -185,22 +170,17 @@ def table_2() -> list[Claim]:
 def jacobian() -> Claim:
     """The largest gain the paper reports for images, against our best method."""
     gains = {
-        steps: mean(gain("binary", p, ("jacobian", 0.0003), steps) for p in PICTURES)
+        steps: fmean(gain("binary", p, ("jacobian", 0.0003), steps) for p in PICTURES)
         for steps in (1500, 4000)
     }
-    theirs = mean(robust - plain for plain, robust in TABLE_1["binary"].values())
-    agrees = verdict(*(value >= theirs for value in gains.values()))
-    return Claim(
+    theirs = fmean(robust - plain for plain, robust in TABLE_1["binary"].values())
+    return STUDY.claim(
         name="robustness-jacobian",
         place="Table I, binary noise, mean",
         says="the gain of the best method",
         published=f"{theirs:+.2f} dB",
         ours=f"{gains[1500]:+.2f} dB after 1500 steps, {gains[4000]:+.2f} after 4000 "
         "(`--robust jacobian`)",
-        agrees=agrees,
-        why=""
-        if agrees == "yes"
-        else "binary noise costs a plain fit of 1500 steps hardly more than that in all",
-        script=SCRIPT,
-        results=RESULTS,
+        agrees=verdict(*(value >= theirs for value in gains.values())),
+        why="binary noise costs a plain fit of 1500 steps hardly more than that in all",
     )

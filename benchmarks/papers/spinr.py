@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import pstdev
+from statistics import fmean, pstdev
 
-from benchmarks.papers.claims import Claim, Paper, mean, rows, verdict
+from benchmarks.papers.claims import Claim, Paper, Study, rows, verdict
 
-SET14, SPINR = "networks/set14.jsonl", "networks/spinr.jsonl"
-SET14_SCRIPT, SPINR_SCRIPT = "benchmarks.networks.set14", "benchmarks.networks.spinr"
+SET14 = Study("benchmarks.networks.set14", "networks/set14.jsonl")
+SPINR = Study("benchmarks.networks.spinr", "networks/spinr.jsonl")
 
 TABLE_1 = {
     "fourier": ("FourierNet", 30.10, 0.42),
@@ -28,13 +28,13 @@ WHY_1 = {
 }
 
 
-def by_seed(file: str, key: str, name: str, field: str) -> list[float]:
-    """The mean over images of a field, for each seed."""
+def by_seed(study: Study, key: str, name: str, field: str) -> list[float]:
+    """The mean over images of a field of a study, for each seed."""
     seeds: dict[int, list[float]] = {}
-    for row in rows(file):
+    for row in rows(study.results):
         if row[key] == name:
             seeds.setdefault(row["seed"], []).append(row[field])
-    return [mean(values) for values in seeds.values()]
+    return [fmean(values) for values in seeds.values()]
 
 
 def paper() -> Paper:
@@ -60,19 +60,17 @@ def table_1() -> list[Claim]:
     claims = []
     for network, (title, psnr, spread_db) in TABLE_1.items():
         values = by_seed(SET14, "network", network, "psnr")
-        ours = mean(values)
+        ours = fmean(values)
         holds = abs(ours - psnr) <= max(CLOSE_DB, spread_db)
         claims.append(
-            Claim(
+            SET14.claim(
                 name="spinr-table-1",
                 place=f"Table 1, {title}",
                 says="PSNR on Set14",
                 published=f"{psnr:.2f} ± {spread_db:g} dB",
                 ours=f"{ours:.2f} ± {pstdev(values):.2f} dB",
                 agrees="yes" if holds else "no",
-                why="" if holds else WHY_1.get(network, "other optimiser and schedule"),
-                script=SET14_SCRIPT,
-                results=SET14,
+                why=WHY_1.get(network, "other optimiser and schedule"),
             )
         )
     return claims
@@ -83,27 +81,22 @@ def spread() -> Claim:
     names = ("siren", "wire", "diner")
     ours = {name: pstdev(by_seed(SET14, "network", name, "psnr")) for name in names}
     holds = [ours[name] > 0.5 * TABLE_1[name][2] for name in names]
-    agrees = verdict(*holds)
-    return Claim(
+    return SET14.claim(
         name="spinr-spread",
         place="Section 3.4, Table 1",
         says="SIREN, WIRE and DINER are unstable",
         published=_decibels(TABLE_1[name][2] for name in names),
         ours=_decibels(ours.values()),
-        agrees=agrees,
-        why=""
-        if agrees == "yes"
-        else "spectral steps (Muon) and warm-up: no run of any network diverges here",
-        script=SET14_SCRIPT,
-        results=SET14,
+        agrees=verdict(*holds),
+        why="spectral steps (Muon) and warm-up: no run of any network diverges here",
     )
 
 
 def compression() -> Claim:
     """DINER has more parameters than the image has samples."""
-    diner = mean(row["parameters"] for row in rows(SET14) if row["network"] == "diner")
-    siren = mean(row["parameters"] for row in rows(SET14) if row["network"] == "siren")
-    return Claim(
+    diner = fmean(row["parameters"] for row in rows(SET14.results) if row["network"] == "diner")
+    siren = fmean(row["parameters"] for row in rows(SET14.results) if row["network"] == "siren")
+    return SET14.claim(
         name="spinr-compression",
         place="Section 3.3, Table 1",
         says="DINER has many times the parameters of the others",
@@ -111,15 +104,13 @@ def compression() -> Claim:
         ours=f"{diner / 1000:.0f} k against {siren / 1000:.1f} k",
         agrees=verdict(diner > 5 * siren),
         why="",
-        script=SET14_SCRIPT,
-        results=SET14,
     )
 
 
 def table_3() -> list[Claim]:
     """SPINR against SIREN, whole and after lost neurons, and by prefix."""
     ours = {
-        way: tuple(mean(by_seed(SPINR, "way", way, f)) for f in ("psnr", "lost_5", "lost_10"))
+        way: tuple(fmean(by_seed(SPINR, "way", way, f)) for f in ("psnr", "lost_5", "lost_10"))
         for way in ("spinr", "siren", "paper")
     }
     whole = ours["spinr"][0] - ours["siren"][0]
@@ -167,8 +158,8 @@ def table_3() -> list[Claim]:
             "SIREN loses less with our optimiser and 600 steps",
         )
     )
-    prefixes = [row["prefixes"] for row in rows(SPINR) if row["way"] == "spinr"]
-    steps = [mean(row[i] for row in prefixes) for i in range(len(prefixes[0]))]
+    prefixes = [row["prefixes"] for row in rows(SPINR.results) if row["way"] == "spinr"]
+    steps = [fmean(row[i] for row in prefixes) for i in range(len(prefixes[0]))]
     steps.append(ours["spinr"][0])
     claims.append(
         _claim(
@@ -184,18 +175,15 @@ def table_3() -> list[Claim]:
 
 
 def _claim(place: str, says: str, published: str, ours: str, holds: bool, why: str) -> Claim:
-    """A claim of the study of SPINR."""
-    agrees = verdict(holds)
-    return Claim(
-        "spinr-figure-7" if place == "Figure 7" else "spinr-table-3",
+    """A claim of Table 3 or Figure 7."""
+    return SPINR.claim(
+        "spinr-table-3" if place.startswith("Table") else "spinr-figure-7",
         place,
         says,
-        published,
-        ours,
-        agrees,
-        "" if holds else why,
-        SPINR_SCRIPT,
-        SPINR,
+        published=published,
+        ours=ours,
+        agrees=verdict(holds),
+        why=why,
     )
 
 

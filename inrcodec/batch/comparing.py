@@ -8,8 +8,8 @@ from typing import Any
 
 from inrcodec.batch.running import Source
 from inrcodec.jsonable import finite
-from inrcodec.metrics.report.evaluation import ReportOptions
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.pair import judge_pair
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from inrcodec.batch.running import Source
 from inrcodec.jsonable import finite
-from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
+from inrcodec.metrics.report.evaluation import Evaluation
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.sets import image_dict, measured
 from inrcodec.metrics.report.text import left_out

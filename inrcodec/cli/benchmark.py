@@ -12,12 +12,19 @@ import typer
 
 from inrcodec import checks, extras
 from inrcodec.cli import console
-from inrcodec.cli.chosen_metrics import ChosenMetrics
-from inrcodec.cli.parameters import Device, GammaMax
+from inrcodec.cli.parameters import (
+    AllowDownload,
+    AsJson,
+    Device,
+    GammaMax,
+    MetricNames,
+    MetricThreads,
+)
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import OptionError
 
 if TYPE_CHECKING:
+    from inrcodec.metrics.metric_choice import ChosenMetrics
     from inrcodec.metrics.opinions.agreement import (
         ChoiceAgreement,
         Correlations,
@@ -54,13 +61,7 @@ def iqa(
             "the folder holds).",
         ),
     ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Metric names separated by commas, default or all (default: psnr,ssim,ms-ssim); "
-            "`inrcodec metrics` lists them."
-        ),
-    ] = None,
+    metrics: MetricNames = None,
     references: Annotated[
         int | None, typer.Option(help="Take so many references, evenly spread (default: all).")
     ] = None,
@@ -70,15 +71,11 @@ def iqa(
     ] = None,
     resamples: Annotated[int, typer.Option(help="Resamples of the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
-    ] = False,
+    allow_download: AllowDownload = False,
     device: Device = "cpu",
     gamma_max: GammaMax = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
-    ] = False,
+    threads: MetricThreads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how well metrics agree with opinion scores, or with choices between two images.
 
@@ -101,6 +98,7 @@ def iqa(
     checks.whole("resamples", resamples, 1, 100_000)
     checks.whole("seed", seed, 0, (1 << 63) - 1)
     from inrcodec.metrics.judge import check_gamma_max
+    from inrcodec.metrics.metric_choice import ChosenMetrics
     from inrcodec.metrics.metric_table import DEFAULT_METRICS
     from inrcodec.metrics.opinions.layouts import read_set
     from inrcodec.metrics.opinions.scoring import Scores, some, works
@@ -133,8 +131,7 @@ def _usable(chosen: ChosenMetrics, reference: Path) -> list[str]:
     from inrcodec.images.reading import read_image
 
     names, skipped = chosen.usable(str(reference), read_image(reference))
-    for name, why in skipped.items():
-        console.note(f"left out: {name}: {why}")
+    console.note_skipped(reference.name, skipped)
     if not names:
         raise OptionError("none of the metrics can be used")
     return names

@@ -10,12 +10,23 @@ from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice
 from inrcodec.cli.image_sets import compare_folders, is_folder
-from inrcodec.cli.pair_tables import direction, note_skipped, text
-from inrcodec.cli.parameters import Device, GammaMax, Jobs, MaxPixels, MaxWork, Recursive, Scheduler
+from inrcodec.cli.pair_tables import direction, text
+from inrcodec.cli.parameters import (
+    AllowDownload,
+    Device,
+    GammaMax,
+    Jobs,
+    MaxPixels,
+    MaxWork,
+    MetricNames,
+    MetricThreads,
+    Recursive,
+    Scheduler,
+)
 from inrcodec.errors import OptionError
 
 if TYPE_CHECKING:
-    from inrcodec.metrics.report.evaluation import ReportOptions
+    from inrcodec.metrics.report.options import ReportOptions
 
 
 def compare(
@@ -31,19 +42,11 @@ def compare(
             "-o", "--output", help="Of folders: where results and a page of all go, e.g. results/."
         ),
     ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Metric names separated by commas, default or all (default: psnr,ssim,ms-ssim); "
-            "`inrcodec metrics` lists them."
-        ),
-    ] = None,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
-    ] = False,
+    metrics: MetricNames = None,
+    allow_download: AllowDownload = False,
     device: Device = "cpu",
     gamma_max: GammaMax = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    threads: MetricThreads = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
     recursive: Recursive = False,
@@ -72,7 +75,7 @@ def compare(
     from inrcodec.metrics.judge import check_gamma_max
     from inrcodec.metrics.metric_choice import named_metrics
     from inrcodec.metrics.metric_table import DEFAULT_METRICS
-    from inrcodec.metrics.report.evaluation import ReportOptions
+    from inrcodec.metrics.report.options import ReportOptions
 
     extras.check("torch", "scipy", extra="metrics")
     names = console.words(metrics)
@@ -112,7 +115,7 @@ def _compare_files(reference: str, decoded: str, options: ReportOptions, as_json
     if as_json:
         console.print_json(row)
         return
-    note_skipped(row)
+    console.note_skipped(row["reference"], row.get("skipped", {}))
     from inrcodec.metrics.metric_table import METRICS
 
     lines = [

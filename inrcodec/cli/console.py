@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -67,6 +67,12 @@ def note(message: str) -> None:
     """One line for a person, on stderr so that stdout stays the result; nowhere if it is closed."""
     if _is_open(sys.stderr):
         print(one_line(message), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def note_skipped(image: str, reasons: Mapping[str, str]) -> None:
+    """Say which metrics are left out of judging an image, and why."""
+    for name, why in reasons.items():
+        note(f"left out: {name} of {image}: {why}")
 
 
 def say_at_once(message: str) -> None:

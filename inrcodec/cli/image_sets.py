@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, Whole, carry_out
-from inrcodec.cli.pair_tables import means_of, note_skipped, show_rows
+from inrcodec.cli.pair_tables import means_of, show_rows
 from inrcodec.errors import InputError, OptionError
 
 if TYPE_CHECKING:
     from inrcodec.batch import Found, Item, Journal
-    from inrcodec.metrics.report.evaluation import ReportOptions
+    from inrcodec.metrics.report.options import ReportOptions
     from inrcodec.metrics.report.sets import ImageSet
 
 INDEX = "index.html"
@@ -193,5 +193,5 @@ class _Whole(Whole):
             console.print_json_line({**line, "unmatched": self.unmatched})
             return
         for row in rows:
-            note_skipped(row)
+            console.note_skipped(row["reference"], row.get("skipped", {}))
         show_rows(rows, means)

@@ -36,12 +36,6 @@ def show_rows(rows: list[dict[str, Any]], means: dict[str, float]) -> None:
             console.show(f"{better}: {', '.join(those)}")
 
 
-def note_skipped(row: dict[str, Any]) -> None:
-    """Say on stderr what could not be measured."""
-    for name, why in row.get("skipped", {}).items():
-        console.note(f"left out: {name} of {row['reference']}: {why}")
-
-
 def text(metric: Metric, value: float) -> str:
     """Format a value with its digits; "inf" where the page would say ∞."""
     from inrcodec.metrics.report.text import shown

@@ -13,6 +13,18 @@ MaxWork = Annotated[
     typer.Option(help="Most work that a file may take, in seconds of one core (default: 60)."),
 ]
 
+MetricNames = Annotated[
+    str | None,
+    typer.Option(
+        help="Metric names separated by commas, default or all (default: psnr,ssim,ms-ssim); "
+        "`inrcodec metrics` lists them."
+    ),
+]
+AllowDownload = Annotated[
+    bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
+]
+MetricThreads = Annotated[int | None, typer.Option(help="Threads (default: 1).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Device = Annotated[
     str,
     typer.Option(help="Where metrics and coordinate networks are computed: cpu, cuda, cuda:1."),

@@ -14,11 +14,13 @@ from inrcodec.cli import console
 from inrcodec.cli.batch import Choice
 from inrcodec.cli.image_sets import is_folder, report_folders
 from inrcodec.cli.parameters import (
+    AllowDownload,
     Device,
     GammaMax,
     Jobs,
     MaxPixels,
     MaxWork,
+    MetricThreads,
     Recursive,
     Scheduler,
 )
@@ -65,9 +67,7 @@ def report(
             "jpeg,webp,avif,avif-iq,avif-iq-420), or none."
         ),
     ] = None,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
-    ] = False,
+    allow_download: AllowDownload = False,
     damage_seeds: Annotated[
         int | None,
         typer.Option(
@@ -77,7 +77,7 @@ def report(
     ] = None,
     device: Device = "cpu",
     gamma_max: GammaMax = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
+    threads: MetricThreads = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
     recursive: Recursive = False,
@@ -117,7 +117,8 @@ def report(
     stopped. One image is judged at a time, so that times tell; --jobs takes more at once.
     """
     extras.check("torch", "scipy", "markupsafe", extra="metrics")
-    from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions
+    from inrcodec.metrics.report.evaluation import Evaluation
+    from inrcodec.metrics.report.options import ReportOptions
 
     if as_json and as_markdown:
         raise OptionError("give --json or --markdown, not both")

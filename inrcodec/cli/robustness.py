@@ -9,8 +9,15 @@ import typer
 
 from inrcodec import extras
 from inrcodec.cli import console
-from inrcodec.cli.chosen_metrics import ChosenMetrics
-from inrcodec.cli.parameters import DecodeLimits, Device, GammaMax, MaxPixels, MaxWork
+from inrcodec.cli.parameters import (
+    AllowDownload,
+    AsJson,
+    DecodeLimits,
+    Device,
+    GammaMax,
+    MaxPixels,
+    MaxWork,
+)
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import FormatError, InputError, InrCodecError, OptionError
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from inrcodec.metrics.damage.outcome import Outcome
     from inrcodec.metrics.damage.robustness import DamageBench
     from inrcodec.metrics.judge import Judge
+    from inrcodec.metrics.metric_choice import ChosenMetrics
     from inrcodec.metrics.report.files import File, Opened
 
     Results = dict[str, tuple[dict[str, float], list[Outcome]]]
@@ -44,9 +52,7 @@ def robustness(
             "`inrcodec metrics` lists them."
         ),
     ] = None,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
-    ] = False,
+    allow_download: AllowDownload = False,
     device: Device = "cpu",
     gamma_max: GammaMax = None,
     plot: Annotated[
@@ -58,9 +64,7 @@ def robustness(
     ] = None,
     max_pixels: MaxPixels = None,
     max_work: MaxWork = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Damage files in several ways, and measure the quality of the image that remains.
 
@@ -89,6 +93,7 @@ def robustness(
     extras.check("torch", extra="metrics")
     from inrcodec.metrics.damage.robustness import DamageBench, check
     from inrcodec.metrics.judge import check_gamma_max
+    from inrcodec.metrics.metric_choice import ChosenMetrics
 
     ladder = parse_ladder(damage)
     check(ladder, seeds)
@@ -205,8 +210,7 @@ def _judge(
 
     name = original.file.name
     names, skipped = chosen.usable(name, original.picture)
-    for each, why in skipped.items():
-        console.note(f"left out: {each} of {name}: {why}")
+    console.note_skipped(name, skipped)
     if not names:
         raise OptionError("none of the metrics can be used")
     if any("inriq" in each for each in names):

@@ -11,8 +11,14 @@ import typer
 
 from inrcodec import checks, extras
 from inrcodec.cli import console
-from inrcodec.cli.chosen_metrics import ChosenMetrics
-from inrcodec.cli.parameters import Device, GammaMax
+from inrcodec.cli.parameters import (
+    AllowDownload,
+    AsJson,
+    Device,
+    GammaMax,
+    MetricNames,
+    MetricThreads,
+)
 from inrcodec.cli.progress import follow_names
 from inrcodec.errors import OptionError
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inrcodec.metrics.distortions.relative_sensitivity import Agreement, Score, Sensitivity
+    from inrcodec.metrics.metric_choice import ChosenMetrics
 
     Table = dict[str, dict[str, Sensitivity]]
     """By distortion, then by metric."""
@@ -28,13 +35,7 @@ if TYPE_CHECKING:
 
 def sensitivity(
     images: Annotated[list[str], typer.Argument(help="Photographs.", metavar="IMAGE...")],
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Metric names separated by commas, default or all (default: psnr,ssim,ms-ssim); "
-            "`inrcodec metrics` lists them."
-        ),
-    ] = None,
+    metrics: MetricNames = None,
     distortions: Annotated[
         str | None,
         typer.Option(
@@ -54,15 +55,11 @@ def sensitivity(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    allow_download: Annotated[
-        bool, typer.Option("--allow-download", help="Download missing weights of learned metrics.")
-    ] = False,
+    allow_download: AllowDownload = False,
     device: Device = "cpu",
     gamma_max: GammaMax = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: 1).")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON on stdout.")
-    ] = False,
+    threads: MetricThreads = None,
+    as_json: AsJson = False,
 ) -> None:
     """Distort photographs at five levels each, and measure how strongly metrics respond.
 
@@ -83,6 +80,7 @@ def sensitivity(
     from inrcodec.metrics.distortions.kadid import DISTORTIONS
     from inrcodec.metrics.distortions.opinions import read_opinions
     from inrcodec.metrics.judge import check_gamma_max
+    from inrcodec.metrics.metric_choice import ChosenMetrics
     from inrcodec.metrics.metric_table import DEFAULT_METRICS
 
     types = list(dict.fromkeys(console.words(distortions) or DISTORTIONS))
@@ -133,8 +131,7 @@ def _subject(path: str, size: tuple[int, int] | None, chosen: ChosenMetrics) -> 
     if size is not None:
         pixels = middle(pixels, size[1], size[0])
     names, skipped = chosen.usable(path, Picture(pixels))
-    for name, why in skipped.items():
-        console.note(f"left out: {name} of {path}: {why}")
+    console.note_skipped(path, skipped)
     return _Subject(path, pixels, names)
 
 

@@ -45,23 +45,28 @@ def refusal(metric: Metric, picture: Picture, allow_download: bool = False) -> s
     return metric.trial(allow_download=allow_download)
 
 
-def metrics_for(
-    name: str,
-    picture: Picture,
-    words: Sequence[str] | None,
-    defaults: Sequence[str],
-    *,
-    allow_download: bool = False,
-) -> tuple[list[str], dict[str, str]]:
-    """The metrics to measure of the image `name`, and why others are left out.
+class ChosenMetrics:
+    """The metrics that were named, or the default ones; `words` are as in `named_metrics`.
 
-    `words` are as in `named_metrics`. One that was asked for by its own name and needs a larger
-    image is an `ImageError`; one whose weights or package are missing stays, and its judge says so.
+    Raises `OptionError` for an unknown name.
     """
-    wanted = named_metrics(words, defaults)
-    _, skipped = usable_metrics(wanted, picture, allow_download)
-    for each in skipped.keys() & set(words or ()):
-        why = skipped.pop(each)
-        if min(picture.width, picture.height) < METRICS[each].smallest_side:
-            raise ImageError(f"{each} {why}; {name} has {picture.width} x {picture.height}")
-    return [each for each in wanted if each not in skipped], skipped
+
+    def __init__(
+        self, words: Sequence[str] | None, defaults: Sequence[str], *, allow_download: bool = False
+    ) -> None:
+        self.names = named_metrics(words, defaults)
+        self._named = set(words or ())
+        self._allow_download = allow_download
+
+    def usable(self, name: str, picture: Picture) -> tuple[list[str], dict[str, str]]:
+        """The metrics to measure of the image `name`, and why others are left out.
+
+        One that was asked for by its own name and needs a larger image is an `ImageError`; one
+        whose weights or package are missing stays, and its judge says so.
+        """
+        _, skipped = usable_metrics(self.names, picture, self._allow_download)
+        for each in skipped.keys() & self._named:
+            why = skipped.pop(each)
+            if min(picture.width, picture.height) < METRICS[each].smallest_side:
+                raise ImageError(f"{each} {why}; {name} has {picture.width} x {picture.height}")
+        return [each for each in self.names if each not in skipped], skipped

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 
 import PIL
 
-from inrcodec import __version__, checks
+from inrcodec import __version__
 from inrcodec.errors import OptionError, RateError
-from inrcodec.metrics.damage.outcome import MOST_SEEDS
 from inrcodec.metrics.judge import Judge, check_gamma_max
 from inrcodec.metrics.metric_choice import named_metrics, usable_metrics
-from inrcodec.metrics.metric_table import DEFAULT_METRICS, METRICS
+from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.report.files import (
     File,
     Opened,
@@ -34,55 +33,18 @@ from inrcodec.metrics.report.files import (
     size_of,
 )
 from inrcodec.metrics.report.matching import at_size
+from inrcodec.metrics.report.options import (
+    DAMAGE_METRICS,
+    DEFAULT_CODECS,
+    TUNED,
+    ReportOptions,
+    default_metrics,
+)
 from inrcodec.metrics.report.records import Damaged, Report, Version
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
     from inrcodec.metrics.references.baselines import Attempt, Coded
-
-DEFAULT_CODECS = ("jpeg", "webp", "avif")
-TUNED = (("avif-iq", "avif-iq-420"), ("avif-ssim", "avif-ssim-420"))
-"""AVIF as its users tune it: the first of these pairs that can be used belongs to the defaults."""
-
-HEADLINES = ("psnr", "ssimulacra2", "butteraugli-3norm")
-"""The default metrics that the page shows first."""
-
-DAMAGE_METRICS = ("psnr", "ssimulacra2", "inriq")
-"""Of a report's metrics those by which damaged files are judged, or the first if it has none."""
-
-DAMAGE_SEEDS, DAMAGE_PIXELS = 3, 1 << 20
-"""Trials of each kind of damage, and the largest image for which they belong to a report."""
-
-PERCEPTUAL = ("lpips-alex", "lpips-squeeze")
-"""Of these the first that is available belongs to the default metrics."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
-    """What to measure. `metrics` None: the default ones; "default" and "all" among them stand for
-    the default ones and for whatever is available.
-
-    `codecs` None: the default ones that this machine has. `command` is shown in the page.
-    `iem_pixels` is the largest image for which the learned IEM belongs to the default metrics: it
-    takes 4 s a megapixel for each image (docs/metrics.md, Speed). `every_size`: bring codecs to
-    the sizes of all files, not of the first and of other .inr files alone. `device` and
-    `gamma_max` are those of `Judge`; `device` evaluates coordinate networks too. `damage_seeds`:
-    trials of each kind of damage to each .inr file, 0 for none; None: 3 for images of at most
-    `DAMAGE_PIXELS`. `max_pixels` and `max_work` are those of `inrcodec.decode_picture`.
-    """
-
-    metrics: tuple[str, ...] | None = None
-    codecs: tuple[str, ...] | None = None
-    allow_download: bool = False
-    threads: int | None = None
-    command: str = ""
-    iem_pixels: int = 1 << 21
-    every_size: bool = False
-    device: str = "cpu"
-    gamma_max: float | None = None
-    damage_seeds: int | None = None
-    max_pixels: int | None = None
-    max_work: float | None = None
 
 
 def evaluate(
@@ -136,7 +98,7 @@ class Evaluation:
             self._names.remove("iem")
             self.unavailable["iem"] = "takes long for an image of this size; name it to have it"
         self._judge: Judge
-        self._damage_seeds = _damage_seeds(options, pixels)
+        self._damage_seeds = options.trials(pixels)
 
     @property
     def steps(self) -> int:
@@ -195,15 +157,11 @@ class Evaluation:
         from inrcodec.metrics.damage.robustness import MIDDLE, DamageBench
 
         metrics = [n for n in DAMAGE_METRICS if n in self._names] or self._names[:1]
-        options = self._options
         bench = DamageBench(
             file.data,
             self._judge,
             metrics=metrics,
-            threads=options.threads,
-            device=options.device,
-            max_pixels=options.max_pixels,
-            max_work=options.max_work,
+            **self._options.decoding,
         )
         outcomes = tuple(bench.outcomes(MIDDLE, self._damage_seeds))
         return Damaged(name=file.name, undamaged=bench.clean, outcomes=outcomes)
@@ -244,9 +202,7 @@ class Evaluation:
             self._judge = Judge(
                 self._reference.picture,
                 self._names,
-                allow_download=self._options.allow_download,
-                device=self._options.device,
-                gamma_max=self._options.gamma_max,
+                **self._options.judging,
             )
         self._measured.prepare_s = time.perf_counter() - started
 
@@ -261,14 +217,7 @@ class Evaluation:
 
     def _opened(self, file: File) -> Opened:
         """Decode a file within the limits of the options."""
-        options = self._options
-        return open_file(
-            file,
-            threads=options.threads,
-            device=options.device,
-            max_pixels=options.max_pixels,
-            max_work=options.max_work,
-        )
+        return open_file(file, **self._options.decoding)
 
     def _judged(self, file: File) -> Version:
         """Decode and score one file."""
@@ -337,21 +286,6 @@ def _codec_version(coded: Coded, scores: dict[str, float], elapsed: float) -> Ve
         encode_s=coded.encode_s,
         setting=coded.quality,
     )
-
-
-def _damage_seeds(options: ReportOptions, pixels: int) -> int:
-    """Trials of each kind of damage; raises `OptionError` for a number out of range."""
-    if options.damage_seeds is None:
-        return DAMAGE_SEEDS if pixels <= DAMAGE_PIXELS else 0
-    return checks.whole("damage_seeds", options.damage_seeds, 0, MOST_SEEDS)
-
-
-def default_metrics(allow_download: bool = False) -> list[str]:
-    """List the default metrics: PSNR, SSIMULACRA2, Butteraugli, SSIM, MS-SSIM, IEM, and LPIPS if
-    it is available."""
-    found = [n for n in PERCEPTUAL if METRICS[n].unavailable() is None]
-    found += PERCEPTUAL[:1] if allow_download else ()
-    return [*HEADLINES, *(n for n in DEFAULT_METRICS if n not in HEADLINES), *found[:1], "iem"]
 
 
 def software(*, with_codecs: bool) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.metric_choice import metrics_for
+from inrcodec.metrics.metric_choice import ChosenMetrics
 from inrcodec.metrics.metric_table import DEFAULT_METRICS
-from inrcodec.metrics.report.evaluation import ReportOptions, software
+from inrcodec.metrics.report.evaluation import software
 from inrcodec.metrics.report.files import File, Opened, check_same_size, open_file
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.pictures import thumbnail
 from inrcodec.metrics.report.sets import FILES, Measured, Numbers
 
@@ -26,33 +27,13 @@ def judge_pair(
     """
     from inrcodec.codec.runtime import torch_threads
 
-    first, second = (
-        open_file(
-            file,
-            threads=options.threads,
-            device=options.device,
-            max_pixels=options.max_pixels,
-            max_work=options.max_work,
-        )
-        for file in (reference, decoded)
-    )
+    first, second = (open_file(file, **options.decoding) for file in (reference, decoded))
     picture = first.picture
     check_same_size(first, second.file, (second.picture.width, second.picture.height))
-    names, skipped = metrics_for(
-        reference.name,
-        picture,
-        options.metrics,
-        DEFAULT_METRICS,
-        allow_download=options.allow_download,
-    )
+    chosen = ChosenMetrics(options.metrics, DEFAULT_METRICS, allow_download=options.allow_download)
+    names, skipped = chosen.usable(reference.name, picture)
     with torch_threads(options.threads):
-        judge = Judge(
-            picture,
-            names,
-            allow_download=options.allow_download,
-            device=options.device,
-            gamma_max=options.gamma_max,
-        )
+        judge = Judge(picture, names, **options.judging)
         values = judge.score(second.picture)
     row = {
         "reference": reference.name,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
+from inrcodec.metrics.report.evaluation import evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.records import Report
 from tests.metrics.report.pages import HOSTILE, jpeg, png
 

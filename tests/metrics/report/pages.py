@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from inrcodec.images.writing import image_bytes
-from inrcodec.metrics.report.evaluation import ReportOptions
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.pixels import Picture
 
 HOSTILE = '<script>alert(1)</script>" onload="x\' $style &amp; |.png'

@@ -6,8 +6,9 @@ import pytest
 from inrcodec.errors import OptionError
 from inrcodec.metrics.damage.robustness import MIDDLE, DamageBench
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.report.evaluation import Evaluation, ReportOptions, evaluate
+from inrcodec.metrics.report.evaluation import Evaluation, evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.records import Report
 from inrcodec.metrics.report.text import to_dict
@@ -40,7 +41,7 @@ def test_seeds_files_and_sizes_decide_what_is_damaged(
     done = evaluate(reference, files, none)
     assert done.damaged == ()
     assert "Robustness" not in Page(to_html(done)).text("h2")
-    monkeypatch.setattr("inrcodec.metrics.report.evaluation.DAMAGE_PIXELS", 100)
+    monkeypatch.setattr("inrcodec.metrics.report.options.DAMAGE_PIXELS", 100)
     large = Evaluation(reference, files, ReportOptions(metrics=("ssim",), codecs=()))
     assert large.steps == 3
     with pytest.raises(OptionError, match="damage_seeds must be in"):

@@ -13,13 +13,9 @@ from inrcodec.errors import FormatError, ImageError, OptionError, PartialFileWar
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.quality import weights
 from inrcodec.metrics.references import baselines
-from inrcodec.metrics.report.evaluation import (
-    Evaluation,
-    ReportOptions,
-    default_metrics,
-    evaluate,
-)
+from inrcodec.metrics.report.evaluation import Evaluation, evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions, default_metrics
 from inrcodec.metrics.report.page import to_html
 from inrcodec.metrics.report.records import Report
 from inrcodec.metrics.report.text import sections, to_dict, to_markdown

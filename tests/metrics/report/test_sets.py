@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from inrcodec.metrics.curves.bd import bd_rate
-from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
+from inrcodec.metrics.report.evaluation import evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.set_page import to_html
 from inrcodec.metrics.report.sets import FILES, ImageSet, Measured, image_set, measured, to_dict
 from tests.metrics.report.pages import Page, png

@@ -24,8 +24,9 @@ from skimage import data
 
 import inrcodec
 from inrcodec.errors import FormatError, LimitError, TruncatedError
-from inrcodec.metrics.report.evaluation import ReportOptions, evaluate
+from inrcodec.metrics.report.evaluation import evaluate
 from inrcodec.metrics.report.files import File
+from inrcodec.metrics.report.options import ReportOptions
 from inrcodec.metrics.report.page import to_html
 from inrcodec.streaming.layers import cut, stream_of
 from inrcodec.streaming.protocol.messages import Mode, Start
