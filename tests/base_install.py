@@ -40,12 +40,23 @@ def main() -> None:
             assert done.returncode == 0, done.stderr
         done = run(str(programs / "python"), "-W", "error", "-c", PLUGIN, str(file))
         assert done.returncode == 0, done.stderr
-        lacking = {
-            "encode": ["encode", out, "-o", "new.inr"],
-            "metrics": ["compare", out, str(file)],
-            "stream": ["serve", str(file)],
-        }
-        for extra, arguments in lacking.items():
+        photo = str(file)
+        url = "http://127.0.0.1:9/files/a.inr"
+        lacking = [
+            ("encode", "encode", out, "-o", "new.inr"),
+            ("encode", "init", "train", folder, "-o", "init.inri"),
+            ("metrics", "compare", out, photo),
+            ("metrics", "report", out, photo),
+            ("metrics", "robustness", photo, "-r", out),
+            ("metrics", "sensitivity", out),
+            ("metrics", "distort", out, "jpeg", "-o", "bad.png"),
+            ("metrics", "benchmark", "iqa", folder),
+            ("stream", "serve", photo),
+            ("stream", "receive", url, "-o", "got.png"),
+            ("stream", "simulate", photo),
+            ("cluster", "decode", photo, "-o", folder, "--scheduler", "tcp://127.0.0.1:9"),
+        ]
+        for extra, *arguments in lacking:
             done = run(command, *arguments)
             assert done.returncode == 1, (extra, done.returncode, done.stderr)
             assert f"inrcodec[{extra}]" in done.stderr, done.stderr

@@ -1,7 +1,8 @@
 """The server of `inrcodec serve`: files over HTTP and over WebRTC data channels.
 
 A thin shell of asyncio around library.py (what there is), reading.py (reading it for those who
-wait), replies.py (who may ask, errors), ranges.py (HTTP) and sessions.py (data channels).
+wait), replies.py (who may ask, errors), ranges.py and downloads.py (HTTP), admission.py and
+sessions.py (data channels).
 
     GET  /files/NAME          the file; Range, ETag, and its layers in a header
     GET  /blobs/SHA256.inr    the same by content, immutable
@@ -15,11 +16,8 @@ Browsers get the page of pages.py at / and /view/NAME, and its files below /web/
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -27,34 +25,26 @@ from aiohttp import hdrs, web
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.server import events, pages, references
+from inrcodec.streaming.server.admission import Sessions
 from inrcodec.streaming.server.callers import Clients
 from inrcodec.streaming.server.connections import Connections
 from inrcodec.streaming.server.descriptors import fitted
+from inrcodec.streaming.server.downloads import Downloads
 from inrcodec.streaming.server.exposition import exposition, process_numbers
 from inrcodec.streaming.server.library import Library, UnknownFileError, checked
 from inrcodec.streaming.server.listening import Listener
 from inrcodec.streaming.server.options import ServerOptions
 from inrcodec.streaming.server.ranges import content
 from inrcodec.streaming.server.reading import Readings
-from inrcodec.streaming.server.references import Reference
-from inrcodec.streaming.server.replies import RETRY, Handler, Replies, log
-from inrcodec.streaming.server.sessions import Session
+from inrcodec.streaming.server.replies import Handler, Replies, log
 from inrcodec.streaming.transport import webrtc
 from inrcodec.streaming.transport.signaling import (
     MAX_OFFER_BYTES,
-    START_HEADER,
-    checked_offer,
 )
 from inrcodec.streaming.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from inrcodec.streaming.protocol.stream import Stream
-
-PIECE_BYTES = 1 << 16
-"""Bytes of a download written at once: all of it that a client which does not read can hold."""
-
-END_S = 5.0
-"""Seconds in which sessions that were told to stop let go of their connections."""
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 """The type of the text of Prometheus."""
@@ -78,12 +68,10 @@ class Server:
         self._replies = Replies(options, [])  # checks the options; the addresses come later
         self._clients = Clients(options.proxies)
         self._connections = Connections(self.limits, self._open, self._count_slow)
-        self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
-        self._draining = False
-        self._made = 0
+        self._sessions = Sessions(options, self.limits, self.count)
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
-        self._downloads: Counter[str] = Counter()
+        self._downloads = Downloads(self.limits)
         self._readings = Readings(library)
         self._references = references.References(options.references)
 
@@ -122,22 +110,12 @@ class Server:
 
     async def close(self) -> None:
         """Take no more sessions, let those there finish for a while, then end them."""
-        self._draining = True
-        await self._wait_for_sessions(self.limits.drain_s)
-        for session, _ in list(self._sessions.values()):
-            session.stop()
-        await self._wait_for_sessions(END_S)
+        await self._sessions.drain()
         if self._listener is not None:
             await self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._readings.close()
-
-    async def _wait_for_sessions(self, seconds: float) -> None:
-        """Wait until all sessions are over, but not longer than that."""
-        tasks = [task for _, task in self._sessions.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
 
     @property
     def sessions(self) -> int:
@@ -147,7 +125,7 @@ class Server:
     @property
     def downloads(self) -> int:
         """The number of downloads there are now, and of requests that wait for a file."""
-        return self._downloads.total()
+        return len(self._downloads)
 
     @property
     def waiting(self) -> int:
@@ -205,7 +183,7 @@ class Server:
         return web.json_response(names, headers={"Vary": "Accept"})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        with self._download(request):
+        with self._downloads.counted(self._client(request)):
             name = request.match_info["name"]
             stream = await self._readings.stream(name)
             found = await in_thread(self._references.find, name)
@@ -214,38 +192,18 @@ class Server:
 
     async def _reference(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        with self._download(request):
+        with self._downloads.counted(self._client(request)):
             await in_thread(self._library.version, name)  # so it names a file, and is no path
             found = await in_thread(self._references.open, name)
             with found.file:
-                return await self._send_reference(request, found)
-
-    async def _send_reference(self, request: web.Request, found: Reference) -> web.StreamResponse:
-        """Send an image as it is; a reader of one that shrinks meanwhile is cut off."""
-        headers = pages.HEADERS | {"Content-Type": found.type, "ETag": found.tag}
-        response = web.StreamResponse(headers=headers | self._replies.cors(request))
-        if request.headers.get(hdrs.IF_NONE_MATCH) == found.tag:
-            response.set_status(304)
-            await response.prepare(request)
-            return response
-        response.content_length = left = found.size
-        await response.prepare(request)
-        while left and request.method == "GET":
-            piece = await in_thread(found.file.read, min(left, PIECE_BYTES))
-            if not piece:
-                if request.transport is not None:
-                    request.transport.abort()
-                break
-            with self._hurry(request):
-                await response.write(piece)
-            left -= len(piece)
-        return response
+                headers = pages.HEADERS | self._replies.cors(request)
+                return await self._downloads.send_reference(request, headers, found)
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest, _, extension = request.match_info["name"].partition(".")
         if extension != "inr":
             raise UnknownFileError
-        with self._download(request):
+        with self._downloads.counted(self._client(request)):
             name = self._library.name_of(digest)
             stream = checked(await self._readings.stream(name), digest)
             who = "public" if self.options.token is None else "private"
@@ -254,124 +212,30 @@ class Server:
     async def _send(
         self, request: web.Request, stream: Stream, caching: str, more: dict[str, str]
     ) -> web.StreamResponse:
-        """Send the file or a range of it, a piece at a time, to whoever goes on reading; `more` are
-        further headers."""
+        """Send the file or a range of it; `more` are further headers."""
         status, headers, body = content(request, stream, caching)
         headers |= more | self._replies.cors(request)
-        response = web.StreamResponse(status=status, headers=headers)
-        response.content_length = len(body)
-        await response.prepare(request)
-        for at in range(0, len(body) if request.method == "GET" else 0, PIECE_BYTES):
-            with self._hurry(request):
-                await response.write(body[at : at + PIECE_BYTES])
-        await response.write_eof()
-        return response
-
-    @contextmanager
-    def _hurry(self, request: web.Request) -> Iterator[None]:
-        """Cut the connection if what is done here takes too long. `asyncio.wait_for` would make a
-        task for each piece, and leave garbage in cycles behind each client that goes."""
-        transport, loop = request.transport, asyncio.get_running_loop()
-        late = loop.call_later(self.limits.silence_s, transport.abort) if transport else None
-        try:
-            yield
-        finally:
-            if late is not None:
-                late.cancel()
+        return await self._downloads.send(request, status, headers, body)
 
     def _client(self, request: web.Request) -> str:
         """Return what tells the client of a request from others."""
         forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
         return self._clients.key(request.remote or "", forwarded)
 
-    @contextmanager
-    def _download(self, request: web.Request) -> Iterator[None]:
-        """Count a request of an address for a file; raises the reply if it has too many."""
-        address = self._client(request)
-        if self._downloads[address] >= self.limits.sessions_per_address:
-            raise web.HTTPTooManyRequests(headers=RETRY)
-        self._downloads[address] += 1
-        try:
-            yield
-        finally:
-            self._downloads[address] -= 1
-            if not self._downloads[address]:
-                del self._downloads[address]
-
     async def _offer(self, request: web.Request) -> web.Response:
         """Take an offer and begin a session."""
-        with self._download(request):
-            offer, stream = await self._checked(request)
-        session = self._session(request, stream)
-        try:
-            first = request.headers.get(START_HEADER)
-            answer = await asyncio.wait_for(session.answer(offer, first), self.limits.connect_s)
-        except BaseException as error:
-            session.stop()
-            if isinstance(error, asyncio.TimeoutError):
-                raise web.HTTPRequestTimeout from None
-            raise
-        return web.Response(
-            status=201,
-            text=answer,
-            content_type="application/sdp",
-            headers={"Location": f"/sessions/{session.id}"},
-        )
-
-    async def _checked(self, request: web.Request) -> tuple[str, Stream]:
-        """Return the offer of a request and the stream it asks for; raises what refuses it."""
-        if request.content_type != "application/sdp":
-            raise web.HTTPUnsupportedMediaType
-        if self._draining:
-            raise web.HTTPServiceUnavailable(headers=RETRY)
-        if (request.content_length or 0) > MAX_OFFER_BYTES:
-            raise web.HTTPRequestEntityTooLarge(MAX_OFFER_BYTES, request.content_length or 0)
-        self._check_room(self._client(request))
-        stream = await self._readings.stream(request.match_info["name"])
-        try:
-            body = await asyncio.wait_for(request.read(), self.limits.request_s)
-        except asyncio.TimeoutError:
-            raise web.HTTPRequestTimeout from None
-        return checked_offer(body), stream
-
-    def _session(self, request: web.Request, stream: Stream) -> Session:
-        """Begin a session with whoever sent a request."""
-        options, address = self.options, self._client(request)
-        self._check_room(address)
-        own = request.transport.get_extra_info("sockname") if request.transport else None
-        local = str(own[0]) if own else options.host
-        lost = options.simulated_packet_loss.draws(options.seed + self._made)
-        self._made += 1
-        session = Session(stream, address, local, self.limits, lost, self.count)
-        self._sessions[session.id] = session, asyncio.create_task(self._run(session))
-        self.count["inrcodec_sessions_total"] += 1
-        return session
-
-    def _check_room(self, address: str) -> None:
-        """Raise the reply that says that there are too many sessions, if there are."""
-        limits = self.limits
-        if len(self._sessions) >= limits.sessions:
-            raise web.HTTPServiceUnavailable(headers=RETRY)
-        beside = sum(session.address == address for session, _ in self._sessions.values())
-        if beside >= limits.sessions_per_address:
-            raise web.HTTPTooManyRequests(headers=RETRY)
-
-    async def _run(self, session: Session) -> None:
-        try:
-            await session.run()
-        finally:
-            del self._sessions[session.id]
-            events.tell("session", **session.facts())
+        address = self._client(request)
+        with self._downloads.counted(address):
+            self._sessions.check(request, address)
+            stream = await self._readings.stream(request.match_info["name"])
+            offer = await self._sessions.offer_of(request)
+        return await self._sessions.begin(request, address, offer, stream)
 
     async def _end(self, request: web.Request) -> web.Response:
-        found = self._sessions.get(request.match_info["id"])
-        if found is None:
-            raise web.HTTPNotFound
-        found[0].stop()
-        return web.Response(status=204)
+        return self._sessions.end(request.match_info["id"])
 
     async def _health(self, request: web.Request) -> web.Response:
-        status, text = (503, "draining") if self._draining else (200, "ok")
+        status, text = (503, "draining") if self._sessions.draining else (200, "ok")
         return web.Response(status=status, text=f"{text}\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -382,7 +246,7 @@ class Server:
             "inrcodec_waiting_connections": self.waiting,
             "inrcodec_downloads": self.downloads,
             "inrcodec_readings": len(self._readings),
-            "inrcodec_draining": int(self._draining),
+            "inrcodec_draining": int(self._sessions.draining),
         }
         text = exposition({**now, **self.count, **process_numbers()})
         return web.Response(text=text, headers={"Content-Type": EXPOSITION})
