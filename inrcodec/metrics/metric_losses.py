@@ -17,9 +17,8 @@ from inrcodec.codec.fitting.losses import Loss
 from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES, EncodeOptions
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality import iem as information
+from inrcodec.metrics.quality import ssimulacra2 as edges
 from inrcodec.metrics.quality.lpips import lpips_squeeze
-from inrcodec.metrics.quality.ssimulacra2 import SMALLEST_SIDE
-from inrcodec.metrics.quality.ssimulacra2 import ssimulacra2 as similarity_of_edges
 
 LPIPS_SIDE = 32
 
@@ -70,9 +69,9 @@ def ssimulacra2(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
     The score alone forgives errors that Butteraugli does not; a share of MSE costs it little.
     """
     squared = losses.mse(reference, decoded)
-    if min(reference.shape[-2:]) < SMALLEST_SIDE:
+    if min(reference.shape[-2:]) < edges.SMALLEST_SIDE:
         return squared
-    score = similarity_of_edges(reference, decoded.clamp(0, 1)).mean()
+    score = edges.ssimulacra2(reference, decoded.clamp(0, 1)).mean()
     return (1 - weight) * squared + weight * (1 - score / 100).to(squared.dtype)
 
 

@@ -28,6 +28,7 @@ export function fileUrl(name: string, query = ""): string {
   return `/files/${encodeURIComponent(name)}${query}`;
 }
 
+/** A response that is one; throws a `TokenWanted` or an `InrError` for any other. */
 async function ask(url: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
@@ -37,13 +38,15 @@ async function ask(url: string, init: RequestInit): Promise<Response> {
     throw new InrError("load", "the server cannot be reached");
   }
   if (response.status === 401) throw new TokenWanted("the server wants a token");
-  return response;
+  if (response.ok) return response;
+  if (init.method === "HEAD") return ask(url, { ...init, method: "GET" }); /* whose refusal says why */
+  const reason = (await response.text()).trim().slice(0, 300);
+  throw new InrError("load", reason || `the server answers with status ${response.status}`);
 }
 
 /** The names of all files. */
 export async function names(signal: AbortSignal): Promise<string[]> {
   const response = await ask("/", { headers: { Accept: "application/json" }, signal });
-  if (!response.ok) throw new InrError("load", (await response.text()).trim() || `status ${response.status}`);
   return ((await response.json()) as { files: string[] }).files;
 }
 
@@ -59,7 +62,6 @@ export interface Head {
 
 export async function head(url: string, signal: AbortSignal): Promise<Head> {
   const response = await ask(url, { method: "HEAD", signal });
-  if (!response.ok) throw new InrError("load", await reason(url, response.status, signal));
   return {
     size: Number(response.headers.get("Content-Length")),
     starts: (response.headers.get("Inr-Layers") ?? "0").split(",").map(Number),
@@ -67,28 +69,13 @@ export async function head(url: string, signal: AbortSignal): Promise<Head> {
   };
 }
 
-/** Why a file is refused: the head says its status, the body says more. */
-async function reason(url: string, status: number, signal: AbortSignal): Promise<string> {
-  const text = (await (await ask(url, { signal })).text()).trim();
-  return text.slice(0, 300) || `the server answers with status ${status}`;
-}
-
 /** The first bytes of a file. */
 export async function beginning(url: string, size: number, signal: AbortSignal): Promise<Uint8Array> {
   const response = await ask(url, { headers: { Range: `bytes=0-${size - 1}` }, signal });
-  if (!response.ok) throw new InrError("load", `the server answers with status ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** All of a file. */
-export async function whole(url: string): Promise<Blob> {
-  const response = await ask(url, {});
-  if (!response.ok) throw new InrError("load", `the server answers with status ${response.status}`);
-  return response.blob();
-}
-
-/** The image that a file was made of. */
-export async function reference(url: string, signal: AbortSignal): Promise<Blob | undefined> {
-  const response = await ask(url, { signal });
-  return response.ok ? response.blob() : undefined;
+/** All of a file, or of the image that it was made of. */
+export async function whole(url: string, signal?: AbortSignal): Promise<Blob> {
+  return (await ask(url, signal ? { signal } : {})).blob();
 }

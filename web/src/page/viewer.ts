@@ -6,7 +6,7 @@ import { anatomyOf } from "./anatomy.js";
 import { byId, made, paint } from "./elements.js";
 import { psnr } from "../psnr.js";
 import { type Point, curveOf, pixelsOf } from "./quality.js";
-import { type Head, TokenWanted, fileUrl, head, headers, reference, whole } from "./server.js";
+import { type Head, TokenWanted, fileUrl, head, headers, whole } from "./server.js";
 import { Stage } from "./stage.js";
 import { bitsPerSecond, bytes, plural, seconds } from "./text.js";
 
@@ -170,8 +170,7 @@ export class Viewer {
   }
 
   async #referenceOf({ reference: url }: Head, signal: AbortSignal): Promise<ImageData | undefined> {
-    const image = url === null ? undefined : await reference(url + this.#query, signal);
-    return image && pixelsOf(image);
+    return url === null ? undefined : pixelsOf(await whole(url + this.#query, signal));
   }
 
   /** Draw what is there. `elapsed` is when it was: decoding comes on top. */

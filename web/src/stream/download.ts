@@ -7,11 +7,13 @@ import { joined } from "./receiver.js";
 /** The most bytes of a file that are taken. */
 const MAX_FILE_BYTES = 2 ** 26;
 
+/** What is asked for, and how. */
 export interface Asking {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly link: Link;
   readonly signal: AbortSignal;
+  /** Is called whenever anything new is there, and says whether a layer has become whole by it. */
   readonly news: (whole: boolean) => void;
 }
 

@@ -1,7 +1,7 @@
 /** One WebRTC session of a receiver: an offer is POSTed (WHEP), two data channels bring the file. */
 import { InrError } from "../errors.js";
 import { Refused, Unavailable, refuse } from "./failures.js";
-import type { Link } from "./link.js";
+import type { Asking } from "./download.js";
 import { PacketError, ping, stop } from "./messages.js";
 import { Pace } from "./pace.js";
 import type { Receiver } from "./receiver.js";
@@ -38,14 +38,8 @@ function withoutInline(answer: string): [string, Uint8Array<ArrayBuffer>[]] {
 }
 
 /** What a session needs of the reception it is of. */
-export interface Surroundings {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+export interface Surroundings extends Asking {
   readonly receiver: Receiver;
-  readonly link: Link;
-  readonly signal: AbortSignal;
-  /** Is called whenever anything new is there. */
-  readonly news: (whole: boolean) => void;
 }
 
 /** Receive until the file is complete. Rejects with `Unavailable` if there are no channels, with an
