@@ -105,7 +105,7 @@ static inr_error work_open(const inr_decoder *d, int32_t (*areas)[4], Work *work
         padded += 2 * (size_t)wide(areas[level]);
         if (padded > line && d->header.family == COOLCHIC_V2) line = padded;
     }
-    size_t network = (size_t)d->shapes.parameters, lines = 9 * ((size_t)wide(areas[d->drawn]) + 2 + LANES);
+    size_t network = (size_t)d->shapes.parameters, lines = 9 * ((size_t)wide(areas[d->drawn]) + 2 + ACROSS * LANES);
     size_t floats = planes * (most[0] + most[1]) + rows + line + network + 2 * COLOURS * n + lines;
     char *at = work->memory = obtain(floats * 4 + 8 * ALIGNMENT);
     if (!at) return INR_NO_MEMORY;

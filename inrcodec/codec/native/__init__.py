@@ -71,8 +71,9 @@ _SIGNATURES = {
 }
 
 
-MOST_LAYERS, MOST_WIDTH, MOST_LANES = 5, 64, 16
-"""Limits of networks as in kernels.h, and the most lanes a vector has (vectors.h)."""
+MOST_LAYERS, MOST_WIDTH, MOST_LANES, MOST_ACROSS = 5, 64, 16, 4
+"""Limits of networks as in kernels.h, the most lanes a vector has and the most vectors of a block
+(vectors.h)."""
 
 MOST_SINE_LAYERS = 16
 """As in kernels.h."""

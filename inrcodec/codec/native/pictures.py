@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inrcodec.codec.native import MOST_LANES, at, kernel
+from inrcodec.codec.native import MOST_ACROSS, MOST_LANES, at, kernel
 from inrcodec.codec.native.networks import Array
 from inrcodec.codec.native.pool import THREADS, bands_of, run
 
@@ -19,7 +19,7 @@ def residual_convolution(x: Array, weight: Array, bias: Array, out: Array | None
     _, height, width = x.shape
     out = np.empty_like(x) if out is None else out
     bands = bands_of(height, width)
-    lines = np.empty((len(bands), 9 * (width + 2 + MOST_LANES)), np.float32)
+    lines = np.empty((len(bands), 9 * (width + 2 + MOST_ACROSS * MOST_LANES)), np.float32)
 
     def work(k: int) -> None:
         kernel("residual_convolution")(
@@ -37,7 +37,7 @@ def residual_convolution_back(
     _, height, width = x.shape
     by_x = np.empty_like(x)
     bands = bands_of(height, width)
-    lines = np.empty((len(bands), 18 * (width + 4 + 2 * MOST_LANES)), np.float32)
+    lines = np.empty((len(bands), 18 * (width + 4 + (MOST_ACROSS + 1) * MOST_LANES)), np.float32)
     by_weight = np.zeros((len(bands), *weight.shape), np.float32)
     by_bias = np.zeros((len(bands), len(weight)), np.float32)
 
@@ -72,7 +72,7 @@ def upsample_back(
     """Gradients of `coarser` and of the taps."""
     channels, height, width = coarser.shape
     by_coarser, by_taps = np.empty_like(coarser), np.zeros((channels, 4), np.float32)
-    size = 2 * height * 2 * width + 4 * width + 16
+    size = 8 * width + 24
     rooms = [np.empty(size, np.float32) for _ in range(min(channels, THREADS.count))]
 
     def work(k: int) -> None:

@@ -67,7 +67,9 @@ def test_limits_are_those_of_the_header() -> None:
     assert limits == {name: getattr(native, name) for name in limits}
     assert len(limits) == 3
     vectors = (native.SOURCES / "vectors.h").read_text()
-    assert max(map(int, re.findall(r"#define LANES (\d+)", vectors))) == native.MOST_LANES
+    for name in ("LANES", "ACROSS"):
+        most = max(map(int, re.findall(rf"#define {name} (\d+)", vectors)))
+        assert most == getattr(native, f"MOST_{name}")
 
 
 @pytest.mark.parametrize("path", sorted(native.FOLDER.glob("*.py")), ids=lambda path: path.name)

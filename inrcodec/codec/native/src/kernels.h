@@ -92,16 +92,16 @@ EXPORT void wavelets_back(int64_t first, int64_t last, float square, const float
 /* ---- pictures.c ------------------------------------------------------------------------------- */
 
 /* out = x + weight * x + bias for rows first .. last - 1; x, out (3, h, w), weight (3, 3, 3, 3), borders
-   replicated. `lines` holds 9 (w + 2 + LANES) floats. */
+   replicated. `room` holds 9 (w + 2 + ACROSS LANES) floats. */
 EXPORT void residual_convolution(int32_t height, int32_t width, int32_t first, int32_t last,
                                  const float *x, const float *weight, const float *bias,
-                                 float *out, float *lines);
+                                 float *out, float *room);
 
-/* by_x of rows first .. last - 1; their shares of by_weight (81) and by_bias (3) add up. `lines` holds
-   18 (w + 4 + 2 LANES) floats. */
+/* by_x of rows first .. last - 1; their shares of by_weight (81) and by_bias (3) add up. `room` holds
+   18 (w + 4 + (ACROSS + 1) LANES) floats. */
 EXPORT void residual_convolution_back(int32_t height, int32_t width, int32_t first, int32_t last,
                                       const float *x, const float *weight, const float *by_out,
-                                      float *by_x, float *by_weight, float *by_bias, float *lines);
+                                      float *by_x, float *by_weight, float *by_bias, float *room);
 
 /* ---- upsampling.c ----------------------------------------------------------------------------- */
 
@@ -111,7 +111,7 @@ EXPORT void upsample(int32_t h, int32_t w, const float *x, const float *taps, in
                      int32_t left, int32_t high, int32_t wide, float *out, float *wide_rows,
                      float *line);
 
-/* by_out (high, wide) -> by_x (h, w); by_taps (4) adds up. `work` holds 2 h 2 w + 4 w + 16 floats. */
+/* by_out (high, wide) -> by_x (h, w); by_taps (4) adds up. `work` holds 8 w + 24 floats. */
 EXPORT void upsample_back(int32_t h, int32_t w, const float *x, const float *taps, int32_t top,
                           int32_t left, int32_t high, int32_t wide, const float *by_out,
                           float *by_x, float *by_taps, float *work);

@@ -32,30 +32,50 @@ void upsample(int32_t h, int32_t w, const float *x, const float *taps, int32_t t
     }
 }
 
-static float dot(const float *a, const float *b, int n) {
-    vec sum = splat(0.f);
-    int i = 0;
-    for (; i + LANES <= n; i += LANES) sum += load(a + i) * load(b + i);
-    float s = total(sum);
-    for (; i < n; i++) s += a[i] * b[i];
-    return s;
+/* What a source gets of `count` outputs g that see it through taps[which]: into `to`, which holds
+   what it got of others; and into the sums of the taps their products with the source. */
+INLINE void gather_back(const int count, int n, const float *const *g, const int *which,
+                        const float *taps, const float *source, float *to, vec *sums) {
+    for (int c = 0; c < n; c += LANES) {
+        vec x = load_some(source + c, n - c), sum = load_some(to + c, n - c);
+        for (int k = 0; k < count; k++) {
+            vec by = load_some(g[k] + c, n - c);
+            sum += by * taps[which[k]];
+            sums[which[k]] += by * x;
+        }
+        store_some(to + c, sum, n - c);
+    }
 }
 
-/* A doubled row's gradient g (2 w) to that of the row; sums of the taps add up. `work`: 4 w + 8. */
-static void double_row_back(const float *from, int w, const float *taps, const float *g, float *by,
-                            double *sums, float *work) {
-    float *line = work, *by_line = line + w + 4, *even = by_line + w + 4, *odd = even + w;
-    line[0] = line[1] = from[0];
-    memcpy(line + 2, from, (size_t)w * 4);
-    line[w + 2] = line[w + 3] = from[w - 1];
-    for (int j = 0; j < w; j++) even[j] = g[2 * j], odd[j] = g[2 * j + 1];
+/* The same for row v, which may lie beyond the border, doubled: its gradient `to` of the output
+   rows that see it. */
+static void doubled_row_back(int v, int top, int high, int wide, const float *by_out,
+                             const float *taps, const float *doubled, float *to, vec *sums) {
+    const float *g[8];
+    int which[8], count = 0;
+    for (int k = 0; k < 4; k++)
+        for (int odd = 0; odd < 2; odd++) {
+            int y = (odd ? 2 * (v - 2 + k) + 1 : 2 * (v + 2 - k)) - top;
+            if (y < 0 || y >= high) continue;
+            g[count] = by_out + (size_t)y * wide;
+            which[count++] = k;
+        }
+    static const int all[8] = {0, 0, 1, 1, 2, 2, 3, 3};
+    if (count == 8) gather_back(8, wide, g, all, taps, doubled, to, sums);
+    else gather_back(count, wide, g, which, taps, doubled, to, sums);
+}
+
+#define EDGE 4 /* zeros at both ends of the even and of the odd outputs of a row */
+
+/* A doubled row's gradient g (2 w) to that of the row, whose two replicated ends lie in `line`. */
+static void row_back(const float *line, int w, const float *taps, const float *g, float *by, float *even,
+                     float *odd, float *by_line, vec *sums) {
+    for (int j = 0; j < w; j++) even[EDGE + j] = g[2 * j], odd[EDGE + j] = g[2 * j + 1];
+    const float *from[8];
+    static const int all[8] = {0, 0, 1, 1, 2, 2, 3, 3};
+    for (int k = 0; k < 4; k++) from[2 * k] = even + EDGE - k, from[2 * k + 1] = odd + k;
     memset(by_line, 0, (size_t)(w + 4) * 4);
-    for (int k = 0; k < 4; k++) {
-        float tap = taps[k];
-        sums[k] += dot(even, line + k, w) + dot(odd, line + 4 - k, w);
-        for (int j = 0; j < w; j++) by_line[j + k] += tap * even[j];
-        for (int j = 0; j < w; j++) by_line[j + 4 - k] += tap * odd[j];
-    }
+    gather_back(8, w + 4, from, all, taps, line, by_line, sums);
     by_line[2] += by_line[0] + by_line[1];
     by_line[w + 1] += by_line[w + 2] + by_line[w + 3];
     memcpy(by, by_line + 2, (size_t)w * 4);
@@ -64,24 +84,21 @@ static void double_row_back(const float *from, int w, const float *taps, const f
 void upsample_back(int32_t h, int32_t w, const float *x, const float *taps, int32_t top,
                    int32_t left, int32_t high, int32_t wide, const float *by_out, float *by_x,
                    float *by_taps, float *work) {
-    size_t pitch = 2 * (size_t)w;
-    float *rows = work, *by_rows = rows + h * pitch, *line = by_rows + h * pitch;
-    memset(by_rows, 0, h * pitch * 4);
-    for (int i = 0; i < h; i++) double_row(x + (size_t)i * w, w, taps, rows + i * pitch, line);
-    double sums[4] = {0, 0, 0, 0};
-    for (int y = 0; y < high; y++) {
-        int i = (y + top) / 2, odd = (y + top) % 2;
-        const float *g = by_out + (size_t)y * wide;
-        for (int k = 0; k < 4; k++) {
-            size_t at = within(odd ? i + 2 - k : i - 2 + k, h) * pitch + left;
-            sums[k] += dot(g, rows + at, wide);
-            float *to = by_rows + at, tap = taps[k];
-            for (int c = 0; c < wide; c++) to[c] += tap * g[c];
-        }
+    float *doubled = work, *by_doubled = doubled + 2 * w, *line = by_doubled + 2 * w;
+    float *by_line = line + w + 4, *even = by_line + w + 4, *odd = even + w + 2 * EDGE;
+    memset(even, 0, (size_t)2 * (w + 2 * EDGE) * 4);
+    vec sums[4];
+    for (int k = 0; k < 4; k++) sums[k] = splat(0.f);
+    for (int i = 0; i < h; i++) {
+        vec rows[4] = {splat(0.f), splat(0.f), splat(0.f), splat(0.f)};
+        double_row(x + (size_t)i * w, w, taps, doubled, line);
+        memset(by_doubled, 0, (size_t)2 * w * 4);
+        for (int v = i ? i : -2; v == i || (i == h - 1 && v < h + 2) || v < i; v++)
+            doubled_row_back(v, top, high, wide, by_out, taps, doubled + left, by_doubled + left, rows);
+        row_back(line, w, taps, by_doubled, by_x + (size_t)i * w, even, odd, by_line, rows);
+        for (int k = 0; k < 4; k++) sums[k] += rows[k];
     }
-    for (int i = 0; i < h; i++)
-        double_row_back(x + (size_t)i * w, w, taps, by_rows + i * pitch, by_x + (size_t)i * w, sums, line);
-    for (int k = 0; k < 4; k++) by_taps[k] += (float)sums[k];
+    for (int k = 0; k < 4; k++) by_taps[k] += total(sums[k]);
 }
 
 /* ---- one 8x8 kernel --------------------------------------------------------------------------- */
@@ -92,6 +109,15 @@ void upsample_back(int32_t h, int32_t w, const float *x, const float *taps, int3
 /* Kernel index of offset d = -2 .. 2 for an even or odd output, or one that does not exist. */
 INLINE int tap(int odd, int d) { return odd - 2 * d + 3; }
 INLINE int exists(int t) { return t >= 0 && t < SIDE; }
+
+static float dot(const float *a, const float *b, int n) {
+    vec sum = splat(0.f);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) sum += load(a + i) * load(b + i);
+    float s = total(sum);
+    for (; i < n; i++) s += a[i] * b[i];
+    return s;
+}
 
 static void pad_plane(int h, int w, const float *x, float *padded) {
     for (int i = 0; i < h + 2 * REACH; i++) {

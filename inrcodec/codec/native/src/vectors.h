@@ -33,6 +33,14 @@ typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 
 INLINE vec load(const float *p) { vec v; memcpy(&v, p, sizeof v); return v; }
 INLINE void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
+
+/* The same, loaded once: compilers would read it again for each of its uses. */
+#if defined(__x86_64__)
+INLINE vec in_register(vec v) { __asm__("" : "+v"(v)); return v; }
+#else
+INLINE vec in_register(vec v) { return v; }
+#endif
+
 INLINE vec splat(float x) { return (vec){0} + x; }
 INLINE vec masked(vec v, ivec keep) { return (vec)((ivec)v & keep); }
 INLINE vec choose(ivec which, vec a, vec b) { return (vec)(((ivec)a & which) | ((ivec)b & ~which)); }
@@ -51,7 +59,7 @@ INLINE vec load_some(const float *p, int32_t n) {
 
 INLINE void store_some(float *p, vec v, int32_t n) {
     if (n >= LANES) store(p, v);
-    else memcpy(p, &v, sizeof(float) * (size_t)n);
+    else if (n > 0) memcpy(p, &v, sizeof(float) * (size_t)n);
 }
 
 INLINE vec power_of_two(ivec n) { return (vec)((n + 127) << 23); }
