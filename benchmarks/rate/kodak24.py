@@ -4,8 +4,9 @@
     python -m benchmarks.rate.kodak24 --efforts 0 1 5 --threads 2
 
 The codecs and settings are those of `benchmarks.rate.coolchic`, which has times, too, for eight of
-the photographs. Rows go to results/rate/kodak24.jsonl as they are made; a run skips what is there.
-Writes the BD-rates of each photograph against AVIF to kodak24.md, and all curves to kodak24.csv.
+the photographs, and AVIF as its users tune it, and JPEG XL. Rows go to results/rate/kodak24.jsonl
+as they are made; a run skips what is there. Writes the BD-rates of each photograph against AVIF to
+kodak24.md, and all curves to kodak24.csv.
 """
 
 import argparse
@@ -19,6 +20,13 @@ from benchmarks.rate.coolchic import BUSY, CALM, LAMBDAS, REFERENCES, compared, 
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parents[1] / "results/rate/kodak24.jsonl"
+
+TUNED: dict[str, tuple[float, ...]] = {
+    "avif-iq": (10, 20, 32, 45, 58, 70),
+    "avif-iq-420": (10, 20, 32, 45, 58, 70),
+    "jpegxl": (12, 7, 4, 2.2, 1.2, 0.6),
+}
+"""Further codecs and qualities: these are tuned for the eye, not for PSNR."""
 
 FINE = (6, 13, 14, 18, 21, 22)
 """Further photographs with much texture; the others have the lambdas of calm ones."""
@@ -38,7 +46,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     names = [f"kodim{number:02d}" for number in range(1, 25)]
-    references = [Point(c, {"quality": q}) for c, qs in REFERENCES.items() for q in qs]
+    references = [Point(c, {"quality": q}) for c, qs in (REFERENCES | TUNED).items() for q in qs]
     for effort in (None, *arguments.efforts):
         for name in names:
             points = references
