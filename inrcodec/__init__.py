@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import (
     ClusterError,
+    DeviceError,
     EncoderLimitError,
     FitError,
     FormatError,
@@ -66,6 +67,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClusterError",
+    "DeviceError",
     "EncodeOptions",
     "EncoderLimitError",
     "Encoding",

@@ -4,7 +4,8 @@ All exceptions derive from `InrCodecError`, so `except InrCodecError` catches wh
 cause. Messages name what was expected, what came, and where.
 
 - The file is at fault: `FormatError`, `TruncatedError`, `LimitError`; of a stream, `PacketError`.
-- The caller is: `OptionError`, `RateError`, `ImageError`, `InputError`, `OutputError`.
+- The caller is: `OptionError`, `DeviceError`, `RateError`, `ImageError`, `InputError`,
+  `OutputError`.
 - The encoder is: `EncoderLimitError` (a valid image that is too much for it), `FitError`.
 - The installation or the network is: `MissingExtraError`, `WeightsError`, `StreamError`,
   `ClusterError`.
@@ -57,6 +58,10 @@ class ImageError(InrCodecError):
 
 class OptionError(InrCodecError, ValueError):
     """An option has an unknown name or a value outside its range."""
+
+
+class DeviceError(OptionError):
+    """The device asked for is none that this machine has."""
 
 
 class RateError(InrCodecError):

@@ -7,10 +7,10 @@ files. Rows go to results/metrics/reference_codecs.jsonl as they are made; a run
 there, so it can be stopped and started again. Every process uses one thread.
 """
 
-import argparse
 import json
 from pathlib import Path
 
+from benchmarks.common import parser_of, workers_of
 from inrcodec.metrics.curves.rd import Comparison, Point, Row, bd_table, read_rows, run
 from inrcodec.metrics.references.baselines import CODECS
 
@@ -45,11 +45,9 @@ DEFAULT_CODECS = (
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak", processes=2)
     parser.add_argument("--images", type=int, help="take this many, evenly spread")
     parser.add_argument("--codecs", nargs="+", choices=QUALITIES, default=DEFAULT_CODECS)
-    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     pictures = sorted(arguments.data.glob("kodim*.png"))
     if not pictures:
@@ -62,7 +60,7 @@ def main() -> None:
         for codec in arguments.codecs
         for quality in QUALITIES[codec]
     ]
-    for row in run(images, points, RESULTS, metrics=list(METRICS), processes=arguments.processes):
+    for row in run(images, points, RESULTS, metrics=list(METRICS), **workers_of(arguments)):
         print(
             f"{row['image']} {row['codec']:9} {row['quality']:<5g} "
             f"{row['bits_per_pixel']:.4f} bpp {row['metrics']['psnr']:.2f} dB "

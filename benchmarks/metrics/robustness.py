@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.common import JsonRow, parser_of, run_jobs, stored_rows
+from benchmarks.common import JsonRow, parser_of, run_jobs, stored_rows, workers_of
 
 RESULTS = Path(__file__).parents[1] / "results/metrics/robustness.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -78,7 +78,7 @@ def main() -> None:
         for file in FILES
         if (picture, file) not in done
     ]
-    for row in run_jobs(RESULTS, jobs, measure, arguments.processes):
+    for row in run_jobs(RESULTS, jobs, measure, **workers_of(arguments)):
         print(row["picture"], row["file"], row["undamaged"], flush=True)
     write_table(stored_rows(RESULTS))
 

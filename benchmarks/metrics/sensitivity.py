@@ -11,17 +11,16 @@ KADID-10k for the same type and level. Those scores were given to other photogra
 about types and levels, not about pictures.
 """
 
-import argparse
 import json
 import math
 import os
 import platform
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.common import parser_of, run_jobs, workers_of
 
 RESULTS = Path(__file__).parents[1] / "results/metrics/sensitivity.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -56,8 +55,9 @@ PUBLISHED = {
 PUBLISHED_METRICS = ("psnr", "ssim", "lpips-squeeze", "ms-ssim", "inriq-paper")
 
 
-def measure(path: Path, metrics: tuple[str, ...], missing: list[str]) -> list[dict]:
-    """Score the missing types of one picture; a row for each type."""
+def measure(job: tuple[Path, tuple[str, ...], list[str]]) -> list[dict]:
+    """Score the missing types of one picture by metrics; a row for each type."""
+    path, metrics, missing = job
     import torch
 
     from inrcodec.images.reading import read_image
@@ -103,10 +103,9 @@ def central_crop(pixels):
 
 def main() -> None:
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__, processes=2)
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--metrics", default=",".join(METRICS))
     arguments = parser.parse_args()
     os.environ.setdefault("INRCODEC_WEIGHTS", str((arguments.shared / "weights").resolve()))
@@ -116,18 +115,15 @@ def main() -> None:
     pictures = sorted((arguments.shared / "kodak").glob("kodim*.png"))
     pictures = pictures[:: max(1, len(pictures) // arguments.images)][: arguments.images]
     values = {(row["image"], row["type"]): set(row["values"]) for row in stored()}
-    with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
-        jobs = []
-        for path in pictures:
-            wanted = {d: set(metrics) - values.get((path.stem, d), set()) for d in DISTORTIONS}
-            types = [name for name, those in wanted.items() if those]
-            judged = tuple(m for m in metrics if any(m in those for those in wanted.values()))
-            if types:
-                jobs.append(pool.submit(measure, path, judged, types))
-        for job in as_completed(jobs):
-            with RESULTS.open("a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in job.result())
-            print(job.result()[0]["image"], flush=True)
+    jobs = []
+    for path in pictures:
+        wanted = {d: set(metrics) - values.get((path.stem, d), set()) for d in DISTORTIONS}
+        types = [name for name, those in wanted.items() if those]
+        judged = tuple(m for m in metrics if any(m in those for those in wanted.values()))
+        if types:
+            jobs.append((path, judged, types))
+    for row in run_jobs(RESULTS, jobs, measure, **workers_of(arguments)):
+        print(row["image"], row["type"], flush=True)
     write_tables(stored(), metrics, arguments.shared)
 
 

@@ -9,13 +9,13 @@ BD-rates as in rate/coolchic.py. Rows go to results/networks/bd_rates.jsonl as t
 skips what is there.
 """
 
-import argparse
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import parser_of, workers_of
 from benchmarks.rate import coolchic
 from benchmarks.rate.coolchic import REFERENCES, show
 from inrcodec.errors import RateError
@@ -95,12 +95,9 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--processes", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__, "kodak", processes=0).parse_args()
     pictures = {name: arguments.data / f"{name}.png" for name in IMAGES}
-    rows = run(pictures, points(), RESULTS, processes=arguments.processes, threads=1)
+    rows = run(pictures, points(), RESULTS, **workers_of(arguments))
     show(rows, "psnr", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from benchmarks.common import parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation, shipped
@@ -50,7 +50,7 @@ def main() -> None:
     ]
     missing = [job for job in jobs if job not in done]
     work = partial(measure, data=arguments.data)
-    for row in run_jobs(RESULTS, missing, work, arguments.processes):
+    for row in run_jobs(RESULTS, missing, work, **workers_of(arguments)):
         print(*key(row), [round(value, 2) for value in row["psnr"]], flush=True)
     TABLE.write_text(table(stored_rows(RESULTS, RENAMED)))
     print(TABLE.read_text())

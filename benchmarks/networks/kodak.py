@@ -9,15 +9,12 @@ each use two cores better than one process of two threads; an image never has mo
 rows of pe-siren are of an earlier version, before compiled kernels, and have no MS-SSIM.
 """
 
-import argparse
-import json
 import platform
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
-from benchmarks.common import stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 
 RESULTS = Path(__file__).parents[1] / "results/networks/kodak.jsonl"
 TABLE = RESULTS.with_suffix(".md")
@@ -58,8 +55,7 @@ def measure(path: Path, settings: dict) -> dict:
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak", processes=2, threads=1)
     parser.add_argument("--model", default="nif")
     parser.add_argument("--loss", default="lcssim")
     parser.add_argument("--loss-weight", type=float, help="Share of structure in the loss.")
@@ -68,8 +64,6 @@ def main() -> None:
     )
     parser.add_argument("--bpp", type=float, default=0.318)
     parser.add_argument("--seconds", type=float, default=75)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     settings = {
         "model": arguments.model,
@@ -89,15 +83,10 @@ def main() -> None:
     rows = [{"init": "random", **row} for row in rows]
     done = {row["image"] for row in rows if settings.items() <= row.items()}
     missing = [path for path in pictures if path.stem not in done]
-    with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
-        for future in as_completed(pool.submit(measure, path, settings) for path in missing):
-            row = future.result()
-            rows.append(row)
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            print(
-                row["image"], f"{row['bits_per_pixel']:.4f} bpp {row['psnr_db']:.2f} dB", flush=True
-            )
+    work = partial(measure, settings=settings)
+    for row in run_jobs(RESULTS, missing, work, **workers_of(arguments)):
+        rows.append(row)
+        print(row["image"], f"{row['bits_per_pixel']:.4f} bpp {row['psnr_db']:.2f} dB", flush=True)
     write_tables(rows)
 
 

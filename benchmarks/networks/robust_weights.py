@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 import inrcodec
-from benchmarks.common import parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE
@@ -90,7 +90,7 @@ def main() -> None:
     done = {key(row) for row in stored_rows(RESULTS)}
     todo = [job for job in jobs() if job not in done]
     work = partial(fit, data=arguments.data)
-    for row in run_jobs(RESULTS, todo, work, arguments.processes):
+    for row in run_jobs(RESULTS, todo, work, **workers_of(arguments)):
         print(row["picture"], row["steps"], row["robust"], row["strength"], end=" ")
         print(round(row["clean"], 2), [round(d["mean"], 2) for d in row["damage"]], flush=True)
     TABLE.write_text(tables(stored_rows(RESULTS)))

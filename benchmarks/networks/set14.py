@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from benchmarks.common import parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel
@@ -81,7 +81,7 @@ def main() -> None:
     jobs = [(p, n, s) for s in arguments.seeds for n in arguments.networks for p in pictures]
     missing = [job for job in jobs if job not in done]
     work = partial(measure, data=arguments.data)
-    for row in run_jobs(RESULTS, missing, work, arguments.processes):
+    for row in run_jobs(RESULTS, missing, work, **workers_of(arguments)):
         print(row["picture"], row["network"], row["seed"], f"{row['psnr']:.2f}", flush=True)
     TABLE.write_text(table(stored_rows(RESULTS)))
     print(TABLE.read_text())

@@ -18,15 +18,11 @@ Rows go to results/networks/spinr.jsonl; a run skips what is there.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -37,7 +33,7 @@ import numpy as np
 import torch
 
 import inrcodec
-from benchmarks.common import stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
@@ -148,8 +144,9 @@ def staged(pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
     return whole, values
 
 
-def measure(data: Path, picture: str, way: str, seed: int) -> dict[str, Any]:
-    """One fit, and what is left of it."""
+def measure(job: tuple[str, str, int], data: Path) -> dict[str, Any]:
+    """One fit, of a picture in a way with a seed, and what is left of it."""
+    picture, way, seed = job
     torch.set_num_threads(1)
     pixels = read_image(data / f"{picture}.bmp").pixels
     begun = time.process_time()
@@ -199,9 +196,7 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/set14"))
-    parser.add_argument("--processes", type=int, default=1)
+    parser = parser_of(__doc__, "set14")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     arguments = parser.parse_args()
@@ -209,16 +204,12 @@ def main() -> None:
     done = {(row["picture"], row["way"], row["seed"]) for row in rows}
     pictures = sorted(path.stem for path in arguments.data.glob("*.bmp"))
     jobs = [(p, w, s) for w in arguments.ways for s in arguments.seeds for p in pictures]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(arguments.processes, mp_context=context) as pool:
-        waiting = [pool.submit(measure, arguments.data, *job) for job in jobs if job not in done]
-        for future in as_completed(waiting):
-            row = future.result()
-            rows.append(row)
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            shown = " / ".join(f"{row[k]:.2f}" for k in ("psnr", "lost_5", "lost_10"))
-            print(row["picture"], row["way"], row["seed"], shown, flush=True)
+    missing = [job for job in jobs if job not in done]
+    work = partial(measure, data=arguments.data)
+    for row in run_jobs(RESULTS, missing, work, **workers_of(arguments)):
+        rows.append(row)
+        shown = " / ".join(f"{row[k]:.2f}" for k in ("psnr", "lost_5", "lost_10"))
+        print(row["picture"], row["way"], row["seed"], shown, flush=True)
     TABLE.write_text("\n".join(table(rows)) + "\n")
     print(TABLE.read_text())
 

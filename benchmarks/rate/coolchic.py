@@ -9,13 +9,13 @@ JPEG 4:4:4, optimised, progressive). Rows go to results/rate/coolchic.jsonl as t
 skips what is there. BD-rates are those of each photograph, then averaged.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import parser_of, workers_of
 from inrcodec.metrics.curves.bd import bd_rate
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
@@ -42,14 +42,11 @@ REFERENCES: dict[str, tuple[float, ...]] = {
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak", processes=0, threads=2)
     parser.add_argument("--images", nargs="+", choices=LAMBDAS, default=list(LAMBDAS))
     parser.add_argument("--efforts", nargs="*", type=int, default=[0, 1, 5])
     parser.add_argument("--models", nargs="+", default=["coolchic"])
     parser.add_argument("--rates", type=int, default=4, help="the last so many lambdas")
-    parser.add_argument("--processes", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     for name in arguments.images:
         picture = {name: arguments.data / f"{name}.png"}
@@ -59,8 +56,7 @@ def main() -> None:
                 for model in arguments.models:
                     options = {"lmbda": lmbda, "effort": effort, "model": model}
                     points.append(Point("inrcodec", options))
-        settings = {"processes": arguments.processes, "threads": arguments.threads}
-        show(run(picture, points, RESULTS, **settings), "psnr", label)
+        show(run(picture, points, RESULTS, **workers_of(arguments)), "psnr", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())
 

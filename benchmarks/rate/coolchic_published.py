@@ -8,13 +8,13 @@ published curve of the photograph takes at the same PSNR (Cool-Chic's own result
 results/rate/coolchic_published.jsonl as they are made; a run skips what is there.
 """
 
-import argparse
 import csv
 import math
 from pathlib import Path
 
 from scipy.interpolate import PchipInterpolator
 
+from benchmarks.common import parser_of, workers_of
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
 RESULTS = Path(__file__).parents[1] / "results/rate/coolchic_published.jsonl"
@@ -25,20 +25,16 @@ IMAGES = ("kodim15", "kodim23")
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak", processes=2, threads=1)
     parser.add_argument("--anchors", type=Path, default=Path("../shared/anchors"))
     parser.add_argument("--effort", type=int, default=7)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     images = {name: arguments.data / f"{name}.png" for name in IMAGES}
     points = [
         Point("inrcodec", {"lmbda": lmbda, "effort": arguments.effort, "model": model})
         for model, lmbda in LAMBDAS.items()
     ]
-    workers = {"processes": arguments.processes, "threads": arguments.threads}
-    for row in run(images, points, RESULTS, **workers):
+    for row in run(images, points, RESULTS, **workers_of(arguments)):
         print(line(row, arguments.anchors), flush=True)
     rows = sorted(read_rows(RESULTS), key=lambda row: (row["settings"]["model"], row["image"]))
     head = "| model | photograph | effort | bpp | PSNR (dB) | published bpp | bits | encode (s) |"

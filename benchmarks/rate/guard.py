@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from benchmarks.common import parser_of
+from benchmarks.common import parser_of, workers_of
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 from inrcodec.pixels import Samples
 
@@ -91,10 +91,9 @@ IMAGES: dict[str, tuple[str, Callable[[], Samples]]] = {
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = parser_of(__doc__)
+    parser = parser_of(__doc__, processes=0, threads=2)
     parser.add_argument("--images", nargs="+", choices=IMAGES, default=list(IMAGES))
     parser.add_argument("--efforts", nargs="+", type=int, default=list(EFFORTS))
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     for name in arguments.images:
         efforts = [0] if name in LARGE else arguments.efforts
@@ -105,7 +104,7 @@ def main() -> None:
             for quality in QUALITIES
         ]
         picture = {name: IMAGES[name][1]()}
-        for row in run(picture, points, RESULTS, processes=0, threads=arguments.threads):
+        for row in run(picture, points, RESULTS, **workers_of(arguments)):
             print(name, row["codec"], row["bits_per_pixel"], row["metrics"]["psnr"], flush=True)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())

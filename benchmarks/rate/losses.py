@@ -12,7 +12,6 @@ rate again and shows them side by side.
 Rows go to results/rate/losses.jsonl as they are made; a run skips what is there.
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +19,7 @@ from statistics import fmean
 from PIL import Image, ImageDraw
 
 import inrcodec
+from benchmarks.common import parser_of, workers_of
 from benchmarks.rate.coolchic import show
 from inrcodec.codec.options import LOSSES
 from inrcodec.images.reading import as_picture
@@ -50,13 +50,11 @@ METRICS = {
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak")
     parser.add_argument("--images", nargs="+", choices=PICTURES, default=PICTURES)
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=LOSSES)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
-    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--draw", type=Path, help="where to draw a picture, without any rows")
     arguments = parser.parse_args()
     if arguments.draw:
@@ -70,7 +68,7 @@ def main() -> None:
                 points.append(Point("inrcodec", options))
     for name in arguments.images:
         crop = {name: middle(as_picture(arguments.data / f"{name}.png").pixels, SIDE, SIDE)}
-        rows = run(crop, points, RESULTS, metrics=list(METRICS), processes=arguments.processes)
+        rows = run(crop, points, RESULTS, metrics=list(METRICS), **workers_of(arguments))
         show(rows, "ms-ssim-db", lambda row: " ".join(kind(row)))
     TABLE.write_text("\n".join(table(list(read_rows(RESULTS)))) + "\n")
     print(TABLE.read_text())

@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 import inrcodec
-from benchmarks.common import parser_of, run_jobs, stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.errors import InrCodecError
 from inrcodec.images.reading import read_image
 from inrcodec.pixels import middle, psnr
@@ -45,7 +45,7 @@ def main() -> None:
     jobs = [(p, s, r, m) for s in SIDES for r in RATES for p in PICTURES for m in MODELS]
     missing = [job for job in jobs if job not in done]
     work = partial(measure, data=arguments.data)
-    for row in run_jobs(RESULTS, missing, work, arguments.processes):
+    for row in run_jobs(RESULTS, missing, work, **workers_of(arguments)):
         print(row["picture"], row["side"], row["bpp"], row["model"], row.get("psnr"), flush=True)
     TABLE.write_text(table(stored_rows(RESULTS)))
     print(TABLE.read_text())

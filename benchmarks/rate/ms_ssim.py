@@ -7,11 +7,11 @@ results/rate/ms_ssim.jsonl as they are made; a run skips what is there. BD-rates
 photograph, then averaged.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import parser_of, workers_of
 from benchmarks.rate.coolchic import AKIMA_POINTS, LAMBDAS, show
 from inrcodec.metrics.curves.bd import bd_rate
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
@@ -31,13 +31,10 @@ CODEC = "inrcodec"
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
+    parser = parser_of(__doc__, "kodak", threads=2)
     parser.add_argument("--images", nargs="+", choices=LAMBDAS, default=list(LAMBDAS))
     parser.add_argument("--losses", nargs="+", default=["ms-ssim"])
     parser.add_argument("--effort", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     for name in arguments.images:
         points = [Point(c, {"quality": q}) for c, qs in REFERENCES.items() for q in qs]
@@ -46,7 +43,7 @@ def main() -> None:
                 options = {"lmbda": lmbda, "effort": arguments.effort, "loss": loss}
                 points.append(Point(CODEC, options))
         picture = {name: arguments.data / f"{name}.png"}
-        settings = {"processes": arguments.processes, "threads": arguments.threads}
+        settings = workers_of(arguments)
         show(run(picture, points, RESULTS, metrics=METRICS, **settings), "ms-ssim-db", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())

@@ -7,11 +7,11 @@ Photographs of scikit-image at 0.5 bits per pixel (never exceeded, met within a 
 results/rate/ssimulacra2.jsonl as they are made; a run skips what is there.
 """
 
-import argparse
 from pathlib import Path
 
 from skimage import data
 
+from benchmarks.common import parser_of, workers_of
 from benchmarks.rate.coolchic import show
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 
@@ -30,17 +30,18 @@ METRICS = {"psnr": (1, 2), "ssimulacra2": (1, 1), "butteraugli-3norm": (-1, 2)}
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__, processes=0, threads=2)
     parser.add_argument("--images", nargs="+", choices=IMAGES, default=IMAGES)
-    parser.add_argument("--processes", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     points = [Point(codec, {"bpp": BPP}) for codec in CODECS]
     points += [Point("inrcodec", {"bpp": BPP, "effort": EFFORT, "loss": loss}) for loss in LOSSES]
     for name in arguments.images:
         picture = {name: getattr(data, name)()}
-        how = {"processes": arguments.processes, "threads": arguments.threads}
-        show(run(picture, points, RESULTS, metrics=list(METRICS), **how), "ssimulacra2", label)
+        show(
+            run(picture, points, RESULTS, metrics=list(METRICS), **workers_of(arguments)),
+            "ssimulacra2",
+            label,
+        )
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())
 

@@ -12,14 +12,11 @@ results/streaming/packet_loss.jsonl; a run skips what is there.
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import os
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -31,7 +28,7 @@ import torch
 from PIL import Image
 
 import inrcodec
-from benchmarks.common import stored_rows
+from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.references.baselines import encode_to_bpp
 from inrcodec.pixels import Samples, psnr
@@ -82,8 +79,9 @@ def shown(runs: tuple[bytes, ...], way: str, like: Samples) -> Samples:
         return gray
 
 
-def measure(data: Path, picture: str, way: str) -> list[dict[str, Any]]:
-    """Measure all packet losses and seeds for one image."""
+def measure(job: tuple[str, str], data: Path) -> list[dict[str, Any]]:
+    """Measure all packet losses and seeds for one image that is sent in one way."""
+    picture, way = job
     torch.set_num_threads(1)
     original = read_image(data / f"kodim{picture}.png").pixels
     model = way.partition(",")[0]
@@ -144,22 +142,14 @@ def draw(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run what is missing, then write the table and the plot."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kodak"))
-    parser.add_argument("--processes", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__, "kodak").parse_args()
     rows = stored_rows(RESULTS)
     done = {(row["picture"], row["way"]) for row in rows}
     jobs = [(p, w) for w in WAYS for p in PICTURES if (p, w) not in done]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(arguments.processes, mp_context=context) as pool:
-        waiting = [pool.submit(measure, arguments.data, *job) for job in jobs]
-        for future in as_completed(waiting):
-            found = future.result()
-            rows += found
-            with RESULTS.open("a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in found)
-            print(found[0]["picture"], found[0]["way"], flush=True)
+    work = partial(measure, data=arguments.data)
+    for row in run_jobs(RESULTS, jobs, work, **workers_of(arguments)):
+        rows.append(row)
+        print(*(row[key] for key in ("picture", "way", "loss", "seed")), flush=True)
     TABLE.write_text("\n".join(table(rows)) + "\n")
     print(TABLE.read_text())
     draw(rows)

@@ -6,7 +6,8 @@
 - `planning`: what is left to do;
 - `estimate`: how long the rest takes;
 - `running`: one after the other of these;
-- `encoding` and `decoding`: what a process does with one file.
+- `making`: what a process does with its tasks, one by one or in the groups of `grouping`;
+- `encoding` and `decoding`: what it does with one file.
 
 Importing this package imports neither torch nor numpy.
 """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inrcodec.batch.running import Source
+from inrcodec.batch.making import Source
 from inrcodec.jsonable import finite
 from inrcodec.metrics.report.files import File
 from inrcodec.metrics.report.options import ReportOptions

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inrcodec.batch.running import Source
+from inrcodec.batch.making import Source
 from inrcodec.codec.decode import decode_picture
 from inrcodec.codec.format import bitstream
 from inrcodec.errors import ImageWarning, warn

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import inrcodec
-from inrcodec.batch.running import Source
+from inrcodec.batch.making import Source
 from inrcodec.errors import ImageWarning, warn
 from inrcodec.images.graphics import is_graphic
 from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture, psnr
+
+if TYPE_CHECKING:
+    from inrcodec import Encoding
 
 GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
 UNFITTED = "; the networks of effort 0 know photographs only: use -e 1 or more"
@@ -22,6 +26,19 @@ def graphic_note(options: Mapping[str, Any]) -> str:
     return GRAPHIC + UNFITTED if options["effort"] == 0 else GRAPHIC
 
 
+@dataclass(slots=True)
+class Begun:
+    """An encode that has begun: its image and its options, the time it has taken, and its job if
+    that is to be trained together with others."""
+
+    name: str
+    path: str
+    picture: Picture
+    options: dict[str, Any]
+    elapsed_s: float
+    job: Encoding | None = None
+
+
 def encoded(
     sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
@@ -29,21 +46,75 @@ def encoded(
 
     Raises what `inrcodec.encode` raises; warns of what it warns of, and of a graphic.
     """
-    started, (source,) = time.monotonic(), sources
+    return _finished(_read(sources, path, options, time.monotonic()))
+
+
+def _read(
+    sources: Sequence[Source], path: str, options: Mapping[str, Any], started: float
+) -> Begun:
+    """Read the image."""
+    (source,) = sources
     picture = as_picture(source.data)
     if is_graphic(picture):
         warn(graphic_note(options), ImageWarning)
-    limit = options["time_limit"]
     keep_memory(picture, options)
+    return Begun(source.name, path, picture, dict(options), time.monotonic() - started)
+
+
+def _finished(begun: Begun) -> tuple[bytes, dict[str, Any]]:
+    """Do what is left of an encode."""
+    started, limit = time.monotonic(), begun.options["time_limit"]
     if limit is not None:  # reading the image and loading torch count
-        options = {**options, "time_limit": max(0.1, limit - (time.monotonic() - started))}
-    job, steps = inrcodec.encoding(picture, **options), 0
+        begun.options["time_limit"] = max(0.1, limit - begun.elapsed_s)
+    job = begun.job or inrcodec.encoding(begun.picture, **begun.options)
+    begun.job, steps = None, 0
     for progress in job:
         steps = progress.step
     data = job.finish()
     del job  # its memory, before the file is decoded
-    elapsed = time.monotonic() - started
-    return data, encode_report(source.name, path, picture, data, options, steps, elapsed)
+    elapsed = begun.elapsed_s + time.monotonic() - started
+    given = begun.name, begun.path, begun.picture, data, begun.options, steps, elapsed
+    return data, encode_report(*given)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTogether:
+    """`encoded` in stages: the fits of images of one size are trained together on a `device`.
+
+    Images that cannot be trained so (`codec.encode.trains_together`) are encoded each by itself.
+    """
+
+    device: str
+
+    def begin(self, sources: Sequence[Source], path: str, options: Mapping[str, Any]) -> Begun:
+        """Read the image and initialise its fit."""
+        from inrcodec.codec.encode import trains_together
+        from inrcodec.codec.options import EncodeOptions
+
+        started = time.monotonic()
+        begun = _read(sources, path, {**options, "device": self.device}, started)
+        if trains_together(begun.picture, EncodeOptions.of(**begun.options)):
+            begun.options["device"] = "cpu"
+            begun.job = inrcodec.encoding(begun.picture, **begun.options)
+        begun.elapsed_s = time.monotonic() - started
+        return begun
+
+    def together(self, begun: Sequence[Begun], share: float) -> None:
+        """Train the fits, in a share of the memory of the device."""
+        from inrcodec.codec.encode import train_together
+
+        started = time.monotonic()
+        jobs = [each.job for each in begun if each.job is not None]
+        if not jobs:
+            return
+        train_together(jobs, self.device, share)
+        for each in begun:
+            if each.job is not None:
+                each.elapsed_s += (time.monotonic() - started) / len(jobs)
+
+    def finish(self, begun: Begun) -> tuple[bytes, dict[str, Any]]:
+        """Write the file of a fit."""
+        return _finished(begun)
 
 
 def keep_memory(picture: Picture, options: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from inrcodec.batch.running import Source
+from inrcodec.batch.making import Source
 from inrcodec.jsonable import finite
 from inrcodec.metrics.report.evaluation import Evaluation
 from inrcodec.metrics.report.files import File

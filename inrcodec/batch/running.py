@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from inrcodec.batch.estimate import Estimate, Left
+from inrcodec.batch.grouping import groups_of
 from inrcodec.batch.inputs import Item
 from inrcodec.batch.journal import Entry, Journal, Stamp
-from inrcodec.batch.places import place_of
+from inrcodec.batch.making import (
+    Given,
+    Group,
+    Made,
+    Make,
+    Report,
+    Stages,
+    make_each,
+    make_together,
+    private_inputs,
+)
 from inrcodec.batch.planning import Task
 from inrcodec.batch.storage import reason_of
-from inrcodec.errors import (
-    InputError,
-    InrCodecError,
-    MissingExtraError,
-    OutputError,
-    collected_warnings,
-)
-from inrcodec.jobs import Finished, Running, done
+from inrcodec.errors import DeviceError, InrCodecError, MissingExtraError, OutputError
+from inrcodec.jobs import Running, done
 from inrcodec.workers import ctrl_c_held_back
-
-Report = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An input: its path or URL, and its bytes."""
-
-    name: str
-    data: bytes
-
-
-Make = Callable[[Sequence[Source], str, Mapping[str, Any]], tuple[bytes, Report]]
-"""Makes a result: of the inputs, the path of the output and the options come the bytes to write and
-a report. Raises `InrCodecError`. A function of a module, as it runs in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +51,6 @@ class Step:
     left: Left | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What a job hands back."""
-
-    data: bytes
-    report: Report
-    inputs: tuple[Stamp, ...]
-    elapsed_s: float
-    error: InrCodecError | None
-    warnings: tuple[str, ...]
-
-
 def run(
     tasks: list[Task],
     make: Make,
@@ -82,103 +59,73 @@ def run(
     *,
     jobs: int | None,
     scheduler: str | None = None,
+    stages: Stages | None = None,
 ) -> Generator[Step, None, None]:
     """Make and write the result of every task; yield a few times a second.
 
     So many processes of this machine do it, each with `options["threads"]` threads; with a
     `scheduler` the workers of its cluster, and at most `jobs` at once. A task that
-    fails costs no other. Closing the iterator, or Ctrl-C in it, ends all processes at once; what
-    was written is in the journal. Raises `OutputError` if the journal cannot be written,
-    `ClusterError`, and `MissingExtraError`, which would be that of every task.
+    fails costs no other. With `stages`, which stand for `make`, each does several tasks at once
+    (grouping.py); of a group whose process dies, each is done again by itself. Closing the
+    iterator, or Ctrl-C in it, ends all processes at once; what was written is in the journal.
+    Raises `OutputError` if the journal cannot be written, `ClusterError`, and `MissingExtraError`
+    and `DeviceError`, which would be those of every task.
     """
     estimate = Estimate()
-    count, size_bytes = len(tasks), sum(task.size_bytes for task in tasks)
+    count = size_bytes = 0
 
-    def begun() -> Iterator[_Given]:
+    def begun(groups: Sequence[Sequence[Task]]) -> Iterator[Group]:
         nonlocal count, size_bytes
-        for task in tasks:
-            count, size_bytes = count - 1, size_bytes - task.size_bytes
-            yield _Given(task, _private_inputs(task))
+        for group in groups:
+            count -= len(group)
+            size_bytes -= sum(task.size_bytes for task in group)
+            yield tuple(Given(task, private_inputs(task)) for task in group)
 
-    if not tasks:
-        return
-    work = partial(_make, make, options)
+    groups: Sequence[Sequence[Task]] = [[task] for task in tasks]
+    work: Callable[[Group], list[Made]] = partial(make_each, make, options)
+    if stages is not None:
+        groups = groups_of(tasks)
+        work = partial(make_together, stages, options, 1 / (jobs or 1))
     threads = options["threads"]
-    looks = done(begun(), work, jobs=jobs, scheduler=scheduler, threads=threads)
-    with closing(looks):
-        for look in looks:
-            outcomes = _outcomes(look.finished, journal)
-            for each in look.finished:
-                made = each.result
-                if made is not None and made.error is None and not each.is_first:
-                    estimate.add(each.task.task.size_bytes, made.elapsed_s)
-            sizes = [(job.task.task.size_bytes, job.elapsed_s) for job in look.running]
-            left = estimate.left(count, size_bytes, sizes, look.at_once)
-            running = [Running(job.task.task, job.elapsed_s) for job in look.running]
-            yield Step(outcomes, running, left)
+    while groups:
+        died: list[Sequence[Task]] = []
+        count += sum(map(len, groups))
+        size_bytes += sum(task.size_bytes for group in groups for task in group)
+        looks = done(begun(groups), work, jobs=jobs, scheduler=scheduler, threads=threads)
+        with closing(looks):
+            for look in looks:
+                finished: list[tuple[Task, Made | None]] = []
+                for each in look.finished:
+                    group = [given.task for given in each.task]
+                    if each.result is None and len(group) > 1:
+                        died += [[task] for task in group]
+                        continue
+                    made: Sequence[Made | None] = [None] if each.result is None else each.result
+                    finished += zip(group, made, strict=True)
+                    for task, one in zip(group, made, strict=True):
+                        if one is not None and one.error is None and not each.is_first:
+                            estimate.add(task.size_bytes, one.elapsed_s)
+                outcomes = _outcomes(finished, journal)
+                running = [
+                    Running(given.task, job.elapsed_s) for job in look.running for given in job.task
+                ]
+                sizes = [
+                    (given.task.size_bytes, job.elapsed_s / len(job.task))
+                    for job in look.running
+                    for given in job.task
+                ]
+                yield Step(outcomes, running, estimate.left(count, size_bytes, sizes, look.at_once))
+        groups = died
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What a job is given: a task, and those inputs that it cannot read itself."""
-
-    task: Task
-    sources: Mapping[str, tuple[bytes, Stamp]]
-
-
-def _private_inputs(task: Task) -> dict[str, tuple[bytes, Stamp]]:
-    """The inputs that this process alone can see; one that is gone by now fails in the job."""
-    found = {}
-    for name in task.item.inputs:
-        if not place_of(name).is_shared:
-            with suppress(InputError):
-                found[name] = _read(name)
-    return found
-
-
-def _make(make: Make, options: Mapping[str, Any], given: _Given) -> _Made:
-    """Make a result, in a job; whatever fails is handed back with the file's name."""
-    started = time.monotonic()
-    item, stamps = given.task.item, list[Stamp]()
-    data, report, failure = b"", Report(), None
-    with collected_warnings() as told:
-        try:
-            sources = []
-            for name in item.inputs:
-                source, stamp = given.sources.get(name) or _read(name)
-                sources.append(Source(name, source))
-                stamps.append(stamp)
-            data, report = make(sources, given.task.output, {**options, **item.options})
-        except InrCodecError as error:
-            failure = error.about(item.input)
-        except MemoryError:
-            failure = InrCodecError("not enough memory for this image").about(item.input)
-        except Exception as error:  # a fault of ours on one image must not cost the others
-            failure = InrCodecError(f"{type(error).__name__}: {error}").about(item.input)
-    named = tuple(text if item.input in text else f"{item.input}: {text}" for text in told)
-    return _Made(data, report, tuple(stamps), time.monotonic() - started, failure, named)
-
-
-def _read(name: str) -> tuple[bytes, Stamp]:
-    """Read an input; its marks are those before, so that a change meanwhile is noticed later."""
-    place = place_of(name)
-    try:
-        marks = place.marks(name)
-    except OSError as error:
-        raise InputError(f"cannot be read: {reason_of(error)}").about(name) from None
-    data = place.read(name)
-    return data, Stamp.of(data, marks)
-
-
-def _outcomes(finished: Sequence[Finished[_Given, _Made]], journal: Journal) -> list[Outcome]:
+def _outcomes(finished: Sequence[tuple[Task, Made | None]], journal: Journal) -> list[Outcome]:
     """Write what jobs made, between two additions to the journal."""
     outcomes, good = [], []
-    for each in finished:
-        task, made = each.task.task, each.result
+    for task, made in finished:
         if made is None:
             died = InrCodecError("the process died (out of memory?)").about(task.item.input)
             outcomes.append(Outcome(task.item, error=died))
-        elif isinstance(made.error, MissingExtraError):
+        elif isinstance(made.error, MissingExtraError | DeviceError):
             raise made.error
         elif made.error is not None:
             outcomes.append(Outcome(task.item, error=made.error, warnings=made.warnings))
@@ -200,10 +147,10 @@ def _outcomes(finished: Sequence[Finished[_Given, _Made]], journal: Journal) -> 
     return outcomes
 
 
-def _written(good: list[tuple[Task, _Made]], journal: Journal) -> list[Stamp | InrCodecError]:
+def _written(good: list[tuple[Task, Made]], journal: Journal) -> list[Stamp | InrCodecError]:
     """Write results, several at a time where that is faster; their stamps or errors."""
 
-    def write(row: tuple[Task, _Made]) -> Stamp | InrCodecError:
+    def write(row: tuple[Task, Made]) -> Stamp | InrCodecError:
         return _write(*row, journal)
 
     at_once = min(journal.place.at_once, len(good))
@@ -213,7 +160,7 @@ def _written(good: list[tuple[Task, _Made]], journal: Journal) -> list[Stamp | I
         return list(pool.map(write, good))
 
 
-def _write(task: Task, made: _Made, journal: Journal) -> Stamp | InrCodecError:
+def _write(task: Task, made: Made, journal: Journal) -> Stamp | InrCodecError:
     """Write a result; its stamp, or why it could not be written."""
     place, path = journal.place, task.output
     try:
@@ -226,7 +173,7 @@ def _write(task: Task, made: _Made, journal: Journal) -> Stamp | InrCodecError:
 
 
 def _entry(
-    task: Task, made: _Made, journal: Journal, output: Stamp, *, with_report: bool = False
+    task: Task, made: Made, journal: Journal, output: Stamp, *, with_report: bool = False
 ) -> Entry:
     """The line of a result."""
     options = journal.hash_of(task.item.options)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inrcodec import __version__, checks
@@ -17,9 +17,11 @@ from inrcodec.errors import InrCodecError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from inrcodec.batch import Found, Item, Journal, Outcome, Plan
-    from inrcodec.batch.running import Make
+    from inrcodec.batch.making import Make, Stages
 
-MOST_JOBS = 1024
+MOST_JOBS, GPU_JOBS = 1024, 4
+"""Most processes; and the usual number of those that share a GPU: while one trains, others read and
+write."""
 
 Report = Mapping[str, Any]
 
@@ -54,6 +56,14 @@ class Choice:
             self.output.endswith(("/", os.sep)) or os.path.isdir(self.output)
         )
         return folder and len(self.inputs) > 1
+
+    def on(self, device: str) -> Choice:
+        """The choice for work on a device: a GPU has few processes unless their number is named."""
+        from inrcodec.jobs import usable_cores
+
+        if device == "cpu" or self.jobs is not None or self.scheduler is not None:
+            return self
+        return replace(self, jobs=min(GPU_JOBS, usable_cores()))
 
     def checked(self) -> tuple[str, int | None]:
         """The folder of results, and the number of processes or with a scheduler the most tasks at
@@ -102,7 +112,7 @@ def _is_pattern(name: str) -> bool:
 class Verb:
     """What a command does with each file: its function and options, among them `threads`; the
     extensions of inputs and of results; its participle; what it says of a report to a person and
-    to a program."""
+    to a program; and the stages in which it does several files at once."""
 
     make: Make
     options: Mapping[str, Any]
@@ -111,6 +121,7 @@ class Verb:
     participle: str
     summary: Callable[[dict[str, Any]], str]
     row: Callable[[Report], Report] = lambda report: report
+    stages: Stages | None = None
 
 
 class Whole(Protocol):
@@ -154,9 +165,8 @@ def carry_out(choice: Choice, verb: Verb, found: Found, whole: Whole | None = No
             reports |= plan.reports if whole is not None else {}
             if choice.as_json:
                 _print_planned(plan, choice, verb)
-            steps = run(
-                plan.tasks, verb.make, options, journal, jobs=jobs, scheduler=choice.scheduler
-            )
+            how: dict[str, Any] = {"jobs": jobs, "scheduler": choice.scheduler}
+            steps = run(plan.tasks, verb.make, options, journal, **how, stages=verb.stages)
             view = view_of_batch(choice.as_json)
             with view, closing(steps):
                 for step in steps:

@@ -11,6 +11,7 @@ import inrcodec
 from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
+from inrcodec.cli.devices import usable_device
 from inrcodec.cli.parameters import IfNewer, Jobs, Recursive, Scheduler
 from inrcodec.cli.progress import follow, interruptible, so_far
 from inrcodec.errors import InrCodecError, OptionError
@@ -214,11 +215,14 @@ def encode(
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
         extras.check("torch", extra="encode")
-        run_batch(choice, _verb(options))
+        if scheduler is None:
+            options["device"] = usable_device(device)
+        run_batch(choice.on(options["device"]), _verb(options))
         return
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     console.check_binary_stdout(paths)
     extras.require("torch", extra="encode")
+    options["device"] = usable_device(device)
     reports = []
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
@@ -243,10 +247,12 @@ def encode(
 
 def _verb(options: EncodeKeywords) -> Verb:
     """What is done with each image of a folder."""
-    from inrcodec.batch.encoding import encoded
+    from inrcodec.batch.encoding import EncodedTogether, encoded
     from inrcodec.images.opening import extensions
 
-    return Verb(encoded, options, extensions(), ".inr", "encoded", _measures)
+    device = options["device"]
+    stages = None if device == "cpu" else EncodedTogether(device)
+    return Verb(encoded, options, extensions(), ".inr", "encoded", _measures, stages=stages)
 
 
 def parse_size(text: str) -> int:

@@ -8,7 +8,7 @@ data = job.finish()
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +17,7 @@ from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
 from inrcodec.codec.options import EncodeOptions
 from inrcodec.codec.progress import Progress
-from inrcodec.codec.runtime import in_steps
+from inrcodec.codec.runtime import in_steps, torch_device, torch_threads
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
@@ -89,6 +89,29 @@ def _encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
 
     return GridEncoding(picture, plan)
+
+
+def trains_together(picture: Picture, options: EncodeOptions) -> bool:
+    """Whether `train_together` takes the encode of an image. Raises `OptionError`."""
+    from inrcodec.codec.fitting.coolchic.stacked.encodings import stacks
+
+    return stacks(plan_of(options, picture), picture)
+
+
+def train_together(encodings: Iterable[Encoding], device: str, share: float = 1.0) -> None:
+    """Train encodes of a CPU that have not begun, of images that `trains_together` takes, on a
+    device: stacked, as far as they are of one size and a `share` of its memory allows.
+
+    Each is iterated afterwards as ever, and has little left to do: what it writes is what its own
+    fit comes to, within what floating point allows. Raises `DeviceError`.
+    """
+    from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
+    from inrcodec.codec.fitting.coolchic.stacked.encodings import train_together
+
+    jobs = (each._job if isinstance(each, _Independent) else each for each in encodings)
+    grids = [job for job in jobs if isinstance(job, GridEncoding)]
+    with _own_settings(), torch_threads(None):
+        train_together(grids, torch_device(device), share)
 
 
 def store_network(module: NetworkModule, step_scale: float, target_size: int | None) -> bytes:

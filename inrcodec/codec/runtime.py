@@ -13,7 +13,7 @@ import torch
 from inrcodec.codec import native
 from inrcodec.codec.native import denormals
 from inrcodec.codec.native.pool import checked_count, is_forked, kernel_threads
-from inrcodec.errors import OptionError
+from inrcodec.errors import DeviceError, OptionError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's malloc.h."""
@@ -133,11 +133,15 @@ def keep_freed_memory(pixels: int) -> None:
 
 
 def torch_device(name: str) -> torch.device:
-    """The device of that name if this machine has it; `OptionError` otherwise."""
+    """The device of that name; `DeviceError` if this machine does not have it, and `OptionError`
+    for a name of no device."""
     try:
         device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise OptionError(f"device must look like cpu, cuda or cuda:1, got {name!r}") from None
+    try:
         torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, TypeError) as error:
+    except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OptionError(f"device {name!r} cannot be used: {reason}") from None
+        raise DeviceError(f"device {name!r} cannot be used: {reason}") from None
     return device

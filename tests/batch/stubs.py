@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from inrcodec.batch import Journal
-from inrcodec.batch.running import Source
-from inrcodec.errors import FormatError, ImageError, ImageWarning, MissingExtraError, warn
+from inrcodec.batch.making import Source
+from inrcodec.errors import (
+    DeviceError,
+    FormatError,
+    ImageError,
+    ImageWarning,
+    MissingExtraError,
+    warn,
+)
 
 OPTIONS = {"threads": 1, "init": None}
 
@@ -73,3 +80,30 @@ def lacking(
     sources: Sequence[Source], path: str, options: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
     raise MissingExtraError("this needs what is not installed")
+
+
+class Joined:
+    """Stages whose results have the texts of all that were begun with them; they fail, warn or die
+    where the input says so."""
+
+    def begin(self, sources: Sequence[Source], path: str, options: Mapping[str, Any]) -> list[str]:
+        text = sources[0].data.decode()
+        if text == "bad":
+            raise ImageError("not an image")
+        return [text]
+
+    def together(self, begun: Sequence[list[str]], share: float) -> None:
+        texts = [text for each in begun for text in each]
+        if "die" in texts:
+            os._exit(9)
+        if "device" in texts:
+            raise DeviceError("device 'cuda' cannot be used")
+        if "bug" in texts:
+            raise KeyError("lost")
+        for each in begun:
+            each += [*sorted(texts), str(share)]
+
+    def finish(self, begun: list[str]) -> tuple[bytes, dict[str, Any]]:
+        if begun[0] == "late":
+            raise FormatError("not a file")
+        return "+".join(begun).encode(), {}

@@ -286,6 +286,22 @@ def test_what_cannot_be_is_one_line_before_any_work(
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_gpu_that_is_not_there_is_one_line_and_the_cpu_fits(run, images: Path) -> None:
+    words = ("encode", images / "01.png", "-e", 0, "-q", 20, "--device", "cuda:77")
+    code, _, stderr = run(*words, "-o", "out", "--jobs", 1)
+    told = "inrcodec: warning: device 'cuda:77' cannot be used: "
+    assert code == 0
+    assert stderr.startswith(told)
+    assert stderr.splitlines()[0].endswith("; fitting on the CPU")
+    assert stderr.count("cuda") == 1
+    assert run(*words, "-o", "one.inr", "--threads", 1)[2].startswith(told)
+    assert Path("one.inr").read_bytes() == Path("out/01.inr").read_bytes()
+    code, _, stderr = run("encode", images, "-o", "other", "-e", 0, "--device", "cudda")
+    wanted = "inrcodec: error: device must look like cpu, cuda or cuda:1, got 'cudda'\n"
+    assert (code, stderr) == (2, wanted)
+    assert not Path("other").exists()
+
+
 def test_a_folder_is_written_by_one_batch_at_a_time(run, images: Path) -> None:
     from inrcodec.batch import Journal
 

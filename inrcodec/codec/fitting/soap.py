@@ -61,7 +61,7 @@ class Soap:
 
 
 class _Matrices:
-    """Tensors of one shape as a stack of matrices, (n, rows, columns), with their bases."""
+    """Tensors of one shape as a stack of matrices, (n, rows, columns)."""
 
     def __init__(
         self, tensors: Sequence[Tensor], rates: Sequence[float], shape: tuple[int, int]
@@ -69,10 +69,7 @@ class _Matrices:
         self._tensors, self._shape = tensors, shape
         like = tensors[0].detach()
         self._rates = like.new_tensor(rates)[:, None, None]
-        self._means, self._squares = (like.new_zeros(len(tensors), *shape) for _ in range(2))
-        self._moments = [like.new_zeros(len(tensors), side, side) for side in shape]
-        self._bases: list[Tensor] = []
-        self._steps = 0
+        self._turned = TurnedAdam(like.new_zeros(len(tensors), *shape))
 
     def step(self, factor: float) -> None:
         """One update with every rate times `factor`; clears the gradients."""
@@ -84,6 +81,23 @@ class _Matrices:
                 for t in self._tensors
             ]
         )
+        update = self._turned.step(gradient) * (self._rates * factor)
+        for tensor, delta in zip(self._tensors, update, strict=True):
+            tensor.sub_(delta.view_as(tensor))
+            tensor.grad = None
+
+
+class TurnedAdam:
+    """Adam's steps in the eigenbases of matrices like those given, (..., rows, columns)."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._means, self._squares = torch.zeros_like(like), torch.zeros_like(like)
+        self._moments = [like.new_zeros(*like.shape[:-2], side, side) for side in like.shape[-2:]]
+        self._bases: list[Tensor] = []
+        self._steps = 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """What to subtract for this gradient, times the learning rate."""
         self._steps += 1
         self._means.lerp_(gradient, 1 - DECAY)
         self._turn(gradient)
@@ -92,12 +106,14 @@ class _Matrices:
         self._squares.lerp_(turned.square_(), 1 - DECAY)
         seen = 1 - DECAY**self._steps
         root = (self._squares / seen).sqrt_()
-        root += LEAST_ROOT * root.square().mean((1, 2), keepdim=True).sqrt_() + TINY
-        update = left @ ((left.mT @ self._means @ right) / root) @ right.mT
-        update *= self._rates * (factor / seen)
-        for tensor, delta in zip(self._tensors, update, strict=True):
-            tensor.sub_(delta.view_as(tensor))
-            tensor.grad = None
+        root += LEAST_ROOT * root.square().mean((-2, -1), keepdim=True).sqrt_() + TINY
+        return left @ ((left.mT @ self._means @ right) / root) @ right.mT / seen
+
+    def keep(self, which: Tensor) -> None:
+        """Go on with the matrices of these numbers along the first axis alone."""
+        self._means, self._squares = self._means[which], self._squares[which]
+        self._moments = [moments[which] for moments in self._moments]
+        self._bases = [basis[which] for basis in self._bases]
 
     def _turn(self, gradient: Tensor) -> None:
         """Add a gradient to the moments, and turn the bases towards their eigenvectors."""
@@ -110,23 +126,24 @@ class _Matrices:
         elif self._steps % BASIS_EVERY == 0:
             for side, moments in enumerate(self._moments):
                 order = self._order(side)
-                self._squares = _reordered(self._squares, order, side + 1)
-                basis = _reordered(self._bases[side], order, 2)
+                self._squares = _reordered(self._squares, order, side - 2)
+                basis = _reordered(self._bases[side], order, -1)
                 self._bases[side] = torch.linalg.qr(_scaled(moments) @ basis)[0]
 
     def _order(self, side: int) -> Tensor:
-        """The directions of a basis by how much of the gradients lies along them, (n, side)."""
+        """The directions of a basis by how much of the gradients lies along them, (..., side)."""
         basis = self._bases[side]
-        return (basis * (self._moments[side] @ basis)).sum(1).argsort(-1, descending=True)
+        return (basis * (self._moments[side] @ basis)).sum(-2).argsort(-1, descending=True)
 
 
 def _scaled(moments: Tensor) -> Tensor:
-    """The matrices (n, side, side) with trace 1: LAPACK squares them, and of subnormal numbers that
-    are flushed to 0 it makes what is no number."""
-    return moments / (moments.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] + 1e-30)
+    """The matrices (..., side, side) with trace 1: LAPACK squares them, and of subnormal numbers
+    that are flushed to 0 it makes what is no number."""
+    traces = moments.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return moments / (traces[..., None, None] + 1e-30)
 
 
 def _reordered(stack: Tensor, order: Tensor, axis: int) -> Tensor:
-    """The matrices of a stack with rows (axis 1) or columns (axis 2) in another order each."""
-    shape = (len(stack), -1, 1) if axis == 1 else (len(stack), 1, -1)
-    return stack.gather(axis, order.view(shape).expand_as(stack))
+    """The matrices of a stack with rows (axis -2) or columns (axis -1) in another order each."""
+    other = -1 if axis == -2 else -2
+    return stack.gather(axis, order.unsqueeze(other).expand_as(stack))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -108,6 +108,11 @@ class GridEncoding:
         """Seconds that the encode takes on a common machine, roughly."""
         attempts = 1 if self.plan.goal.fixed else self._schedule.usual_attempts
         return self._pace.expected_s(self._steps, attempts)
+
+    @property
+    def fits(self) -> Sequence[GridFit]:
+        """The fits of all planes."""
+        return self._fits
 
     @property
     def is_fitted(self) -> bool:
@@ -248,7 +253,7 @@ class GridEncoding:
         self._begun = True
         steps: list[Step | None] = [None] * len(self._fits)
         all_of_it = 1 - self._schedule.searched * (not self.plan.goal.fixed)
-        count, psnr, seen = 0, 0.0, None
+        count, psnr, seen = self._fits[0].step, 0.0, None  # steps that were taken together
         for number, news in enumerate(zip_longest(*self._fits)):
             # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,7 +35,12 @@ from inrcodec.codec.fitting.coolchic.schedule import (
     Schedule,
     network_rates,
 )
-from inrcodec.codec.fitting.coolchic.step import Situation, gradients_of, rate_pixels
+from inrcodec.codec.fitting.coolchic.step import (
+    Situation,
+    gradients_of,
+    noise_generator,
+    rate_pixels,
+)
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
 from inrcodec.codec.fitting.optimizer import SQUARES, rms_step
@@ -78,6 +84,18 @@ class Budget:
 
     steps: int
     seconds: float | None = None
+
+
+class Setting(NamedTuple):
+    """What a fit was begun with: its networks' trained values, by name (zeros without), the grids
+    that it leaves out, and what says how it goes."""
+
+    trained: Mapping[str, Tensor]
+    left_out: Collection[int]
+    rates: Rates
+    schedule: Schedule
+    budget: Budget
+    seed: int
 
 
 class GridFit:
@@ -133,12 +151,13 @@ class GridFit:
         self._optimizer = Soap(self.parameters, network_rates(model, slower))
         self._rates, self._schedule, self._budget = rates, schedule, budget
         self._clock, self._begun = clock, clock()
-        noise = torch.Generator(device=self._device).manual_seed(seed % (1 << 63))
+        noise = noise_generator(seed, self._device)
         self._gradients = gradients_of(
             model, self._left_out, backward, noise, whole=not schedule.in_windows(model)
         )
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
+        self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)
         self.step = 0
 
     def __iter__(self) -> Iterator[Step]:
@@ -152,6 +171,16 @@ class GridFit:
                 self._ahead = max(self._ahead, 1 - schedule.hard_share - share)
             if reporting or self.step == self._budget.steps:
                 yield Step(self.share(), self.step, mse, bits)
+
+    @torch.no_grad()
+    def take(self, parameters: Mapping[str, Tensor], latents: Sequence[Tensor], steps: int) -> None:
+        """End with what was trained elsewhere in so many steps, as this fit would have (stacked/
+        trains many at once)."""
+        for name, value in parameters.items():
+            self.parameters[name].copy_(value)
+        for own, value in zip(self.latents, latents, strict=True):
+            own.copy_(value)
+        self.step, self._ahead = steps, 1.0
 
     def _worth(self, distortion: float, bits: float) -> float:
         """The rate-distortion cost in bits a pixel."""

@@ -36,6 +36,11 @@ def rate_pixels(model: CoolChic) -> int:
     return max(SMALLEST_PIXELS, model.width * model.height)
 
 
+def noise_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """What the noise of a fit comes from."""
+    return torch.Generator(device=device).manual_seed(seed % (1 << 63))
+
+
 class Rounding(NamedTuple):
     """Rounding to learn through: `noisy_soft_round` of this temperature, with normal noise of this
     deviation."""
