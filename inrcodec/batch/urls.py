@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ PACKAGES = {
     "gcs": ("gcsfs", "gcs"),
 }
 """The package that opens a scheme, and the extra that installs it."""
+
+LOGGERS = ("s3fs", "gcsfs", "google.auth")
+"""What these say, errors say too: of a bucket without credentials they would log dozens of lines."""
 
 MODIFIED = ("LastModified", "mtime", "updated", "last_modified", "modified", "created")
 TAGS = ("ETag", "etag", "md5Hash", "generation")
@@ -89,6 +93,9 @@ class Store(Place):
         if scheme in PACKAGES:
             package, extra = PACKAGES[scheme]
             extras.require(package, extra=extra)
+            for name in LOGGERS:
+                if logging.getLogger(name).level == logging.NOTSET:
+                    logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._files = fsspec.filesystem(scheme)
         except ImportError as error:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import socket
 import warnings
 from collections.abc import Iterator
 
@@ -75,4 +76,23 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for files in s3fs.S3FileSystem._cache.values():
         files.close_session(files.loop, files._s3)
     s3fs.S3FileSystem.clear_instance_cache()
+    collect()
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an empty bucket of a Google Cloud Storage server, which takes no conditions."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server")
+    gcsfs = pytest.importorskip("gcsfs")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "test")
+    places._place_of_scheme.cache_clear()
+    gcsfs.GCSFileSystem.clear_instance_cache()
+    with emulator.create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket"):
+        yield "gs://bucket"
+    places._place_of_scheme.cache_clear()
+    gcsfs.GCSFileSystem.clear_instance_cache()
     collect()

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from inrcodec.batch import Journal, Outcome, find, plan_of, run
+from inrcodec.batch import Journal, Outcome, find, places, plan_of, run
 from inrcodec.batch.journal import NAME
 from inrcodec.batch.places import place_of
 from inrcodec.batch.storage import plain
@@ -60,7 +61,7 @@ def results(base: str) -> dict[str, bytes]:
 EXPECTED = {f"{'sub/' * (k % 2)}{k:02}.rev": (b"text %02d" % k)[::-1] for k in range(12)}
 
 
-@pytest.mark.parametrize("kind", ["memory", "bucket"])
+@pytest.mark.parametrize("kind", ["memory", "bucket", "google"])
 def test_a_batch_between_urls_goes_on_where_it_was_stopped(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -245,5 +246,7 @@ def test_urls_that_nothing_opens_are_one_error() -> None:
 
 
 def test_what_a_package_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    places._place_of_scheme.cache_clear()
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(InrCodecError, match=r'needs gcsfs.*: pip install "inrcodec\[gcs\]"'):
         place_of("gs://bucket/a")
