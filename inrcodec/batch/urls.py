@@ -28,7 +28,7 @@ PACKAGES = {
 """The package that opens a scheme, and the extra that installs it."""
 
 LOGGERS = ("s3fs", "gcsfs", "google.auth")
-"""What these say, errors say too: of a bucket without credentials they would log dozens of lines."""
+"""What these say, errors say too: without credentials they would log dozens of lines."""
 
 MODIFIED = ("LastModified", "mtime", "updated", "last_modified", "modified", "created")
 TAGS = ("ETag", "etag", "md5Hash", "generation")
