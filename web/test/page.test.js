@@ -232,6 +232,23 @@ test("a dropped file is shown, and nothing is uploaded", async () => {
   await server.kill();
 });
 
+test("an image wider than any canvas is drawn smaller, and lies where it would", async () => {
+  const server = await serve(0);
+  const page = await open(`${server.url}/`);
+  await page.setInputFiles("#pick", path.join(PREPARED, "wide.inr"));
+  await page.waitForSelector("#viewer[data-complete]");
+  assert.match(await page.innerText("#facts"), /20000 × 24/);
+  const [canvas, shown, stage] = await page.evaluate(() => {
+    const [image, stage] = ["image", "stage"].map((id) => document.getElementById(id));
+    return [[image.width, image.height], image.getBoundingClientRect().width, stage.clientWidth];
+  });
+  assert.deepEqual(canvas, [16384, 20]);
+  assert(Math.abs(shown - stage) < 2, `${shown} of ${stage}`);
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+  await server.kill();
+});
+
 test("zoom and pan by keys, wheel and buttons; a network is drawn anew at that size", async () => {
   const server = await serve(0);
   const page = await open(`${server.url}/view/spinr.inr`);
