@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import inrcodec
 from inrcodec.batch.making import Source
 from inrcodec.errors import ImageWarning, warn
-from inrcodec.images.graphics import is_graphic
+from inrcodec.images.graphics import is_graphic, is_unlike_photographs
 from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture, psnr
 
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from inrcodec import Encoding
 
 GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
-UNFITTED = "; the networks of effort 0 know photographs only: use -e 1 or more"
-
-
-def graphic_note(options: Mapping[str, Any]) -> str:
-    """What to say of a graphic that is encoded with these options."""
-    return GRAPHIC + UNFITTED if options["effort"] == 0 else GRAPHIC
 
 
 @dataclass(slots=True)
@@ -56,7 +50,7 @@ def _read(
     (source,) = sources
     picture = as_picture(source.data)
     if is_graphic(picture):
-        warn(graphic_note(options), ImageWarning)
+        warn(GRAPHIC, ImageWarning)
     keep_memory(picture, options)
     return Begun(source.name, path, picture, dict(options), time.monotonic() - started)
 
@@ -119,7 +113,8 @@ class EncodedTogether:
 
 def keep_memory(picture: Picture, options: Mapping[str, Any]) -> None:
     """Have this process keep the memory that a fit frees; without a fit there is none."""
-    if options["effort"] or options["time_limit"] is not None:
+    fits = options["effort"] or options["time_limit"] is not None
+    if fits or is_unlike_photographs(picture):
         from inrcodec.codec.runtime import keep_freed_memory
 
         keep_freed_memory(picture.width * picture.height)

@@ -269,7 +269,7 @@ def _encode_one(
     name: str, path: str, options: EncodeKeywords, keep: bool, force: bool
 ) -> tuple[dict[str, Any], bool]:
     """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
-    from inrcodec.batch.encoding import encode_report, graphic_note, keep_memory
+    from inrcodec.batch.encoding import GRAPHIC, encode_report, keep_memory
     from inrcodec.images.graphics import is_graphic
     from inrcodec.images.reading import as_picture
 
@@ -278,7 +278,7 @@ def _encode_one(
     with interruptible(f"{name}: stopping, {what}; Ctrl-C again ends at once") as pressed:
         picture = as_picture(console.read_input("-") if name == "-" else name)
         if is_graphic(picture):
-            console.note(f"{name}: {graphic_note(options)}")
+            console.note(f"{name}: {GRAPHIC}")
         keep_memory(picture, options)
         limit = options["time_limit"]
         if limit is not None:  # reading the image and loading torch count

@@ -181,6 +181,9 @@ async def _serve(server: Server, library: Library, seconds: float | None, open_p
             if seconds is not None:
                 shown = signed(path, str(server.options.token), seconds)
             console.show(address + shown)
+            if seconds is not None:  # the same link lets in who looks at it
+                query = shown.partition("?")[2]
+                console.note(f"in a browser: {address}/view/{quote(name)}?{query}")
         gc.collect()
         gc.freeze()  # collections while serving then look at what serving makes alone
         console.note(f"serving; look at {address}/ in a browser, or receive with")

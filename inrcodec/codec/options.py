@@ -147,7 +147,8 @@ class EncodeOptions:
     - `robust_strength`: the weight of a penalty; of "jacobian" and "noise" the standard deviation
       of the noise to withstand, in weights as papers write them; of "neurons" the share lost,
       at most 0.9
-    - `effort`: 0..9; each about doubles the training steps; 0 (coolchic only) does not fit at all
+    - `effort`: 0..9; each about doubles the training steps; 0 (coolchic only) does not fit at all,
+      but for images unlike photographs (screens, drawings, text), which take half of the steps of 1
     - `time_limit`: seconds for the whole encode; overrides the step count of `effort`
     - `slices`: side of the independently decodable slices of latents, in symbols (coolchic models)
     - `init`: initialisation of a coordinate network: "random" (default), "meta", the meta-learned

@@ -78,7 +78,7 @@ def test_serve_and_receive(run, grids, tmp_path):
 
 
 def test_a_token_and_a_link(run, grids, tmp_path, monkeypatch):
-    with serving(grids, "--token", "a long secret", "--links", "1h") as (link, _):
+    with serving(grids, "--token", "a long secret", "--links", "1h") as (link, process):
         assert "signature=" in link
         assert run("receive", link, "-o", tmp_path / "a.png")[0] == 0
         bare = link.partition("?")[0]
@@ -86,6 +86,8 @@ def test_a_token_and_a_link(run, grids, tmp_path, monkeypatch):
         assert run("receive", bare, "--token", "a long secret")[0] == 0
         monkeypatch.setenv("INRCODEC_TOKEN", "a long secret")
         assert run("receive", bare)[0] == 0
+        line = process.stderr.readline().strip()
+        assert line == "in a browser: " + link.replace("/files/", "/view/")
 
 
 def test_odd_names_and_broken_files(run, grids, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from inrcodec.images.graphics import is_graphic
+from inrcodec.images.graphics import is_graphic, is_unlike_photographs
 from inrcodec.pixels import Picture
 
 
@@ -24,7 +24,9 @@ def test_photographs_are_none(name: str) -> None:
     from skimage import data
 
     pixels = getattr(data, name)()
-    assert not is_graphic(Picture(pixels if pixels.ndim == 3 else pixels[..., None]))
+    picture = Picture(pixels if pixels.ndim == 3 else pixels[..., None])
+    assert not is_graphic(picture)
+    assert not is_unlike_photographs(picture)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -32,3 +34,27 @@ def test_windows_and_flat_images_are(dtype: type) -> None:
     assert is_graphic(Picture(window().astype(dtype)))
     assert is_graphic(Picture(np.full((9, 9, 1), 7, dtype)))
     assert not is_graphic(Picture(np.zeros((1, 50, 3), dtype)))  # nothing to tell by
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_text_is_unlike_photographs_on_any_ground(dtype: type) -> None:
+    """On a gradient, on a third of a photograph, and gray; less than half of which is flat."""
+    from skimage import data
+
+    high = np.iinfo(dtype).max // 255
+    page = Image.new("RGB", (320, 150), "white")
+    for line in range(12):
+        words = "the quick brown fox jumps over the lazy dog, and again"
+        ImageDraw.Draw(page).text((4, 3 + 12 * line), words, fill="black")
+    text = np.asarray(page)
+    y, x = np.mgrid[0:150, 0:320]
+    ground = np.stack([60 + y // 3 + x % 2, 120 + x // 4 + y % 2, 200 - y // 3], 2)
+    below = data.coffee()[:300, :320].astype(int)
+    on_gradient = np.where((text < 128).all(2)[..., None], text, ground)
+    on_photograph = np.concatenate([text, below])
+    for pixels in (on_gradient, on_photograph, on_photograph[..., :1]):
+        picture = Picture((pixels * high).astype(dtype))
+        assert not is_graphic(picture)
+        assert is_unlike_photographs(picture)
+    assert not is_unlike_photographs(Picture((below * high).astype(dtype)))
+    assert not is_unlike_photographs(Picture(np.zeros((50, 1, 3), dtype)))

@@ -3,11 +3,14 @@ import { Core, type View } from "./core.js";
 import { InrError } from "./errors.js";
 import type { Header } from "./header.js";
 import { initialNumbers } from "./initial.js";
+import { within } from "./sides.js";
 
 /** What is wanted of a decoding; numbers have their defaults and are checked. */
 export interface Wanted {
   readonly width: number | undefined;
   readonly height: number | undefined;
+  /** The longest side of an image of which no size is given. */
+  readonly maxSide: number;
   readonly crop: readonly [number, number, number, number] | undefined;
   /** Samples of all channels instead of red, green, blue, alpha of 8 bits. */
   readonly samples: boolean;
@@ -68,9 +71,8 @@ export function viewOf(header: Header, wanted: Wanted): View {
   const ratio = header.width / header.height;
   let { width, height } = wanted;
   if (width === undefined && height !== undefined) width = Math.max(1, Math.round(height * ratio));
-  width ??= header.width;
-  const scaled = wanted.width === undefined ? header.height : Math.round(width / ratio);
-  height ??= Math.max(1, scaled);
+  if (width === undefined) ({ width, height } = within(header, wanted.maxSide));
+  height ??= Math.max(1, Math.round(width / ratio));
   const [x, y, wide, high] = wanted.crop ?? [0, 0, width, height];
   if (x + wide > width || y + high > height) {
     throw new InrError("option", `the crop ${x},${y},${wide},${high} is outside ${width} x ${height}`);

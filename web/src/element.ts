@@ -2,6 +2,7 @@
 import { type Progress, InrError, decode, prepare } from "./index.js";
 import type { HeaderInfo } from "./index.js";
 import { isDrawnAtAnySize } from "./header.js";
+import { CANVAS_SIDE, within } from "./sides.js";
 
 const STYLE = `
 :host { display: inline-block; }
@@ -17,9 +18,6 @@ const MARGIN = "600px";
 
 /** Pixels that are drawn without a pause. */
 const BAND_PIXELS = 2 ** 19;
-
-/** Most rows or columns of a canvas. */
-const MAX_SIDE = 16384;
 
 /** How long an element keeps its size, in milliseconds, before its network is drawn at that size. */
 const CALM = 200;
@@ -202,8 +200,9 @@ export class InrImage extends HTMLElement {
     const info = this.#info;
     if (!info || !signal || signal.aborted || !this.#complete || this.#error) return;
     if (!isDrawnAtAnySize(info.model)) return;
-    const most = Math.sqrt((SHARP_PIXELS * info.width) / info.height);
-    const width = Math.min(MAX_SIDE, Math.floor(most), Math.round(this.clientWidth * devicePixelRatio));
+    const ratio = info.width / info.height;
+    const most = Math.floor(Math.min(Math.sqrt(SHARP_PIXELS * ratio), CANVAS_SIDE, CANVAS_SIDE * ratio));
+    const width = Math.min(most, Math.round(this.clientWidth * devicePixelRatio));
     if (width <= this.#columns) return;
     try {
       const [body] = await this.#fetch(this.src, signal, "force-cache");
@@ -236,7 +235,7 @@ export class InrImage extends HTMLElement {
       const onProgress = (progress: Progress): void => {
         if (!signal.aborted) this.#progress(progress, total);
       };
-      const image = await decode(body, { onProgress, signal }).catch((error) => {
+      const image = await decode(body, { onProgress, signal, maxSide: CANVAS_SIDE }).catch((error) => {
         if (error instanceof InrError && /signature/.test(error.message) && type) {
           throw new InrError(error.code, `${error.message}; the server says that it is ${type}`);
         }
@@ -278,14 +277,9 @@ export class InrImage extends HTMLElement {
   #progress({ info, image, received }: Progress, total: number): void {
     if (!this.#info) {
       this.#info = info;
-      if (info.width > MAX_SIDE || info.height > MAX_SIDE) {
-        const side = `${info.width} x ${info.height}`;
-        this.#fail(new InrError("limit", `an image of ${side} pixels is too large to be drawn`));
-        this.#request?.abort();
-        return;
-      }
-      this.#canvas.width = info.width;
-      this.#canvas.height = info.height;
+      const { width, height } = within(info, CANVAS_SIDE);
+      this.#canvas.width = width;
+      this.#canvas.height = height;
       this.#draft.hidden = true;
       this.#lay();
       this.#show("image");

@@ -31,6 +31,8 @@ export interface DecodeOptions {
   /** The size of the whole image in pixels; its own by default, and in proportion if one is given. */
   readonly width?: number;
   readonly height?: number;
+  /** The longest side if no size is given: a larger image is made smaller, in proportion. */
+  readonly maxSide?: number;
   /** x, y, width, height of a part of the image at that size. */
   readonly crop?: readonly [number, number, number, number];
   /** Is called when the header is there, and whenever a better picture is. */
@@ -176,11 +178,13 @@ function whole(name: string, value: number | undefined, low: number, high: numbe
 function checked(options: DecodeOptions): Omit<Wanted, "samples" | "progressive"> {
   const { width, height, crop, maxPixels = USUAL_PIXELS, maxWork = USUAL_WORK } = options;
   const most = 2 ** 31 - 1;
+  const { maxSide = most } = options;
   whole("width", width, 1, most);
   whole("height", height, 1, most);
+  whole("maxSide", maxSide, 1, most);
   whole("maxPixels", maxPixels, 1, MAX_PIXELS);
   crop?.forEach((value, i) => whole("crop", value, i < 2 ? 0 : 1, most));
   if (crop && crop.length !== 4) throw new InrError("option", "crop must be x, y, width, height");
   if (!(maxWork >= 0)) throw new InrError("option", `maxWork must be a number, got ${maxWork}`);
-  return { width, height, crop, maxPixels, maxWork: maxWork * 1e9, maxMemory: MOST_MEMORY };
+  return { width, height, maxSide, crop, maxPixels, maxWork: maxWork * 1e9, maxMemory: MOST_MEMORY };
 }

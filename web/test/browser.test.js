@@ -72,6 +72,31 @@ test("the element is sized and drawn as an image is", async () => {
   await page.close();
 });
 
+test("an image wider than any canvas is drawn smaller, and has its own size all the same", async () => {
+  const page = await open(`<inr-image id=a src="/photo/wide.inr" width=400 height=24></inr-image>`);
+  const { error, naturalWidth, naturalHeight } = await settled(page, "a");
+  assert.deepEqual([error, naturalWidth, naturalHeight], [null, 20000, 24]);
+  const [size, colours] = await page.evaluate(() => {
+    const canvas = document.getElementById("a").shadowRoot.querySelector("canvas");
+    const { data } = canvas.getContext("2d").getImageData(canvas.width - 600, 0, 600, canvas.height);
+    return [[canvas.width, canvas.height], new Set(data).size];
+  });
+  assert.deepEqual(size, [16384, 20]);
+  assert(colours > 50, `${colours}`);
+  const half = await page.evaluate(async () => {
+    const source = new Uint8Array(await (await fetch("/photo/wide.inr")).arrayBuffer());
+    const sizes = [];
+    for (const options of [{ maxSide: 10000 }, { maxSide: 30000 }, { maxSide: 100, width: 500 }]) {
+      const { width, height } = await inr.decode(source, options);
+      sizes.push([width, height]);
+    }
+    return sizes;
+  });
+  assert.deepEqual(half, [[10000, 12], [20000, 24], [500, 1]]);
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+});
+
 test("rules of the page come before attributes, and keep the proportions", async () => {
   const page = await open(`<link rel=stylesheet href="/files/none.css"><div id=box>
     <inr-image id=a src="/files/rgb.inr" width=400 height=300></inr-image></div>

@@ -114,8 +114,21 @@ test("the gallery: names, sizes, thumbnails; the viewer by keyboard, and back", 
   assert.equal(new URL(page.url()).pathname, "/view/rgb.inr");
   assert.equal(await page.title(), "rgb.inr – inrcodec");
   assert.match(await page.innerText("#facts"), /32 × 24, RGB, 8 bit/);
+  const heads = () => page.requests.filter((request) => request.startsWith("HEAD /files/")).length;
+  const gets = (name) => page.requests.filter((request) => request === `GET /files/${name}`).length;
+  const changed = { "accept-ranges": "bytes", etag: '"changed"' };
+  await page.route("**/files/gray-16.inr", async (route) => {
+    if (route.request().method() !== "HEAD") return route.continue();
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), ...changed } });
+  });
+  const before = [heads(), gets("photo.inr"), gets("gray-16.inr")];
   await page.goBack();
-  await page.waitForSelector("#tiles canvas");
+  await page.waitForSelector("#tiles li");
+  assert.equal(await page.locator("#tiles canvas").count(), 6); /* at once: they were kept */
+  assert(/768 × 512/.test(await page.innerText("#tiles")));
+  while (heads() < before[0] + 6 || gets("gray-16.inr") === before[2]) await page.waitForTimeout(20);
+  assert.deepEqual([gets("photo.inr"), gets("gray-16.inr")], [before[1], before[2] + 1]); /* but of a file that changed */
   assert.deepEqual(page.complaints, []);
   await page.close();
   await server.kill();
@@ -215,6 +228,23 @@ test("a dropped file is shown, and nothing is uploaded", async () => {
   await page.waitForFunction(() => /signature/.test(document.getElementById("state").textContent));
   assert.deepEqual(page.requests.filter((request) => !/^(GET|HEAD) \/(web|files|view)\//.test(request)), []);
   assert.deepEqual(page.requests.filter((request) => !/^(GET|HEAD) /.test(request)), []);
+  await page.close();
+  await server.kill();
+});
+
+test("an image wider than any canvas is drawn smaller, and lies where it would", async () => {
+  const server = await serve(0);
+  const page = await open(`${server.url}/`);
+  await page.setInputFiles("#pick", path.join(PREPARED, "wide.inr"));
+  await page.waitForSelector("#viewer[data-complete]");
+  assert.match(await page.innerText("#facts"), /20000 × 24/);
+  const [canvas, shown, stage] = await page.evaluate(() => {
+    const [image, stage] = ["image", "stage"].map((id) => document.getElementById(id));
+    return [[image.width, image.height], image.getBoundingClientRect().width, stage.clientWidth];
+  });
+  assert.deepEqual(canvas, [16384, 20]);
+  assert(Math.abs(shown - stage) < 2, `${shown} of ${stage}`);
+  assert.deepEqual(page.complaints, []);
   await page.close();
   await server.kill();
 });

@@ -85,6 +85,7 @@ class Server:
         app.router.add_delete("/sessions/{id}", self._end)
         app.router.add_get(f"{references.PATH}{{name}}", self._reference)
         app.router.add_get("/view/{name}", pages.page)
+        app.router.add_get("/view/", pages.gallery)
         app.router.add_get("/web/{path:.+}", pages.asset)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/metrics", self._metrics)

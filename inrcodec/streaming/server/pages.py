@@ -91,6 +91,11 @@ async def page(request: web.Request) -> web.Response:
     return _answer(request, INDEX)
 
 
+async def gallery(_: web.Request) -> web.Response:
+    """Send who asks to view an image without a name to the gallery."""
+    return web.Response(status=308, headers={"Location": "/"}, text="the gallery is at /\n")
+
+
 async def asset(request: web.Request) -> web.Response:
     """Answer with a file of the page; raises `UnknownFileError`."""
     return _answer(request, request.match_info["path"])

@@ -70,6 +70,12 @@ def test_browsers_get_the_page_and_programs_the_names(built, folder):
     assert names[1]["Vary"] == "Accept"
 
 
+def test_the_viewer_without_a_name_leads_to_the_gallery(built, folder):
+    for options in ({}, {"token": TOKEN}):
+        ((status, _, body),) = replies(folder, [("GET", "/view/", HTML)], **options)
+        assert (status, body) == (200, FILES["page/page.html"])
+
+
 def test_the_policy_allows_nothing_from_elsewhere(built, folder):
     policies = [
         headers["Content-Security-Policy"]
@@ -98,6 +104,12 @@ def test_caching_and_compression(built, folder):
     known = [("GET", "/web/page/page.html", {"If-None-Match": page["ETag"]})]
     ((status, headers, body),) = replies(folder, known)
     assert (status, body, headers["ETag"]) == (304, b"", page["ETag"])
+    packed = [("GET", "/web/page/page.html", {"Accept-Encoding": "gzip"})]
+    ((_, headers, body),) = replies(folder, packed)
+    assert headers["Content-Encoding"] == "gzip"
+    assert body == FILES["page/page.html"]  # unpacked by the client
+    assert headers["ETag"] == page["ETag"]
+    assert page["ETag"].startswith('W/"')  # one tag of two representations is a weak one
     found = pages.assets()["page/page.html"]
     assert gzip.decompress(found.packed) == found.data
     assert len(found.packed) < len(found.data)

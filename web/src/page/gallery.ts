@@ -13,12 +13,25 @@ const [MOST_COLUMNS, MOST_ROWS] = [440, 330];
 /** Thumbnails that are made at once. */
 const AT_ONCE = 2;
 
+/** The most thumbnails that are kept, of half a megabyte each. */
+const MOST_KEPT = 100;
+
+/** What a tile shows of a file. */
+interface Thumbnail {
+  readonly canvas: HTMLCanvasElement;
+  readonly facts: string;
+  /** The ETag of the file that it was made of. */
+  readonly tag: string | null;
+}
+
 export class Gallery {
   readonly #tiles = byId("tiles");
   readonly #note = byId("gallery-note");
   #stop = new AbortController();
   #making = 0;
   readonly #queue: HTMLElement[] = [];
+  /** Thumbnails by name, those used last behind. */
+  readonly #kept = new Map<string, Thumbnail>();
   readonly #observer = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
@@ -67,6 +80,8 @@ export class Gallery {
     const item = made("li");
     item.append(link);
     item.dataset["name"] = name;
+    const kept = this.#kept.get(name);
+    if (kept) show(item, kept);
     this.#observer.observe(item);
     return item;
   }
@@ -84,23 +99,39 @@ export class Gallery {
 
   async #make(item: HTMLElement, signal: AbortSignal): Promise<void> {
     const name = item.dataset["name"]!;
-    const picture = item.querySelector(".picture")!;
     const facts = item.querySelector(".soft")!;
     try {
       const url = fileUrl(name);
-      const { size, starts } = await head(url, signal);
+      const { size, starts, tag } = await head(url, signal);
+      const kept = this.#kept.get(name);
+      if (kept && tag !== null && kept.tag === tag) return this.#keep(name, kept);
       facts.textContent = bytes(size);
       const ends = [...starts.slice(1), size];
       const end = ends.filter((at) => at <= THUMBNAIL_BYTES).at(-1) ?? ends[0]!;
       const data = await beginning(url, end, signal);
       const { width, height } = info(data);
-      facts.textContent = `${width} × ${height}, ${bytes(size)}`;
       const scale = Math.min(1, MOST_COLUMNS / width, MOST_ROWS / height);
       const canvas = made("canvas");
       paint(canvas, await decode(data, { width: Math.max(1, Math.round(width * scale)), signal }));
-      picture.replaceChildren(canvas);
+      const thumbnail = { canvas, facts: `${width} × ${height}, ${bytes(size)}`, tag };
+      this.#keep(name, thumbnail);
+      show(item, thumbnail);
     } catch (error) {
-      if (!signal.aborted) picture.replaceChildren(made("span", (error as Error).message, "trouble"));
+      if (signal.aborted) return;
+      const trouble = made("span", (error as Error).message, "trouble");
+      item.querySelector(".picture")!.replaceChildren(trouble);
     }
   }
+
+  /** Keep a thumbnail for when the gallery is shown again. */
+  #keep(name: string, thumbnail: Thumbnail): void {
+    this.#kept.delete(name);
+    this.#kept.set(name, thumbnail);
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+  }
+}
+
+function show(item: HTMLElement, { canvas, facts }: Thumbnail): void {
+  item.querySelector(".picture")!.replaceChildren(canvas);
+  item.querySelector(".soft")!.textContent = facts;
 }

@@ -54,6 +54,8 @@ export async function names(signal: AbortSignal): Promise<string[]> {
 export interface Head {
   /** Bytes of the file. */
   readonly size: number;
+  /** Its ETag: other bytes have another one. */
+  readonly tag: string | null;
   /** Where its layers begin. */
   readonly starts: readonly number[];
   /** The address of the image it was made of, or null. */
@@ -64,6 +66,7 @@ export async function head(url: string, signal: AbortSignal): Promise<Head> {
   const response = await ask(url, { method: "HEAD", signal });
   return {
     size: Number(response.headers.get("Content-Length")),
+    tag: response.headers.get("ETag"),
     starts: (response.headers.get("Inr-Layers") ?? "0").split(",").map(Number),
     reference: response.headers.get("Inr-Reference"),
   };

@@ -1,5 +1,6 @@
 /** The viewer: one image as it arrives, what has arrived of it, and what it is made of. */
 import { isDrawnAtAnySize } from "../header.js";
+import { CANVAS_SIDE, within } from "../sides.js";
 import { type HeaderInfo, InrError, decode, info } from "../index.js";
 import { type Arrival, type Transport, receive } from "../stream/index.js";
 import { anatomyOf } from "./anatomy.js";
@@ -177,7 +178,7 @@ export class Viewer {
   async #draw(runs: readonly Uint8Array[], signal: AbortSignal, elapsed = 0): Promise<void> {
     const begun = performance.now();
     this.#know(info(runs[0]!));
-    const image = await decode(runs, { signal, maxPixels: MAX_PIXELS });
+    const image = await decode(runs, { signal, maxPixels: MAX_PIXELS, maxSide: CANVAS_SIDE });
     signal.throwIfAborted();
     paint(this.#image, image);
     this.#runs = runs;
@@ -196,8 +197,11 @@ export class Viewer {
     const colours = ["gray", "gray and alpha", "RGB", "RGB and alpha"][channels - 1]!;
     this.#image.classList.toggle("alpha", channels % 2 === 0);
     byId("facts").textContent = `${width} × ${height}, ${colours}, ${depth} bit, ${model}`;
-    this.#image.width = width;
-    this.#image.height = height;
+    const drawn = within(found, CANVAS_SIDE);
+    this.#image.width = drawn.width;
+    this.#image.height = drawn.height;
+    this.#image.style.width = `${width}px`;
+    this.#image.style.height = `${height}px`;
     this.#stage.begin(width, height);
   }
 

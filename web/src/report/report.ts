@@ -62,6 +62,7 @@ async function decode(data: Uint8Array, width: number, turn: number): Promise<Ma
   const wanted: Wanted = {
     width,
     height: undefined,
+    maxSide: Infinity,
     crop: undefined,
     samples: false,
     progressive: false,

@@ -22,6 +22,7 @@ export function moduleOf(name) {
 export const WANTED = {
   width: undefined,
   height: undefined,
+  maxSide: Infinity,
   crop: undefined,
   samples: true,
   progressive: false,

@@ -4,10 +4,10 @@
 
 photo.inr is a photograph of 768 x 512 pixels, the usual model and no fit, photo.rgb its samples.
 native.json says how much processor time the package takes to decode it on one thread, and as which
-error it refuses each invalid vector. served/ has files for `inrcodec serve`, references/ the
-photograph that one of them was made of. report.html is a report on that file. stream.json
-has the datagrams of a file, and what a receiver of the package makes of those that are left
-when some are lost.
+error it refuses each invalid vector. wide.inr has 20,000 columns, more than a canvas may have.
+served/ has files for `inrcodec serve`, references/ the photograph that one of them was made of.
+report.html is a report on that file. stream.json has the datagrams of a file, and what a receiver
+of the package makes of those that are left when some are lost.
 """
 
 import base64
@@ -97,6 +97,8 @@ def main() -> None:
         pixels = inrcodec.decode(file, threads=1)
         times.append(1000 * (time.process_time() - start))
     (folder / "photo.inr").write_bytes(file)
+    wide = np.tile(data.coffee()[100:124], (1, 34, 1))[:, :20000]
+    (folder / "wide.inr").write_bytes(inrcodec.encode(wide, effort=0, threads=1))
     (folder / "photo.rgb").write_bytes(pixels.tobytes())
     served, references = folder / "served", folder / "references"
     for made in (served, references):

@@ -25,8 +25,15 @@ from inrcodec.codec.fitting.coolchic.first_lambda import coarsest_bytes, first_l
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
 from inrcodec.codec.fitting.coolchic.grid_file import GridFile
 from inrcodec.codec.fitting.coolchic.pace import Pace
-from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES, SCHEDULE, Schedule, rates_for
+from inrcodec.codec.fitting.coolchic.schedule import (
+    FULL_RATE_STEPS,
+    FULL_RATES,
+    SCHEDULE,
+    Schedule,
+    rates_for,
+)
 from inrcodec.codec.fitting.coolchic.steering import Steering
+from inrcodec.codec.fitting.coolchic.step import rate_pixels
 from inrcodec.codec.fitting.coolchic.targets import planes_of, shown_of
 from inrcodec.codec.fitting.goal_search import Candidate, Foreseen, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
@@ -34,6 +41,7 @@ from inrcodec.codec.fitting.plan import EncodePlan
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.progress import Progress
 from inrcodec.codec.runtime import fit_threads, in_steps, torch_device
+from inrcodec.images.graphics import is_unlike_photographs
 from inrcodec.pixels import Picture, decibels
 
 FAMILIES = {family.label: family for family in FEATURES}
@@ -69,7 +77,8 @@ class GridEncoding:
         self._shown = [t if t is None else t.to(self._device) for t in shown_of(picture)]
         planes = len(self._targets)
         self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
-        self._steps = schedule.steps(plan.effort, self.model)
+        self._unlike = plan.effort == 0 and is_unlike_photographs(picture)
+        self._steps = schedule.steps(plan.effort, self.model, unlike=self._unlike)
         if plan.time_limit is not None:
             self._steps = WITHOUT_LIMIT
             if (
@@ -85,7 +94,7 @@ class GridEncoding:
         self._search = GoalSearch(self, plan.goal)
         self._begun = self._fitted = self._ended = False
         self._seen: tuple[Candidate, tuple[int, float]] | None = None
-        self._unfitted: tuple[list[GridFit], Candidate] | None = None
+        self._latest: tuple[list[GridFit], int, Candidate] | None = None
         self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
@@ -232,7 +241,8 @@ class GridEncoding:
         else:
             parameters, latents = initialisation.trained(self.model, target, self._init[1], lmbda)
             initial = Initial(parameters, latents, parameters)
-            rates = rates_for(rounds, lmbda)
+            # a bad initialisation has little to lose by the rates of a longer fit
+            rates = rates_for(max(rounds, FULL_RATE_STEPS) if self._unlike else rounds, lmbda)
         return GridFit(
             target,
             self.model,
@@ -254,6 +264,7 @@ class GridEncoding:
         steps: list[Step | None] = [None] * len(self._fits)
         all_of_it = 1 - self._schedule.searched * (not self.plan.goal.fixed)
         count, psnr, seen = self._fits[0].step, 0.0, None  # steps that were taken together
+        bare = self.written() if self._unlike and self.plan.goal.fixed else None
         for number, news in enumerate(zip_longest(*self._fits)):
             # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]
@@ -265,6 +276,8 @@ class GridEncoding:
             count, psnr = latest[0].step, decibels(latest[0].mse)
             yield self._now("fit", share * all_of_it, count, psnr, seen)
         self._fitted = True
+        if bare is not None and self._cost(bare) <= self._cost(self.written()):
+            self._make_fits(self.lmbda)  # a flat image: networks of its own are a burden
         for part in self._search:
             best = self._search.best
             found = None if best is None else (len(best.data), best.psnr_db)
@@ -297,13 +310,19 @@ class GridEncoding:
     def written(self, networks: list[Quantized] | None = None, offset: float = 0.0) -> Candidate:
         """The file of what was fitted: with the networks as given or, without, at steps searched
         for; `offset` as in `GridFit.rounded`."""
-        as_is = networks is None and not offset and not self.is_fitted and self._init is not None
-        if as_is and self._unfitted is not None and self._unfitted[0] is self._fits:
-            return self._unfitted[1]
+        as_is = networks is None and not offset
+        latest = self._latest
+        if as_is and latest and latest[0] is self._fits and latest[1] == self._taken:
+            return latest[2]
         found = self._file.written(self._fits, networks, offset)
         if as_is:
-            self._unfitted = self._fits, found
+            self._latest = self._fits, self._taken, found
         return found
+
+    def _cost(self, file: Candidate) -> float:
+        """The rate-distortion cost of a file."""
+        bits_per_pixel = 8 * len(file.data) / rate_pixels(self.model)
+        return float(10 ** (-file.psnr_db / 10) + self.lmbda * bits_per_pixel)
 
     def tried(self, latest: Candidate, offset: float) -> Candidate | Foreseen:
         """The latest file with another rounding; of a large image, what a sample foresees."""

@@ -33,6 +33,10 @@ class Schedule:
     effort_steps: tuple[int, ...] = (0, 50, 100, 200, 350, 600, 1200, 2500, 5000, 10000)
     """Steps of each effort, on a photograph of half a megapixel: each about doubles the time."""
 
+    unlike_steps: int = 25
+    """Steps of effort 0 on an image unlike photographs, whose initialisation is a bad one:
+    docs/research.md, "Screens at effort 0"."""
+
     small_pixels: int = 1 << 17
     """Images of fewer pixels have more steps, up to twice as many, which take little time."""
 
@@ -137,12 +141,13 @@ class Schedule:
     torch_step_s_per_pixel: float = 9e-7
     """Seconds a pixel of a training step, with and without the compiled kernels, roughly."""
 
-    def steps(self, effort: int, model: CoolChic) -> int:
+    def steps(self, effort: int, model: CoolChic, *, unlike: bool = False) -> int:
         """Steps for an image: more for a large one, of which a step sees a window, and for a small
-        one."""
+        one; `unlike` says that it is unlike photographs, and is fitted at effort 0 too."""
         pixels = model.width * model.height
+        count = self.effort_steps[effort] or self.unlike_steps * unlike
         windows, small = pixels / MIDDLE_PIXELS, math.sqrt(self.small_pixels / pixels)
-        return round(self.effort_steps[effort] * max(1.0, windows, min(2.0, small)))
+        return round(count * max(1.0, windows, min(2.0, small)))
 
     def near_inits(self, rounds: float) -> int:
         """`near_inits_short` or `near_inits_long`, for a fit that sees each latent so often."""
