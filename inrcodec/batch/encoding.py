@@ -115,7 +115,7 @@ def keep_memory(picture: Picture, options: Mapping[str, Any]) -> None:
     """Have this process keep the memory that a fit frees; without a fit there is none."""
     fits = options["effort"] or options["time_limit"] is not None
     if fits or is_unlike_photographs(picture):
-        from inrcodec.codec.runtime import keep_freed_memory
+        from inrcodec.codec.native.allocation import keep_freed_memory
 
         keep_freed_memory(picture.width * picture.height)
 
