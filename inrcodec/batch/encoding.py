@@ -58,7 +58,7 @@ def _read(
 def _finished(begun: Begun) -> tuple[bytes, dict[str, Any]]:
     """Do what is left of an encode."""
     started, limit = time.monotonic(), begun.options["time_limit"]
-    if limit is not None:  # reading the image and loading torch count
+    if limit is not None:  # reading the image counts
         begun.options["time_limit"] = max(0.1, limit - begun.elapsed_s)
     job = begun.job or inrcodec.encoding(begun.picture, **begun.options)
     begun.job, steps = None, 0

@@ -279,7 +279,7 @@ def _encode_one(
             console.note(f"{name}: {GRAPHIC}")
         keep_memory(picture, options)
         limit = options["time_limit"]
-        if limit is not None:  # reading the image and loading torch count
+        if limit is not None:  # reading the image counts
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)

@@ -23,7 +23,7 @@ def backend_of(
     on_cpu = device == "cpu" and robust is None
     if on_cpu and not in_windows and compiled_step.serves(model):
         return CompiledBackend()
-    large = "fitting an image of over two megapixels, which every effort but 0 does,"
+    large = "fitting an image of over two megapixels (effort 0 fits no photograph)"
     what = large if in_windows else "this fit"
     require("torch", extra="encode", what=what)
     from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
