@@ -12,8 +12,8 @@
     data = job.finish()
 
 Importing this costs nothing: numpy, torch and the rest load with the first call that needs them.
-`pip install inrcodec` decodes latent grids; `inrcodec[encode]` brings torch, which encodes and
-decodes coordinate networks.
+`pip install inrcodec` encodes to latent grids and decodes them; `inrcodec[encode]` brings torch,
+for every model, loss and device.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
 
     Raises `OptionError` for an option, `ImageError` for an image that cannot be read,
     `EncoderLimitError` for one too large, `RateError` for a size out of reach, `FitError` for a fit
-    that diverged, `WeightsError` for a loss whose weights are not here, and `MissingExtraError`
-    without the extra `encode`. Warns with `RateWarning` if the file is much
+    that diverged, `WeightsError` for a loss whose weights are not here, and `MissingExtraError` for
+    what needs torch without the extra `encode`. Warns with `RateWarning` if the file is much
     smaller than asked for.
     """
     job = encoding(image, **options)
@@ -150,17 +150,21 @@ def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
     Arguments and errors are those of `encode`.
     """
     from inrcodec.codec.options import EncodeOptions
-    from inrcodec.extras import require
 
     checked = EncodeOptions.of(**options)
-    require("torch", extra="encode")
     from inrcodec.codec.ambient import own_settings
+    from inrcodec.codec.encode import check_extras
     from inrcodec.codec.encode import encoding as begun
     from inrcodec.images.reading import as_picture
-    from inrcodec.metrics.metric_losses import with_metric_loss
 
+    check_extras(checked)
     with own_settings():
-        return begun(as_picture(image), with_metric_loss(checked))
+        picture = as_picture(image)
+        if checked.metric_loss is not None:
+            from inrcodec.metrics.metric_losses import with_metric_loss
+
+            checked = with_metric_loss(checked)
+        return begun(picture, checked)
 
 
 def save(

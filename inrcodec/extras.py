@@ -17,12 +17,12 @@ def check(*packages: str, extra: str) -> None:
             raise _missing(package, extra)
 
 
-def require(module: str, *, extra: str) -> Any:
+def require(module: str, *, extra: str, what: str = "this") -> Any:
     """Import a module of an optional package and return it.
 
-    `extra` is the extra of this package that installs it. Raises `MissingExtraError`, which names
-    the extra, if the package is not installed. An installed package that fails to import raises
-    its own error: installing it once more would not help.
+    `extra` is the extra of this package that installs it, `what` names what needs it. Raises
+    `MissingExtraError`, which names both, if the package is not installed. An installed package
+    that fails to import raises its own error: installing it once more would not help.
     """
     package = module.partition(".")[0]
     try:
@@ -30,10 +30,10 @@ def require(module: str, *, extra: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
-        raise _missing(package, extra) from None
+        raise _missing(package, extra, what) from None
 
 
-def _missing(package: str, extra: str) -> MissingExtraError:
+def _missing(package: str, extra: str, what: str = "this") -> MissingExtraError:
     return MissingExtraError(
-        f'this needs {package}, which is not installed: pip install "inrcodec[{extra}]"'
+        f'{what} needs {package}, which is not installed: pip install "inrcodec[{extra}]"'
     )

@@ -1,4 +1,5 @@
-"""What an installation without extras does: it decodes latent grids, and names the extra it lacks.
+"""What an installation without extras does: it encodes to latent grids and decodes them, and names
+the extra it lacks.
 
     python -m tests.base_install BIN coolchic.inr
 
@@ -22,6 +23,34 @@ assert "torch" not in sys.modules
 """
 
 
+PICTURES = """
+import sys
+from PIL import Image
+gradient = Image.linear_gradient("L")
+large, gray, alpha = sys.argv[1:]
+noise = Image.effect_noise((1600, 1400), 20)
+bands = [Image.blend(noise, gradient.rotate(90 * k).resize(noise.size), 0.7) for k in range(3)]
+Image.merge("RGB", bands).save(large)
+small = gradient.resize((96, 80))
+small.save(gray)
+Image.merge("LA", [small, small.transpose(Image.Transpose.ROTATE_180)]).save(alpha)
+"""
+"""Makes an image of over two megapixels, a gray one, and one with alpha."""
+
+ENCODES = (
+    ["-e", "0"],
+    ["-e", "0", "--bpp", "8"],
+    ["-e", "1", "-q", "70", "--slices", "16"],
+    ["-e", "2", "--target-size", "700"],
+    ["-e", "1", "--psnr", "30"],
+    ["--time-limit", "3"],
+    ["-e", "1", "--tune", "perceptual"],
+    ["-e", "1", "--loss", "l1"],
+    ["-e", "1", "--complexity", "low"],
+)
+"""Options of encodes that need no extra."""
+
+
 def main() -> None:
     """Check, and say so."""
     programs, file = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
@@ -38,12 +67,28 @@ def main() -> None:
         for arguments in (["info", str(file)], ["decode", str(file), "-o", out], batch, ["models"]):
             done = run(command, *arguments)
             assert done.returncode == 0, done.stderr
+        for arguments in ENCODES:
+            done = run(command, "encode", out, "-f", "-o", "new.inr", "--threads", "1", *arguments)
+            assert done.returncode == 0, (arguments, done.stderr)
+            done = run(command, "decode", "new.inr", "-f", "-o", "back.png")
+            assert done.returncode == 0, done.stderr
+        large = str(Path(folder) / "large.png")
+        done = run(str(programs / "python"), "-c", PICTURES, large, "gray.png", "alpha.png")
+        assert done.returncode == 0, done.stderr
+        folders = ["gray.png", "alpha.png", "-o", "files", "--jobs", "2", "-e", "1"]
+        for arguments in ([large, "-o", "large.inr", "-e", "0"], folders):
+            done = run(command, "encode", *arguments)
+            assert done.returncode == 0, done.stderr
         done = run(str(programs / "python"), "-W", "error", "-c", PLUGIN, str(file))
         assert done.returncode == 0, done.stderr
         photo = str(file)
         url = "http://127.0.0.1:9/files/a.inr"
         lacking = [
-            ("encode", "encode", out, "-o", "new.inr"),
+            ("encode", "encode", out, "-o", "none.inr", "--model", "siren"),
+            ("encode", "encode", out, "-o", "none.inr", "--tune", "ssimulacra2"),
+            ("encode", "encode", out, "-o", "none.inr", "--robust", "noise"),
+            ("encode", "encode", out, "-o", "none.inr", "--device", "cuda"),
+            ("encode", "encode", large, "-o", "none.inr", "-e", "1"),
             ("encode", "init", "train", folder, "-o", "init.inri"),
             ("metrics", "compare", out, photo),
             ("metrics", "report", out, photo),
@@ -61,7 +106,7 @@ def main() -> None:
             assert done.returncode == 1, (extra, done.returncode, done.stderr)
             assert f"inrcodec[{extra}]" in done.stderr, done.stderr
             assert done.stderr.count("\n") == 1, done.stderr
-    print("the base installation decodes without torch")
+    print("the base installation encodes and decodes without torch")
 
 
 if __name__ == "__main__":

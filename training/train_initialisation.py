@@ -37,11 +37,12 @@ from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS, COMPLEXITIES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import forward
-from inrcodec.codec.fitting.coolchic.analysis import GAIN, WEIGHTS, Analysis, position, trained
+from inrcodec.codec.fitting.coolchic.analysis import WEIGHTS, position, trained
 from inrcodec.codec.fitting.coolchic.initialisation import init_lambda
 from inrcodec.codec.fitting.coolchic.schedule import Softening
 from inrcodec.codec.fitting.coolchic.synthesis import noisy_soft_round
 from inrcodec.codec.format.header import Family
+from training.analysis_network import GAIN, AnalysisNetwork, network_of
 from training.widen_initialisation import NARROW, wide_table
 
 KNOTS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5)
@@ -113,7 +114,7 @@ class Training:
         steps: int,
         seed: int,
         tier: str,
-        analysis: Analysis | None,
+        analysis: AnalysisNetwork | None,
     ) -> None:
         """An analysis network that is given stays as it is."""
         torch.manual_seed(seed)
@@ -123,7 +124,7 @@ class Training:
         self.begun = 0
         self.model = grids_model(Family.COOLCHIC, CROP, CROP, **COMPLEXITIES[tier])
         self.fixed = analysis is not None
-        self.analysis = analysis or Analysis().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.analysis = analysis or AnalysisNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.knots = first_knots(self.model, seed)
         arm = [p for name, p in self.knots.items() if name.startswith("arm")]
         kernel = [self.knots["up.kernel"]]
@@ -164,6 +165,10 @@ class Training:
         self.done += 1
         return value
 
+    def seed(self) -> int:
+        """The next seed of noise."""
+        return int(torch.randint(1 << 32, (), generator=self.noise))
+
     def crop(self) -> Tensor:
         """(3, CROP, CROP) in [0, 1] from a random photograph, flipped and transposed at random."""
         whole = self.photographs[self.random.integers(len(self.photographs))]
@@ -183,7 +188,7 @@ class Training:
         """MSE + lambda x bits per pixel of one crop; of the first steps, the bits alone."""
         with torch.set_grad_enabled(self.done >= ARM_STEPS and not self.fixed):
             seen = self.analysis(
-                picture, lmbda, lambda y: noisy_soft_round(y, *SOFTENING.at(share), self.noise)
+                picture, lmbda, lambda y: noisy_soft_round(y, *SOFTENING.at(share), self.seed())
             )
         networks = mixed(self.knots, lmbda)
         window = windows.whole(self.model)
@@ -213,7 +218,7 @@ class Training:
         """Begin with the shipped weights, in the middle of the schedule."""
         self.done = self.begun = self.steps // 2
         if not self.fixed:
-            self.analysis.load_state_dict(trained(torch.device("cpu")).state_dict())
+            self.analysis.load_state_dict(network_of(trained()).state_dict())
         shipped = init_tables.tables()[tier]
         lambdas = [init_lambda(index) for index in range(init_tables.SETS)]
         rows = [init_tables.unpack(self.model, row) for row in shipped]
@@ -248,7 +253,7 @@ class Training:
         return np.stack(rows)
 
 
-def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: Analysis) -> None:
+def export(folder: Path, tables: dict[str, NDArray[np.int16]], analysis: AnalysisNetwork) -> None:
     """Write the files that `init_tables.py` and `analysis.py` read."""
     np.savez_compressed(folder / init_tables.TABLE, **tables)
     state = {n: t.numpy().astype(np.float16) for n, t in analysis.state_dict().items()}

@@ -35,7 +35,8 @@ from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE
-from inrcodec.codec.fitting.robust import EXPANSION, Robust, backward_of
+from inrcodec.codec.fitting.robust import backward_of
+from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.view import view_of

@@ -3,10 +3,10 @@
     python -m benchmarks.speed.fit_step --beside "nothing else"
 
 A step is everything between two reports of a fit: rounding, rate, colours, squared error, all
-gradients, the steps of latents and networks. The two ways (fitting/coolchic/step.py) take turns in
-one run, with one thread and with two, beside a product of two matrices of 1024 x 1024 in float32,
-which stands for what the processor can do. Times are those of the fastest of `--repeats` steps.
-Rows in results/speed/fit_step.jsonl.
+gradients, the steps of latents and networks. The two backends (fitting/coolchic/backend.py) take
+turns in one run, with one thread and with two, beside a product of two matrices of 1024 x 1024 in
+float32, which stands for what the processor can do. Times are those of the fastest of `--repeats`
+steps. Rows in results/speed/fit_step.jsonl.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from skimage import data
 from inrcodec.codec.coolchic.features import COMPLEXITIES
 from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.fitting.coolchic import initialisation
+from inrcodec.codec.fitting.coolchic.compiled_backend import CompiledBackend
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial
 from inrcodec.codec.fitting.coolchic.schedule import rates_for
-from inrcodec.codec.fitting.coolchic.step import TorchGradients
-from inrcodec.codec.fitting.robust import plain
+from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
 from inrcodec.codec.format.header import Family
 from inrcodec.codec.native.pool import kernel_threads
 
@@ -42,11 +42,11 @@ FLOPS_A_MAC = 6
 """A multiply-accumulate is two operations, forward and twice backward."""
 
 
-def photograph() -> torch.Tensor:
+def photograph() -> np.ndarray:
     """A photograph of scikit-image, (3, HEIGHT, WIDTH) in [0, 1]: the astronaut and half of the
     coffee beside it."""
     pixels = np.concatenate((data.astronaut(), data.coffee()[:400, :256].repeat(2, 0)[:512]), 1)
-    return torch.from_numpy(pixels).permute(2, 0, 1).float().div(255).contiguous()
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1) / np.float32(255))
 
 
 def fit(tier: str, in_torch: bool) -> GridFit:
@@ -57,10 +57,9 @@ def fit(tier: str, in_torch: bool) -> GridFit:
     parameters, latents = initialisation.trained(model, target, index, LAMBDA)
     initial = Initial(parameters, latents, parameters)
     rates = rates_for(STEPS, LAMBDA)
-    made = GridFit(target, model, initial, Budget(STEPS), lmbda=LAMBDA, rates=rates)
-    if in_torch:
-        made._gradients = TorchGradients(model, (), plain, torch.Generator())
-    return made
+    backend = TorchBackend() if in_torch else CompiledBackend()
+    given = target, model, initial, Budget(STEPS)
+    return GridFit(*given, lmbda=LAMBDA, rates=rates, backend=backend)
 
 
 def fastest_ms(work: Callable[[], Any], repeats: int) -> float:

@@ -26,6 +26,7 @@ import torch
 
 from inrcodec.codec.coolchic.features import FEATURES
 from inrcodec.codec.coolchic.model import grids_model
+from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.fit import Budget as GridBudget
 from inrcodec.codec.fitting.coolchic.fit import GridFit, Initial
 from inrcodec.codec.fitting.coolchic.initialisation import untrained
@@ -115,11 +116,11 @@ def step_of(
     fit = GridFit(
         target,
         built,
-        Initial(untrained(built, 0, target.mean((1, 2)).numpy()), latents),
+        Initial(untrained(built, 0, target.mean((1, 2))), latents),
         GridBudget(1000),
         lmbda=LAMBDA,
         rates=FULL_RATES,
-        backward=backward_of(plan.robust, built.units, 0),
+        backend=backend_of(built, robust=plan.robust),
     )
     if loss is not MSE:
         fit.change_loss(loss)

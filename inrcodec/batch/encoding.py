@@ -58,7 +58,7 @@ def _read(
 def _finished(begun: Begun) -> tuple[bytes, dict[str, Any]]:
     """Do what is left of an encode."""
     started, limit = time.monotonic(), begun.options["time_limit"]
-    if limit is not None:  # reading the image and loading torch count
+    if limit is not None:  # reading the image counts
         begun.options["time_limit"] = max(0.1, limit - begun.elapsed_s)
     job = begun.job or inrcodec.encoding(begun.picture, **begun.options)
     begun.job, steps = None, 0
@@ -115,7 +115,7 @@ def keep_memory(picture: Picture, options: Mapping[str, Any]) -> None:
     """Have this process keep the memory that a fit frees; without a fit there is none."""
     fits = options["effort"] or options["time_limit"] is not None
     if fits or is_unlike_photographs(picture):
-        from inrcodec.codec.runtime import keep_freed_memory
+        from inrcodec.codec.native.allocation import keep_freed_memory
 
         keep_freed_memory(picture.width * picture.height)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import inrcodec
-from inrcodec import extras
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
 from inrcodec.cli.devices import usable_device
@@ -187,6 +186,7 @@ def encode(
     Ctrl-C ends the fit early and writes the best result so far if -o was given. Of a folder, or
     several images that go to one, images in work are dropped, and the same command does the rest.
     """
+    from inrcodec.codec.encode import check_extras
     from inrcodec.codec.options import EncodeOptions
 
     options: EncodeKeywords = {
@@ -211,17 +211,15 @@ def encode(
         "device": device,
         "metadata": metadata,
     }
-    EncodeOptions.of(**options)  # refused before any work
+    check_extras(EncodeOptions.of(**options))  # refused before any work
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
-        extras.check("torch", extra="encode")
         if scheduler is None:
             options["device"] = usable_device(device)
         run_batch(choice.on(options["device"]), _verb(options))
         return
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     console.check_binary_stdout(paths)
-    extras.require("torch", extra="encode")
     options["device"] = usable_device(device)
     reports = []
     with console.exit_codes() as codes:
@@ -281,7 +279,7 @@ def _encode_one(
             console.note(f"{name}: {GRAPHIC}")
         keep_memory(picture, options)
         limit = options["time_limit"]
-        if limit is not None:  # reading the image and loading torch count
+        if limit is not None:  # reading the image counts
             left = limit - (time.monotonic() - started)
             options = {**options, "time_limit": max(0.1, left)}
         job = inrcodec.encoding(picture, **options)

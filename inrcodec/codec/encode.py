@@ -12,16 +12,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from inrcodec.codec import native
 from inrcodec.codec.ambient import own_settings
+from inrcodec.codec.fitting.losses import loss_of
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
-from inrcodec.codec.options import EncodeOptions
-from inrcodec.codec.progress import Progress
-from inrcodec.codec.runtime import in_steps, torch_device, torch_threads
+from inrcodec.codec.options import AUTO, TUNES, EncodeOptions
+from inrcodec.codec.progress import Progress, in_steps
+from inrcodec.extras import require
 from inrcodec.pixels import Picture
 
 if TYPE_CHECKING:
     from inrcodec.codec.networks.module import NetworkModule
+
+
+FITTED_WITHOUT_TORCH = "coolchic"
+"""The model that compiled kernels fit."""
 
 
 class Encoding(Protocol):
@@ -63,6 +69,30 @@ class _Independent:
             return self._job.finish()
 
 
+def check_extras(options: EncodeOptions) -> None:
+    """Raise `MissingExtraError` for options that need torch, whatever the image, where there is
+    none."""
+    if what := _torch_for(options):
+        require("torch", extra="encode", what=what)
+
+
+def _torch_for(options: EncodeOptions) -> str | None:
+    """What of the options needs torch, for people; None for nothing."""
+    if options.device != "cpu":
+        return f"device {options.device!r}"
+    if options.robust is not None:
+        return "robust"
+    if options.model not in (AUTO, FITTED_WITHOUT_TORCH):
+        return f"model {options.model!r}"
+    if options.metric_loss is not None:
+        return f"loss {options.metric_loss!r}"
+    names = TUNES.get(options.tune or "", ("mse",)) if options.loss is None else (options.loss,)
+    for loss in map(loss_of, names):
+        if loss.needs_torch:
+            return f"loss {loss.name!r}"
+    return None if native.library() is not None else "encoding without compiled kernels"
+
+
 def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     """Make an encode of an image, which iterating runs. Colours where alpha is 0 are not kept.
 
@@ -83,6 +113,7 @@ def _encoding(picture: Picture, options: EncodeOptions) -> Encoding:
     plan = plan_of(options, picture)
     picture = fill_hidden(picture)
     if plan.traits.encoder == "networks":
+        require("torch", extra="encode", what=f"model {plan.model!r}")
         from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
 
         return NetworkEncoding(picture, plan)
@@ -107,6 +138,7 @@ def train_together(encodings: Iterable[Encoding], device: str, share: float = 1.
     """
     from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
     from inrcodec.codec.fitting.coolchic.stacked.encodings import train_together
+    from inrcodec.codec.runtime import torch_device, torch_threads
 
     jobs = (each._job if isinstance(each, _Independent) else each for each in encodings)
     grids = [job for job in jobs if isinstance(job, GridEncoding)]

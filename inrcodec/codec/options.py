@@ -260,6 +260,12 @@ class EncodeOptions:
         if self.effort == 0:
             raise OptionError("robust needs a fit: an effort of 1 or more")
 
+    @property
+    def metric_loss(self) -> str | None:
+        """The loss that is a metric, by name or as `tune` picks it, if it is one."""
+        name = self.tune if self.tune in METRIC_LOSSES else self.loss
+        return name if isinstance(name, str) and name in METRIC_LOSSES else None
+
     def asked_bytes(self, pixels: int) -> int | None:
         """The file size asked for of an image of so many pixels; None where a quality is."""
         return self.target_size if self.bpp is None else int(self.bpp * pixels / 8)

@@ -1,11 +1,10 @@
-"""Threads and devices: chosen, set for a while, and restored."""
+"""Threads and devices of torch: chosen, set for a while, and restored."""
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -14,13 +13,6 @@ from inrcodec.codec import native
 from inrcodec.codec.native import denormals
 from inrcodec.codec.native.pool import checked_count, is_forked, kernel_threads
 from inrcodec.errors import DeviceError, OptionError
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's malloc.h."""
-
-KEPT_BYTES, LARGE_KEPT_BYTES, LARGE_PIXELS = 1 << 28, 1 << 26, 1 << 21
-"""Bytes of freed memory that a fit keeps, and one of an image of more pixels, which is fitted in
-windows: at 24 megapixels 2.1 GB at most in place of 2.6, and steps that take 4 % longer."""
 
 TORCH_THREADS = 1
 """Torch threads without being asked. Measured on two cores: a step of 64 neurons takes 10 ms with
@@ -101,35 +93,6 @@ def denormals_flushed() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(flushing)
-
-
-def in_steps(work: Iterator[T], around: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:
-    """What `work` yields, each step of it computed within a context: between steps the caller's
-    settings hold, whatever thread takes the next one."""
-    while True:
-        with around():
-            try:
-                found = next(work)
-            except StopIteration:
-                return
-        yield found
-
-
-def keep_freed_memory(pixels: int) -> None:
-    """Have the C library keep what is freed for the next allocation, where it is glibc, to fit an
-    image of so many pixels.
-
-    A fit allocates the same large arrays every step, and handing them back to the system and
-    fetching them again takes a tenth of it. It is a setting of the whole process, so it is for
-    programs to make, not for this library.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, TypeError, AttributeError):
-        return
-    kept = KEPT_BYTES if pixels <= LARGE_PIXELS else LARGE_KEPT_BYTES
-    mallopt(M_TRIM_THRESHOLD, kept)
-    mallopt(M_MMAP_THRESHOLD, kept)
 
 
 def torch_device(name: str) -> torch.device:

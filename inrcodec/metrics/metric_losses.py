@@ -12,9 +12,9 @@ from functools import partial
 
 from torch import Tensor
 
-from inrcodec.codec.fitting import losses
+from inrcodec.codec.fitting import tensor_losses
 from inrcodec.codec.fitting.losses import Loss
-from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES, EncodeOptions
+from inrcodec.codec.options import LOSS_WEIGHTS, EncodeOptions
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality import iem as information
 from inrcodec.metrics.quality import ssimulacra2 as edges
@@ -29,8 +29,8 @@ def with_metric_loss(options: EncodeOptions) -> EncodeOptions:
 
     Raises `WeightsError` for LPIPS without its weights.
     """
-    name = options.tune if options.tune in METRIC_LOSSES else options.loss
-    if name not in METRIC_LOSSES:
+    name = options.metric_loss
+    if name is None:
         return options
     if name == "lpips":
         metric_table.metric("lpips-squeeze").scorer(None)  # raises for weights that are missing
@@ -46,7 +46,7 @@ def lpips(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
     LPIPS alone compares features and would leave colours free.
     """
     distance = lpips_squeeze(reference, decoded.clamp(0, 1)).mean()
-    return (1 - weight) * losses.mse(reference, decoded) + weight * distance
+    return (1 - weight) * tensor_losses.mse(reference, decoded) + weight * distance
 
 
 def iem(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
@@ -59,7 +59,7 @@ def iem(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
     difference = 2 * (decoded - reference)
     squared = information.exact_squared(difference, information.GAMMA_MAX)
     information_share = weight * squared.mean() / difference[0].numel()
-    return (1 - weight) * losses.mse(reference, decoded) + information_share
+    return (1 - weight) * tensor_losses.mse(reference, decoded) + information_share
 
 
 def ssimulacra2(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
@@ -68,7 +68,7 @@ def ssimulacra2(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
 
     The score alone forgives errors that Butteraugli does not; a share of MSE costs it little.
     """
-    squared = losses.mse(reference, decoded)
+    squared = tensor_losses.mse(reference, decoded)
     if min(reference.shape[-2:]) < edges.SMALLEST_SIDE:
         return squared
     score = edges.ssimulacra2(reference, decoded.clamp(0, 1)).mean()

@@ -40,7 +40,7 @@ def colours(
         finest = _symbols(model, grids, level, here)
         joined = np.empty((1 + len(stack), *finest.shape), np.float32)
         joined[0] = finest
-        _double(model, parameters, level, np.ascontiguousarray(stack), corner, joined[1:])
+        _double(model, parameters, level, stack, corner, joined[1:])
         stack = joined
         if model.features.chroma and level >= CHROMA_LEVEL:
             stack[-2:] += _chroma(model, parameters, grids, level, here)
@@ -91,8 +91,16 @@ def _double(
         return
     separable = model.features.upsampling == "separable"
     taps = parameters["up.kernel"][level] if separable else np.array(BICUBIC, np.float32)
+    upsample(coarser, taps, corner, out)
+
+
+def upsample(coarser: Array, taps: Array, corner: tuple[int, int], out: Array) -> None:
+    """Fill `out` (C, H, W) with `coarser` (C, h, w) twice as fine, from the row and column `corner`
+    on, by four taps for even outputs, mirrored for odd ones; borders are replicated."""
+    row, column = corner
+    _, height, width = out.shape
     if native.library() is not None:
-        pictures.upsample(coarser, np.ascontiguousarray(taps), corner, out)
+        pictures.upsample(np.ascontiguousarray(coarser), np.ascontiguousarray(taps), corner, out)
         return
     wide = _doubled_axis(coarser, taps, 2)[:, :, column : column + width]
     out[:] = _doubled_axis(wide, taps, 1)[:, row : row + height]

@@ -1,13 +1,9 @@
-"""What an encoder may minimise, by name.
+"""What an encoder may minimise, by name, and the distortion that a fit of latent grids makes of it.
 
-A loss is a function of two batches (N, C, H, W) with full range 1, reference and decoded, to one
-number: 0 for identical images, more is worse. `Distortion` makes one part of a fit.
-
-The losses `mse`, `l1`, `logcosh`, `lcssim` and `l1ssim` are those of "Redefining visual quality:
-the impact of loss functions on INR-based image compression" (Catania and Allegra 2024), eq. 4 to
-9. Two of its formulas need reading: eq. 5 prints a root over the mean square, which would not be
-the MSE it is called; eq. 6 prints (y - y') + softplus(2 (y - y')) - ln 2, which is log cosh only
-with softplus(-2 (y - y')). N counts samples.
+A loss is a function of two images with full range 1, reference and decoded, to one number: 0 for
+identical images, more is worse. Those that have a name here are computed on arrays without torch,
+with their gradients (array_losses.py), and on tensors (tensor_losses.py); every other loss is a
+function of tensors.
 """
 
 from __future__ import annotations
@@ -15,17 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
-from inrcodec.codec.fitting import similarity
+from inrcodec.codec.fitting import array_losses, structure
+from inrcodec.codec.fitting.array_losses import Evaluated
+from inrcodec.codec.native.networks import Array
 from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES
 from inrcodec.errors import OptionError
-
-Function = Callable[[Tensor, Tensor], Tensor]
+from inrcodec.extras import require
 
 Window = tuple[int, int, int, int]
 """(top, bottom, left, right) in pixels."""
@@ -38,85 +33,78 @@ LEAST_GRADIENT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The function of tensors that a loss by name is, loaded when it is first called; `weight` is
+    that of its structural term, if it has one."""
+
+    name: str
+    weight: float | None = None
+
+    def __call__(self, reference: Any, decoded: Any) -> Any:
+        """The loss of two batches of tensors, ()."""
+        from inrcodec.codec.fitting import tensor_losses
+
+        weight = {} if self.weight is None else {"weight": self.weight}
+        return tensor_losses.FUNCTIONS[self.name](reference, decoded, **weight)
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
-    """A function of (reference, decoded), (N, C, H, W) in [0, 1] each, to a scalar.
+    """A function of (reference, decoded), tensors (N, C, H, W) in [0, 1] each, to a scalar.
 
     `smallest_side`: the least height and width it takes.
     """
 
     name: str
-    function: Function
+    function: Callable[[Any, Any], Any]
     smallest_side: int = 1
 
-    def __call__(self, reference: Tensor, decoded: Tensor) -> Tensor:
-        """The loss, (); raises `OptionError` if the function returns anything but a number."""
+    def __call__(self, reference: Any, decoded: Any) -> Any:
+        """The loss of two batches of tensors, (); raises `OptionError` if the function returns
+        anything but a tensor of one number."""
         value = self.function(reference, decoded)
-        if not isinstance(value, Tensor) or value.numel() != 1:
+        if getattr(value, "numel", lambda: 0)() != 1:
             raise OptionError(f"loss {self.name!r} must return a tensor of one number")
         return value.reshape(())
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether only torch computes it here."""
+        named = self.function
+        return not (isinstance(named, Named) and array_losses.serves(named.name))
 
-def mse(reference: Tensor, decoded: Tensor) -> Tensor:
-    """Mean squared error (eq. 5 without its root)."""
-    return (decoded - reference).square().mean()
+    def evaluated(self, reference: Array, decoded: Array, device: str = "cpu") -> Evaluated:
+        """The loss of two images (3, H, W), and what makes its gradient by `decoded`; computed by
+        torch, on a device of it, where it must be."""
+        named = self.function
+        if isinstance(named, Named) and not self.needs_torch and device == "cpu":
+            return array_losses.evaluated(named.name, named.weight, reference, decoded)
+        require("torch", extra="encode")
+        from inrcodec.codec.fitting import tensor_losses
 
-
-def l1(reference: Tensor, decoded: Tensor) -> Tensor:
-    """Mean absolute error (eq. 4)."""
-    return (decoded - reference).abs().mean()
-
-
-def logcosh(reference: Tensor, decoded: Tensor) -> Tensor:
-    """Mean of ln cosh of the error (eq. 6 with its sign), half the squared error near 0."""
-    error = (decoded - reference).abs()
-    return (error + F.softplus(-2 * error) - math.log(2)).mean()
-
-
-def one_less_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
-    """1 - SSIM, mean over images; sides of at least 11 pixels."""
-    return 1 - similarity.ssim(reference, decoded).mean()
+        return tensor_losses.evaluated(self, reference, decoded, device)
 
 
-def one_less_ms_ssim(reference: Tensor, decoded: Tensor) -> Tensor:
-    """1 - MS-SSIM, mean over images; sides of at least 161 pixels."""
-    return 1 - similarity.ms_ssim(reference, decoded).mean()
-
-
-def lcssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
-    """log cosh + weight (1 - SSIM) (eq. 8)."""
-    return logcosh(reference, decoded) + weight * one_less_ssim(reference, decoded)
-
-
-def l1ssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
-    """(1 - weight) L1 + weight (1 - SSIM) (eq. 9)."""
-    return (1 - weight) * l1(reference, decoded) + weight * one_less_ssim(reference, decoded)
-
-
-def l1msssim(reference: Tensor, decoded: Tensor, *, weight: float) -> Tensor:
-    """(1 - weight) L1 + weight (1 - MS-SSIM), as Zhao et al. 2017 (eq. 13) without their Gaussian
-    weighting of L1."""
-    return (1 - weight) * l1(reference, decoded) + weight * one_less_ms_ssim(reference, decoded)
-
-
-MSE = Loss("mse", mse)
+MSE = Loss("mse", Named("mse"))
 
 _PLAIN = (
     MSE,
-    Loss("l1", l1),
-    Loss("logcosh", logcosh),
-    Loss("ms-ssim", one_less_ms_ssim, similarity.SMALLEST_SIDE_MULTISCALE),
+    Loss("l1", Named("l1")),
+    Loss("logcosh", Named("logcosh")),
+    Loss("ms-ssim", Named("ms-ssim"), structure.SMALLEST_SIDE_MULTISCALE),
 )
 LOSSES: Mapping[str, Loss] = {loss.name: loss for loss in _PLAIN}
 
-MIXED: Mapping[str, tuple[Callable[..., Tensor], int]] = {
-    "lcssim": (lcssim, similarity.SMALLEST_SIDE),
-    "l1ssim": (l1ssim, similarity.SMALLEST_SIDE),
-    "l1msssim": (l1msssim, similarity.SMALLEST_SIDE_MULTISCALE),
+MIXED: Mapping[str, int] = {
+    "lcssim": structure.SMALLEST_SIDE,
+    "l1ssim": structure.SMALLEST_SIDE,
+    "l1msssim": structure.SMALLEST_SIDE_MULTISCALE,
 }
-"""Losses with a weight of their structural term, alpha in the papers."""
+"""Losses with a weight of their structural term, alpha in the papers, and the least sides that they
+take."""
 
 
-def loss_of(loss: str | Function, weight: float | None = None) -> Loss:
+def loss_of(loss: str | Callable[[Any, Any], Any], weight: float | None = None) -> Loss:
     """The loss of a name, its structural term weighed by `weight`, or that of a function. Raises
     `OptionError` for a metric, whose function only `inrcodec.metrics` has."""
     if isinstance(loss, Loss):
@@ -129,23 +117,8 @@ def loss_of(loss: str | Function, weight: float | None = None) -> Loss:
         )
     if loss in LOSSES:
         return LOSSES[loss]
-    function, smallest = MIXED[loss]
     weight = LOSS_WEIGHTS[loss] if weight is None else weight
-    return Loss(loss, partial(function, weight=weight), smallest)
-
-
-def of_channels(loss: Loss, reference: Tensor, decoded: Tensor) -> Tensor:
-    """A loss of (N, C, H, W) with gray or three colours and perhaps alpha: gray and alpha count as
-    three equal colours, and as much as the channels they are."""
-    channels = decoded.shape[1]
-    parts = [(0, 3)] if channels >= 3 else [(0, 1)]
-    if channels in (2, 4):
-        parts.append((channels - 1, channels))
-    total = decoded.new_zeros(())
-    for first, last in parts:
-        x, y = (t[:, first:last].expand(-1, 3, -1, -1) for t in (reference, decoded))
-        total = total + loss(x, y) * ((last - first) / channels)
-    return total
+    return Loss(loss, Named(loss, weight), MIXED[loss])
 
 
 def check_sides(loss: Loss, width: int, height: int) -> None:
@@ -163,44 +136,57 @@ class Distortion:
     `target` (3, H, W) in [0, 1]; a value below 0 or above 1 is a bound, beyond which nothing is
     wrong, since a decoder clips. `shown` (1, H, W) is the share of each colour that is seen, its
     alpha: what is compared is the image over black. `worth` is the squared error that a unit of the
-    loss is worth, 1 until `weigh` sets it.
+    loss is worth, 1 until `weigh` sets it. `device` is where torch computes a loss.
     """
 
-    def __init__(self, loss: Loss, target: Tensor, shown: Tensor | None = None) -> None:
-        self.loss, self.target, self.shown = loss, target, shown
-        low, high = torch.aminmax(target)
-        self._bounded = bool(low < 0) or bool(high > 1)
+    def __init__(
+        self, loss: Loss, target: Array, shown: Array | None = None, device: str = "cpu"
+    ) -> None:
+        self.loss, self.target, self.shown, self.device = loss, target, shown, device
+        self.bounded = bool(target.min() < 0) or bool(target.max() > 1)
         self.worth = 1.0
 
     @property
     def is_plain(self) -> bool:
         """Whether it is the mean squared error of all samples."""
-        return self.loss is MSE and self.shown is None and not self._bounded and self.worth == 1
+        return self.loss is MSE and self.shown is None and not self.bounded and self.worth == 1
 
-    def __call__(self, made: Tensor, window: Window) -> Tensor:
-        """The distortion, (), of the colours `made` (3, h, w) of a window."""
-        wanted, made = self._pair(made, window)
-        return self.worth * self.loss(wanted[None], made[None])
+    def __call__(self, made: Array, window: Window) -> float:
+        """The distortion of the colours `made` (3, h, w) of a window."""
+        wanted, seen, _ = self._pair(made, window)
+        return self.worth * self.loss.evaluated(wanted, seen, self.device)[0]
 
-    def squared_error(self, made: Tensor, window: Window) -> Tensor:
-        """The mean squared error, (), of the colours `made` (3, h, w) of a window, clipped as a
-        decoder clips."""
-        wanted, made = self._pair(made.clamp(0, 1), window)
-        return (made - wanted.clamp(0, 1) if self._bounded else made - wanted).square().mean()
+    def with_gradient(self, made: Array, window: Window) -> tuple[float, Array]:
+        """The distortion of the colours `made` (3, h, w) of a window, and its gradient by them."""
+        wanted, seen, share = self._pair(made, window)
+        value, back = self.loss.evaluated(wanted, seen, self.device)
+        gradient = back() if share is None else back() * share
+        return self.worth * value, gradient * np.float32(self.worth)
 
-    def _pair(self, made: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-        """The target of a window and what is compared with it, (3, h, w) each."""
+    def squared_error(self, made: Array, window: Window) -> float:
+        """The mean squared error of the colours `made` (3, h, w) of a window, clipped as a decoder
+        clips."""
+        wanted, seen, _ = self._pair(made.clip(0, 1), window)
+        error = seen - (wanted.clip(0, 1) if self.bounded else wanted)
+        return float(np.vdot(error, error)) / error.size
+
+    def _pair(self, made: Array, window: Window) -> tuple[Array, Array, Array | None]:
+        """The target of a window and what is compared with it, (3, h, w) each, and the derivative
+        of that by `made`; None for 1."""
         top, bottom, left, right = window
         wanted = self.target[:, top:bottom, left:right]
-        if self._bounded:
+        share: Array | None = None
+        if self.bounded:
             beyond = ((wanted < 0) & (made < wanted)) | ((wanted > 1) & (made > wanted))
-            made = torch.where(beyond, wanted, made)
+            made = np.where(beyond, wanted, made)
+            share = (~beyond).astype(np.float32)
         if self.shown is not None:
-            share = self.shown[:, top:bottom, left:right]
-            wanted, made = wanted * share, made * share
-        return wanted, made
+            shown = self.shown[:, top:bottom, left:right]
+            wanted, made = wanted * shown, made * shown
+            share = shown if share is None else share * shown
+        return wanted, made, share
 
-    def weigh(self, made: Tensor, window: Window) -> None:
+    def weigh(self, made: Array, window: Window) -> None:
         """Set `worth` so that the loss asks for about as many bits as squared error would.
 
         To second order a loss weighs the squared error of each component of an image; at rates
@@ -210,11 +196,19 @@ class Distortion:
         """
         logs = []
         for loss in (MSE, self.loss):
-            leaf = made.detach().requires_grad_()
-            wanted, seen = self._pair(leaf, window)
-            (gradient,) = torch.autograd.grad(loss(wanted[None], seen[None]), leaf)
-            power = gradient.square().mean(0, keepdim=True)[None]
-            root = F.avg_pool2d(power, BLOCK, ceil_mode=True, count_include_pad=False).sqrt()
-            floor = LEAST_GRADIENT * root.square().mean().sqrt()
-            logs.append(root.clamp_min(max(float(floor), 1e-30)).log().mean())
-        self.worth = math.exp(float(logs[0] - logs[1]))
+            wanted, seen, share = self._pair(made, window)
+            gradient = loss.evaluated(wanted, seen, self.device)[1]()
+            if share is not None:
+                gradient = gradient * share
+            root = np.sqrt(_block_means(np.square(gradient).mean(0)))
+            floor = LEAST_GRADIENT * math.sqrt(float(np.square(root).mean()))
+            logs.append(float(np.log(np.maximum(root, max(floor, 1e-30))).mean()))
+        self.worth = math.exp(logs[0] - logs[1])
+
+
+def _block_means(x: Array) -> Array:
+    """Means of the blocks of `BLOCK` x `BLOCK` of (h, w); those at the far borders may be less."""
+    rows, columns = (np.arange(0, size, BLOCK) for size in x.shape)
+    sums = np.add.reduceat(np.add.reduceat(x.astype(np.float64), rows, 0), columns, 1)
+    counts = np.outer(np.diff([*rows, x.shape[0]]), np.diff([*columns, x.shape[1]]))
+    return np.asarray(sums / counts, np.float32)

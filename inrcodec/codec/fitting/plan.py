@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from inrcodec.codec.fitting.losses import Loss, check_sides, loss_of
 from inrcodec.codec.fitting.rate_control import Goal, goal_of
-from inrcodec.codec.fitting.robust import EXPANSION, Robust
+from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.format.metadata import metadata_sections
 from inrcodec.codec.options import (
     AUTO,

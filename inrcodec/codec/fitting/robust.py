@@ -46,6 +46,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from inrcodec.codec.fitting.robust_options import Robust
+
 Parameters = Mapping[str, Tensor]
 Penalty = Callable[[Parameters, Mapping[str, float]], Tensor]
 
@@ -72,10 +74,6 @@ Backward = Callable[[Objective, Parameters, Iterable[Tensor]], Tensor]
 """(objective, parameters, leaves) -> the objective as first computed, (): leaves gradients in
 `leaves`, which have none before: what parameters are made of, and all else that it depends on."""
 
-EXPANSION = 1e-7
-"""Weight of the penalty `expansion` beside `jacobian`. It costs nothing, keeps long fits of small
-images together and leaves more of them under damage (benchmarks/networks/robust_weights.py)."""
-
 RADIUS = 1e-3
 """Length r of the step of the finite difference, in units; the same order as damage worth fearing
 and, in float32, far above rounding."""
@@ -91,22 +89,6 @@ class Tolerance:
     random: torch.Generator
     expansion: float = 0.0
     """Weight of the penalty `expansion` in `jacobian`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Robust:
-    """One of the seven ways by name, its strength, and the weight of the penalty `expansion` beside
-    `jacobian`."""
-
-    way: str
-    strength: float
-    expansion: float = 0.0
-
-    @property
-    def in_float32(self) -> bool:
-        """Whether the fit must compute in float32: bfloat16 cannot tell apart the two places of a
-        finite difference."""
-        return self.way in ("jacobian", "gradient-norm", "gradient-norm-exact")
 
 
 def backward_of(robust: Robust | None, units: Mapping[str, float], seed: int) -> Backward:

@@ -1,7 +1,4 @@
-"""Structural similarity on tensors: the core that `losses` and `metrics` share.
-
-SSIM (Wang et al. 2004) and MS-SSIM (Wang et al. 2003): an 11 x 11 Gaussian window of sigma 1.5,
-population covariance, only windows that lie wholly inside the image, each channel by itself.
+"""Structural similarity (structure.py) on tensors: the core that losses and metrics share.
 
 The window is separable and applied as products with small banded matrices, 128 samples at a time:
 on one thread 3 times faster than shifted sums and 10 times faster than a depthwise convolution.
@@ -10,27 +7,16 @@ Where the compiled kernels serve (float32 on a CPU), they do all of it and the g
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from inrcodec.codec import bridge
+from inrcodec.codec.fitting.array_losses import CONSTANTS, taps
+from inrcodec.codec.fitting.structure import K1, K2, SCALE_WEIGHTS, WINDOW, gaussian
 from inrcodec.codec.native import similarity as native_similarity
-
-WINDOW = 11
-SIGMA = 1.5
-K1, K2 = 0.01, 0.03
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the five scales (Wang et al. 2003, section 3.2)."""
-
-SMALLEST_SIDE = WINDOW
-SMALLEST_SIDE_MULTISCALE = (WINDOW - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
-"""161: below it the coarsest scale is smaller than the window."""
 
 BLOCK = 128
 
@@ -85,8 +71,8 @@ class MeanSimilarity(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, luminance: bool) -> Tensor:
         """A number; `x` takes no gradient."""
-        given = bridge.array(x), bridge.array(y), _taps()
-        mean, maps = native_similarity.similarity(*given, (K1**2, K2**2), luminance)
+        given = bridge.array(x), bridge.array(y), taps()
+        mean, maps = native_similarity.similarity(*given, CONSTANTS, luminance)
         ctx.given, ctx.maps = given, maps
         return torch.tensor(mean, dtype=torch.float32)
 
@@ -96,18 +82,6 @@ class MeanSimilarity(torch.autograd.Function):
         x, y, taps = ctx.given
         result = native_similarity.similarity_back(x, y, taps, ctx.maps, float(gradients[0]))
         return None, torch.from_numpy(result), None
-
-
-@cache
-def _taps() -> NDArray[np.float32]:
-    return _gaussian().to(torch.float32).numpy()
-
-
-def _gaussian() -> Tensor:
-    """The window along one axis, summing to 1."""
-    distance = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
-    kernel = torch.exp(-distance.square() / (2 * SIGMA**2))
-    return kernel / kernel.sum()
 
 
 def similarity_maps(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,6 +115,6 @@ def _block(x: Tensor, axis: int) -> Tensor:
     size = x.shape[axis]
     rows = torch.arange(size - WINDOW + 1)[:, None]
     band = torch.zeros(size - WINDOW + 1, size, dtype=torch.float64)
-    band[rows, rows + torch.arange(WINDOW)] = _gaussian()
+    band[rows, rows + torch.arange(WINDOW)] = torch.from_numpy(gaussian())
     band = band.to(x)
     return x @ band.T if axis == -1 else band @ x

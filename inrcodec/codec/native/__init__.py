@@ -39,6 +39,7 @@ _SIGNATURES = {
     "wavelets_back": (None, [c_int64] * 2 + [c_float] + [c_void_p] * 8),
     "residual_convolution": (None, [c_int32] * 4 + [c_void_p] * 5),
     "residual_convolution_back": (None, [c_int32] * 4 + [c_void_p] * 7),
+    "convolution": (None, [c_void_p, c_int32, c_int32] + [c_void_p] * 6),
     "upsample": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 3),
     "upsample_back": (None, [c_int32] * 2 + [c_void_p] * 2 + [c_int32] * 4 + [c_void_p] * 4),
     "upsample_shared": (None, [c_int32] * 2 + [c_void_p] * 4),

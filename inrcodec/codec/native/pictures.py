@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inrcodec.codec.native import MOST_ACROSS, MOST_LANES, at, kernel
+from inrcodec.codec.native import MOST_ACROSS, MOST_LANES, at, integers, kernel
 from inrcodec.codec.native.networks import Array
 from inrcodec.codec.native.pool import THREADS, bands_of, run
 
@@ -49,6 +49,28 @@ def residual_convolution_back(
 
     run(work, len(bands))
     return by_x, by_weight.sum(0), by_bias.sum(0)
+
+
+def convolution(
+    x: Array, weight: Array, bias: Array, added: Array | None = None, *, rectified: bool = False
+) -> Array:
+    """The convolution of x (C, H, W) by `weight` (D, C, k, k), zeros beyond the borders, and `bias`
+    (D,) and `added` (D, H, W): (D, H, W), if `rectified` 0 where that is below."""
+    channels, height, width = x.shape
+    outputs, span = len(weight), weight.shape[-1]
+    shape = integers([channels, outputs, span, height, width, int(rectified)])
+    out = np.empty((outputs, height, width), np.float32)
+    bands = bands_of(height, width)
+    pitch = width + span - 1 + 4 * MOST_LANES
+    lines = np.empty((len(bands), channels * span * pitch), np.float32)
+
+    def work(k: int) -> None:
+        kernel("convolution")(
+            shape, *bands[k], at(x), at(weight), at(bias), at(added), at(out), at(lines[k])
+        )
+
+    run(work, len(bands))
+    return out
 
 
 def upsample(coarser: Array, taps: Array, corner: tuple[int, int], out: Array) -> None:

@@ -1,6 +1,6 @@
 """Structural similarity of two pictures of one channel in compiled kernels, with its gradient.
 
-Arrays are float32, C-contiguous. What is computed stands in codec/structure.py.
+Arrays are float32, C-contiguous. What is computed stands in fitting/similarity.py.
 """
 
 from __future__ import annotations

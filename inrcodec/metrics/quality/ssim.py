@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from inrcodec.codec.ambient import independent
-from inrcodec.codec.fitting import similarity
+from inrcodec.codec.fitting import similarity, structure
 from inrcodec.metrics.quality.inputs import pair
 
 
@@ -16,7 +16,7 @@ def ssim(reference: object, decoded: object) -> Tensor:
     Gaussian 11 x 11 window, sigma 1.5; sides of at least 11 pixels. Inputs as in `inputs.pair`;
     differentiable.
     """
-    return similarity.ssim(*pair(reference, decoded, smallest=similarity.SMALLEST_SIDE))
+    return similarity.ssim(*pair(reference, decoded, smallest=structure.SMALLEST_SIDE))
 
 
 @independent
@@ -26,7 +26,7 @@ def ms_ssim(reference: object, decoded: object) -> Tensor:
     Inputs as in `inputs.pair`; differentiable.
     """
     return similarity.ms_ssim(
-        *pair(reference, decoded, smallest=similarity.SMALLEST_SIDE_MULTISCALE)
+        *pair(reference, decoded, smallest=structure.SMALLEST_SIDE_MULTISCALE)
     )
 
 

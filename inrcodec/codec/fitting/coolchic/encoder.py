@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic import initialisation
+from inrcodec.codec.fitting.coolchic.backend import Backend
+from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.first_lambda import coarsest_bytes, first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
 from inrcodec.codec.fitting.coolchic.grid_file import GridFile
@@ -38,9 +38,8 @@ from inrcodec.codec.fitting.coolchic.targets import planes_of, shown_of
 from inrcodec.codec.fitting.goal_search import Candidate, Foreseen, GoalSearch
 from inrcodec.codec.fitting.losses import MSE
 from inrcodec.codec.fitting.plan import EncodePlan
-from inrcodec.codec.fitting.robust import backward_of
-from inrcodec.codec.progress import Progress
-from inrcodec.codec.runtime import fit_threads, in_steps, torch_device
+from inrcodec.codec.native.networks import Array
+from inrcodec.codec.progress import Progress, in_steps
 from inrcodec.images.graphics import is_unlike_photographs
 from inrcodec.pixels import Picture, decibels
 
@@ -67,14 +66,12 @@ class GridEncoding:
     ) -> None:
         self._clock, started = clock, clock()
         self.picture, self.plan, self._schedule = picture, plan, schedule
-        self._device = torch_device(plan.device)
         family = FAMILIES[plan.model]
         sizes = COMPLEXITIES[plan.complexity] if plan.complexity else {}
         self.model: CoolChic = grids_model(family, picture.width, picture.height, **sizes)
         self._init: tuple[int, int] | None = None
         self._file.check_limits()
-        self._targets = [t.to(self._device) for t in planes_of(picture)]
-        self._shown = [t if t is None else t.to(self._device) for t in shown_of(picture)]
+        self._targets, self._shown = planes_of(picture), shown_of(picture)
         planes = len(self._targets)
         self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
         self._unlike = plan.effort == 0 and is_unlike_photographs(picture)
@@ -86,16 +83,21 @@ class GridEncoding:
                 and self._pace.budget(self._steps)[1] < schedule.least_fit
             ):
                 self._steps = 0  # so short a fit is worse than its initialisation
-        with fit_threads(plan.threads):
+        in_windows = schedule.in_windows(self.model) and self._steps > 0
+        robust, device, seed = plan.robust, plan.device, plan.seed
+        self._backend = backend_of(
+            self.model, in_windows=in_windows, robust=robust, device=device, seed=seed
+        )
+        with self._backend.threads(plan.threads):
             sized = self.model.complexity is not None and plan.goal.size_bytes is not None
-            coarsest = coarsest_bytes(self.model, self._targets) if sized else 0.0
+            coarsest = coarsest_bytes(*self._given) if sized else 0.0
             self._initialise()
         self._file.check_size(coarsest)
         self._search = GoalSearch(self, plan.goal)
         self._begun = self._fitted = self._ended = False
         self._seen: tuple[Candidate, tuple[int, float]] | None = None
         self._latest: tuple[list[GridFit], int, Candidate] | None = None
-        self._running = in_steps(self._progress(), lambda: fit_threads(plan.threads))
+        self._running = in_steps(self._progress(), lambda: self._backend.threads(plan.threads))
 
     def __iter__(self) -> Iterator[Progress]:
         """Fit all planes step by step, correcting lambda, then search for what was asked for."""
@@ -104,7 +106,7 @@ class GridEncoding:
     def finish(self) -> bytes:
         """The file that was found; of an encode that was left, at once what there is, brought to
         the size asked for."""
-        with fit_threads(self.plan.threads):
+        with self._backend.threads(self.plan.threads):
             if not self._ended:
                 self._hurry()
                 for _ in self._search:
@@ -195,13 +197,18 @@ class GridEncoding:
         lmbda = goal.lmbda
         if self.model.complexity is not None:
             if not goal.fixed:
-                given = self.model, self._targets, goal, self._overhead()
+                given = *self._given, goal, self._overhead()
                 lmbda = first_lambda(*given, fitted=self._steps > 0)
             index = initialisation.init_index(lmbda)
             if self._may_widen:
-                self.model = widened(self.model, self._targets, index, self._schedule.wide_bytes)
+                self.model = widened(*self._given, index, self._schedule.wide_bytes)
             self._init = init_tables.identity(str(self.model.complexity)), index
         self._make_fits(lmbda)
+
+    @property
+    def _given(self) -> tuple[Backend, CoolChic, list[Array]]:
+        """What measures, of what, by what model."""
+        return self._backend, self.model, self._targets
 
     @property
     def _may_widen(self) -> bool:
@@ -229,13 +236,13 @@ class GridEncoding:
             trained=self._init is not None,
         )
 
-    def _fit(self, target: Tensor, shown: Tensor | None, lmbda: float, rehearse: bool) -> GridFit:
+    def _fit(self, target: Array, shown: Array | None, lmbda: float, rehearse: bool) -> GridFit:
         """The fit of one plane from its initialisation."""
         seconds, rounds = self._pace.budget(self._steps)
         if self._init is None:
-            mean = target.mean((1, 2)).cpu().numpy().astype(np.float32)
+            mean = target.mean((1, 2), dtype=np.float64).astype(np.float32)
             parameters = initialisation.untrained(self.model, self.plan.seed, mean)
-            latents = [torch.zeros(shape, dtype=torch.float32) for shape in self.model.grids]
+            latents = [np.zeros(shape, np.float32) for shape in self.model.grids]
             initial = Initial(parameters, latents)
             rates = FULL_RATES
         else:
@@ -252,7 +259,7 @@ class GridEncoding:
             rates=rates,
             shown=shown,
             rehearse=rehearse,
-            backward=backward_of(self.plan.robust, self.model.units, self.plan.seed),
+            backend=self._backend,
             seed=self.plan.seed,
             schedule=self._schedule,
             clock=self._clock,

@@ -1,4 +1,4 @@
-"""Tiles of large tensors (..., rows, columns), computed one at a time with what lies around them.
+"""Tiles of large arrays (..., rows, columns), computed one at a time with what lies around them.
 
 A convolution sees a few positions beyond a tile, its reach. Computed with so many around it, where
 there are any, a tile is what it is in the whole.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise, product
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from inrcodec.codec.coolchic.windows import Window
+from inrcodec.codec.native.networks import Array
 
 Shape = tuple[int, int]
 
@@ -36,8 +36,8 @@ def around(tile: Window, shape: Shape, reach: int) -> tuple[Window, Window]:
     return outer, (top - above, bottom - above, left - before, right - before)
 
 
-def cut(x: Tensor, area: Window) -> Tensor:
-    """An area of a tensor (..., rows, columns), not copied."""
+def cut(x: Array, area: Window) -> Array:
+    """An area of an array (..., rows, columns), not copied."""
     top, bottom, left, right = area
     return x[..., top:bottom, left:right]
 
@@ -55,26 +55,18 @@ def coarser(area: Window) -> Window:
 
 
 def assembled(
-    shape: Shape, side: int, make: Callable[[Window], Sequence[Tensor]]
-) -> Sequence[Tensor]:
-    """The tensors (..., rows, columns) of which `make` makes every tile; where there is one tile,
+    shape: Shape, side: int, make: Callable[[Window], Sequence[Array]]
+) -> Sequence[Array]:
+    """The arrays (..., rows, columns) of which `make` makes every tile; where there is one tile,
     what it makes of that."""
     parts = tiles(shape, side)
     first = make(parts[0])
     if len(parts) == 1:
         return first
-    results = [_empty(part, shape) for part in first]
+    results = [np.empty((*part.shape[:-2], *shape), np.float32) for part in first]
     for number, tile in enumerate(parts):
         made = first if number == 0 else make(tile)
         first = ()
         for result, part in zip(results, made, strict=True):
-            cut(result, tile).copy_(part)
+            cut(result, tile)[:] = part
     return results
-
-
-def _empty(part: Tensor, shape: Shape) -> Tensor:
-    """A tensor of a shape for parts like this one, in the same order in memory."""
-    result = part.new_empty(*part.shape[:-2], *shape)
-    if part.dim() == 4 and part.is_contiguous(memory_format=torch.channels_last):
-        return result.contiguous(memory_format=torch.channels_last)
-    return result

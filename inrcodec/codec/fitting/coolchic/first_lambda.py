@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES, WIDE
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.coolchic.windows import Window
-from inrcodec.codec.fitting.coolchic import forward, initialisation
+from inrcodec.codec.fitting.coolchic import initialisation
+from inrcodec.codec.fitting.coolchic.backend import Backend, empty
 from inrcodec.codec.fitting.rate_control import Goal, corrected
+from inrcodec.codec.native.networks import Array
 
 GUESSES = 4
 FIT_GAINS, FINE_GAINS, FINE_LAMBDA = (0.78, 0.85), (1.0, 0.5), 1e-4
@@ -29,8 +30,9 @@ photographs, efforts 1 to 3, 0.73 to 0.84 and 0.75 to 0.97 but for the fewest bi
 
 
 def first_lambda(
+    backend: Backend,
     model: CoolChic,
-    targets: Sequence[Tensor],
+    targets: Sequence[Array],
     goal: Goal,
     overhead_bytes: float,
     *,
@@ -41,17 +43,24 @@ def first_lambda(
     picture."""
     lmbda = goal.lmbda
     for _ in range(GUESSES):
-        bits, error = _of_initialisation(model, targets, initialisation.init_index(lmbda), lmbda)
+        index = initialisation.init_index(lmbda)
+        bits, error = _of_initialisation(backend, model, targets, index, lmbda)
         bits_gain, error_gain = _fit_gains(lmbda) if fitted else (1.0, 1.0)
         size = bits * bits_gain / 8 + overhead_bytes
         lmbda = corrected(lmbda, goal.miss(size, error * error_gain), goal.exponent)
     if fitted or len(windows.sample(model)) == 1 or lmbda < initialisation.LEAST_LAMBDA:
         return lmbda
-    return _least_index(model, targets, goal, overhead_bytes, initialisation.init_index(lmbda))
+    index = initialisation.init_index(lmbda)
+    return _least_index(backend, model, targets, goal, overhead_bytes, index)
 
 
 def _least_index(
-    model: CoolChic, targets: Sequence[Tensor], goal: Goal, overhead_bytes: float, index: int
+    backend: Backend,
+    model: CoolChic,
+    targets: Sequence[Array],
+    goal: Goal,
+    overhead_bytes: float,
+    index: int,
 ) -> float:
     """The lambda of the first index, near one, at which a file that is not fitted is as large, or
     as good, as asked for: where writing takes long, that saves trials, as rounding takes bytes but
@@ -60,7 +69,7 @@ def _least_index(
     @cache
     def enough(index: int) -> bool:
         lmbda = initialisation.init_lambda(index)
-        bits, error = _of_initialisation(model, targets, index, lmbda)
+        bits, error = _of_initialisation(backend, model, targets, index, lmbda)
         miss = goal.miss(bits / 8 + overhead_bytes, error)
         return miss < 0 if goal.psnr_db is None else miss > 0
 
@@ -81,24 +90,25 @@ def _fit_gains(lmbda: float) -> tuple[float, float]:
     return bits, error
 
 
-def widened(model: CoolChic, targets: Sequence[Tensor], index: int, least_bytes: float) -> CoolChic:
+def widened(
+    backend: Backend, model: CoolChic, targets: Sequence[Array], index: int, least_bytes: float
+) -> CoolChic:
     """The model of the wide tier where the initialisation of `model` alone takes bytes enough for
     it to pay, else `model`."""
-    bits, _ = _of_initialisation(model, targets, index, initialisation.init_lambda(index))
+    bits, _ = _of_initialisation(backend, model, targets, index, initialisation.init_lambda(index))
     if bits / 8 < least_bytes * len(targets):
         return model
     return grids_model(model.family, model.width, model.height, **COMPLEXITIES[WIDE])
 
 
-def coarsest_bytes(model: CoolChic, targets: Sequence[Tensor]) -> float:
+def coarsest_bytes(backend: Backend, model: CoolChic, targets: Sequence[Array]) -> float:
     """About the bytes of the latents of the initialisation for the largest lambda, that of quality
     1, not fitted."""
-    return _of_initialisation(model, targets, 0, initialisation.init_lambda(0))[0] / 8
+    return _of_initialisation(backend, model, targets, 0, initialisation.init_lambda(0))[0] / 8
 
 
-@torch.no_grad()
 def _of_initialisation(
-    model: CoolChic, targets: Sequence[Tensor], index: int, lmbda: float
+    backend: Backend, model: CoolChic, targets: Sequence[Array], index: int, lmbda: float
 ) -> tuple[float, float]:
     """Bits of the latents of the initialisation of an index, not fitted, for a lambda, and the
     largest mean squared error of a plane."""
@@ -108,7 +118,7 @@ def _of_initialisation(
     for target in targets:
         squares = 0.0
         for window in sample:
-            own, squared = _of_window(model, target, window, index, lmbda)
+            own, squared = _of_window(backend, model, target, window, index, lmbda)
             bits += own * (model.width * model.height / pixels)
             squares += squared * (windows.area(window) / pixels)
         error = max(error, squares)
@@ -116,15 +126,14 @@ def _of_initialisation(
 
 
 def _of_window(
-    model: CoolChic, target: Tensor, window: Window, index: int, lmbda: float
+    backend: Backend, model: CoolChic, target: Array, window: Window, index: int, lmbda: float
 ) -> tuple[float, float]:
     """Bits and mean squared error of the initialisation of a window, as an image of its own."""
     top, bottom, left, right = window
     model = replace(model, width=right - left, height=bottom - top)
-    part, whole = target[:, top:bottom, left:right].contiguous(), windows.whole(model)
+    part, whole = np.ascontiguousarray(target[:, top:bottom, left:right]), windows.whole(model)
     values, latents = initialisation.trained(model, part, index, lmbda)
-    networks = {name: part.new_tensor(value) for name, value in values.items()}
-    rounded = [torch.round(y) for y in latents]
-    bits = float(forward.bits(model, networks, rounded, whole, forward.empty(rounded)))
-    made = forward.colours(model, networks, rounded, whole)
-    return bits, float((made - part).square().mean())
+    rounded = [np.rint(y) for y in latents]
+    bits = backend.bits(model, values, rounded, whole, empty(rounded))
+    error = backend.colours(model, values, rounded, whole) - part
+    return bits, float(np.vdot(error, error)) / error.size

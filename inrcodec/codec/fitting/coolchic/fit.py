@@ -8,7 +8,8 @@ the fit they are rounded for good, and the networks alone adapt to that: latents
 by gradients let through the rounding would creep towards the half, and long fits end far worse than
 they were. Latents take RMSprop steps, networks SOAP steps.
 
-A step (step.py) sees the whole image, or a window of a large one (step_windows.py).
+A step (step.py) sees the whole image, or a window of a large one (step_windows.py). Everything that
+lasts from step to step is an array here; what a step computes, a backend does (backend.py).
 """
 
 from __future__ import annotations
@@ -17,35 +18,29 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import Window
 from inrcodec.codec.entropy.prior import MAX_MAGNITUDE
-from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic import initialisation
+from inrcodec.codec.fitting.coolchic.backend import Backend, empty
 from inrcodec.codec.fitting.coolchic.schedule import (
     SCHEDULE,
     Rates,
     Schedule,
     network_rates,
 )
-from inrcodec.codec.fitting.coolchic.step import (
-    Situation,
-    gradients_of,
-    noise_generator,
-    rate_pixels,
-)
+from inrcodec.codec.fitting.coolchic.step import Situation, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
-from inrcodec.codec.fitting.optimizer import SQUARES, rms_step
-from inrcodec.codec.fitting.robust import Backward, plain
+from inrcodec.codec.fitting.rmsprop import SQUARES, rms_step
 from inrcodec.codec.fitting.soap import Soap
+from inrcodec.codec.native.networks import Array
 from inrcodec.errors import FitError
 
 COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
@@ -73,9 +68,9 @@ class Initial:
     them costs bits too, and is pulled back as hard as it costs. None without.
     """
 
-    parameters: Mapping[str, NDArray[np.float32]]
-    latents: Sequence[NDArray[np.float32] | Tensor]
-    trained: Mapping[str, NDArray[np.float32]] | None = None
+    parameters: Mapping[str, Array]
+    latents: Sequence[Array]
+    trained: Mapping[str, Array] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,7 @@ class Setting(NamedTuple):
     """What a fit was begun with: its networks' trained values, by name (zeros without), the grids
     that it leaves out, and what says how it goes."""
 
-    trained: Mapping[str, Tensor]
+    trained: Mapping[str, Array]
     left_out: Collection[int]
     rates: Rates
     schedule: Schedule
@@ -111,50 +106,38 @@ class GridFit:
 
     def __init__(
         self,
-        target: Tensor,
+        target: Array,
         model: CoolChic,
         initial: Initial,
         budget: Budget,
         *,
         lmbda: float,
         rates: Rates,
-        shown: Tensor | None = None,
+        backend: Backend,
+        shown: Array | None = None,
         rehearse: bool = False,
-        backward: Backward = plain,
         seed: int = 0,
         schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model, self.target, self.lmbda = model, target, lmbda
-        self.distortion = Distortion(MSE, target, shown)
-        self._device = target.device
-        self.parameters = {
-            name: torch.tensor(np.asarray(value), device=self._device).requires_grad_()
-            for name, value in initial.parameters.items()
+        self.model, self.target, self.lmbda, self.backend = model, target, lmbda, backend
+        self.distortion = Distortion(MSE, target, shown, backend.device)
+        self.parameters = {n: np.array(v, np.float32) for n, v in initial.parameters.items()}
+        self._trained = initial.trained or {
+            name: np.zeros_like(value) for name, value in self.parameters.items()
         }
-        self._trained = {
-            name: torch.zeros_like(tensor, requires_grad=False)
-            if initial.trained is None
-            else torch.tensor(initial.trained[name], device=self._device)
-            for name, tensor in self.parameters.items()
-        }
-        self.latents = [
-            torch.as_tensor(y, dtype=torch.float32).to(self._device).clone()
-            for y in initial.latents
-        ]
+        self.latents = [np.array(y, np.float32) for y in initial.latents]
         self._left_out = _left_out(model, self.latents) if initial.trained else frozenset()
         for grid in self._left_out:
-            self.latents[grid].zero_()
-        self._squares: list[Tensor] = []  # of a fit of no steps none are needed
+            self.latents[grid].fill(0)
+        self._squares: list[Array] = []  # of a fit of no steps none are needed
         self._first_step = self._first_round = 0
         slower = rates._replace(networks=rates.networks / schedule.windows_a_round(model))
         self._optimizer = Soap(self.parameters, network_rates(model, slower))
         self._rates, self._schedule, self._budget = rates, schedule, budget
         self._clock, self._begun = clock, clock()
-        noise = noise_generator(seed, self._device)
-        self._gradients = gradients_of(
-            model, self._left_out, backward, noise, whole=not schedule.in_windows(model)
-        )
+        noise = np.random.default_rng(seed)
+        self._gradients = backend.gradients(model, self._left_out, noise)
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)
@@ -172,41 +155,57 @@ class GridFit:
             if reporting or self.step == self._budget.steps:
                 yield Step(self.share(), self.step, mse, bits)
 
-    @torch.no_grad()
-    def take(self, parameters: Mapping[str, Tensor], latents: Sequence[Tensor], steps: int) -> None:
+    def take(self, parameters: Mapping[str, Array], latents: Sequence[Array], steps: int) -> None:
         """End with what was trained elsewhere in so many steps, as this fit would have (stacked/
         trains many at once)."""
         for name, value in parameters.items():
-            self.parameters[name].copy_(value)
+            self.parameters[name][:] = value
         for own, value in zip(self.latents, latents, strict=True):
-            own.copy_(value)
+            own[:] = value
         self.step, self._ahead = steps, 1.0
 
     def _worth(self, distortion: float, bits: float) -> float:
         """The rate-distortion cost in bits a pixel."""
         return distortion / self.lmbda + bits
 
-    @torch.no_grad()
     def _rounded_cost(self) -> tuple[float, float]:
         """Distortion and bits per pixel of the whole with latents rounded as in a file;
         infinite for an image too large to look at as a whole."""
         if self._schedule.in_windows(self.model):
             return math.inf, math.inf
-        rounded, window = [torch.round(y) for y in self.latents], windows.whole(self.model)
-        made = forward.colours(self.model, self.parameters, rounded, window)
-        bits = forward.bits(self.model, self.parameters, rounded, window, forward.empty(rounded))
-        return float(self.distortion(made, window)), float(bits) / rate_pixels(self.model)
+        rounded, window = [np.rint(y) for y in self.latents], windows.whole(self.model)
+        bits, made = self._looked_at(rounded, window)
+        return self.distortion(made, window), bits / rate_pixels(self.model)
 
-    @torch.no_grad()
+    def measured(self, offset: float = 0.0) -> tuple[float, float]:
+        """Bits of the latents, rounded as they are now, and the mean squared error; of a large
+        image, by a sample. `offset` as in `rounded`."""
+        sample = windows.sample(self.model)
+        pixels = sum(map(windows.area, sample))
+        share = pixels / (self.model.width * self.model.height)
+        rounded = self.rounded(offset) if offset else [np.rint(y) for y in self.latents]
+        bits = error = 0.0
+        for window in sample:
+            own, made = self._looked_at(rounded, window)
+            bits += own / share
+            weight = windows.area(window) / pixels
+            error += self.distortion.squared_error(made, window) * weight
+        return bits, error
+
+    def _looked_at(self, rounded: Sequence[NDArray[Any]], window: Window) -> tuple[float, Array]:
+        """Bits and colours of a window of rounded latents."""
+        given = self.model, self.parameters, rounded, window
+        return self.backend.bits(*given, empty(rounded)), self.backend.colours(*given)
+
     def change_loss(self, loss: Loss) -> None:
         """Go on under another loss, so weighed that it asks for about as many bits."""
         window = windows.middle(self.model)
-        rounded = [torch.round(y) for y in self.latents]
-        made = forward.colours(self.model, self.parameters, rounded, window)
+        rounded = [np.rint(y) for y in self.latents]
+        made = self.backend.colours(self.model, self.parameters, rounded, window)
         self._rehearsing = False
-        self.distortion = Distortion(loss, self.target, self.distortion.shown)
-        with torch.enable_grad():
-            self.distortion.weigh(made, window)
+        before = self.distortion
+        self.distortion = Distortion(loss, self.target, before.shown, before.device)
+        self.distortion.weigh(made, window)
 
     def refit(self, steps: int, *, settled: bool = True) -> Iterator[float]:
         """Run the end of the schedule again in so many steps, after a change of `lmbda`; yields the
@@ -226,18 +225,17 @@ class GridFit:
             if step % self._schedule.report_every == 0:
                 yield (step + 1) / steps
 
-    @torch.no_grad()
     def change_lambda(self, lmbda: float) -> None:
         """Go on under another lambda, without a trained initialisation: at once with coarser or
         finer latents, which at the best trade move as its square root, and networks that make the
         same of them."""
         factor = math.sqrt(lmbda / self.lmbda)
         self.lmbda = lmbda
-        forward.coarsen(self.model, self.parameters, factor)
+        initialisation.coarsen(self.model, self.parameters, factor)
         for y in self.latents:
-            y.div_(factor)
+            y /= np.float32(factor)
         for squares in self._squares:
-            squares.mul_(factor**2)
+            squares *= np.float32(factor**2)
 
     def share(self) -> float:
         """How much of the budget is spent, in [0, 1], by steps or by the clock."""
@@ -254,17 +252,18 @@ class GridFit:
             return min(rehearsed, 1.0) * (1 - self._schedule.hard_share)
         return share
 
-    def rounded(self, offset: float = 0.0) -> list[Tensor]:
+    def rounded(self, offset: float = 0.0) -> list[NDArray[np.int32]]:
         """The latents as 32-bit integers; those within `offset` above a half go to the smaller
         one."""
+        half = np.float32(0.5 - offset)
         return [
-            torch.floor(y.abs() + (0.5 - offset)).clamp_(max=MAX_MAGNITUDE).copysign_(y).int()
+            np.copysign(np.floor(np.abs(y) + half).clip(max=MAX_MAGNITUDE), y).astype(np.int32)
             for y in self.latents
         ]
 
-    def values(self) -> dict[str, NDArray[np.float32]]:
-        """The parameters as arrays."""
-        return {n: t.detach().cpu().numpy().copy() for n, t in self.parameters.items()}
+    def values(self) -> dict[str, Array]:
+        """A copy of the parameters."""
+        return {name: value.copy() for name, value in self.parameters.items()}
 
     def _train(self, share: float) -> tuple[float, float, float]:
         """One step on one window; returns its mean squared error, distortion and bits per pixel."""
@@ -277,37 +276,35 @@ class GridFit:
         cost = self._gradients(now)
         if not math.isfinite(cost.distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
-        self._pull(1 / rate_pixels(self.model))
+        gradients = self._pulled(cost.by_parameters, 1 / rate_pixels(self.model))
         warm = min(1.0, (self.step - self._first_step + 1) / self._rates.warm_up_steps)
         factor = 0.5 * (1 + math.cos(math.pi * share)) * warm
         if not hard:
             self._move(cost.by_latents, window, self._rates.latents * factor)
-        self._optimizer.step(factor, schedule.most_norm / math.sqrt(self.lmbda))
+        self._optimizer.step(gradients, factor, schedule.most_norm / math.sqrt(self.lmbda))
         self.step += 1
         return cost.mse, cost.distortion, cost.bits_per_pixel
 
-    @torch.no_grad()
-    def _pull(self, bits: float) -> None:
-        """Add the gradient of what the networks cost, in loss units of `bits` a bit.
+    def _pulled(self, gradients: Mapping[str, Array], bits: float) -> dict[str, Array]:
+        """Gradients of the networks with that of what these cost, in loss units of `bits` a bit.
 
         n residuals of mean size m take about n log2(2 e m / step) bits as Laplace variables, so
         each is worth 1.44 / m bits a unit.
         """
+        pulled = {}
         for group, names in self.model.groups.items():
             residuals = [self.parameters[name] - self._trained[name] for name in names]
-            total = sum(float(r.abs().sum()) for r in residuals)
+            total = sum(float(np.abs(r).sum()) for r in residuals)
             least = 2.0 ** COMMON_STEPS[group.split(".")[0]]
-            mean = max(total / sum(r.numel() for r in residuals), least)
+            mean = max(total / sum(r.size for r in residuals), least)
+            pull = np.float32(math.sqrt(self.lmbda) * bits / (math.log(2) * mean))
             for name, residual in zip(names, residuals, strict=True):
-                gradient = self.parameters[name].grad
-                if gradient is not None:
-                    pull = math.sqrt(self.lmbda) * bits / (math.log(2) * mean)
-                    gradient.add_(residual.sign_(), alpha=pull)
+                pulled[name] = gradients[name] + np.sign(residual) * pull
+        return pulled
 
-    @torch.no_grad()
-    def _move(self, gradients: Sequence[Tensor | None], window: Window, rate: float) -> None:
+    def _move(self, gradients: Sequence[Array | None], window: Window, rate: float) -> None:
         """RMSprop on the latents of a window, its mean squares unbiased as Adam's, in place."""
-        self._squares = self._squares or [torch.zeros_like(y) for y in self.latents]
+        self._squares = self._squares or [np.zeros_like(y) for y in self.latents]
         rounds = max(1, self._windows.round - self._first_round)
         correction = math.sqrt(1 - SQUARES**rounds)
         for grid, gradient in enumerate(gradients):
@@ -318,11 +315,11 @@ class GridFit:
                 rms_step(*given, rate=rate * correction, damping=self._rates.damping)
 
 
-def _left_out(model: CoolChic, latents: Sequence[Tensor]) -> frozenset[int]:
+def _left_out(model: CoolChic, latents: Sequence[Array]) -> frozenset[int]:
     """Fine chroma grids in which a trained initialisation has no symbol: at low rates they stay
     empty, and the fit is a fifth faster, and better, without their noise."""
     return frozenset(
         grid
         for grid in range(model.levels, len(latents))
-        if model.grid_levels[grid] <= FINE_CHROMA and not bool(torch.round(latents[grid]).any())
+        if model.grid_levels[grid] <= FINE_CHROMA and not np.rint(latents[grid]).any()
     )

@@ -6,7 +6,6 @@ upsampling) is read around it, so windows of an image agree with the whole.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 
 import torch
@@ -36,11 +35,6 @@ def crop(grid: Tensor, area: Window) -> Tensor:
     inside = inside if inside.is_floating_point() else inside.float()
     pad = (max(0, -left), max(0, right - columns), max(0, -top), max(0, bottom - rows))
     return F.pad(inside, pad) if any(pad) else inside
-
-
-def empty(latents: Sequence[Tensor]) -> frozenset[int]:
-    """Numbers of the grids of zeros: a file has no section for them."""
-    return frozenset(grid for grid, symbols in enumerate(latents) if not bool(symbols.any()))
 
 
 def bits(
@@ -164,21 +158,3 @@ def _synthesis(model: CoolChic, parameters: Parameters, stack: Tensor) -> Tensor
         weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
         picture = residual_convolution(picture, weight, bias)
     return picture + 0.5
-
-
-@torch.no_grad()
-def coarsen(model: CoolChic, parameters: Mapping[str, Tensor], factor: float) -> None:
-    """Have the networks make the same, in place, of latents divided by a factor.
-
-    At the best trade of rate for distortion latents move as the square root of the lambda.
-    """
-    p = parameters
-    for name in ("arm.weight.0", "synthesis.weight.0"):
-        same = model.effective(name, torch.zeros_like(p[name]))  # residual layers: 1
-        p[name].mul_(factor).add_(same, alpha=factor - 1)
-    p["arm.weight.out"][0].div_(factor)
-    p["arm.bias.out"][0].div_(factor)
-    p["arm.bias.out"][1].sub_(math.log2(factor))
-    if model.features.linear_branches:
-        p["arm.linear"][1].mul_(factor)
-        p["synthesis.linear"].mul_(factor)

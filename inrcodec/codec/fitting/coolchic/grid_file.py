@@ -43,12 +43,12 @@ class GridFile:
         for number, fit in enumerate(fits):
             rounded = fit.rounded(offset)
             if networks is None:
-                search = NetworkSearch(self.model, trained, rounded, fit.distortion, fit.lmbda)
+                given = fit.distortion, fit.lmbda, fit.backend
+                search = NetworkSearch(self.model, trained, rounded, *given)
                 chosen = search.run(fit.values())
             else:
                 chosen = networks[number]
-            symbols = tuple(y.cpu().numpy() for y in rounded)
-            planes.append(LatentPlane(self.model, chosen, trained, symbols))
+            planes.append(LatentPlane(self.model, chosen, trained, tuple(rounded)))
         sections = file_sections(planes, self.plan.slices)
         data = bitstream.write(self.header(), sections, self.plan.metadata)
         return Candidate(data, self._psnr(planes), [plane.networks for plane in planes])

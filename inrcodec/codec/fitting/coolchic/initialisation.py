@@ -12,14 +12,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_COLOURS
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.fitting.coolchic import analysis, forward
+from inrcodec.codec.fitting.coolchic import analysis
+from inrcodec.codec.native.networks import Array
 
 LARGEST_LAMBDA, PER_DECADE = 3e-2, 16
 
@@ -70,21 +69,34 @@ def same(one: float, other: float) -> bool:
     return init_index(one) == init_index(other) and min(one, other) >= LEAST_LAMBDA
 
 
-@torch.no_grad()
-def trained(
-    model: CoolChic, image: Tensor, index: int, lmbda: float
-) -> tuple[Values, list[Tensor]]:
-    """Networks by name and latents, one (rows, columns) tensor a grid, not rounded, for an image
+def trained(model: CoolChic, image: Array, index: int, lmbda: float) -> tuple[Values, list[Array]]:
+    """Networks by name and latents, one (rows, columns) array a grid, not rounded, for an image
     (3, H, W) in [0, 1]: those of the set of an index, made to suit `lmbda`."""
     identity = init_tables.identity(str(model.complexity))
     values = init_tables.initial_parameters(identity, index, model)
     fineness = 1.0
     if lmbda < LEAST_LAMBDA and index == init_tables.SETS - 1:
         fineness = min(FINEST, math.sqrt(LEAST_LAMBDA / lmbda))
-        forward.coarsen(
-            model, {name: torch.from_numpy(v) for name, v in values.items()}, 1 / fineness
-        )
+        coarsen(model, values, 1 / fineness)
     return values, analysis.initial_latents(model, image, init_lambda(index), fineness)
+
+
+def coarsen(model: CoolChic, values: Values, factor: float) -> None:
+    """Have the networks make the same, in place, of latents divided by a factor.
+
+    At the best trade of rate for distortion latents move as the square root of the lambda.
+    """
+    scale = np.float32(factor)
+    for name in ("arm.weight.0", "synthesis.weight.0"):
+        same = model.effective(name, np.zeros_like(values[name]))  # residual layers: 1
+        values[name] *= scale
+        values[name] += same * np.float32(factor - 1)
+    values["arm.weight.out"][0] /= scale
+    values["arm.bias.out"][0] /= scale
+    values["arm.bias.out"][1] -= np.float32(math.log2(factor))
+    if model.features.linear_branches:
+        values["arm.linear"][1] *= scale
+        values["synthesis.linear"] *= scale
 
 
 def untrained(model: CoolChic, seed: int, mean: NDArray[np.float32]) -> Values:

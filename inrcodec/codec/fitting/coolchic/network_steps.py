@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
@@ -22,7 +20,7 @@ from inrcodec.codec.coolchic.planes import group_values
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols
 from inrcodec.codec.entropy.quantized import Quantized
-from inrcodec.codec.fitting.coolchic import forward
+from inrcodec.codec.fitting.coolchic.backend import Backend, empty
 from inrcodec.codec.fitting.coolchic.fit import COMMON_STEPS
 from inrcodec.codec.fitting.coolchic.step import rate_pixels
 from inrcodec.codec.fitting.losses import Distortion
@@ -49,20 +47,22 @@ class NetworkSearch:
     """Finds the steps of one fitted plane.
 
     `init` are the parameters a decoder has before the file (zeros without a trained
-    initialisation), `latents` the rounded latents, `distortion` and `lmbda` those of the fit.
+    initialisation), `latents` the rounded latents; `distortion`, `lmbda` and `backend` are those of
+    the fit.
     """
 
     def __init__(
         self,
         model: CoolChic,
         init: Mapping[str, NDArray[np.float32]],
-        latents: Sequence[Tensor],
+        latents: Sequence[Symbols],
         distortion: Distortion,
         lmbda: float,
+        backend: Backend,
     ) -> None:
         self.model, self.init, self.lmbda = model, init, lmbda
-        self._distortion = distortion
-        self._latents, self._empty = latents, forward.empty(latents)
+        self._distortion, self._backend = distortion, backend
+        self._latents, self._empty = latents, empty(latents)
         self._window = top, bottom, left, right = windows.middle(model)
         self._share = (bottom - top) * (right - left) / (model.width * model.height)
         self._pixels = rate_pixels(model) * self._share
@@ -119,14 +119,11 @@ class NetworkSearch:
         trial = current | self._read_back(group, symbols, step)
         code = prior.fit_prior(symbols, prior.step_code(2.0**step))
         rate = (prior.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
-        tensors = {name: self._distortion.target.new_tensor(value) for name, value in trial.items()}
-        with torch.no_grad():
-            if group.startswith("arm"):
-                bits = forward.bits(self.model, tensors, self._latents, self._window, self._empty)
-                rate += float(bits)
-                return self.lmbda * rate / self._pixels
-            made = forward.colours(self.model, tensors, self._latents, self._window).clamp_(0, 1)
-            error = float(self._distortion(made, self._window))
+        given = self.model, trial, self._latents, self._window
+        if group.startswith("arm"):
+            return self.lmbda * (rate + self._backend.bits(*given, self._empty)) / self._pixels
+        made = self._backend.colours(*given).clip(0, 1)
+        error = self._distortion(made, self._window)
         return error + self.lmbda * rate / self._pixels
 
 

@@ -12,7 +12,14 @@ from typing import NamedTuple
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.windows import MIDDLE_PIXELS
-from inrcodec.codec.fitting.coolchic.step import Rounding
+
+
+class Rounding(NamedTuple):
+    """Rounding to learn through: `synthesis.noisy_soft_round` of this temperature, with normal
+    noise of this deviation."""
+
+    temperature: float
+    deviation: float
 
 
 class Softening(NamedTuple):

@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
-
-from inrcodec.codec.coolchic import windows
-from inrcodec.codec.fitting.coolchic import forward
 from inrcodec.codec.fitting.coolchic.fit import GridFit
 from inrcodec.codec.fitting.coolchic.rehearsal import Rehearsal
 from inrcodec.codec.fitting.coolchic.schedule import Schedule
@@ -122,24 +118,8 @@ class Steering:
         self.set_lambda(corrected(before, miss, goal.exponent, schedule.most_correction))
         self._pending += math.log(self.lmbda / before)
 
-    @torch.no_grad()
     def _measure(self, offset: float = 0.0) -> tuple[float, float]:
         """Bits of the steered planes' latents, rounded as they are now, and the largest mean
         squared error of one; of a large image, by a sample."""
-        model = self._model
-        sample = windows.sample(model)
-        pixels = sum(map(windows.area, sample))
-        share = pixels / (model.width * model.height)
-        bits, error = 0.0, 0.0
-        for fit in self._fits:
-            rounded = fit.rounded(offset) if offset else [torch.round(y) for y in fit.latents]
-            empty = forward.empty(rounded)
-            squares = 0.0
-            for window in sample:
-                own = float(forward.bits(model, fit.parameters, rounded, window, empty))
-                bits += own / share
-                made = forward.colours(model, fit.parameters, rounded, window)
-                squared = float(fit.distortion.squared_error(made, window))
-                squares += squared * (windows.area(window) / pixels)
-            error = max(error, squares)
-        return bits, error
+        found = [fit.measured(offset) for fit in self._fits]
+        return sum(bits for bits, _ in found), max(error for _, error in found)

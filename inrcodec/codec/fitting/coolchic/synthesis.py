@@ -184,24 +184,18 @@ class SoftRounding(torch.autograd.Function):
         return gradients[0] * ctx.saved_tensors[0], None, None, None
 
 
-def noisy_soft_round(
-    x: Tensor, temperature: float, deviation: float, generator: torch.Generator
-) -> Tensor:
-    """s(s(x) + noise), s as `soft_round`, with normal noise of this deviation (from the compiled
-    kernels: nearly normal)."""
+def noisy_soft_round(x: Tensor, temperature: float, deviation: float, seed: int) -> Tensor:
+    """s(s(x) + noise), s as `soft_round`, with normal noise of this deviation that a 32-bit seed
+    stands for (from the compiled kernels: nearly normal)."""
     if bridge.serves(x):
         result: Tensor = SoftRounding.apply(  # type: ignore[no-untyped-call]
-            x, temperature, deviation, noise_seed(generator)
+            x, temperature, deviation, seed
         )
         return result
+    generator = torch.Generator(device=x.device).manual_seed(seed)
     noise = torch.empty_like(x).normal_(generator=generator)
     soft = soft_round(x, temperature)
     return soft_round(torch.add(soft, noise, alpha=deviation), temperature)
-
-
-def noise_seed(generator: torch.Generator) -> int:
-    """The next seed of the noise of the compiled kernels, 32 bits."""
-    return int(torch.randint(1 << 32, (), generator=generator))
 
 
 def soft_round(x: Tensor, temperature: float) -> Tensor:

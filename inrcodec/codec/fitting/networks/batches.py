@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.fitting.losses import Loss, of_channels
+from inrcodec.codec.fitting.losses import Loss
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
+from inrcodec.codec.fitting.tensor_losses import of_channels
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.pixels import Samples, to_unit
 

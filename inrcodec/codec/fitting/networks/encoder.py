@@ -37,8 +37,8 @@ from inrcodec.codec.networks.sizes import (
     smallest_network,
 )
 from inrcodec.codec.networks.work import own_size_s
-from inrcodec.codec.progress import Progress
-from inrcodec.codec.runtime import fit_threads, in_steps, torch_device, torch_threads
+from inrcodec.codec.progress import Progress, in_steps
+from inrcodec.codec.runtime import fit_threads, torch_device, torch_threads
 from inrcodec.errors import (
     EncoderLimitError,
     LimitError,

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
-from inrcodec.codec.fitting.losses import MSE, Loss, of_channels
+from inrcodec.codec.fitting.losses import MSE, Loss
 from inrcodec.codec.fitting.networks.batches import (
     batches,
     coordinates,
@@ -41,6 +41,7 @@ from inrcodec.codec.fitting.networks.sensitivity import sensitivities
 from inrcodec.codec.fitting.networks.steps import quantize, steps_for_size
 from inrcodec.codec.fitting.optimizer import MuonAdam
 from inrcodec.codec.fitting.robust import Backward, Objective, plain
+from inrcodec.codec.fitting.tensor_losses import of_channels
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.progress import Progress

@@ -103,6 +103,16 @@ EXPORT void residual_convolution_back(int32_t height, int32_t width, int32_t fir
                                       const float *x, const float *weight, const float *by_out,
                                       float *by_x, float *by_weight, float *by_bias, float *room);
 
+/* ---- convolution.c ---------------------------------------------------------------------------- */
+
+/* out = weight * x + bias + added, then what is above 0 of it if rectified, for rows first .. last - 1;
+   x (C, h, w), out and `added` (D, h, w) or NULL, weight (D, C, span, span), zeros beyond the borders.
+   shape: C, D, span (odd), h, w, rectified or not. `lines` holds C span (w + span - 1 + 4 LANES)
+   floats. */
+EXPORT void convolution(const int32_t *shape, int32_t first, int32_t last, const float *x,
+                        const float *weight, const float *bias, const float *added, float *out,
+                        float *lines);
+
 /* ---- upsampling.c ----------------------------------------------------------------------------- */
 
 /* One channel (h, w) doubled by 4 taps, of which `out` (high, wide) starts at (top, left). `wide_rows`

@@ -24,7 +24,7 @@ BITS_WORTH = 3e-3
 def parts(model: CoolChic) -> tuple[dict[str, np.ndarray], list[np.ndarray], np.ndarray]:
     """Parameters near a trained initialisation, latents, and a gradient by colours."""
     random = np.random.default_rng(7)
-    target = torch.rand(3, model.height, model.width, generator=torch.Generator().manual_seed(1))
+    target = np.random.default_rng(1).random((3, model.height, model.width), np.float32)
     values, _ = initialisation.trained(model, target, 20, 1e-3)
     values = {
         name: (value + 0.02 * random.standard_normal(value.shape)).astype(np.float32)

@@ -4,14 +4,15 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from inrcodec.codec.coolchic import init_tables, windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import LatentPlane, group_values
 from inrcodec.codec.entropy import prior
-from inrcodec.codec.fitting.coolchic import analysis, forward
+from inrcodec.codec.fitting.coolchic import analysis
+from inrcodec.codec.fitting.coolchic.backend import Backend
+from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial
 from inrcodec.codec.fitting.coolchic.initialisation import init_index, init_lambda, untrained
 from inrcodec.codec.fitting.coolchic.network_steps import (
@@ -28,6 +29,7 @@ from inrcodec.codec.fitting.coolchic.schedule import (
     Schedule,
     rates_for,
 )
+from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
 from inrcodec.codec.fitting.losses import MSE, Distortion
 from inrcodec.errors import FitError, FormatError
 from tests.latent_files import coolchic, coolchic_v1, coolchic_v2
@@ -38,20 +40,25 @@ LAMBDA = 1e-3
 IN_WINDOWS = Schedule(window_pixels=1000, window_side=128, least_side=64)
 
 
-def a_target(height: int = 64, width: int = 80) -> torch.Tensor:
+def a_target(height: int = 64, width: int = 80) -> np.ndarray:
     """A smooth picture with an edge and a little texture, (3, H, W) in [0, 1]."""
     y, x = np.mgrid[:height, :width] / 64.0
     waves = [np.sin(3 * x + k) * np.cos(5 * y - k) + 0.5 * (x > 0.6) for k in range(3)]
     noise = np.random.default_rng(0).normal(0, 0.05, (3, height, width))
-    return torch.tensor(np.clip(0.5 + 0.25 * np.array(waves) + noise, 0, 1), dtype=torch.float32)
+    return np.clip(0.5 + 0.25 * np.array(waves) + noise, 0, 1).astype(np.float32)
 
 
-def a_fit(target: torch.Tensor, model: CoolChic, lmbda: float = LAMBDA, **options) -> GridFit:
-    mean = target.mean((1, 2)).numpy()
+def a_fit(target: np.ndarray, model: CoolChic, lmbda: float = LAMBDA, **options) -> GridFit:
+    mean = target.mean((1, 2))
     latents = [np.zeros(shape, np.float32) for shape in model.grids]
     initial = Initial(untrained(model, 0, mean), latents)
     budget = Budget(options.pop("steps", 40), options.pop("seconds", None))
+    options = {"backend": backend_for(model, options.get("schedule", SCHEDULE)), **options}
     return GridFit(target, model, initial, budget, lmbda=lmbda, rates=FULL_RATES, **options)
+
+
+def backend_for(model: CoolChic, schedule: Schedule = SCHEDULE) -> Backend:
+    return backend_of(model, in_windows=schedule.in_windows(model))
 
 
 def table(model: CoolChic, index: int) -> dict[str, np.ndarray]:
@@ -59,14 +66,12 @@ def table(model: CoolChic, index: int) -> dict[str, np.ndarray]:
     return init_tables.initial_parameters(init_tables.identity("high"), index, model)
 
 
-@torch.no_grad()
 def cost(fit: GridFit, lmbda: float = LAMBDA) -> tuple[float, float]:
     """(cost, bits) of the rounded latents."""
-    rounded = [torch.round(y) for y in fit.latents]
-    window = windows.whole(fit.model)
-    bits = float(forward.bits(fit.model, fit.parameters, rounded, window))
-    made = forward.colours(fit.model, fit.parameters, rounded, window)
-    error = float((made - fit.target).square().mean())
+    rounded = [np.rint(y) for y in fit.latents]
+    given = fit.model, fit.parameters, rounded, windows.whole(fit.model)
+    bits = TorchBackend().bits(*given)
+    error = float(np.square(TorchBackend().colours(*given) - fit.target).mean())
     return error + lmbda * bits / (fit.model.width * fit.model.height), bits
 
 
@@ -116,7 +121,16 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs() -> None:
     latents = analysis.initial_latents(model, target, lmbda)
     still = rates_for(10, lmbda)._replace(latents=0.0, networks=0.0)
     initial, budget = Initial(networks, latents), Budget(99)
-    fit = GridFit(target, model, initial, budget, lmbda=lmbda, rates=still, schedule=IN_WINDOWS)
+    fit = GridFit(
+        target,
+        model,
+        initial,
+        budget,
+        lmbda=lmbda,
+        rates=still,
+        backend=backend_for(model, IN_WINDOWS),
+        schedule=IN_WINDOWS,
+    )
     seen = [next(fit._windows)]
     while fit._windows.round < 2:
         seen.append(next(fit._windows))
@@ -145,6 +159,7 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains() -> None:
             Budget(steps),
             lmbda=lmbda,
             rates=rates_for(30, lmbda),
+            backend=backend_for(model, schedule),
             schedule=schedule,
         )
         list(fit)
@@ -176,10 +191,10 @@ def test_in_the_last_share_latents_stay_and_networks_adapt() -> None:
     steps = iter(fit)
     while next(steps).step < 20:
         pass
-    latents, networks = [y.clone() for y in fit.latents], fit.values()
+    latents, networks = [y.copy() for y in fit.latents], fit.values()
     before, _ = cost(fit)
     list(steps)
-    assert all(torch.equal(y, kept) for y, kept in zip(fit.latents, latents, strict=True))
+    assert all(np.array_equal(y, kept) for y, kept in zip(fit.latents, latents, strict=True))
     assert not np.array_equal(fit.values()["arm.weight.0"], networks["arm.weight.0"])
     assert cost(fit)[0] < before
 
@@ -213,17 +228,17 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
     fit = a_fit(target, model, steps=80)
     for _ in fit:
         pass
-    rounded = [torch.round(y) for y in fit.latents]
     zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
-    search = NetworkSearch(model, zeros, rounded, Distortion(MSE, target), LAMBDA)
+    given = Distortion(MSE, target), LAMBDA, backend_for(model)
+    search = NetworkSearch(model, zeros, fit.rounded(), *given)
     networks = search.run(fit.values())
     for group in ("arm.weight", "arm.bias"):
         assert math.log2(prior.step_size(networks.steps[group])) in ARM_STEPS
     assert len(networks.to_bytes()) < sum(map(np.prod, model.shapes.values()))
     before, _ = cost(fit)
     for name, value in LatentPlane(model, networks, None, ()).parameters().items():
-        fit.parameters[name] = torch.tensor(value)
-    rate = 8 * len(networks.to_bytes()) * LAMBDA / target[0].numel()
+        fit.parameters[name] = value.astype(np.float32)
+    rate = 8 * len(networks.to_bytes()) * LAMBDA / target[0].size
     assert cost(fit)[0] + rate < before + 2.5 * rate
 
 
@@ -233,7 +248,7 @@ def test_a_search_refuses_numbers_that_are_not_finite() -> None:
     values = fit.values()
     values["conv.bias.0"][0] = math.nan
     with pytest.raises(FitError, match=r"conv\.bias\.0"):
-        NetworkSearch(model, values, fit.latents, fit.distortion, LAMBDA).run(values)
+        NetworkSearch(model, values, fit.rounded(), fit.distortion, LAMBDA, fit.backend).run(values)
 
 
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
@@ -255,13 +270,13 @@ def test_balanced_networks_compute_the_same_with_weights_of_like_size(build) -> 
     if "arm.level" in values:
         values["arm.level"] *= 100
     values["arm.weight.out"][:, 0] = 0  # a feature that nothing reads
-    fit.parameters = {name: torch.tensor(value) for name, value in values.items()}
+    fit.parameters = values
     expected, _ = cost(fit)
     even = balanced(model, values)
     unread = f"arm.bias.{len(model.arm_widths) - 1}"
     assert even[unread][0] == pytest.approx(values[unread][0], rel=1e-4)
     for kept in (values, even):
-        fit.parameters = {name: torch.tensor(value) for name, value in kept.items()}
+        fit.parameters = kept
         assert cost(fit)[0] == pytest.approx(expected, rel=1e-3)
     for name in ("arm.weight.0", "synthesis.weight.0"):
         assert np.median(np.abs(even[name])) < 0.2 * np.median(np.abs(values[name]))
@@ -296,13 +311,12 @@ def test_a_change_of_lambda_changes_the_grain_and_not_the_picture(build) -> None
     for _ in fit:
         pass
     window = windows.whole(fit.model)
-    with torch.no_grad():
-        before = forward.colours(fit.model, fit.parameters, fit.latents, window)
-        fine = cost(fit)[1]
-        fit.change_lambda(16 * LAMBDA)
-        after = forward.colours(fit.model, fit.parameters, fit.latents, window)
-        coarse = cost(fit)[1]
-    assert (before - after).abs().max() < 1e-4
+    before = fit.backend.colours(fit.model, fit.parameters, fit.latents, window)
+    fine = cost(fit)[1]
+    fit.change_lambda(16 * LAMBDA)
+    after = fit.backend.colours(fit.model, fit.parameters, fit.latents, window)
+    coarse = cost(fit)[1]
+    assert np.abs(before - after).max() < 1e-4
     assert coarse < 0.75 * fine
 
 
@@ -314,21 +328,22 @@ def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
         np.testing.assert_allclose(value, values[name], atol=1e-6)
     wild = {name: value * 1e4 + 300 for name, value in values.items()}
     start = {name: np.zeros_like(value) for name, value in values.items()}
-    latents = [torch.zeros(shape) for shape in model.grids]
-    noise = Distortion(MSE, torch.rand(3, 48, 64))
-    chosen = NetworkSearch(model, start, latents, noise, 1e-3).run(wild)
+    latents = [np.zeros(shape, np.int32) for shape in model.grids]
+    noise = Distortion(MSE, np.random.default_rng(0).random((3, 48, 64), np.float32))
+    chosen = NetworkSearch(model, start, latents, noise, 1e-3, backend_for(model)).run(wild)
     plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
     assert plane.arm().weights[0].any()
 
 
 def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
-    gray = torch.linspace(0, 1, 64 * 48).view(1, 48, 64).expand(3, -1, -1).contiguous()
+    gray = np.tile(np.linspace(0, 1, 64 * 48, dtype=np.float32).reshape(48, 64), (3, 1, 1))
     model = coolchic(64, 48)
     lmbda, networks = init_lambda(0), table(model, 0)
     latents = analysis.initial_latents(model, gray, lmbda)
     rates = rates_for(3, lmbda)
     initial = Initial(networks, latents, networks)
-    fit = GridFit(gray, model, initial, Budget(3), lmbda=lmbda, rates=rates)
+    backend = backend_for(model)
+    fit = GridFit(gray, model, initial, Budget(3), lmbda=lmbda, rates=rates, backend=backend)
     list(fit)
     fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
     assert len(fine) == 2
@@ -341,12 +356,13 @@ def test_a_picture_without_content_ends_its_fit_early() -> None:
     model = coolchic(32, 32)
     lmbda, networks = init_lambda(20), table(model, 20)
     for value, most in ((0.5, 240), (None, 400)):
-        torch.manual_seed(0)
-        target = torch.rand(3, 32, 32) if value is None else torch.full((3, 32, 32), value)
+        random = np.random.default_rng(0).random((3, 32, 32), np.float32)
+        target = random if value is None else np.full_like(random, value)
         latents = analysis.initial_latents(model, target, lmbda)
         initial = Initial(networks, latents, networks)
         rates = rates_for(400, FULL_RATE_LAMBDA)
-        fit = GridFit(target, model, initial, Budget(400), lmbda=lmbda, rates=rates)
+        given = target, model, initial, Budget(400)
+        fit = GridFit(*given, lmbda=lmbda, rates=rates, backend=backend_for(model))
         list(fit)
         assert fit.step <= most
         assert value is not None or fit.step == most

@@ -1,26 +1,26 @@
-"""The two ways to make the gradients of a step agree, whatever the loss."""
+"""The two backends agree: gradients of a step, whatever the loss, rates and colours."""
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
-import torch
 
 from inrcodec.codec import native
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.fitting.coolchic import initialisation
-from inrcodec.codec.fitting.coolchic.step import (
-    CompiledGradients,
-    Cost,
-    Rounding,
-    Situation,
-    TorchGradients,
-    gradients_of,
-)
+from inrcodec.codec.fitting.coolchic.backend import empty
+from inrcodec.codec.fitting.coolchic.backends import backend_of
+from inrcodec.codec.fitting.coolchic.compiled_backend import CompiledBackend
+from inrcodec.codec.fitting.coolchic.schedule import Rounding
+from inrcodec.codec.fitting.coolchic.step import Situation
+from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
 from inrcodec.codec.fitting.losses import LOSSES, Distortion, loss_of
-from inrcodec.codec.fitting.robust import Robust, backward_of, plain
+from inrcodec.codec.fitting.robust_options import Robust
 from inrcodec.codec.format.header import Family
+from inrcodec.errors import MissingExtraError
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without kernels")
 
@@ -28,58 +28,74 @@ MODEL = grids_model(Family.COOLCHIC, 80, 64)
 LMBDA = 2e-3
 
 
-def distortion_of(case: str, target: torch.Tensor) -> Distortion:
+def a_target() -> np.ndarray:
+    return np.random.default_rng(3).random((3, MODEL.height, MODEL.width), np.float32)
+
+
+def distortion_of(case: str, target: np.ndarray) -> Distortion:
     if case == "bounded":
-        return Distortion(LOSSES["mse"], target * 1.4 - 0.2)
-    shown = torch.rand(1, *target.shape[1:]) if case == "shown" else None
+        return Distortion(LOSSES["mse"], target * np.float32(1.4) - np.float32(0.2))
+    random = np.random.default_rng(4)
+    shown = random.random((1, *target.shape[1:]), np.float32) if case == "shown" else None
     loss = LOSSES["mse"] if case in ("mse", "shown") else loss_of(case)
     return Distortion(loss, target, shown)
 
 
-@pytest.mark.parametrize("case", ["mse", "lcssim", "shown", "bounded"])
+@pytest.mark.parametrize("case", ["mse", "l1", "logcosh", "lcssim", "shown", "bounded"])
 @pytest.mark.parametrize("rounding", [Rounding(0.3, 0.15), None])
 def test_both_ways_agree(case: str, rounding: Rounding | None) -> None:
-    torch.manual_seed(3)
-    target = torch.rand(3, MODEL.height, MODEL.width)
+    target = a_target()
     distortion = distortion_of(case, target)
     values, latents = initialisation.trained(MODEL, target, 20, LMBDA)
-    found: list[tuple[Cost, dict[str, torch.Tensor]]] = []
-    for way in (CompiledGradients, TorchGradients):
-        noise = torch.Generator().manual_seed(5)
-        given = (MODEL, (13,), noise) if way is CompiledGradients else (MODEL, (13,), plain, noise)
-        parameters = {n: torch.tensor(v, requires_grad=True) for n, v in values.items()}
-        grids = [y.clone() for y in latents]
-        grids[13].zero_()
-        here = Situation(parameters, grids, windows.whole(MODEL), rounding, LMBDA, distortion)
-        cost = way(*given)(here)
-        found.append((cost, {n: t.grad for n, t in parameters.items() if t.grad is not None}))
-    (ours, by), (theirs, wanted) = found
+    latents[13].fill(0)
+    here = Situation(values, latents, windows.whole(MODEL), rounding, LMBDA, distortion)
+    ours, theirs = (
+        backend.gradients(MODEL, (13,), np.random.default_rng(5))(here)
+        for backend in (CompiledBackend(), TorchBackend())
+    )
     assert ours[:3] == pytest.approx(theirs[:3], rel=1e-4)
     assert [g is None for g in ours.by_latents] == [g is None for g in theirs.by_latents]
     for one, other in zip(ours.by_latents, theirs.by_latents, strict=True):
         if one is not None and other is not None:
-            assert (one - other).norm() <= 1e-3 * other.norm()
-    assert by.keys() == wanted.keys()
-    for name, gradient in by.items():
-        assert (gradient - wanted[name]).norm() <= 1e-3 * wanted[name].norm() + 1e-7, name
+            assert np.linalg.norm(one - other) <= 1e-3 * np.linalg.norm(other)
+    assert ours.by_parameters.keys() == theirs.by_parameters.keys() == MODEL.shapes.keys()
+    for name, gradient in ours.by_parameters.items():
+        wanted = theirs.by_parameters[name]
+        assert gradient.shape == wanted.shape == MODEL.shapes[name]
+        difference = np.linalg.norm(gradient - wanted)
+        assert difference <= 1e-3 * np.linalg.norm(wanted) + 1e-7, name
 
 
-def test_who_takes_which_way() -> None:
-    noise = torch.Generator()
-    assert isinstance(gradients_of(MODEL, (), plain, noise, whole=True), CompiledGradients)
-    assert isinstance(gradients_of(MODEL, (), plain, noise, whole=False), TorchGradients)
-    robust = backward_of(Robust("noise", 1e-3), MODEL.units, 0)
-    assert isinstance(gradients_of(MODEL, (), robust, noise, whole=True), TorchGradients)
+@pytest.mark.parametrize("window", [(0, 64, 0, 80), (0, 64, 64, 80)])
+def test_both_count_and_show_the_same(window: tuple[int, int, int, int]) -> None:
+    values, latents = initialisation.trained(MODEL, a_target(), 20, LMBDA)
+    grids = [np.rint(y).astype(np.int32) for y in latents]
+    grids[3].fill(0)
+    backends = CompiledBackend(), TorchBackend()
+    bits = [b.bits(MODEL, values, grids, window, empty(grids)) for b in backends]
+    assert bits[0] == pytest.approx(bits[1], rel=1e-5)
+    assert bits[0] < backends[0].bits(MODEL, values, grids, window)
+    ours, theirs = (b.colours(MODEL, values, grids, window) for b in backends)
+    assert ours.shape == (3, window[1] - window[0], window[3] - window[2])
+    assert np.abs(ours - theirs).max() < 1e-5
+
+
+def test_who_takes_which_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(backend_of(MODEL), CompiledBackend)
+    assert isinstance(backend_of(MODEL, in_windows=True), TorchBackend)
+    assert isinstance(backend_of(MODEL, robust=Robust("noise", 1e-3)), TorchBackend)
     other = grids_model(Family.COOLCHIC_V2, 80, 64)
-    assert isinstance(gradients_of(other, (), plain, noise, whole=True), TorchGradients)
+    assert isinstance(backend_of(other), TorchBackend)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert isinstance(backend_of(MODEL), CompiledBackend)
+    with pytest.raises(MissingExtraError, match=r"over two megapixels.* needs torch"):
+        backend_of(MODEL, in_windows=True)
 
 
 def test_a_loss_that_is_not_finite_is_told() -> None:
-    target = torch.rand(3, MODEL.height, MODEL.width)
+    target = a_target()
     values, latents = initialisation.trained(MODEL, target, 20, LMBDA)
-    parameters = {n: torch.tensor(v, requires_grad=True) for n, v in values.items()}
-    way = CompiledGradients(MODEL, (), torch.Generator())
-    distortion = Distortion(LOSSES["mse"], target * np.nan)
-    here = Situation(parameters, latents, windows.whole(MODEL), None, LMBDA, distortion)
-    cost = way(here)
+    distortion = Distortion(LOSSES["mse"], target * np.float32(np.nan))
+    here = Situation(values, latents, windows.whole(MODEL), None, LMBDA, distortion)
+    cost = CompiledBackend().gradients(MODEL, (), np.random.default_rng(0))(here)
     assert not np.isfinite(cost.distortion)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +21,8 @@ from inrcodec.codec.fitting.coolchic.stacked import forward
 from inrcodec.codec.fitting.coolchic.stacked.networks import Networks
 from inrcodec.codec.fitting.coolchic.stacked.noise import noise, soften
 from inrcodec.codec.fitting.coolchic.stacked.optimizer import NetworkSteps, latent_steps
-from inrcodec.codec.fitting.coolchic.step import noise_generator, rate_pixels
-from inrcodec.codec.fitting.coolchic.synthesis import noise_seed
-from inrcodec.codec.fitting.optimizer import SQUARES
+from inrcodec.codec.fitting.coolchic.step import noise_seed, rate_pixels
+from inrcodec.codec.fitting.rmsprop import SQUARES
 
 BYTES_A_PIXEL = 2000
 """Memory of a step for each pixel of each image, about: what backward passes need of the forward
@@ -50,15 +50,15 @@ class StackedFit:
         self._steps = first.setting.budget.steps
         self._sizes = forward.sizes_of(model)
         self._numbers = forward.grid_numbers(model, device)
-        self._noises = [noise_generator(fit.setting.seed) for fit in fits]
+        self._noises = [np.random.default_rng(fit.setting.seed) for fit in fits]
         self._networks = Networks.of(model.shapes, [fit.parameters for fit in fits], device)
         trained = [fit.setting.trained for fit in fits]
         self._trained = Networks.of(model.shapes, trained, device)
         self._latents = torch.stack(
-            [torch.cat([y.detach().flatten() for y in fit.latents]) for fit in fits]
+            [torch.from_numpy(np.concatenate([y.ravel() for y in fit.latents])) for fit in fits]
         ).to(device)
         self._squares = torch.zeros_like(self._latents)
-        self._targets = torch.stack([fit.target for fit in fits]).to(device)
+        self._targets = torch.stack([torch.from_numpy(fit.target) for fit in fits]).to(device)
         taken = [[grid not in fit.setting.left_out for grid in range(len(self._sizes))]
                  for fit in fits]  # fmt: skip
         self._taken = self._vector(taken) @ self._numbers
@@ -163,7 +163,7 @@ class StackedFit:
     @torch.no_grad()
     def _pull(self, gradients: Networks, worth: Tensor) -> None:
         """Add the gradient of what the networks cost where a bit is worth so much; see
-        `GridFit._pull`."""
+        `GridFit._pulled`."""
         by_name, ours, theirs = gradients.named(), self._networks.named(), self._trained.named()
         for group, names in self._model.groups.items():
             residuals = [ours[name] - theirs[name] for name in names]
@@ -200,7 +200,7 @@ class StackedFit:
         """Hand images of those left, which are done, back to their fits."""
         for k in which:
             fit = self._fits[self.left[k]]
-            latents = [y[0].cpu() for y in self._grids(self._latents[k : k + 1])]
+            latents = [y[0].cpu().numpy() for y in self._grids(self._latents[k : k + 1])]
             fit.take(self._networks.image(k), latents, self.step)
         self._drop(which)
 

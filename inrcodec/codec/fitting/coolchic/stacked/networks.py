@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from inrcodec.codec import bridge
+from inrcodec.codec.native.networks import Array
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -23,18 +26,17 @@ class Networks:
 
     @classmethod
     def of(
-        cls, shapes: Shapes, images: Sequence[Mapping[str, Tensor]], device: torch.device
+        cls, shapes: Shapes, arrays: Sequence[Mapping[str, Array]], device: torch.device
     ) -> Networks:
-        """Stack the tensors of images, which have one shape for each name."""
+        """Stack the networks of images, which have one shape for each name."""
+        images = [{n: torch.from_numpy(v) for n, v in image.items()} for image in arrays]
         leaves = [
-            torch.stack([torch.stack([image[n].detach().reshape(size) for n in names])
+            torch.stack([torch.stack([image[n].reshape(size) for n in names])
                          for image in images])
             for size, names in _matrices(shapes).items()
         ]  # fmt: skip
         vectors = _vectors(shapes)
-        leaves.append(
-            torch.stack([torch.cat([image[n].detach() for n in vectors]) for image in images])
-        )
+        leaves.append(torch.stack([torch.cat([image[n] for n in vectors]) for image in images]))
         return cls(shapes, [leaf.to(device) for leaf in leaves])
 
     @classmethod
@@ -58,9 +60,9 @@ class Networks:
         sizes = [self._shapes[name][0] for name in vectors]
         return found | dict(zip(vectors, torch.split(self.leaves[-1], sizes, 1), strict=True))
 
-    def image(self, number: int) -> dict[str, Tensor]:
-        """The tensors of one image, on a CPU."""
-        return {name: part[number].detach().cpu() for name, part in self.named().items()}
+    def image(self, number: int) -> dict[str, Array]:
+        """The tensors of one image as arrays."""
+        return {n: bridge.array(part[number].cpu()) for n, part in self.named().items()}
 
     def requires_grad(self) -> Networks:
         """Record gradients from now on."""

@@ -1,5 +1,5 @@
 """The steps of many fits at once: SOAP and Adam on networks (../../soap.py), RMSprop on latents
-(../../optimizer.py)."""
+(../../rmsprop.py)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.fitting.coolchic.stacked.networks import Networks
-from inrcodec.codec.fitting.optimizer import MEANS, SQUARES
-from inrcodec.codec.fitting.soap import TurnedAdam
+from inrcodec.codec.fitting.coolchic.stacked.turned_adam import TurnedAdam
+from inrcodec.codec.fitting.soap import MEANS, SQUARES
 
 
 class NetworkSteps:
@@ -65,7 +65,7 @@ def latent_steps(
     rates: Tensor,
     dampings: Tensor,
 ) -> None:
-    """`optimizer.rms_step` of every grid of every image in place: latents are (images, positions of
+    """`rmsprop.rms_step` of every grid of every image in place: latents are (images, positions of
     all grids) of these sizes, rates and dampings (images,)."""
     squares.mul_(SQUARES).addcmul_(gradients, gradients, value=1 - SQUARES)
     roots = squares.sqrt()

@@ -1,0 +1,138 @@
+"""The backend (backend.py) of compiled kernels, without torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.codec.coolchic import colours
+from inrcodec.codec.coolchic.model import CoolChic
+from inrcodec.codec.coolchic.neighbours import MARGIN
+from inrcodec.codec.coolchic.windows import Window, owned
+from inrcodec.codec.fitting.coolchic.backend import Grids, Values
+from inrcodec.codec.fitting.coolchic.compiled_step import CompiledStep, squared_error
+from inrcodec.codec.fitting.coolchic.step import Cost, Situation, noise_seed, rate_pixels
+from inrcodec.codec.fitting.losses import MSE
+from inrcodec.codec.native import networks
+from inrcodec.codec.native.networks import Array, Network
+from inrcodec.codec.native.pool import kernel_threads
+
+NATS_A_BIT = math.log(2)
+
+
+class CompiledBackend:
+    """See `backend.Backend`: of models that `compiled_step.serves`, `gradients` of whole images."""
+
+    device = "cpu"
+
+    def threads(self, asked: int | None) -> AbstractContextManager[None]:
+        """As `Backend` has it."""
+        return kernel_threads(asked)
+
+    def bits(
+        self,
+        model: CoolChic,
+        values: Values,
+        grids: Grids,
+        window: Window,
+        skipped: Collection[int] = (),
+    ) -> float:
+        """As `Backend` has it."""
+        tensors = []
+        for layer in (*map(str, range(len(model.arm_widths))), "out"):
+            name = f"arm.weight.{layer}"
+            tensors += [model.effective(name, values[name]), values[f"arm.bias.{layer}"]]
+        tensors.append(values["arm.linear"])
+        nats = 0.0
+        for grid, symbols in enumerate(grids):
+            if grid in skipped:
+                continue
+            top, bottom, left, right = area = owned(model, window, grid)
+            padded = crop(symbols, (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
+            mine = [*tensors]
+            mine[1] = mine[1] + values["arm.level"][grid]
+            beside = [None if i is None else crop(grids[i], area) for i in model.companions(grid)]
+            coarser = _coarser(model, grids, grid, area)
+            given = padded, MARGIN, model.offsets, Network(mine), coarser, beside
+            nats += networks.context_bits(*given, needed=False)[0]
+        return nats / NATS_A_BIT
+
+    def colours(self, model: CoolChic, values: Values, grids: Grids, window: Window) -> Array:
+        """As `Backend` has it."""
+        return colours.colours(model, values, grids, window)
+
+    def gradients(
+        self, model: CoolChic, left_out: Collection[int], noise: np.random.Generator
+    ) -> CompiledGradients:
+        """As `Backend` has it."""
+        return CompiledGradients(model, left_out, noise)
+
+
+class CompiledGradients:
+    """`step.Gradients` of whole images, by `CompiledStep`."""
+
+    def __init__(
+        self, model: CoolChic, left_out: Collection[int], noise: np.random.Generator
+    ) -> None:
+        self._model, self._left_out, self._noise = model, left_out, noise
+
+    @cached_property
+    def _step(self) -> CompiledStep:
+        """The arrays of all steps: of a fit of no steps none are needed."""
+        return CompiledStep(self._model, self._left_out)
+
+    def __call__(self, at: Situation) -> Cost:
+        """As `Gradients` has it; the window is the image."""
+        parameters, latents, window, rounding, lmbda, distortion = at
+        step, root = self._step, math.sqrt(lmbda)
+        if rounding is None:
+            step.rounded(latents)
+        else:
+            numbers = range(len(latents))
+            seeds = [noise_seed(self._noise) if g in step.taken else 0 for g in numbers]
+            step.soften(latents, *rounding, seeds)
+        pixels = rate_pixels(self._model)
+        bits = step.bits(parameters) / pixels
+        made = step.colours(parameters)
+        if distortion.is_plain:
+            error, by_colours = squared_error(made, distortion.target, 1 / root)
+        else:
+            error, by_colours = distortion.with_gradient(made, window)
+            by_colours *= np.float32(1 / root)
+        plain = distortion.loss is MSE
+        mse = error if plain else distortion.squared_error(made, window)
+        step.back(parameters, by_colours, root / pixels)
+        wanted = step.taken if rounding is not None else ()
+        by_latents = [y if grid in wanted else None for grid, y in enumerate(step.by_latents)]
+        shapes = self._model.shapes
+        by_parameters = {n: step.by_parameters[n].reshape(shapes[n]) for n in parameters}
+        return Cost(error, mse, bits, by_parameters, by_latents)
+
+
+def crop(grid: NDArray[Any], area: Window) -> Array:
+    """The area of a grid as floats, zeros where it reaches beyond the grid."""
+    top, bottom, left, right = area
+    rows, columns = grid.shape
+    inside = grid[max(0, top) : max(0, min(rows, bottom)), max(0, left) : max(0, right)]
+    around = (max(0, -top), max(0, bottom - rows)), (max(0, -left), max(0, right - columns))
+    return np.ascontiguousarray(np.pad(inside.astype(np.float32), around))
+
+
+def _coarser(
+    model: CoolChic, grids: Sequence[NDArray[Any]], grid: int, area: Window
+) -> Array | None:
+    """What an area of a grid, whose corner is even, sees of the next coarser one: one symbol
+    around its parents."""
+    parent = model.parent(grid)
+    if parent is None:
+        return None
+    top, bottom, left, right = area
+    high, wide = (bottom - top + 1) // 2, (right - left + 1) // 2
+    around = (top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1)
+    return crop(grids[parent], around)
