@@ -119,3 +119,27 @@ def test_it_is_what_it_is_in_torch() -> None:
         np.testing.assert_allclose(arrays[name], tensors[name].detach().numpy(), atol=2e-3)
     assert np.abs(arrays["w"]).max() > 0.1
     assert not arrays["v"].any()
+
+
+NONZERO = {
+    0: ("-0x1.8ab0fep-34", "0x1.13bf94p-30"),
+    4: ("-0x1.d17978p-30", "0x1.3d1768p-30"),
+    5: ("-0x1.d2079ep-35", "0x1.0b03acp-29"),
+    6: ("0x1.6e1a76p-31", "0x1.a88b38p-31"),
+    16: ("0x1.6fdf82p-16", "-0x1.5f41ccp-17"),
+    20: ("0x1.e53e0cp-15", "0x1.1689c6p-11"),
+    21: ("0x1.6d5a82p-20", "-0x1.a5801ep-19"),
+}
+"""Columns of a gradient (2, 22) of an image of 2 x 2 pixels, whose other columns are zeros."""
+
+
+def test_a_gradient_of_low_rank_moves_by_numbers() -> None:
+    """Torch's eigenvectors of its moments are no numbers in single precision."""
+    gradient = np.zeros((2, 22), np.float32)
+    for column, values in NONZERO.items():
+        gradient[:, column] = [float.fromhex(value) for value in values]
+    matrix = np.zeros_like(gradient)
+    Soap({"a": matrix}, {"a": 0.1}).step({"a": gradient}, 1.0, 1.0)
+    turned = TurnedAdam(torch.zeros(1, 2, 22)).step(torch.from_numpy(gradient)[None])
+    assert np.isfinite(matrix).all()
+    np.testing.assert_allclose(matrix, -0.1 * turned[0].numpy(), rtol=1e-3, atol=1e-6)

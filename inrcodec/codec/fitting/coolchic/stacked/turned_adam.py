@@ -43,7 +43,7 @@ class TurnedAdam:
         ):
             moments.lerp_(product, 1 - DECAY)
         if not self._bases:
-            self._bases = [torch.linalg.eigh(_scaled(m))[1].flip(-1) for m in self._moments]
+            self._bases = [_eigenvectors(_scaled(m)) for m in self._moments]
         elif self._steps % BASIS_EVERY == 0:
             for side, moments in enumerate(self._moments):
                 order = self._order(side)
@@ -55,6 +55,12 @@ class TurnedAdam:
         """The directions of a basis by how much of the gradients lies along them, (..., side)."""
         basis = self._bases[side]
         return (basis * (self._moments[side] @ basis)).sum(-2).argsort(-1, descending=True)
+
+
+def _eigenvectors(moments: Tensor) -> Tensor:
+    """Those of matrices (..., side, side), the largest first. In double precision: of some matrices
+    of low rank torch's eigenvectors in single precision are no numbers."""
+    return torch.linalg.eigh(moments.double())[1].flip(-1).to(moments.dtype)
 
 
 def _scaled(moments: Tensor) -> Tensor:
