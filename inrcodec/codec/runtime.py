@@ -101,7 +101,9 @@ def torch_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
-        raise OptionError(f"device must look like cpu, cuda or cuda:1, got {name!r}") from None
+        device = None
+    if device is None or device.type == "meta":  # which computes nothing on any machine
+        raise OptionError(f"device must look like cpu, cuda or cuda:1, got {name!r}")
     try:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
