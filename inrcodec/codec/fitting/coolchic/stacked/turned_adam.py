@@ -60,7 +60,8 @@ class TurnedAdam:
 def _eigenvectors(moments: Tensor) -> Tensor:
     """Those of matrices (..., side, side), the largest first. In double precision: of some matrices
     of low rank torch's eigenvectors in single precision are no numbers."""
-    return torch.linalg.eigh(moments.double())[1].flip(-1).to(moments.dtype)
+    vectors: Tensor = torch.linalg.eigh(moments.double())[1]
+    return vectors.flip(-1).to(moments.dtype)
 
 
 def _scaled(moments: Tensor) -> Tensor:
