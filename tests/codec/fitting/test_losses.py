@@ -329,8 +329,11 @@ def test_a_rehearsal_says_what_to_aim_at() -> None:
 def test_black_and_tiny_pictures_take_a_loss() -> None:
     for shape in ((40, 50, 3), (1, 1, 3)):
         black = np.zeros(shape, np.uint8)
-        data = inrcodec.encode(black, loss="l1", effort=1, threads=1)
-        assert inrcodec.decode(data).mean() <= 5
+        files = [
+            inrcodec.encode(black, loss="l1", effort=1, threads=1, seed=seed) for seed in range(5)
+        ]
+        # so short a fit of nothing leaves a sample of 10 or 20 here and there
+        assert np.median([inrcodec.decode(data).max() for data in files]) <= 8
 
 
 def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
