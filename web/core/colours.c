@@ -97,7 +97,7 @@ static inr_error work_open(const inr_decoder *d, int32_t (*areas)[4], Work *work
     for (int level = d->drawn; level < d->levels; level++) {
         size_t size = cells(areas[level]);
         if (size > most[level & 1]) most[level & 1] = size;
-        if (2 * size > rows) rows = 2 * size;
+        if (16 * (size_t)wide(areas[level]) > rows) rows = 16 * (size_t)wide(areas[level]);
         if (4 * size + 2 * (size_t)wide(areas[level]) > rows && d->header.family == COOLCHIC_V2)
             rows = 4 * size + 2 * (size_t)wide(areas[level]);
         if ((size_t)wide(areas[level]) + 4 > line) line = (size_t)wide(areas[level]) + 4;

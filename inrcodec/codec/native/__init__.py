@@ -101,7 +101,10 @@ def kernel(name: str) -> Callable[..., Any]:
 
 def at(array: NDArray[Any] | None) -> int | None:
     """Where the elements of an array lie, which must be kept while a kernel works on them."""
-    return None if array is None else array.ctypes.data
+    if array is None:
+        return None
+    address: int = array.__array_interface__["data"][0]  # sooner there than `ctypes.data`
+    return address
 
 
 def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:

@@ -129,10 +129,12 @@ def pixel_network(x: Array, network: Network, out: Array | None = None) -> Array
     return out
 
 
-def pixel_network_back(x: Array, network: Network, gradient: Array) -> list[Array]:
-    """Gradients of `x` and of every parameter, from that of the outputs."""
+def pixel_network_back(
+    x: Array, network: Network, gradient: Array, by_x: Array | None = None
+) -> list[Array]:
+    """Gradients of `x`, into `by_x` if given, and of every parameter, from that of the outputs."""
     shape = integers(network.shape)
-    by_x = np.empty_like(x)
+    by_x = np.empty_like(x) if by_x is None else by_x
     bands = bands_of(x.shape[1], 1)
     room = network.room(len(bands))
 

@@ -31,11 +31,11 @@ def residual_convolution(x: Array, weight: Array, bias: Array, out: Array | None
 
 
 def residual_convolution_back(
-    x: Array, weight: Array, gradient: Array
+    x: Array, weight: Array, gradient: Array, by_x: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """Gradients of `x`, `weight` and bias."""
+    """Gradients of `x`, into `by_x` if given, of `weight` and of the bias."""
     _, height, width = x.shape
-    by_x = np.empty_like(x)
+    by_x = np.empty_like(x) if by_x is None else by_x
     bands = bands_of(height, width)
     lines = np.empty((len(bands), 18 * (width + 4 + (MOST_ACROSS + 1) * MOST_LANES)), np.float32)
     by_weight = np.zeros((len(bands), *weight.shape), np.float32)
@@ -76,7 +76,7 @@ def convolution(
 def upsample(coarser: Array, taps: Array, corner: tuple[int, int], out: Array) -> None:
     """Fill `out` (C, H, W) with `coarser` (C, h, w) doubled, from the corner on."""
     channels, height, width = coarser.shape
-    rows = np.empty((channels, height * 2 * width), np.float32)
+    rows = np.empty((channels, 16 * width), np.float32)
     lines = np.empty((channels, width + 4), np.float32)
 
     def work(k: int) -> None:
@@ -89,11 +89,16 @@ def upsample(coarser: Array, taps: Array, corner: tuple[int, int], out: Array) -
 
 
 def upsample_back(
-    coarser: Array, taps: Array, corner: tuple[int, int], gradient: Array
+    coarser: Array,
+    taps: Array,
+    corner: tuple[int, int],
+    gradient: Array,
+    by_coarser: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Gradients of `coarser` and of the taps."""
+    """Gradients of `coarser`, into `by_coarser` if given, and of the taps."""
     channels, height, width = coarser.shape
-    by_coarser, by_taps = np.empty_like(coarser), np.zeros((channels, 4), np.float32)
+    by_coarser = np.empty_like(coarser) if by_coarser is None else by_coarser
+    by_taps = np.zeros((channels, 4), np.float32)
     size = 8 * width + 24
     rooms = [np.empty(size, np.float32) for _ in range(min(channels, THREADS.count))]
 

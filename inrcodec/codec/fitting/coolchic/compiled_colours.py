@@ -29,9 +29,12 @@ class CompiledColours:
             np.empty((COLOURS, *model.grids[0]), np.float32)
             for _ in range(1 + model.features.convolutions)
         ]
+        self._by_stacks = [np.empty_like(stack) for stack in self._stacks]
+        self._by_picture = np.empty_like(self._pictures[0])
 
     def __call__(self, parameters: Mapping[str, Array]) -> Array:
-        """Colours (3, H, W), nominally in [0, 1]; what `back` needs is kept."""
+        """Colours (3, H, W), nominally in [0, 1], which may be overwritten; what `back` needs is
+        kept."""
         model = self._model
         for level in reversed(range(model.levels)):
             stack = self._stacks[level]
@@ -46,10 +49,13 @@ class CompiledColours:
                     stack[channel] += self._symbols[grid] * gain
         self._synthesis = Network([parameters[f"synthesis.{name}"] for name in SYNTHESIS_TENSORS])
         pixel_network(self._inputs, self._synthesis, self._pictures[0].reshape(COLOURS, -1))
-        for i in range(model.features.convolutions):
-            given = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
-            pictures.residual_convolution(self._pictures[i], *given, self._pictures[i + 1])
-        return self._pictures[-1] + np.float32(0.5)
+        count = model.features.convolutions
+        for i in range(count):
+            weight, bias = parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
+            if i == count - 1:  # colours are around 0.5
+                bias = bias + np.float32(0.5)
+            pictures.residual_convolution(self._pictures[i], weight, bias, self._pictures[i + 1])
+        return self._pictures[-1]
 
     def back(
         self,
@@ -61,14 +67,19 @@ class CompiledColours:
         """Add the gradients by the symbols of every grid, and write into `by` those by the
         parameters, given that by the colours (3, H, W)."""
         gradient: Array = by_colours
+        room, other = self._by_picture, self._pictures[-1]
         for i in reversed(range(self._model.features.convolutions)):
             gradient, by[f"conv.weight.{i}"], by[f"conv.bias.{i}"] = (
                 pictures.residual_convolution_back(
-                    self._pictures[i], parameters[f"conv.weight.{i}"], gradient
+                    self._pictures[i], parameters[f"conv.weight.{i}"], gradient, room
                 )
             )
+            room, other = other, room
         by_stack, *of_synthesis = pixel_network_back(
-            self._inputs, self._synthesis, gradient.reshape(COLOURS, -1)
+            self._inputs,
+            self._synthesis,
+            gradient.reshape(COLOURS, -1),
+            self._by_stacks[0].reshape(self._model.synthesis_inputs, -1),
         )
         for name, value in zip(SYNTHESIS_TENSORS, of_synthesis, strict=True):
             by[f"synthesis.{name}"] = value
@@ -95,7 +106,7 @@ class CompiledColours:
             if level + 1 < model.levels:
                 taps = parameters["up.kernel"][level]
                 by_stack, by["up.kernel"][level] = pictures.upsample_back(
-                    self._stacks[level + 1], taps, (0, 0), by_stack[1:]
+                    self._stacks[level + 1], taps, (0, 0), by_stack[1:], self._by_stacks[level + 1]
                 )
 
     @property

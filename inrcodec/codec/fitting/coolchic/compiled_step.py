@@ -34,6 +34,10 @@ def serves(model: CoolChic) -> bool:
     return alike and model.levels > CHROMA_LEVEL and all(map(native.takes, (arm, synthesis)))
 
 
+AT_ONCE = 1 << 16
+"""Numbers that stay in a cache between two passes."""
+
+
 class CompiledStep:
     """The steps of a fit of `model`, which must be one that `serves`. `left_out` grids are of
     zeros. `by_latents` (one array a grid) and `by_parameters` (by name) are overwritten by each."""
@@ -82,18 +86,21 @@ class CompiledStep:
 
 
 def squared_error(made: Array, target: Array, scale: float) -> tuple[float, Array]:
-    """The mean squared error of colours (3, H, W), and the gradient of `scale` times it."""
-    gradient = np.empty_like(made)
-    flat, ours, wanted = gradient.reshape(-1), made.reshape(-1), target.reshape(-1)
+    """The mean squared error of colours (3, H, W), and the gradient of `scale` times it, which
+    takes the place of the colours."""
+    ours, wanted = made.reshape(-1), target.reshape(-1)
     bands = bands_of(made.size, 1)
     squares = [0.0] * len(bands)
 
     def work(k: int) -> None:
-        here = slice(*bands[k])
-        part = flat[here]
-        np.subtract(ours[here], wanted[here], out=part)
-        squares[k] = float(np.vdot(part, part))
-        part *= np.float32(2 * scale / made.size)
+        first, last = bands[k]
+        for start in range(first, last, AT_ONCE):
+            here = slice(start, min(start + AT_ONCE, last))
+            part = ours[here]
+            part -= wanted[here]
+            squares[k] += float(np.vdot(part, part))
+            part *= factor
 
+    factor = np.float32(2 * scale / made.size)
     run(work, len(bands))
-    return sum(squares) / made.size, gradient
+    return sum(squares) / made.size, made

@@ -116,7 +116,7 @@ EXPORT void convolution(const int32_t *shape, int32_t first, int32_t last, const
 /* ---- upsampling.c ----------------------------------------------------------------------------- */
 
 /* One channel (h, w) doubled by 4 taps, of which `out` (high, wide) starts at (top, left). `wide_rows`
-   holds h x 2 w floats, `line` w + 4. */
+   holds 16 w floats, `line` w + 4. */
 EXPORT void upsample(int32_t h, int32_t w, const float *x, const float *taps, int32_t top,
                      int32_t left, int32_t high, int32_t wide, float *out, float *wide_rows,
                      float *line);

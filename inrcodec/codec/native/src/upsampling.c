@@ -3,6 +3,8 @@
 #include "kernels.h"
 #include "vectors.h"
 
+#define KEPT 8 /* rows of twice the width that are kept: an output sees 4 */
+
 INLINE int within(int i, int n) { return i < 0 ? 0 : i >= n ? n - 1 : i; }
 
 /* A row of w pixels twice as wide; `line` holds w + 4 floats. */
@@ -19,13 +21,14 @@ static void double_row(const float *from, int w, const float *t, float *to, floa
 
 void upsample(int32_t h, int32_t w, const float *x, const float *taps, int32_t top, int32_t left,
               int32_t high, int32_t wide, float *out, float *wide_rows, float *line) {
-    for (int i = 0; i < h; i++)
-        double_row(x + (size_t)i * w, w, taps, wide_rows + (size_t)i * 2 * w, line);
+    int made = within(top / 2 - 2, h);
     for (int y = 0; y < high; y++) {
         int i = (y + top) / 2, odd = (y + top) % 2;
+        for (; made <= within(i + 2, h); made++)
+            double_row(x + (size_t)made * w, w, taps, wide_rows + (size_t)(made % KEPT) * 2 * w, line);
         const float *r[4];
         for (int k = 0; k < 4; k++)
-            r[k] = wide_rows + (size_t)within(odd ? i + 2 - k : i - 2 + k, h) * 2 * w + left;
+            r[k] = wide_rows + (size_t)(within(odd ? i + 2 - k : i - 2 + k, h) % KEPT) * 2 * w + left;
         float *to = out + (size_t)y * wide;
         for (int c = 0; c < wide; c++)
             to[c] = taps[0] * r[0][c] + taps[1] * r[1][c] + taps[2] * r[2][c] + taps[3] * r[3][c];
