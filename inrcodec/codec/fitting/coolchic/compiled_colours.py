@@ -33,8 +33,8 @@ class CompiledColours:
         self._by_picture = np.empty_like(self._pictures[0])
 
     def __call__(self, parameters: Mapping[str, Array]) -> Array:
-        """Colours (3, H, W), nominally in [0, 1], which may be overwritten; what `back` needs is
-        kept."""
+        """Colours (3, H, W), nominally in [0, 1], which may be overwritten and which `back`
+        overwrites; what that needs is kept."""
         model = self._model
         for level in reversed(range(model.levels)):
             stack = self._stacks[level]

@@ -144,7 +144,7 @@ class Schedule:
     usual_attempts: int = 3
     """Files that a search for a size or a PSNR writes, roughly."""
 
-    step_s_per_pixel: float = 3e-7
+    step_s_per_pixel: float = 1.5e-7
     torch_step_s_per_pixel: float = 9e-7
     """Seconds a pixel of a training step, with and without the compiled kernels, roughly."""
 

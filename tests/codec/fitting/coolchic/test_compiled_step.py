@@ -50,7 +50,7 @@ def test_it_does_what_torch_does(
     for _ in range(2):  # nothing is left of the step before
         step.soften(latents, 0.3, 0.0, range(len(latents)))
         bits = step.bits(values)
-        made = step.colours(values)
+        made = step.colours(values).copy()
         step.back(values, by_colours, BITS_WORTH)
 
     leaves = [torch.tensor(y, dtype=torch.float64, requires_grad=True) for y in latents]
