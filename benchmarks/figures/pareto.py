@@ -24,6 +24,9 @@ ANCHOR, OURS = "avif", "coolchic -e "
 LEAST_SECONDS = 0.02
 """Faster encodes are drawn here."""
 
+RIGHT_SECONDS = 300
+"""Names of slower ones stand on their left."""
+
 
 class Mark(NamedTuple):
     """A codec: mean seconds of an encode, mean BD-rate in percent, and photographs."""
@@ -69,7 +72,15 @@ def main() -> None:
         text = name.replace("coolchic ", "") if name in ours else name
         if mark.images < whole:
             text += f" ({mark.images} photographs)"
-        axes.annotate(text, (seconds, mark.rate), (5, 5), textcoords="offset points", fontsize=9)
+        left = seconds > RIGHT_SECONDS
+        axes.annotate(
+            text,
+            (seconds, mark.rate),
+            (-5 if left else 5, 5),
+            textcoords="offset points",
+            fontsize=9,
+            ha="right" if left else "left",
+        )
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_xscale("log")
     axes.set_xlabel("seconds of encoding, 768 x 512 pixels")
