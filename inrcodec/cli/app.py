@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -57,19 +58,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(encode)
-app.command()(decode)
-app.command()(info)
-app.command()(models)
-app.command()(report)
-app.command()(compare)
-app.command()(metrics)
-app.command()(robustness)
-app.command()(distort)
-app.command()(sensitivity)
-app.command()(serve)
-app.command()(receive)
-app.command()(simulate)
+
+
+def _unwrapped(text: str | None) -> str:
+    """A help text whose paragraphs are one line each, which is wrapped to the terminal; lines of
+    examples, which are indented, stay as they are."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(
+        part if part.startswith(" ") else part.replace("\n", " ") for part in paragraphs
+    )
+
+
+for command in (
+    encode,
+    decode,
+    info,
+    models,
+    report,
+    compare,
+    metrics,
+    robustness,
+    distort,
+    sensitivity,
+    serve,
+    receive,
+    simulate,
+):
+    app.command(help=_unwrapped(command.__doc__))(command)
 app.add_typer(benchmark, name="benchmark")
 app.add_typer(init, name="init")
 

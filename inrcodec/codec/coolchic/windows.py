@@ -88,6 +88,14 @@ def parents(area: Window) -> Window:
     return row, below, column, beside
 
 
+def around_parents(area: Window) -> Window:
+    """What an area of a grid, whose corner is even, sees of the next coarser one in a fit: one
+    symbol around its parents, beyond the borders too, where a fit has zeros."""
+    top, bottom, left, right = area
+    high, wide = (bottom - top + 1) // 2, (right - left + 1) // 2
+    return top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1
+
+
 def _inside(area: Window, model: CoolChic, level: int) -> Window:
     """The area without what lies beyond the grid."""
     rows, columns = model.grids[level]

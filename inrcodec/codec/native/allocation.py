@@ -16,8 +16,8 @@ def keep_freed_memory(pixels: int) -> None:
     """Have the C library keep what is freed for the next allocation, where it is glibc, to fit an
     image of so many pixels.
 
-    A fit allocates the same large arrays every step, and handing them back to the system and
-    fetching them again takes a tenth of it. It is a setting of the whole process, so it is for
+    Steps in torch, and losses other than squared error, allocate the same large arrays every time,
+    and handing them back to the system and fetching them again takes a tenth of a step. It is a setting of the whole process, so it is for
     programs to make, not for this library.
     """
     try:

@@ -1,7 +1,7 @@
 """Small networks in compiled kernels: bits of a grid, and a network on every pixel.
 
 Arrays are float32, C-contiguous. What each function computes stands where it is written in torch:
-models/context.py and kernels.py. Bands have gradients of their own where they overlap.
+fitting/coolchic/rate.py and synthesis.py. Bands have gradients of their own where they overlap.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def context_bits(
     companions: Sequence[Array | None],
     needed: bool,
 ) -> tuple[float, list[Array | None]]:
-    """Nats of a grid as `context.context_bits`, and if `needed` their gradients: of the padded
+    """Nats of a grid as `rate.context_bits`, and if `needed` their gradients: of the padded
     grid, the coarser one, the companions and the parameters. The grid has `margin` rows above and
     as many columns on each side."""
     height, width = padded.shape[0] - margin, padded.shape[1] - 2 * margin

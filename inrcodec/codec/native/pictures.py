@@ -1,7 +1,7 @@
 """Convolution and upsampling in compiled kernels.
 
 Arrays are float32, C-contiguous. What each function computes stands where it is written in torch:
-models/kernels.py and upsampling.py.
+fitting/coolchic/synthesis.py and upsampling.py, and for `convolution` training/analysis_network.py.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def convolution(
     shape = integers([channels, outputs, span, height, width, int(rectified)])
     out = np.empty((outputs, height, width), np.float32)
     bands = bands_of(height, width)
-    pitch = width + span - 1 + 4 * MOST_LANES
+    pitch = width + span - 1 + MOST_ACROSS * MOST_LANES
     lines = np.empty((len(bands), channels * span * pitch), np.float32)
 
     def work(k: int) -> None:
@@ -115,7 +115,7 @@ def upsample_back(
 
 
 def upsample_shared(x: Array, taps: Array) -> Array:
-    """As `kernels.upsample_shared`: (C, h, w) and (8, 8) -> (C, 2 h, 2 w)."""
+    """As `synthesis.upsample_shared`: (C, h, w) and (8, 8) -> (C, 2 h, 2 w)."""
     channels, height, width = x.shape
     out = np.empty((channels, 2 * height, 2 * width), np.float32)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inrcodec.codec.coolchic import colours
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.neighbours import MARGIN
-from inrcodec.codec.coolchic.windows import Window, owned
+from inrcodec.codec.coolchic.windows import Window, around_parents, owned
 from inrcodec.codec.fitting.coolchic.backend import Grids, Values
 from inrcodec.codec.fitting.coolchic.compiled_step import CompiledStep, squared_error
 from inrcodec.codec.fitting.coolchic.step import Cost, Situation, noise_seed, rate_pixels
@@ -130,9 +130,4 @@ def _coarser(
     """What an area of a grid, whose corner is even, sees of the next coarser one: one symbol
     around its parents."""
     parent = model.parent(grid)
-    if parent is None:
-        return None
-    top, bottom, left, right = area
-    high, wide = (bottom - top + 1) // 2, (right - left + 1) // 2
-    around = (top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1)
-    return crop(grids[parent], around)
+    return None if parent is None else crop(grids[parent], around_parents(area))

@@ -25,13 +25,14 @@ from inrcodec.codec.native.pool import bands_of, run
 
 
 def serves(model: CoolChic) -> bool:
-    """Whether there are kernels and they take the networks of a model with chroma and linear
-    branches, those of `coolchic`."""
+    """Whether there are kernels and they take the networks of a model with chroma, linear branches
+    and convolutions, those of `coolchic`."""
     features = model.features
     arm = (model.arm_inputs, *model.arm_widths, 2)
     synthesis = (model.synthesis_inputs, *model.synthesis_widths, COLOURS)
     alike = features.linear_branches and features.chroma and features.upsampling == "separable"
-    return alike and model.levels > CHROMA_LEVEL and all(map(native.takes, (arm, synthesis)))
+    deep = model.levels > CHROMA_LEVEL and features.convolutions > 0
+    return alike and deep and all(map(native.takes, (arm, synthesis)))
 
 
 AT_ONCE = 1 << 16

@@ -15,7 +15,7 @@ from torch import Tensor
 from inrcodec.codec.coolchic.features import BICUBIC, CHROMA_LEVEL
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.neighbours import MARGIN
-from inrcodec.codec.coolchic.windows import Window, needed, owned
+from inrcodec.codec.coolchic.windows import Window, around_parents, needed, owned
 from inrcodec.codec.fitting.coolchic.rate import context_bits
 from inrcodec.codec.fitting.coolchic.synthesis import (
     pixel_network,
@@ -73,12 +73,7 @@ def _coarser(model: CoolChic, latents: Sequence[Tensor], grid: int, area: Window
     """What an area of a grid, whose corner is even, sees of the next coarser one: one symbol
     around its parents."""
     parent = model.parent(grid)
-    if parent is None:
-        return None
-    top, bottom, left, right = area
-    high, wide = (bottom - top + 1) // 2, (right - left + 1) // 2
-    around = (top // 2 - 1, top // 2 + high + 1, left // 2 - 1, left // 2 + wide + 1)
-    return crop(latents[parent], around)
+    return None if parent is None else crop(latents[parent], around_parents(area))
 
 
 def colours(

@@ -152,7 +152,7 @@ class Schedule:
         """Steps for an image: more for a large one, of which a step sees a window, and for a small
         one; `unlike` says that it is unlike photographs, and is fitted at effort 0 too."""
         pixels = model.width * model.height
-        count = self.effort_steps[effort] or self.unlike_steps * unlike
+        count = self.unlike_steps if unlike else self.effort_steps[effort]
         windows, small = pixels / MIDDLE_PIXELS, math.sqrt(self.small_pixels / pixels)
         return round(count * max(1.0, windows, min(2.0, small)))
 

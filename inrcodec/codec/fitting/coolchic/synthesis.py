@@ -9,7 +9,7 @@ in memory:
 - the input gradient of a convolution of few channels is computed as a convolution;
 - upsampling (`upsampling.py`) is sums of shifted slices, forward and backward.
 
-Each function equals its plain autograd form (tests/codec/test_kernels.py).
+Each function equals its plain autograd form (tests/codec/fitting/coolchic/test_kernels.py).
 """
 
 from __future__ import annotations

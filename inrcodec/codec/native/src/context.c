@@ -1,4 +1,4 @@
-/* Bits of a grid under its context network, tile by tile: models/context.py. */
+/* Bits of a grid under its context network, tile by tile: fitting/coolchic/rate.py. */
 
 #include "network.h"
 
@@ -14,7 +14,7 @@ typedef struct {
     int row, column, at, length;
 } Segment;
 
-/* Nats of the first n symbols, -ln of their Laplace masses: see context.laplace_nats. The gradients
+/* Nats of the first n symbols, -ln of their Laplace masses: see laplace_nats there. The gradients
    by value and by log scale replace the outputs, mean and log2 scale. */
 static double laplace(int n, const float *symbols, float *outputs) {
     float *means = outputs, *scales = outputs + TILE;

@@ -5,7 +5,7 @@
 #include "kernels.h"
 #include "vectors.h"
 
-/* A smooth staircase (kernels.soft_round) of v, and its slope. */
+/* A smooth staircase (fitting/coolchic/synthesis.py, soft_round) of v, and its slope. */
 INLINE vec staircase(vec v, float inverse, float half, vec *slope) {
     vec centre = floor_of(v) + 0.5f;
     vec z = v - centre;
