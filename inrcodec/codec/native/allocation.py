@@ -17,8 +17,8 @@ def keep_freed_memory(pixels: int) -> None:
     image of so many pixels.
 
     Steps in torch, and losses other than squared error, allocate the same large arrays every time,
-    and handing them back to the system and fetching them again takes a tenth of a step. It is a setting of the whole process, so it is for
-    programs to make, not for this library.
+    and handing them back to the system and fetching them again takes a tenth of a step. It is a
+    setting of the whole process, so it is for programs to make, not for this library.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
