@@ -29,12 +29,10 @@ from inrcodec.codec.coolchic.windows import Window
 from inrcodec.codec.entropy.prior import MAX_MAGNITUDE
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.backend import Backend, empty
-from inrcodec.codec.fitting.coolchic.schedule import (
-    SCHEDULE,
-    Rates,
-    Schedule,
-    network_rates,
-)
+from inrcodec.codec.fitting.coolchic.chroma_choice import left_out, without
+from inrcodec.codec.fitting.coolchic.network_cost import pulled
+from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
+from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE, Rates, Schedule, network_rates
 from inrcodec.codec.fitting.coolchic.step import Situation, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
 from inrcodec.codec.fitting.losses import MSE, Distortion, Loss
@@ -42,12 +40,6 @@ from inrcodec.codec.fitting.rmsprop import SQUARES, rms_step
 from inrcodec.codec.fitting.soap import Soap
 from inrcodec.codec.native.networks import Array
 from inrcodec.errors import FitError
-
-COMMON_STEPS = {"arm": -5, "synthesis": -10, "up": -10, "conv": -10}
-"""log2 of usual quantisation steps of networks. Residuals below them cost hardly fewer bits."""
-
-FINE_CHROMA = 2
-"""Up to this level chroma grids without a symbol are left out of a fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +119,10 @@ class GridFit:
             name: np.zeros_like(value) for name, value in self.parameters.items()
         }
         self.latents = [np.array(y, np.float32) for y in initial.latents]
-        self._left_out = _left_out(model, self.latents) if initial.trained else frozenset()
-        for grid in self._left_out:
-            self.latents[grid].fill(0)
+        self._left_out: frozenset[int] = frozenset()
+        if initial.trained:
+            self._left_out = left_out(model, self.latents, self._cost, rates.regained)
+            self.latents = without(self.latents, self._left_out)
         self._squares: list[Array] = []  # of a fit of no steps none are needed
         self._first_step = self._first_round = 0
         slower = rates._replace(networks=rates.networks / schedule.windows_a_round(model))
@@ -138,6 +131,7 @@ class GridFit:
         self._clock, self._begun = clock, clock()
         noise = np.random.default_rng(seed)
         self._gradients = backend.gradients(model, self._left_out, noise)
+        self._noise = NoiseControl(rates.softening, schedule)
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)
@@ -180,10 +174,21 @@ class GridFit:
     def measured(self, offset: float = 0.0) -> tuple[float, float]:
         """Bits of the latents, rounded as they are now, and the mean squared error; of a large
         image, by a sample. `offset` as in `rounded`."""
+        return self._measured(
+            self.rounded(offset) if offset else [np.rint(y) for y in self.latents]
+        )
+
+    def _cost(self, latents: Sequence[Array]) -> float:
+        """Squared error and lambda times bits per pixel of latents, rounded, with the networks as
+        they are."""
+        bits, error = self._measured([np.rint(y) for y in latents])
+        return error + self.lmbda * bits / rate_pixels(self.model)
+
+    def _measured(self, rounded: Sequence[NDArray[Any]]) -> tuple[float, float]:
+        """As `measured`, of latents that are rounded."""
         sample = windows.sample(self.model)
         pixels = sum(map(windows.area, sample))
         share = pixels / (self.model.width * self.model.height)
-        rounded = self.rounded(offset) if offset else [np.rint(y) for y in self.latents]
         bits = error = 0.0
         for window in sample:
             own, made = self._looked_at(rounded, window)
@@ -269,38 +274,30 @@ class GridFit:
         """One step on one window; returns its mean squared error, distortion and bits per pixel."""
         window, schedule = next(self._windows), self._schedule
         hard = share >= 1 - schedule.hard_share
-        rounding = None if hard else self._rates.softening.at(share)
+        rounding = None if hard else self._noise.at(share)
         now = Situation(
             self.parameters, self.latents, window, rounding, self.lmbda, self.distortion
         )
         cost = self._gradients(now)
         if not math.isfinite(cost.distortion):
             raise FitError("the fit diverged: the error is not finite; try another seed")
-        gradients = self._pulled(cost.by_parameters, 1 / rate_pixels(self.model))
+        worth = math.sqrt(self.lmbda) / rate_pixels(self.model)  # of a bit, in units of the loss
+        gradients = pulled(self.model, cost.by_parameters, self.parameters, self._trained, worth)
         warm = min(1.0, (self.step - self._first_step + 1) / self._rates.warm_up_steps)
         factor = 0.5 * (1 + math.cos(math.pi * share)) * warm
         if not hard:
             self._move(cost.by_latents, window, self._rates.latents * factor)
         self._optimizer.step(gradients, factor, schedule.most_norm / math.sqrt(self.lmbda))
         self.step += 1
+        if self._noise.wants(self.step, share):
+            self._noise.saw(share, cost.mse, self._rounded_error(window))
         return cost.mse, cost.distortion, cost.bits_per_pixel
 
-    def _pulled(self, gradients: Mapping[str, Array], bits: float) -> dict[str, Array]:
-        """Gradients of the networks with that of what these cost, in loss units of `bits` a bit.
-
-        n residuals of mean size m take about n log2(2 e m / step) bits as Laplace variables, so
-        each is worth 1.44 / m bits a unit.
-        """
-        pulled = {}
-        for group, names in self.model.groups.items():
-            residuals = [self.parameters[name] - self._trained[name] for name in names]
-            total = sum(float(np.abs(r).sum()) for r in residuals)
-            least = 2.0 ** COMMON_STEPS[group.split(".")[0]]
-            mean = max(total / sum(r.size for r in residuals), least)
-            pull = np.float32(math.sqrt(self.lmbda) * bits / (math.log(2) * mean))
-            for name, residual in zip(names, residuals, strict=True):
-                pulled[name] = gradients[name] + np.sign(residual) * pull
-        return pulled
+    def _rounded_error(self, window: Window) -> float:
+        """The squared error of a window with its latents rounded."""
+        rounded = [np.rint(y) for y in self.latents]
+        made = self.backend.colours(self.model, self.parameters, rounded, window)
+        return self.distortion.squared_error(made, window)
 
     def _move(self, gradients: Sequence[Array | None], window: Window, rate: float) -> None:
         """RMSprop on the latents of a window, its mean squares unbiased as Adam's, in place."""
@@ -313,13 +310,3 @@ class GridFit:
                 here = slice(top, bottom), slice(left, right)
                 given = gradient, self._squares[grid][here], self.latents[grid][here]
                 rms_step(*given, rate=rate * correction, damping=self._rates.damping)
-
-
-def _left_out(model: CoolChic, latents: Sequence[Array]) -> frozenset[int]:
-    """Fine chroma grids in which a trained initialisation has no symbol: at low rates they stay
-    empty, and the fit is a fifth faster, and better, without their noise."""
-    return frozenset(
-        grid
-        for grid in range(model.levels, len(latents))
-        if model.grid_levels[grid] <= FINE_CHROMA and not np.rint(latents[grid]).any()
-    )

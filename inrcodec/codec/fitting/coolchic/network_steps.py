@@ -21,7 +21,7 @@ from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.fitting.coolchic.backend import Backend, empty
-from inrcodec.codec.fitting.coolchic.fit import COMMON_STEPS
+from inrcodec.codec.fitting.coolchic.network_cost import COMMON_STEPS
 from inrcodec.codec.fitting.coolchic.step import rate_pixels
 from inrcodec.codec.fitting.losses import Distortion
 from inrcodec.errors import FitError

@@ -67,6 +67,16 @@ class Schedule:
     hard_share: float = 0.05
     """Last share of a fit, in which latents are rounded for good and only networks learn."""
 
+    noise_every: int = 25
+    looks_at_noise: tuple[float, float] = (0.05, 0.93)
+    rounding_gap: tuple[float, float] = (0.4, 0.05)
+    noise_gain: float = 0.25
+    most_noise: float = 0.3
+    """What controls the noise of the rounding (noise_control.py): steps between two looks, the
+    shares of a fit at which it looks, by how much the error of rounded latents may exceed that of a
+    step at the beginning and at the end, the power of what it exceeds that by which noise grows,
+    and the most noise. docs/research.md, "Noise that suits the image"."""
+
     report_every: int = 5
     """Steps between two reports of progress."""
 
@@ -188,7 +198,8 @@ class Rates(NamedTuple):
     that make pixels times `pixels`, reached in so many steps.
 
     `damping` holds back latents of small gradients, which are mostly noise: with 0 all move alike,
-    with much a latent moves by what its gradients are to the mean of its grid.
+    with much a latent moves by what its gradients are to the mean of its grid. `regained` is the
+    share of the cost that a fit may lose at first by leaving out fine chroma grids.
     """
 
     latents: float
@@ -197,6 +208,7 @@ class Rates(NamedTuple):
     damping: float
     softening: Softening
     warm_up_steps: float
+    regained: float = 0.0
 
 
 FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.045, 1.0, 0.0, UNTRAINED, 10), 100
@@ -221,6 +233,11 @@ LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
 """Damping from a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
 
 
+REGAINED, REGAINED_FROM = 0.02, 75
+"""Share of the cost that a fit makes up for with every doubling of its steps, from so many on:
+docs/research.md, "Fine chroma grids"."""
+
+
 def rates_for(rounds: float, lmbda: float) -> Rates:
     """Rates for a fit under a lambda from a trained initialisation that visits each latent so many
     times, which is once a step but in large images: in 25, the full ones undo much of what it knows
@@ -234,6 +251,7 @@ def rates_for(rounds: float, lmbda: float) -> Rates:
         max(LEAST_DAMPING, MOST_DAMPING * (1 - share)),
         LONG if is_long else SHORT,
         max(LEAST_WARM_UP, min(FULL_RATES.warm_up_steps, WARM_UP * rounds)),
+        REGAINED * max(0.0, math.log2(max(rounds, 1.0) / REGAINED_FROM)),
     )
 
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.fitting.coolchic.fit import COMMON_STEPS, GridFit
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.network_cost import COMMON_STEPS
+from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
 from inrcodec.codec.fitting.coolchic.schedule import network_rates
 from inrcodec.codec.fitting.coolchic.stacked import forward
 from inrcodec.codec.fitting.coolchic.stacked.networks import Networks
@@ -67,6 +69,7 @@ class StackedFit:
         self._optimizer = NetworkSteps(self._networks, Networks.filled(model.shapes, rates))
         self._lmbda = self._vector([fit.lmbda for fit in fits])
         self._dampings = self._vector([fit.setting.rates.damping for fit in fits])
+        self._controls = [NoiseControl(fit.setting.rates.softening, self._schedule) for fit in fits]
         self._ahead = [0.0] * len(fits)
         self._networks.requires_grad()
         self.left = list(range(len(fits)))
@@ -93,7 +96,7 @@ class StackedFit:
         schedule, fits = self._schedule, [self._fits[number] for number in self.left]
         shares = [self._share(k) for k in range(len(fits))]
         hard = [share >= 1 - schedule.hard_share for share in shares]
-        symbols, slopes = self._rounded(fits, shares, hard)
+        symbols, slopes = self._rounded(shares, hard)
         root, pixels = self._lmbda.sqrt(), rate_pixels(self._model)
         parameters = self._networks.named()
         made = forward.colours(self._model, parameters, symbols)
@@ -120,17 +123,17 @@ class StackedFit:
         most = schedule.most_norm / root
         norms = self._optimizer.step(gradients, self._vector(factors), most)
         self.step += 1
+        self._look_at_noise(shares)
         finite = torch.isfinite(norms + self._errors.detach()).tolist()
         self._drop([k for k, is_finite in enumerate(finite) if not is_finite])
 
     @torch.no_grad()
-    def _rounded(
-        self, fits: Sequence[GridFit], shares: Sequence[float], hard: Sequence[bool]
-    ) -> tuple[Tensor, Tensor]:
+    def _rounded(self, shares: Sequence[float], hard: Sequence[bool]) -> tuple[Tensor, Tensor]:
         """The symbols that a step sees, a leaf, and their slopes by the latents; of images that are
         `hard` they are rounded for good, and have none."""
         roundings = [
-            fit.setting.rates.softening.at(share) for fit, share in zip(fits, shares, strict=True)
+            self._controls[number].at(share)
+            for number, share in zip(self.left, shares, strict=True)
         ]
         seeds = [
             [0] * len(self._sizes) if is_hard else self._seeds(number)
@@ -163,7 +166,7 @@ class StackedFit:
     @torch.no_grad()
     def _pull(self, gradients: Networks, worth: Tensor) -> None:
         """Add the gradient of what the networks cost where a bit is worth so much; see
-        `GridFit._pulled`."""
+        `network_cost.pulled`."""
         by_name, ours, theirs = gradients.named(), self._networks.named(), self._trained.named()
         for group, names in self._model.groups.items():
             residuals = [ours[name] - theirs[name] for name in names]
@@ -183,15 +186,33 @@ class StackedFit:
         if min(worth) >= schedule.worth_little:
             return
         parameters, rounded = self._networks.named(), torch.round(self._latents)
-        errors = (forward.colours(self._model, parameters, rounded) - self._targets).square()
+        errors = self._rounded_errors()
         filled = torch.stack([y.flatten(1).any(1) for y in self._grids(rounded)], 1).float()
         counted = filled @ self._numbers
         bits = forward.bits(self._model, parameters, rounded, self._numbers, counted)
-        costs = errors.mean((1, 2, 3)) / self._lmbda + bits / rate_pixels(self._model)
+        costs = errors / self._lmbda + bits / rate_pixels(self._model)
         for k, (noisy, cost) in enumerate(zip(worth, costs.tolist(), strict=True)):
             if noisy < schedule.worth_little and cost < schedule.worth_nothing:
                 share = self._share(k)
                 self._ahead[k] = max(self._ahead[k], 1 - schedule.hard_share - share)
+
+    @torch.no_grad()
+    def _look_at_noise(self, shares: Sequence[float]) -> None:
+        """Have the noise of those images controlled that want it now."""
+        looking = [
+            (k, self._controls[number])
+            for k, number in enumerate(self.left)
+            if self._controls[number].wants(self.step, shares[k])
+        ]
+        if looking:
+            noisy, rounded = self._errors.tolist(), self._rounded_errors().tolist()
+            for k, control in looking:
+                control.saw(shares[k], noisy[k], rounded[k])
+
+    def _rounded_errors(self) -> Tensor:
+        """The squared errors of all images left, with their latents rounded."""
+        made = forward.colours(self._model, self._networks.named(), torch.round(self._latents))
+        return (made - self._targets).square().mean((1, 2, 3))
 
     def _grids(self, flat: Tensor) -> list[Tensor]:
         return forward.grids_of(self._model, flat)
