@@ -56,7 +56,7 @@ def fit(tier: str, in_torch: bool) -> GridFit:
     index = initialisation.init_index(LAMBDA)
     parameters, latents = initialisation.trained(model, target, index, LAMBDA)
     initial = Initial(parameters, latents, parameters)
-    rates = rates_for(STEPS, LAMBDA)
+    rates = rates_for(STEPS, LAMBDA)._replace(regained=0)  # all grids
     backend = TorchBackend() if in_torch else CompiledBackend()
     given = target, model, initial, Budget(STEPS)
     return GridFit(*given, lmbda=LAMBDA, rates=rates, backend=backend)
