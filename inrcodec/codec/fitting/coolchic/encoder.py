@@ -74,8 +74,9 @@ class GridEncoding:
         self._targets, self._shown = planes_of(picture), shown_of(picture)
         planes = len(self._targets)
         self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
-        self._unlike = plan.effort == 0 and is_unlike_photographs(picture)
-        self._steps = schedule.steps(plan.effort, self.model, unlike=self._unlike)
+        self._unlike = is_unlike_photographs(picture)
+        self._briefly = self._unlike and plan.effort == 0
+        self._steps = schedule.steps(plan.effort, self.model, unlike=self._briefly)
         if plan.time_limit is not None:
             self._steps = WITHOUT_LIMIT
             if (
@@ -248,8 +249,11 @@ class GridEncoding:
         else:
             parameters, latents = initialisation.trained(self.model, target, self._init[1], lmbda)
             initial = Initial(parameters, latents, parameters)
-            # a bad initialisation has little to lose by the rates of a longer fit
-            rates = rates_for(max(rounds, FULL_RATE_STEPS) if self._unlike else rounds, lmbda)
+            if self._briefly:
+                rounds = max(rounds, FULL_RATE_STEPS)  # a bad initialisation has little to lose
+            rates = rates_for(rounds, lmbda)
+            if self._unlike:
+                rates = rates._replace(most_noise=0.0)
         return GridFit(
             target,
             self.model,
@@ -271,7 +275,7 @@ class GridEncoding:
         steps: list[Step | None] = [None] * len(self._fits)
         all_of_it = 1 - self._schedule.searched * (not self.plan.goal.fixed)
         count, psnr, seen = self._fits[0].step, 0.0, None  # steps that were taken together
-        bare = self.written() if self._unlike and self.plan.goal.fixed else None
+        bare = self.written() if self._briefly and self.plan.goal.fixed else None
         for number, news in enumerate(zip_longest(*self._fits)):
             # one may have nothing left to gain, or no time
             steps = [new or old for new, old in zip(news, steps, strict=True)]

@@ -131,7 +131,7 @@ class GridFit:
         self._clock, self._begun = clock, clock()
         noise = np.random.default_rng(seed)
         self._gradients = backend.gradients(model, self._left_out, noise)
-        self._noise = NoiseControl(rates.softening, schedule)
+        self._noise = NoiseControl(rates, schedule)
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)

@@ -6,33 +6,33 @@ hardens. Fine textures do not, and a long fit then ends with a larger cost than 
 of Kodak 13, lambda 0.0015: 3.20 thousandths after 200 steps, 3.38 after 1200, 3.11 with this
 control after 600). More noise makes such use of soft rounding unattractive, but takes from images
 that do not need it up to 3 %. So it is raised where the error of rounded latents stays too far
-above that of a step.
+above that of a step; but not on screens and drawings.
 """
 
 from __future__ import annotations
 
-from inrcodec.codec.fitting.coolchic.schedule import Rounding, Schedule, Softening
+from inrcodec.codec.fitting.coolchic.schedule import Rates, Rounding, Schedule
 
 
 class NoiseControl:
-    """The rounding of a fit at each share of its schedule: as planned, but with up to
-    `Schedule.most_noise`, while the fit tells what it `saw`."""
+    """The rounding of a fit at each share of its schedule: as planned, but with noise up to
+    `Rates.most_noise`, while the fit tells what it `saw`."""
 
-    def __init__(self, planned: Softening, schedule: Schedule) -> None:
-        self._planned, self._schedule = planned, schedule
+    def __init__(self, rates: Rates, schedule: Schedule) -> None:
+        self._planned, self._most, self._schedule = rates.softening, rates.most_noise, schedule
         self._more = 1.0
 
     def at(self, share: float) -> Rounding:
         """The rounding at a share of the schedule."""
-        rounding, most = self._planned.at(share), self._schedule.most_noise
-        deviation = max(rounding.deviation, min(most, rounding.deviation * self._more))
+        rounding = self._planned.at(share)
+        deviation = max(rounding.deviation, min(self._most, rounding.deviation * self._more))
         return rounding._replace(deviation=deviation)
 
     def wants(self, step: int, share: float) -> bool:
         """Whether to look now: a look takes a third of a step."""
         schedule = self._schedule
         first, last = schedule.looks_at_noise
-        return step % schedule.noise_every == 0 and first < share < last
+        return self._most > 0 and step % schedule.noise_every == 0 and first < share < last
 
     def saw(self, share: float, noisy: float, rounded: float) -> None:
         """Take the squared error of a step, and that of the same latents rounded."""
@@ -41,5 +41,5 @@ class NoiseControl:
         first, last = self._schedule.rounding_gap
         wanted, gap = first + (last - first) * share, max(0.0, rounded / noisy - 1)
         change = (gap / wanted) ** self._schedule.noise_gain
-        most = self._schedule.most_noise / self._planned.at(share).deviation
+        most = self._most / self._planned.at(share).deviation
         self._more = min(max(1.0, self._more * change), max(1.0, most))

@@ -71,11 +71,10 @@ class Schedule:
     looks_at_noise: tuple[float, float] = (0.05, 0.93)
     rounding_gap: tuple[float, float] = (0.2, 0.05)
     noise_gain: float = 0.25
-    most_noise: float = 0.3
     """What controls the noise of the rounding (noise_control.py): steps between two looks, the
     shares of a fit at which it looks, by how much the error of rounded latents may exceed that of a
-    step at the beginning and at the end, the power of what it exceeds that by which noise grows,
-    and the most noise. docs/research.md, "Noise that suits the image"."""
+    step at the beginning and at the end, and the power of what it exceeds that by which noise
+    grows. docs/research.md, "Noise that suits the image"."""
 
     report_every: int = 5
     """Steps between two reports of progress."""
@@ -202,7 +201,8 @@ class Rates(NamedTuple):
 
     `damping` holds back latents of small gradients, which are mostly noise: with 0 all move alike,
     with much a latent moves by what its gradients are to the mean of its grid. `regained` is the
-    share of the cost that a fit may lose at first by leaving out fine chroma grids.
+    share of the cost that a fit may lose at first by leaving out fine chroma grids, and
+    `most_noise` the deviation up to which noise_control.py raises the noise.
     """
 
     latents: float
@@ -212,6 +212,7 @@ class Rates(NamedTuple):
     softening: Softening
     warm_up_steps: float
     regained: float = 0.0
+    most_noise: float = 0.0
 
 
 FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.045, 1.0, 0.0, UNTRAINED, 10), 100
@@ -236,6 +237,10 @@ LEAST_DAMPING, MOST_DAMPING = 0.5, 2.0
 """Damping from a trained initialisation: of a fit of 75 steps or more, and of the shortest."""
 
 
+MOST_NOISE = 0.3
+"""Of photographs. Sharp screens, whose error also rises by rounding, cost up to a tenth more if
+they are fitted with more noise."""
+
 REGAINED, REGAINED_FROM = 0.02, 75
 """Share of the cost that a fit makes up for with every doubling of its steps, from so many on:
 docs/research.md, "Fine chroma grids"."""
@@ -255,6 +260,7 @@ def rates_for(rounds: float, lmbda: float) -> Rates:
         SHORT if not is_long else LONG if rounds < LONGEST_STEPS else LONGEST,
         max(LEAST_WARM_UP, min(FULL_RATES.warm_up_steps, WARM_UP * rounds)),
         REGAINED * max(0.0, math.log2(max(rounds, 1.0) / REGAINED_FROM)),
+        MOST_NOISE,
     )
 
 

@@ -69,7 +69,7 @@ class StackedFit:
         self._optimizer = NetworkSteps(self._networks, Networks.filled(model.shapes, rates))
         self._lmbda = self._vector([fit.lmbda for fit in fits])
         self._dampings = self._vector([fit.setting.rates.damping for fit in fits])
-        self._controls = [NoiseControl(fit.setting.rates.softening, self._schedule) for fit in fits]
+        self._controls = [NoiseControl(fit.setting.rates, self._schedule) for fit in fits]
         self._ahead = [0.0] * len(fits)
         self._networks.requires_grad()
         self.left = list(range(len(fits)))
