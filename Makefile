@@ -28,7 +28,7 @@ help:
 	@echo "make vectors    write the conformance vectors anew (the format changed)"
 
 # torch first and pinned: other packages would pull a build with gigabytes of CUDA.
-$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*.[ch])
+$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrcodec/codec/native/src/*.[ch] inrcodec/codec/native/src/core/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encode,metrics]" "scikit-image>=0.24"
@@ -61,24 +61,22 @@ fuzz: $(VENV)/.fuzz
 kernels-strict: $(VENV)/.dev
 	CC=gcc $(BIN)/python hatch_build.py build/gcc $(STRICT)
 	CC=clang $(BIN)/python hatch_build.py build/clang $(STRICT)
-	CC=clang $(BIN)/python web/build.py --library build/clang/libinr.so
 
 # Needs Debian's clang, lld, wasi-libc and libclang-rt-dev-wasm32 (.ci/compilers installs them).
 kernels-wasm: $(VENV)/.dev
 	$(BIN)/python hatch_build.py build/wasm/kernels.wasm $(STRICT)
 	$(BIN)/python -m pytest tests/codec/native/test_wasm.py
 
-# Every level of the instruction set on two threads; kernels alone, and behind the decoder of
-# mutated files. Python itself leaks and is not compiled for it: leaks are not looked for.
+# Every level of the instruction set on two threads; kernels alone, and the decoder core that they
+# serve on mutated files. Python itself leaks and is not compiled for it: leaks are not looked for.
 sanitize: $(VENV)/.dev
 	$(BIN)/python hatch_build.py build/sanitize $(STRICT) -O1 -g -fno-omit-frame-pointer \
 		-fsanitize=address,undefined -fno-sanitize-recover=all
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc INRCODEC_KERNELS=build/sanitize \
-	INRCODEC_CORE_FLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
 	$(BIN)/python -m pytest -n 2 --dist load tests/codec/native/test_native.py tests/codec/native/test_compiled.py \
 		tests/codec/networks/test_sines.py tests/codec/networks/test_wavelets.py tests/codec/entropy/test_waves.py \
-		tests/test_fuzz.py tests/web -k "not numpy and not threads0 and not threads2 and not threads4"
+		tests/codec/families tests/test_fuzz.py tests/web -k "not numpy and not threads0 and not threads2 and not threads4"
 
 # Needs the packages of kernels-wasm. The same bytes come of the same compiler every time.
 wasm: $(VENV)/.dev

@@ -72,25 +72,26 @@ class NativeBuildHook(BuildHookInterface[Any]):
 
 def source_crc(folder: Path) -> int:
     """CRC-32 of all sources and headers, as native/__init__.py computes it."""
-    paths = sorted(folder.glob("*.[ch]"), key=lambda path: path.name)
+    paths = sorted(folder.rglob("*.[ch]"), key=lambda path: path.relative_to(folder).as_posix())
     return zlib.crc32(b"".join(path.read_bytes() for path in paths))
 
 
-def kernel_sources() -> list[str]:
-    """Names of what makes one library."""
-    return [path.name for path in sorted(SOURCES.glob("*.c")) if path.name != PROBE]
+def library_sources() -> list[str]:
+    """What makes one library, the kernels and the decoder core: paths below `SOURCES`."""
+    paths = sorted(SOURCES.rglob("*.c"))
+    return [path.relative_to(SOURCES).as_posix() for path in paths if path.name != PROBE]
 
 
 def compile_wasm(target: Path, flags: Sequence[str] = ()) -> None:
     """The kernels as a WebAssembly module of 32-bit addresses that imports nothing."""
     options = [*FLAGS, *flags, f"-DSOURCE_CRC={source_crc(SOURCES)}u"]
-    command = [*WASM, *options, *kernel_sources(), "-o", str(target.absolute()), "-lm"]
+    command = [*WASM, *options, *library_sources(), "-o", str(target.absolute()), "-lm"]
     subprocess.run(command, check=True, cwd=SOURCES)
 
 
 def compile_all(folder: Path, flags: Sequence[str] = ()) -> list[Path]:
     """The libraries of this kind of machine, compiled into `folder`: all, or none if one fails."""
-    kernels = kernel_sources()
+    kernels = library_sources()
     if platform.machine().lower() in ("x86_64", "amd64"):
         jobs = [([PROBE], "probe.so", [])]
         jobs += [

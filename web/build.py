@@ -1,20 +1,17 @@
 """Builds what the npm package ships beside its JavaScript: the decoder core as WebAssembly, and the
 pretrained and meta-learned initial values as small files.
 
-    python web/build.py FOLDER          inr.wasm, inr-scalar.wasm and initial/ into FOLDER
-    python web/build.py --library FILE  the core as a shared library of this machine, for tests
+    python web/build.py FOLDER [FLAG ...]
 
-Further arguments are flags of the compiler. WebAssembly needs clang, wasm-ld and wasi-libc.
+writes inr.wasm, inr-scalar.wasm and initial/ into FOLDER, with further flags of the compiler. It
+needs clang, wasm-ld and wasi-libc.
 """
 
 from __future__ import annotations
 
-import os
-import shlex
 import struct
 import subprocess
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,16 +22,16 @@ from numpy.typing import NDArray
 from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.coolchic.features import COMPLEXITIES
 from inrcodec.codec.coolchic.model import grids_model
-from inrcodec.codec.entropy.laplace import EXPONENTIALS
 from inrcodec.codec.format.header import Family
 from inrcodec.codec.native import SOURCES
 from inrcodec.codec.networks.init_tables import shipped
 
-CORE = Path(__file__).parent / "core"
 KERNELS = ("networks.c", "pictures.c", "sines.c", "upsampling.c", "wavelets.c", "waves.c")
-"""Kernels of the Python package that the core is made of, too."""
+"""Kernels that the core is made of; those of fits are left out."""
 
-FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-DINRCODEC_GIVEN_MEMORY"]
+HOST = Path(__file__).parent / "wasm.c"
+
+FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
 WASM = [
     "clang",
@@ -46,44 +43,22 @@ WASM = [
 ]
 WASM += ["-mbulk-memory", "-mnontrapping-fptoint", "-ffunction-sections", "-fdata-sections"]
 WASM += ["-Wl,--gc-sections", "-Wl,--strip-all", "-Wl,-z,stack-size=1048576", "-Wl,--stack-first"]
-EXPORTS = ("begin", "close", "allow", "allow_memory", "in_use", "obtain", "release")
-EXPORTS += ("initial_count", "initial", "parameters", "layer", "latents", "latents_size", "gap")
+EXPORTS = ("open", "close", "allow", "allow_memory", "in_use", "obtain", "release")
+EXPORTS += ("initial_count", "initial", "parameters", "layer", "latents", "latents_size")
 EXPORTS += ("end", "share", "band", "size", "empty_levels", "draft", "symbols")
 
 MAGIC = b"INRI\1"
 """Begins a file of initial values: docs/format.md knows the numbers, web/README.md the file."""
 
 
-def constants(folder: Path) -> None:
-    """Write the constants of the Laplace tables as C."""
-    numbers = np.frombuffer(EXPONENTIALS.read_bytes(), "<u4").reshape(-1, 3)
-    rows = ["{" + ", ".join(f"{int(number)}u" for number in row) + "},\n" for row in numbers]
-    (folder / "laplace_exponentials.inc").write_text("".join(rows))
-
-
-def compile_core(command: Sequence[str], target: Path, leave_out: str) -> None:
-    """Compile the core and its kernels by a command into a file."""
-    own = sorted(path for path in CORE.glob("*.c") if path.name != leave_out)
-    sources = [str(path) for path in [*own, *(SOURCES / name for name in KERNELS)]]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        constants(Path(folder))
-        given = ["-I", str(CORE), "-I", str(SOURCES), "-I", folder]
-        subprocess.run([*command, *FLAGS, *given, *sources, "-o", str(target), "-lm"], check=True)
-
-
 def compile_wasm(target: Path, flags: Sequence[str], *, simd: bool) -> None:
     """The core as a module that imports nothing."""
-    exports = [f"-Wl,--export=inr_{name}" for name in EXPORTS]
+    sources = [*sorted((SOURCES / "core").glob("*.c")), *(SOURCES / name for name in KERNELS), HOST]
+    options = [*FLAGS, *flags, "-I", str(SOURCES), *(f"-Wl,--export=inr_{e}" for e in EXPORTS)]
     level = ["-msimd128"] if simd else []
-    compile_core([*WASM, *level, *flags, *exports], target, "")
-
-
-def compile_library(target: Path, flags: Sequence[str]) -> None:
-    """The core as a shared library."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    command = [*compiler, "-O2", "-shared", "-fPIC", *flags]
-    compile_core(command, target, "wasm.c")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [*WASM, *level, *options, *map(str, sources), "-o", str(target), "-lm"]
+    subprocess.run(command, check=True)
 
 
 def initial_file(
@@ -106,8 +81,7 @@ def initial_files() -> Iterator[tuple[str, bytes]]:
         model = grids_model(Family.COOLCHIC, 64, 64, **sizes)
         identity = init_tables.identity(tier)
         for index in range(init_tables.SETS):
-            values = init_tables.initial_parameters(identity, index, model)
-            numbers = init_tables.pack(model, values)
+            numbers = init_tables.initial_numbers(identity, index, model)
             data = initial_file(Family.COOLCHIC, 0, model.dimensions, (identity, index), numbers)
             yield f"{identity:08x}-{index}.bin", data
     for init in shipped():
@@ -127,13 +101,9 @@ def write_initial_values(folder: Path) -> None:
 
 def main() -> int:
     """Run from the command line."""
-    first, *rest = sys.argv[1:]
-    if first == "--library":
-        compile_library(Path(rest[0]).absolute(), rest[1:])
-        return 0
-    folder = Path(first).absolute()
-    compile_wasm(folder / "inr.wasm", rest, simd=True)
-    compile_wasm(folder / "inr-scalar.wasm", rest, simd=False)
+    folder, flags = Path(sys.argv[1]).absolute(), sys.argv[2:]
+    compile_wasm(folder / "inr.wasm", flags, simd=True)
+    compile_wasm(folder / "inr-scalar.wasm", flags, simd=False)
     write_initial_values(folder / "initial")
     return 0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from inrcodec.checks import whole
+from inrcodec.codec import families
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
@@ -79,7 +80,7 @@ def decode_quietly(
     runs = source if isinstance(source, (list, tuple)) else [read_bytes(source)]  # type: ignore[arg-type]
     container = bitstream.read_runs(runs)
     header = container.header
-    decoder = decoder_of(header)
+    _ = decoder_of(header).model  # raises
     view = view_of(header.width, header.height, size, scale, crop)
     depth = header.bit_depth if bit_depth is None else whole("bit_depth", bit_depth, 8, 16)
     if depth not in (8, 16):
@@ -93,8 +94,8 @@ def decode_quietly(
     check_cost(container, view, limits)
     given = None if init is None else Initialisation.read(init)
     with np.errstate(all="ignore"):  # what weights overflow to is clipped, whatever the caller set
-        stored = decoder.read(container, given, threads)
-        pixels = stored.render(view, depth, threads=threads, device=device)
+        stored = families.read(container, given, threads, device)
+        pixels = stored.render(view, depth, threads=threads)
     lacks = _lacks(container, stored.missing)
     return Decoded(Picture(pixels, **container.metadata), stored.missing, lacks)
 

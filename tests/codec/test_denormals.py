@@ -11,7 +11,8 @@ import torch
 import inrcodec
 from inrcodec.codec import native, runtime
 from inrcodec.codec.coolchic import decoder as grid_decoder
-from inrcodec.codec.native import pool
+from inrcodec.codec.families import compiled
+from inrcodec.codec.native import core, pool
 from inrcodec.codec.native.denormals import flushed
 from inrcodec.codec.native.pool import kernel_threads, run
 from inrcodec.codec.networks import render
@@ -36,6 +37,7 @@ def test_no_sample_changes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = path.read_bytes()
     views = ({}, {"scale": 2.5}, {"scale": 0.3})
     found = [inrcodec.decode(data, bit_depth=16, **view) for view in views]
+    monkeypatch.setattr(core, "flushed", never)
     monkeypatch.setattr(grid_decoder, "flushed", never)
     monkeypatch.setattr(render, "denormals_flushed", never)
     for view, pixels in zip(views, found, strict=True):
@@ -92,6 +94,7 @@ def test_networks_are_rendered_with_them_flushed(
         return rendered(*arguments)
 
     monkeypatch.setattr(Siren, "render", watched)
+    monkeypatch.setattr(compiled, "serves", lambda header: False)
     inrcodec.decode(small_file, threads=2, scale=8)
     assert len(found) > 1
     assert all(found)

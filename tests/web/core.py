@@ -1,17 +1,18 @@
-"""The decoder core of web/ as a library of this machine, fed with sections as a caller does."""
+"""The decoder core as web/ uses it, with an allocator of the caller, in the package's library."""
 
 import ctypes
 from collections.abc import Iterator
 from ctypes import POINTER, c_double, c_int32, c_int64, c_size_t, c_void_p
-from pathlib import Path
 
 import numpy as np
 
+from inrcodec.codec import native
 from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container, Family, Kind
 from inrcodec.codec.format.header import PHASES, Header
+from inrcodec.codec.native.core import Fields, Latents
 from inrcodec.codec.networks.init_tables import shipped
 
 LATENT = (Family.COOLCHIC_V1, Family.COOLCHIC_V2, Family.COOLCHIC)
@@ -29,15 +30,6 @@ class Refused(Exception):
         self.code = code
 
 
-class Fields(ctypes.Structure):
-    """inr_header."""
-
-    _fields_ = [
-        (name, c_int32)
-        for name in ("width", "height", "channels", "depth", "family", "slice", "initial", "count")
-    ] + [("dimensions", c_int32 * 16)]
-
-
 OBTAIN = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_size_t)
 RELEASE = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 
@@ -51,8 +43,8 @@ class Allocator(ctypes.Structure):
 class Core:
     """The library."""
 
-    def __init__(self, path: Path):
-        self.library = ctypes.CDLL(str(path))
+    def __init__(self):
+        self.library = ctypes.CDLL(native.library()._name)  # with signatures of its own
         system = ctypes.CDLL(None)
         system.aligned_alloc.restype, system.free.argtypes = c_void_p, [c_void_p]
         system.aligned_alloc.argtypes = [c_size_t, c_size_t]
@@ -76,13 +68,13 @@ class Core:
         lib = self.library
         lib.inr_open.restype = c_void_p
         lib.inr_open.argtypes = [POINTER(Allocator), POINTER(Fields), POINTER(c_int32)]
-        lib.inr_close.argtypes = lib.inr_gap.argtypes = lib.inr_initial_count.argtypes = [c_void_p]
+        lib.inr_close.argtypes = lib.inr_initial_count.argtypes = [c_void_p]
         lib.inr_allow.argtypes = [c_void_p, c_double]
         lib.inr_initial.argtypes = [c_void_p, c_void_p, c_int32]
         lib.inr_parameters.argtypes = [c_void_p, c_int32, ctypes.c_char_p, c_size_t]
         lib.inr_layer.argtypes = [c_void_p, ctypes.c_char_p, c_size_t]
-        lib.inr_latents.argtypes = [c_void_p, c_int32, ctypes.c_char_p, c_size_t, c_int32]
-        lib.inr_end.argtypes = [c_void_p, c_int32]
+        lib.inr_latents.argtypes = [c_void_p, POINTER(Latents), c_int32]
+        lib.inr_end.argtypes = [c_void_p, c_int32, c_int32]
         lib.inr_share.argtypes, lib.inr_share.restype = [c_void_p], c_double
         lib.inr_render.argtypes = [c_void_p, c_void_p, c_int32, c_int32, c_void_p]
         lib.inr_empty_levels.argtypes = [c_void_p]
@@ -137,25 +129,22 @@ class Decoder:
 
     def feed(self, container: Container, most_work: float = 2.0**38) -> None:
         self.library.inr_allow(self.address, most_work)
+        hole = False
         for whole, gap, section in parts(container):
-            if gap:
-                self.library.inr_gap(self.address)
             kind, payload = section.kind, section.payload
+            hole |= gap
             if kind in (Kind.LATENTS, Kind.ALPHA_LATENTS):
-                self._check(
-                    self.library.inr_latents(
-                        self.address, PLANES[kind], payload, len(payload), whole
-                    )
-                )
+                given = Latents(payload, len(payload), PLANES[kind], whole, hole)
+                self._check(self.library.inr_latents(self.address, given, 1))
+                hole = False
             elif whole and kind in PLANES:
                 self._check(
                     self.library.inr_parameters(self.address, PLANES[kind], payload, len(payload))
                 )
             elif whole and kind == Kind.LAYER:
                 self._check(self.library.inr_layer(self.address, payload, len(payload)))
-        if len(container.sections) in container.gaps:
-            self.library.inr_gap(self.address)
-        self._check(self.library.inr_end(self.address, container.complete))
+        hole |= len(container.sections) in container.gaps
+        self._check(self.library.inr_end(self.address, container.complete, hole))
 
     def symbols(self) -> np.ndarray:
         count = self.library.inr_symbols(self.address, None, 0)

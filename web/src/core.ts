@@ -19,16 +19,15 @@ interface Exports {
   inr_in_use(): number;
   inr_obtain(bytes: number): number;
   inr_release(address: number): void;
-  inr_begin(header: number, error: number): number;
+  inr_open(allocator: number, header: number, error: number): number;
   inr_allow(decoder: number, work: number): void;
   inr_initial_count(decoder: number): number;
   inr_initial(decoder: number, numbers: number, count: number): number;
   inr_parameters(decoder: number, plane: number, payload: number, size: number): number;
   inr_layer(decoder: number, payload: number, size: number): number;
-  inr_latents(decoder: number, plane: number, payload: number, size: number, whole: number): number;
+  inr_latents(decoder: number, sections: number, count: number): number;
   inr_latents_size(decoder: number, payload: number, size: number): number;
-  inr_gap(decoder: number): void;
-  inr_end(decoder: number, complete: number): number;
+  inr_end(decoder: number, complete: number, gap: number): number;
   inr_share(decoder: number): number;
   inr_band(decoder: number, view: number): number;
   inr_size(decoder: number, view: number, layout: number, depth: number): number;
@@ -54,11 +53,12 @@ const ERRORS: Readonly<Record<number, [ErrorCode, string]>> = {
   [-4]: ["format", "a section is out of order, repeats, or belongs to no such image"],
   [-5]: ["format", "a section is too short, or not of its form"],
   [-6]: ["format", "a section does not hold a valid range coder stream"],
-  [-7]: ["format", "the context network is beyond what integers of 32 bits can compute"],
+  [-7]: ["format", "the context network is not one of multiples of 2^-8"],
   [NO_INITIAL]: ["initial", "the file needs initial values that are none of its network's"],
   [-9]: ["option", "the view lies outside of the image, or is too large"],
   [-10]: ["limit", "decoding would take more work than allowed (option maxWork)"],
   [-11]: ["truncated", "a section that a picture needs is not there"],
+  [-12]: ["format", "the context network is beyond what integers of 32 bits can compute"],
 };
 
 function initialKind(header: Header): number {
@@ -70,7 +70,9 @@ function initialKind(header: Header): number {
 export class Core {
   readonly #wasm: Exports;
   readonly #decoder: number;
-  readonly #view: number;
+  /** Room for the fields of a view or of a section. */
+  readonly #fields: number;
+  #gap = false;
 
   /** Begins with the fields of a header; `maxWork` in multiply-accumulates, `maxMemory` in bytes. */
   constructor(
@@ -92,11 +94,11 @@ export class Core {
     const numbers = new Int32Array(this.#wasm.memory.buffer, given, HEADER_FIELDS);
     numbers.set([...fields, dimensions.length, ...dimensions]);
     const error = this.#put(new Uint8Array(4));
-    this.#decoder = this.#wasm.inr_begin(given, error);
+    this.#decoder = this.#wasm.inr_open(0, given, error);
     if (!this.#decoder) throw this.#error(new Int32Array(this.#wasm.memory.buffer, error, 1)[0]!);
     this.#wasm.inr_allow(this.#decoder, maxWork);
     this.#wasm.inr_release(error);
-    this.#view = given; /* of which a view takes the first fields */
+    this.#fields = given;
   }
 
   /** The name of the initial values that the parameters need, or undefined. */
@@ -139,9 +141,11 @@ export class Core {
 
   /** Decode symbols of a plane; of a section that is not whole, those that are certain. */
   latents(plane: 0 | 1, payload: Uint8Array, whole: boolean): void {
-    const size = payload.length;
     this.#with(payload, (at) => {
-      return this.#wasm.inr_latents(this.#decoder, plane, at, size, Number(whole));
+      const fields = [at, payload.length, plane, Number(whole), Number(this.#gap)];
+      this.#gap = false;
+      new Int32Array(this.#wasm.memory.buffer, this.#fields, fields.length).set(fields);
+      return this.#wasm.inr_latents(this.#decoder, this.#fields, 1);
     });
   }
 
@@ -153,12 +157,12 @@ export class Core {
 
   /** Bytes are missing before the next section, or at the end. */
   gap(): void {
-    this.#wasm.inr_gap(this.#decoder);
+    this.#gap = true;
   }
 
   /** No more sections come. */
   end(complete: boolean): void {
-    const code = this.#wasm.inr_end(this.#decoder, Number(complete));
+    const code = this.#wasm.inr_end(this.#decoder, Number(complete), Number(this.#gap));
     if (code < 0 && complete) throw new InrError("format", "the file has not all of its sections");
     this.#check(code);
   }
@@ -213,9 +217,9 @@ export class Core {
   }
 
   #putView({ width, height, x, y, wide, high }: View): number {
-    const fields = new Int32Array(this.#wasm.memory.buffer, this.#view, 6);
+    const fields = new Int32Array(this.#wasm.memory.buffer, this.#fields, 6);
     fields.set([width, height, x, y, wide, high]);
-    return this.#view;
+    return this.#fields;
   }
 
   #obtain(size: number): number {

@@ -53,9 +53,14 @@ class GridDecoder:
         return symbols + self.planes * work.render_s(self.model, view)
 
     def read(
-        self, container: Container, init: object = None, threads: int | None = None
+        self,
+        container: Container,
+        init: object = None,
+        threads: int | None = None,
+        device: str = "cpu",
     ) -> StoredGrids:
-        """Decode the symbols that are there. `init` is not needed. Raises `FormatError`."""
+        """Decode the symbols that are there, always on the CPU. `init` is not needed. Raises
+        `FormatError`."""
         from inrcodec.codec.coolchic.planes import read_latents
 
         with kernel_threads(threads):
@@ -110,10 +115,9 @@ class StoredGrids:
         bit_depth: int,
         *,
         threads: int | None = None,
-        device: str = "cpu",
         change: Change | None = None,
     ) -> Samples:
-        """Samples (rows, columns, channels) of a view, always computed on the CPU."""
+        """Samples (rows, columns, channels) of a view."""
         from inrcodec.codec.coolchic import render
 
         with kernel_threads(threads), flushed():

@@ -54,6 +54,11 @@ def has_table(model: CoolChic) -> bool:
 def initial_parameters(wanted: int, index: int, model: CoolChic) -> dict[str, NDArray[np.float32]]:
     """The networks of an index in the table of an identity; raises `FormatError` if they are
     unknown."""
+    return unpack(model, initial_numbers(wanted, index, model))
+
+
+def initial_numbers(wanted: int, index: int, model: CoolChic) -> NDArray[np.int16]:
+    """The same as a row of the table, (parameters,)."""
     tier = model.complexity
     if tier is None:
         raise FormatError("there is no trained initialisation of these dimensions")
@@ -64,7 +69,8 @@ def initial_parameters(wanted: int, index: int, model: CoolChic) -> dict[str, ND
         )
     if not 0 <= index < SETS:
         raise FormatError(f"the trained initialisation has no networks {index}")
-    return unpack(model, tables()[tier][index])
+    row: NDArray[np.int16] = tables()[tier][index]
+    return row
 
 
 def unpack(model: CoolChic, numbers: NDArray[np.int16]) -> dict[str, NDArray[np.float32]]:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.format import leb128
+from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import FormatError, LimitError, TruncatedError
 
 GRID_KINDS = (Kind.LATENTS, Kind.ALPHA_LATENTS)
 """Sections of symbols of each plane: colour, and alpha if there is one."""
+
+NETWORK_KINDS = (Kind.PARAMETERS, Kind.ALPHA_PARAMETERS)
+"""The section of networks of each plane."""
 
 MAX_WAVES = 1 << 21
 """Most waves of symbols (see entropy/waves.py) in one file: a wave costs tens of microseconds."""
@@ -109,6 +113,19 @@ def pieces(model: CoolChic, side: int | None, parts: Sequence[tuple[bytes, bool]
     return found
 
 
+def read_planes(container: Container, model: CoolChic) -> list[tuple[bytes, list[Piece]]]:
+    """The networks and the pieces of every plane that is there, colour and then alpha, checked but
+    not decoded. Raises `TruncatedError` for a prefix without PARAMETERS, else as `pieces`."""
+    has_alpha = container.header.channels % 2 == 0
+    there = has_alpha and (container.complete or container.payloads(Kind.ALPHA_PARAMETERS))
+    count = 2 if there else 1
+    networks = [container.payload(kind) for kind in NETWORK_KINDS[:count]]
+    side = container.header.slice_side
+    found = [pieces(model, side, container.parts(kind)) for kind in GRID_KINDS[:count]]
+    check_waves(model, (piece.shape for plane in found for piece in plane))
+    return list(zip(networks, found, strict=True))
+
+
 def _check_work(piece: Piece) -> None:
     """Refuse a stream too short for its symbols: no encoder writes it, and it would take long."""
     rows, columns = piece.shape
@@ -194,3 +211,34 @@ def arrived(model: CoolChic, side: int | None, found: Sequence[Piece], decoded: 
         return ""
     text = f"grids {grids} of {len(model.grids)}"
     return text + (f" and {share:.0%} of {grid_name(model, last.grid)}" if share else "")
+
+
+def missing(
+    container: Container,
+    model: CoolChic,
+    found: Sequence[Sequence[Piece]],
+    decoded: Sequence[int],
+    lost: Sequence[int],
+) -> str:
+    """What an image lacks of its grids, as a text for people: "" for nothing.
+
+    Of every plane that is there: its pieces; how many symbols of the last one are `decoded`, if it
+    is cut short; how many slices are `lost`, if the file has gaps.
+    """
+    cut = container.partial
+    if container.complete or (cut is not None and cut.kind == Kind.END):
+        return ""
+    side, texts = container.header.slice_side, []
+    for plane, symbols, gone in zip(found, decoded, lost, strict=True):
+        total = total_slices(model, side)
+        if not container.gaps:
+            texts.append(arrived(model, side, plane, symbols))
+        else:
+            texts.append(f"{total - gone} of {total} slices" if gone else "")
+    if container.header.channels % 2 == 0:
+        texts += ["nothing"] * (2 - len(texts))
+        texts = [
+            f"{name}: {text}" if text else ""
+            for name, text in zip(("colour", "alpha"), texts, strict=True)
+        ]
+    return "; ".join(filter(None, texts))

@@ -35,7 +35,7 @@ class LostSlices:
     ) -> None:
         self._model, self._side = model, side
         self._lost: dict[int, NDArray[np.bool_]] = {}
-        self.count = 0
+        self._areas: set[tuple[int, Area]] = set()
         before = 0
         of_kind = [section.kind == kind for section in container.sections]
         for gap in container.gaps:
@@ -44,6 +44,11 @@ class LostSlices:
             last = found[before] if before < len(found) else None
             for grid, number in self._between(first, last):
                 self._lose(grid, slice_area(model.grids[grid], side, number))
+
+    @property
+    def count(self) -> int:
+        """How many are lost."""
+        return len(self._areas)
 
     def lose(self, piece: Piece) -> None:
         """Count a piece as lost."""
@@ -74,7 +79,7 @@ class LostSlices:
         top, bottom, left, right = area
         lost = self._lost.setdefault(grid, np.zeros(self._model.grids[grid], np.bool_))
         lost[top:bottom, left:right] = True
-        self.count += 1
+        self._areas.add((grid, area))
 
     def _sees_lost(self, piece: Piece) -> bool:
         """Whether contexts contain lost symbols: "Inputs of the ARM" in docs/format.md."""

@@ -142,35 +142,21 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
 
     Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
     """
-    header, side = container.header, container.header.slice_side
+    header = container.header
     init = _init_of(header, model)
-    kinds = [(Kind.PARAMETERS, Kind.LATENTS)]
-    has_alpha = header.channels % 2 == 0
-    if has_alpha and (container.complete or container.payloads(Kind.ALPHA_PARAMETERS)):
-        kinds.append((Kind.ALPHA_PARAMETERS, Kind.ALPHA_LATENTS))
-    networks = [read_networks(model, container.payload(kind)) for kind, _ in kinds]
-    cut = container.partial
-    found = [layout.pieces(model, side, container.parts(kind)) for _, kind in kinds]
-    layout.check_waves(model, (piece.shape for pieces in found for piece in pieces))
-    planes, missing = [], []
-    for quantized, plane_pieces, (_, kind) in zip(networks, found, kinds, strict=True):
+    sections = layout.read_planes(container, model)
+    networks = [read_networks(model, payload) for payload, _ in sections]
+    planes, decoded, gone = [], [], []
+    for (_, pieces), quantized, kind in zip(sections, networks, layout.GRID_KINDS, strict=False):
         lost = None
         if container.gaps:
-            lost = LostSlices(model, side, container, kind, plane_pieces)
-        plane, decoded = _decoded(model, quantized, init, plane_pieces, lost)
+            lost = LostSlices(model, header.slice_side, container, kind, pieces)
+        plane, symbols = _decoded(model, quantized, init, pieces, lost)
         planes.append(plane)
-        if lost is None:
-            missing.append(layout.arrived(model, side, plane_pieces, decoded))
-        else:
-            total = layout.total_slices(model, side)
-            there = total - lost.count
-            missing.append(f"{there} of {total} slices" if lost.count else "")
-    if has_alpha:
-        texts = (missing[0], missing[1] if len(planes) == 2 else "nothing")
-        pairs = zip(("colour", "alpha"), texts, strict=True)
-        missing = [f"{name}: {text}" for name, text in pairs if text]
-    whole = container.complete or (cut is not None and cut.kind == Kind.END)
-    return Latents(tuple(planes), "" if whole else "; ".join(filter(None, missing)))
+        decoded.append(symbols)
+        gone.append(0 if lost is None else lost.count)
+    found = [pieces for _, pieces in sections]
+    return Latents(tuple(planes), layout.missing(container, model, found, decoded, gone))
 
 
 def read_networks(model: CoolChic, payload: bytes) -> Quantized:

@@ -47,8 +47,9 @@ SAMPLE_CRC = 0xE3889205
 
 Integers = NDArray[np.int64]
 
-EXPONENTIALS = Path(__file__).parents[1] / "data" / "laplace_exponentials.u32"
-"""Of every scale three, little-endian 32-bit integers: see `_constants`."""
+EXPONENTIALS = Path(__file__).parents[1] / "data" / "laplace_exponentials.csv"
+"""Three integers of 32 bits a scale, which the decoder core is compiled with, too: see
+`_constants`."""
 
 _BITS = 31
 
@@ -119,8 +120,9 @@ def family() -> Any:
 
 def _constants() -> tuple[Integers, Integers, Integers]:
     """exp(-1 / 16 b), exp(-2^e / b) and exp((1 - 2^e) / b) of every scale, units of 2^-31."""
-    sixteenth, whole, first = np.frombuffer(EXPONENTIALS.read_bytes(), "<u4").reshape(SCALES, 3).T
-    return sixteenth.astype(np.int64), whole.astype(np.int64), first.astype(np.int64)
+    rows = [line.split(",")[:3] for line in EXPONENTIALS.read_text().split()]
+    sixteenth, whole, first = np.array(rows, np.int64).T
+    return sixteenth, whole, first
 
 
 def _powers(base: Integers, count: int) -> Integers:

@@ -139,7 +139,7 @@ def _folder() -> Path:
 
 def _source_crc(sources: Path) -> int:
     """CRC-32 of all sources and headers, as hatch_build.py computes it when it compiles them."""
-    paths = sorted(sources.glob("*.[ch]"), key=lambda path: path.name)
+    paths = sorted(sources.rglob("*.[ch]"), key=lambda path: path.relative_to(sources).as_posix())
     return zlib.crc32(b"".join(path.read_bytes() for path in paths))
 
 

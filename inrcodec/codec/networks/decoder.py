@@ -45,18 +45,22 @@ class NetworkDecoder:
         return work_s(self.model, view)
 
     def read(
-        self, container: Container, init: Initialisation | None = None, threads: int | None = None
+        self,
+        container: Container,
+        init: Initialisation | None = None,
+        threads: int | None = None,
+        device: str = "cpu",
     ) -> StoredNetwork:
         """Decode the parameters that are there. `init` is an initialisation that does not come
-        with the package. Raises `FormatError` for a file that is not valid or whose initialisation
-        is not known."""
+        with the package; torch evaluates the network on `device`. Raises `FormatError` for a file
+        that is not valid or whose initialisation is not known."""
         model, stored = read_sections(container, self.model)
         given = [] if init is None else [init]
         stored = replace(stored, init=initial_values(self.header.init, model, given))
         missing = ""
         if len(model.parts) < len(self.model.parts):
             missing = f"layers {len(model.parts)} of {len(self.model.parts)}"
-        return StoredNetwork(model, stored, missing)
+        return StoredNetwork(model, stored, missing, device)
 
     def section_name(self, section: Section) -> str | None:
         """Which layer a section holds; None for another kind."""
@@ -78,6 +82,7 @@ class StoredNetwork:
     model: CoordinateModel
     network: Quantized
     missing: str = ""
+    device: str = "cpu"
 
     @property
     def symbols(self) -> list[Symbols]:
@@ -94,15 +99,14 @@ class StoredNetwork:
         bit_depth: int,
         *,
         threads: int | None = None,
-        device: str = "cpu",
         change: Change | None = None,
     ) -> Samples:
-        """Samples (rows, columns, channels) of a view, computed by torch on a device. Raises
-        `MissingExtraError` without torch."""
+        """Samples (rows, columns, channels) of a view, computed by torch. Raises
+        `MissingExtraError` without it."""
         require("torch", extra="encode")
         from inrcodec.codec.networks import render
 
         values = self.network.values()
         if change is not None:
             values = dict(change(values, self.model.units))
-        return render.render(self.model, values, view, bit_depth, threads, device)
+        return render.render(self.model, values, view, bit_depth, threads, self.device)

@@ -223,14 +223,22 @@ def initial_values(
     """
     if named is None:
         return None
+    init = named_initialisation(named, model, given)
+    return phase_initialisation(model) if init is None else init.values(model)
+
+
+def named_initialisation(
+    named: tuple[int, int], model: CoordinateModel, given: Sequence[Initialisation] = ()
+) -> Initialisation | None:
+    """The initialisation that a header names, None for `PHASES`; raises as `initial_values`."""
     identity, index = named
     if index:
         raise FormatError(f"the initialisation {identity:08x} has no networks {index}")
     if identity == PHASES:
-        return phase_initialisation(model)
+        return None
     for init in (*given, *shipped()):
         if init.identity == identity and init.suits(model):
-            return init.values(model)
+            return init
     others = ", ".join(f"{init.identity:08x}" for init in given)
     instead = f"the one given is {others}" if given else "`inrcodec decode --init FILE` takes it"
     raise FormatError(

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from inrcodec.codec.decode import check_cost
 from inrcodec.codec.entropy.quantized import Change
-from inrcodec.codec.families import Stored, decoder_of
+from inrcodec.codec.families import Stored, read
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.limits import Limits
 from inrcodec.codec.runtime import torch_threads
@@ -102,14 +102,15 @@ class DamageBench:
     ) -> None:
         limits = Limits.of(max_pixels, max_work)
         self.metrics = tuple(judge.names if metrics is None else metrics)
-        self._judge, self._threads, self._device, self._data = judge, threads, device, data
+        self._judge, self._threads, self._data = judge, threads, data
         container = bitstream.read(data)
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
         self._header = header = container.header
         self._view = view_of(header.width, header.height, None, None, None)
         check_cost(container, self._view, limits)
-        self._stored = decoder_of(header).read(container, threads=threads)
+        self._read = partial(read, threads=threads, device=device)
+        self._stored = self._read(container)
         self.clean = self._score(self._stored, None)
         middle = 1 << (header.bit_depth - 1)
         kind = np.uint8 if header.bit_depth == 8 else np.uint16
@@ -144,18 +145,15 @@ class DamageBench:
     def _streamed(self, data: bytes) -> Scores:
         """Score a file that was cut short; None if nothing can be decoded."""
         try:
-            container = bitstream.read_runs([data])
-            return self._score(
-                decoder_of(container.header).read(container, threads=self._threads), None
-            )
+            return self._score(self._read(bitstream.read_runs([data])), None)
         except FormatError:
             return None
 
     def _score(self, stored: Stored, damage: Change | None) -> dict[str, float]:
         """Score the image of what is stored, its networks damaged by `damage`."""
-        depth = self._header.bit_depth
-        how: dict[str, Any] = {"threads": self._threads, "device": self._device}
-        return self._values(Picture(stored.render(self._view, depth, change=damage, **how)))
+        depth, threads = self._header.bit_depth, self._threads
+        pixels = stored.render(self._view, depth, threads=threads, change=damage)
+        return self._values(Picture(pixels))
 
     def _values(self, picture: Picture) -> dict[str, float]:
         """Score an image."""

@@ -73,7 +73,7 @@ def test_every_table_is_an_exact_distribution() -> None:
 
 
 def test_shipped_exponentials_are_those_of_the_definition() -> None:
-    shipped = np.frombuffer(laplace.EXPONENTIALS.read_bytes(), "<u4")
+    shipped = np.stack(laplace._constants(), 1).ravel().astype("<u4")
     assert shipped.tolist() == exponentials()
     assert zlib.crc32(shipped.tobytes()) == 0x053AE57F  # as docs/format.md says
 

@@ -1,7 +1,7 @@
 /* Grids -> colours of a window: docs/format.md, "From grids to colours". */
 
 #include "decoder.h"
-#include "vectors.h"
+#include "../vectors.h"
 
 #define COLOURS 3
 #define REACH 2 /* symbols of the coarser grid on each side of one that upsampling needs */

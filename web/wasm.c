@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "inr.h"
+#include "core/inr.h"
 
 #define ALIGNMENT 64
 
@@ -39,7 +39,4 @@ static void release(void *user, void *memory) {
     inr_release(memory);
 }
 
-inr_decoder *inr_begin(const inr_header *header, inr_error *error) {
-    static const inr_allocator ALLOCATOR = {obtain, release, NULL};
-    return inr_open(&ALLOCATOR, header, error);
-}
+const inr_allocator host_allocator = {obtain, release, NULL};

@@ -2,8 +2,8 @@
 
 #include "decoder.h"
 
-static const uint32_t EXPONENTIALS[128][3] = {
-#include "laplace_exponentials.inc"
+static const uint32_t EXPONENTIALS[128 * 3] = {
+#include "../../../data/laplace_exponentials.csv"
 };
 
 #define BITS 31
@@ -15,10 +15,10 @@ void laplace_boundaries(int32_t *cumulated) {
     uint64_t near[17], far[33];
     for (int scale = 0; scale < 128; scale++) {
         near[0] = far[0] = (uint64_t)1 << BITS;
-        for (int n = 0; n < 16; n++) near[n + 1] = product(near[n], EXPONENTIALS[scale][0]);
-        for (int n = 0; n < 32; n++) far[n + 1] = product(far[n], EXPONENTIALS[scale][1]);
+        for (int n = 0; n < 16; n++) near[n + 1] = product(near[n], EXPONENTIALS[3 * scale]);
+        for (int n = 0; n < 32; n++) far[n + 1] = product(far[n], EXPONENTIALS[3 * scale + 1]);
         for (int g = 0; g < 16; g++) {
-            uint64_t above = product(EXPONENTIALS[scale][2], near[16 - g]), before = 0, left;
+            uint64_t above = product(EXPONENTIALS[3 * scale + 2], near[16 - g]), before = 0, left;
             int32_t *row = cumulated + (scale * 16 + g) * (ENTRIES + 1);
             row[0] = 0;
             for (int q = -32; q <= 32; q++) {

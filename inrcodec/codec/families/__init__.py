@@ -1,7 +1,9 @@
-"""The families behind one interface: the only file that knows both rooms of models.
+"""The families behind one interface: the only room that knows both rooms of models.
 
-A file's header names its family. `decoder_of` gives what decodes such a file, and everything else
-that reads files (decode, describe, streaming, robustness) asks that object and no family.
+A file's header names its family. `decoder_of` gives what knows such files, and everything else
+that reads files (decode, describe, streaming, robustness) asks that object and no family. `read`
+decodes one: by the compiled core (compiled.py) or, where there is none, by the readable form of
+each family, in numpy and torch. Symbols are the same, samples within a level.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Protocol
 from inrcodec.codec.coolchic.decoder import GridDecoder
 from inrcodec.codec.entropy.prior import Symbols
 from inrcodec.codec.entropy.quantized import Change
+from inrcodec.codec.families import compiled
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import Family, Header, may_hold
 from inrcodec.codec.format.sections import Kind, Section
@@ -66,7 +69,6 @@ class Stored(Protocol):
         bit_depth: int,
         *,
         threads: int | None = None,
-        device: str = "cpu",
         change: Change | None = None,
     ) -> Samples:
         """Samples (rows, columns, channels) of a view, uint8 or uint16. `change` may replace the
@@ -101,8 +103,9 @@ class Decoder(Protocol):
         container: Container,
         init: Initialisation | None = None,
         threads: int | None = None,
+        device: str = "cpu",
     ) -> Stored:
-        """Decode the integers of a parsed file, or as many as are there; raises `FormatError`."""
+        """As `families.read`, without the compiled core."""
 
     def section_name(self, section: Section) -> str | None:
         """A name for people of a section that has a number of its own; None for the others."""
@@ -122,3 +125,20 @@ def decoder_of(header: Header) -> Decoder:
         decoder = NetworkDecoder(header)
     _ = decoder.model  # raises
     return decoder
+
+
+def read(
+    container: Container,
+    init: Initialisation | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> Stored:
+    """Decode the integers of a parsed file, or as many as are there.
+
+    `init` is an initialisation that does not come with the package; `device` evaluates coordinate
+    networks. The compiled core does it all on a CPU, wherever there is one that knows the family.
+    Raises `FormatError`, and `MissingExtraError` for a network that neither it nor torch evaluates.
+    """
+    if device == "cpu" and compiled.serves(container.header):
+        return compiled.read(container, init, threads)
+    return decoder_of(container.header).read(container, init, threads, device)

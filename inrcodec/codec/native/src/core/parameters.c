@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "decoder.h"
-#include "range.h"
+#include "../range.h"
 
 #define CODE_BYTES 8
 #define MOST_PER_BYTE 16 /* parameters of a coordinate network */
@@ -67,8 +67,7 @@ static double unit(const inr_decoder *d, int32_t group) {
     return d->latent && group <= ARM_BIAS ? 1 / 256. : 1 / 4096.;
 }
 
-/* Values of the tensors of some groups: initial value + symbol x step. */
-static void dequantize(const inr_decoder *d, Plane *plane, int32_t first, int32_t last) {
+void dequantize(const inr_decoder *d, Plane *plane, int32_t first, int32_t last) {
     int32_t number = 0;
     for (int t = 0; t < d->shapes.tensors; t++) {
         const Tensor *tensor = &d->shapes.tensor[t];

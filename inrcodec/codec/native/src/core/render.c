@@ -4,7 +4,7 @@
 
 #include "resampling.h"
 
-#define WINDOW 512      /* most rows and columns of the image, or of the view, at once */
+#define WINDOW 256       /* most rows and columns of the image, or of the view, at once */
 #define TILE_COLUMNS 128 /* samples of a coordinate network at once */
 #define TILE_ROWS 32
 #define MOST_OVERSAMPLING 8
@@ -13,9 +13,28 @@
 
 typedef struct {
     inr_layout layout;
-    int32_t depth, channels, wide, x, y;
+    int32_t depth, channels, wide;
     void *out;
 } Target;
+
+/* A view on its way, in tiles of `rows` x `columns` samples, `across` of them side by side. */
+typedef struct {
+    const inr_decoder *d;
+    const inr_view *view;
+    Target target;
+    int32_t rows, columns, across, error;
+} Work;
+
+/* Where a tile lies in the view: top, left, how many rows and columns. */
+static void tile_area(const Work *work, int32_t tile, int32_t *area) {
+    area[0] = tile / work->across * work->rows, area[1] = tile % work->across * work->columns;
+    area[2] = at_most(work->rows, work->view->high - area[0]);
+    area[3] = at_most(work->columns, work->view->wide - area[1]);
+}
+
+static void failed(Work *work, inr_error error) {
+    if (error) __atomic_store_n(&work->error, (int32_t)error, __ATOMIC_RELAXED);
+}
 
 /* A sample v of 0 .. 1 at a pixel of the view. */
 static void put(const Target *target, int32_t row, int32_t column, int32_t channel, double v) {
@@ -34,18 +53,18 @@ static void put(const Target *target, int32_t row, int32_t column, int32_t chann
     }
 }
 
-/* A row of red, green and blue planes, as `put` does without a branch a sample. */
+/* A row of red, green and blue planes to 8 bits, as `put` does without a branch a sample. */
 static void put_colours(const Target *target, int32_t row, int32_t column, int32_t count,
                         const float *planes, int64_t pitch) {
-    uint8_t *to = (uint8_t *)target->out + ((int64_t)row * target->wide + column) * 4;
-    for (int32_t i = 0; i < count; i++, to += 4) {
-        for (int c = 0; c < 3; c++) {
+    int rgba = target->layout == INR_RGBA, step = rgba ? 4 : 3;
+    uint8_t *to = (uint8_t *)target->out + ((int64_t)row * target->wide + column) * step;
+    for (int c = 0; c < 3; c++)
+        for (int32_t i = 0; i < count; i++) {
             float v = planes[c * pitch + i];
             v = v > 0 ? v : 0;
-            to[c] = (uint8_t)((v < 1 ? v : 1) * 255 + 0.5f);
+            to[i * step + c] = (uint8_t)((v < 1 ? v : 1) * 255. + 0.5);
         }
-        to[3] = 255;
-    }
+    for (int32_t i = 0; i < count && rgba; i++) to[4 * i + 3] = 255;
 }
 
 /* ---- latent families -------------------------------------------------------------------------- */
@@ -91,7 +110,7 @@ static inr_error latent_tile(const inr_decoder *d, const Target *target, const A
             error = samples(d, window, weighed, mixed ? window_samples : total);
             if (!error && mixed) mix(down, across, planes, window, window_samples, line, total);
         }
-    int plain = channels == 3 && target->layout == INR_RGBA;
+    int plain = channels == 3 && target->depth == 8;
     for (int32_t r = 0; r < down->count && plain && !error; r++)
         put_colours(target, row + r, column, across->count, total + (int64_t)r * across->count, n);
     for (int c = 0; c < channels && !plain && !error; c++)
@@ -119,22 +138,18 @@ static int32_t native_height(const inr_decoder *d) {
     return d->latent ? d->plane[0].grids[d->drawn].rows : d->header.height;
 }
 
-static inr_error latent_view(const inr_decoder *d, const inr_view *view, const Target *target) {
-    int32_t rows = tile_side(native_height(d), view->height);
-    int32_t columns = tile_side(native_width(d), view->width);
-    inr_error error = INR_OK;
-    for (int32_t top = 0; top < view->high && !error; top += rows) {
-        Axis down, across;
-        error = axis_open(native_height(d), view->height, view->y + top, at_most(rows, view->high - top), &down);
-        for (int32_t left = 0; left < view->wide && !error; left += columns) {
-            error = axis_open(native_width(d), view->width, view->x + left,
-                              at_most(columns, view->wide - left), &across);
-            if (!error) error = latent_tile(d, target, &down, &across, top, left);
-            release(across.memory);
-        }
-        release(down.memory);
-    }
-    return error;
+static void latent_part(void *context, int32_t tile) {
+    Work *work = context;
+    const inr_decoder *d = work->d;
+    const inr_view *view = work->view;
+    int32_t area[4];
+    Axis down, across = {0};
+    tile_area(work, tile, area);
+    inr_error error = axis_open(native_height(d), view->height, view->y + area[0], area[2], &down);
+    if (!error) error = axis_open(native_width(d), view->width, view->x + area[1], area[3], &across);
+    if (!error) error = latent_tile(d, &work->target, &down, &across, area[0], area[1]);
+    release(down.memory), release(across.memory);
+    failed(work, error);
 }
 
 /* ---- coordinate networks ---------------------------------------------------------------------- */
@@ -175,27 +190,27 @@ static void mixed_pixels(const Target *target, int32_t top, int32_t left, int32_
         }
 }
 
-static inr_error network_view(const inr_decoder *d, const inr_view *view, const Target *target) {
-    int32_t down = oversampling(d->header.height, view->height);
-    int32_t across = oversampling(d->header.width, view->width);
-    int32_t rows = at_least(1, TILE_ROWS / down), columns = at_least(1, TILE_COLUMNS / across);
-    size_t samples_of = (size_t)rows * down * columns * across;
-    size_t lines = (size_t)(rows * down + columns * across) * 8;
-    char *memory = obtain(samples_of * 4 * 4 + lines + 4 * ALIGNMENT), *at = memory;
-    if (!memory) return INR_NO_MEMORY;
-    float *colours = taken(&at, samples_of * 4 * 4);
-    double *ys = taken(&at, (size_t)rows * down * 8), *xs = taken(&at, (size_t)columns * across * 8);
-    inr_error error = INR_OK;
-    for (int32_t top = 0; top < view->high && !error; top += rows)
-        for (int32_t left = 0; left < view->wide && !error; left += columns) {
-            int32_t high = at_most(rows, view->high - top), wide = at_most(columns, view->wide - left);
-            centres((int64_t)view->y + top, high, view->height, down, ys);
-            centres((int64_t)view->x + left, wide, view->width, across, xs);
-            error = network_colours(d, ys, high * down, xs, wide * across, colours);
-            if (!error) mixed_pixels(target, top, left, high, wide, down, across, colours);
-        }
+static void network_part(void *context, int32_t tile) {
+    Work *work = context;
+    const inr_view *view = work->view;
+    int32_t down = oversampling(work->d->header.height, view->height), area[4];
+    int32_t across = oversampling(work->d->header.width, view->width);
+    tile_area(work, tile, area);
+    size_t rows = (size_t)area[2] * down, columns = (size_t)area[3] * across;
+    char *memory = obtain((rows * columns * 4 * 4) + (rows + columns) * 8 + 4 * ALIGNMENT), *at = memory;
+    if (!memory) {
+        failed(work, INR_NO_MEMORY);
+        return;
+    }
+    float *colours = taken(&at, rows * columns * 4 * 4);
+    double *ys = taken(&at, rows * 8), *xs = taken(&at, columns * 8);
+    centres((int64_t)view->y + area[0], area[2], view->height, down, ys);
+    centres((int64_t)view->x + area[1], area[3], view->width, across, xs);
+    inr_error error = network_colours(work->d, ys, (int32_t)rows, xs, (int32_t)columns, colours);
+    if (!error)
+        mixed_pixels(&work->target, area[0], area[1], area[2], area[3], down, across, colours);
     release(memory);
-    return error;
+    failed(work, error);
 }
 
 /* ---- what a caller sees ----------------------------------------------------------------------- */
@@ -232,13 +247,24 @@ size_t inr_size(const inr_decoder *d, const inr_view *view, inr_layout layout, i
 }
 
 inr_error inr_render(inr_decoder *d, const inr_view *view, inr_layout layout, int32_t depth, void *out) {
-    use_allocator(&d->allocator);
     if (!valid(view) || (depth != 8 && depth != 16) || (layout == INR_RGBA && depth != 8))
         return INR_BAD_VIEW;
     if (!d->plane[0].ready) return INR_MISSING;
     if (work(d, view) > d->most_work) return INR_TOO_MUCH_WORK;
-    Target target = {layout, depth, d->header.channels, view->wide, view->x, view->y, out};
-    return d->latent ? latent_view(d, view, &target) : network_view(d, view, &target);
+    Work whole = {d, view, {layout, depth, d->header.channels, view->wide, out}, 0, 0, 0, INR_OK};
+    if (d->latent) {
+        whole.rows = tile_side(native_height(d), view->height);
+        whole.columns = tile_side(native_width(d), view->width);
+    } else {
+        whole.rows = at_least(1, TILE_ROWS / oversampling(d->header.height, view->height));
+        whole.columns = at_least(1, TILE_COLUMNS / oversampling(d->header.width, view->width));
+    }
+    whole.across = ceiling(view->wide, whole.columns);
+    const inr_allocator *before = use_allocator(&d->allocator);
+    inr_error error = share(d, d->latent ? latent_part : network_part, &whole,
+                            whole.across * ceiling(view->high, whole.rows));
+    use_allocator(before);
+    return error ? error : (inr_error)whole.error;
 }
 
 int32_t inr_empty_levels(const inr_decoder *d) {

@@ -4,8 +4,8 @@
 #define INR_DECODER_H
 
 #include "inr.h"
-#include "kernels.h"
-#include "memory.h"
+#include "../kernels.h"
+#include "../memory.h"
 
 enum {
     SIREN = 1, PE_SIREN = 2, COOLCHIC_V1 = 3, COOLCHIC_V2 = 4, COOLCHIC = 5, NIF = 6, FOURIER = 7,
@@ -59,10 +59,12 @@ typedef struct {
     Grid grids[MOST_GRIDS];
     int32_t last_position, last_slice; /* of the last section, -1 before the first */
     int32_t gap;
+    int64_t decoded; /* symbols of the last section */
 } Plane;
 
 struct inr_decoder {
     inr_allocator allocator;
+    inr_threads threads;
     inr_header header;
     Shapes shapes;
     int16_t *initial;
@@ -79,8 +81,17 @@ struct inr_decoder {
     double most_work;
 };
 
-/* memory.c: whose allocator the kernels use until the next call. */
-void use_allocator(const inr_allocator *allocator);
+/* Of a decoder that is given none, and of kernels that are called by themselves: whoever compiles the
+   core for a system defines it. */
+extern const inr_allocator host_allocator;
+
+/* memory.c: whose allocator this thread uses from now on, NULL for that of the host; returns whose it
+   used before. */
+const inr_allocator *use_allocator(const inr_allocator *allocator);
+
+/* decoder.c: work(context, 0 .. parts - 1) shared among the threads of the caller. */
+inr_error share(const inr_decoder *d, void (*work)(void *context, int32_t part), void *context,
+                int32_t parts);
 
 /* model.c: shapes of the header's family. */
 inr_error model_open(inr_decoder *d);
@@ -88,6 +99,28 @@ inr_error model_open(inr_decoder *d);
 /* parameters.c: the codes and symbols of some groups, and the values of some tensors. */
 inr_error read_groups(inr_decoder *d, Plane *plane, int32_t first, int32_t last,
                       const uint8_t *payload, size_t size);
+
+/* parameters.c: values of the tensors of some groups: initial value + symbol x step. */
+void dequantize(const inr_decoder *d, Plane *plane, int32_t first, int32_t last);
+
+/* slices.c: which slice of which grid a section of latents holds, and the bytes before its stream. */
+typedef struct {
+    int32_t grid, slice, area[4];
+    size_t head;
+} Piece;
+
+/* INR_MISSING if the head is cut. */
+inr_error read_head(const inr_decoder *d, const uint8_t *payload, size_t size, Piece *piece);
+int32_t slice_count(const inr_decoder *d, const Grid *grid);
+
+/* Take a piece as the next one of a plane, behind a gap or not. INR_OUT_OF_ORDER if it is none. */
+inr_error take_piece(inr_decoder *d, Plane *plane, const Piece *piece, int32_t gap);
+
+/* Count a piece as lost. */
+inr_error lose(const inr_decoder *d, Plane *plane, const Piece *piece);
+
+/* Whether a piece has inputs from other grids that are lost. */
+int sees_lost(const inr_decoder *d, const Plane *plane, const Piece *piece);
 
 /* laplace.c: boundaries of the tables, 66 a row. */
 #define TABLE_ROWS 2048

@@ -28,7 +28,7 @@ static inr_error exact(const inr_decoder *d, Plane *plane) {
         for (int32_t j = 0; j < tensor->size; j++) {
             int64_t value = (int64_t)plane->symbols[tensor->at + j] * (1 << power);
             if (d->header.initial == INR_TABLE) value += d->initial[number + j];
-            if (size_of(value) > MOST_VALUE) return INR_BAD_ARM;
+            if (size_of(value) > MOST_VALUE) return INR_WIDE_ARM;
             plane->arm[tensor->at + j] = (int32_t)value;
         }
     }
@@ -47,15 +47,15 @@ inr_error arm_integers(const inr_decoder *d, Plane *plane) {
     int32_t a = d->arm_width, ours = at_tensor(d, ARM_LEVEL)->size > 0;
     for (int o = 0; o < a; o++) {
         if (row_sum(t[ARM_W0], o, d->inputs) > MOST_ROW || row_sum(t[ARM_W1], o, a) > MOST_ROW)
-            return INR_BAD_ARM;
+            return INR_WIDE_ARM;
         for (int g = 0; g < d->grids && ours; g++)
             if (size_of((int64_t)t[ARM_B0][o] + t[ARM_LEVEL][g * a + o]) > MOST_BIAS)
-                return INR_BAD_ARM;
+                return INR_WIDE_ARM;
     }
     for (int o = 0; o < 2; o++) {
         int64_t sum = row_sum(t[ARM_WO], o, a);
         if (ours) sum += row_sum(t[ARM_LINEAR], o, d->inputs);
-        if (sum > MOST_ROW) return INR_BAD_ARM;
+        if (sum > MOST_ROW) return INR_WIDE_ARM;
     }
     return INR_OK;
 }

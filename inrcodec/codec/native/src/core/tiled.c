@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "coordinates.h"
-#include "tiles.h"
+#include "../tiles.h"
 
 /* A tile's activations, two sets of `most` rows, and room for what the grid shares. */
 typedef struct {
