@@ -11,6 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+NETWORK = Path(__file__).parent.resolve() / "vectors" / "valid" / "wire.inr"
+"""A file of a coordinate network, which compiled kernels decode."""
+
 PLUGIN = """
 import sys
 import inrcodec.pillow
@@ -64,7 +67,9 @@ def main() -> None:
         absent = run(str(programs / "python"), "-c", "import torch")
         assert absent.returncode == 1, "torch is installed: this is not the base installation"
         batch = ["decode", str(file), "-o", str(Path(folder) / "images"), "--jobs", "2"]
-        for arguments in (["info", str(file)], ["decode", str(file), "-o", out], batch, ["models"]):
+        network = ["decode", str(NETWORK), "-o", str(Path(folder) / "network.png")]
+        simple = ["info", str(file)], ["decode", str(file), "-o", out], batch, network, ["models"]
+        for arguments in simple:
             done = run(command, *arguments)
             assert done.returncode == 0, done.stderr
         for arguments in ENCODES:

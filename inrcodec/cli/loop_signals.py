@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 @contextmanager
 def calling(call: Callable[[], object], *signals: int) -> Iterator[None]:
     """Call `call` on each of these signals instead of stopping; Windows stops as always."""
+    import asyncio  # where a loop runs it is there
+
     loop = asyncio.get_running_loop()
     heard = () if sys.platform == "win32" else signals
     for number in heard:

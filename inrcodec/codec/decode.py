@@ -15,8 +15,6 @@ from inrcodec.codec.families import decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.limits import Limits
-from inrcodec.codec.networks.decoder import NetworkDecoder
-from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import View, view_of
 from inrcodec.errors import OptionError, PartialFileWarning, TruncatedError, warn
 from inrcodec.extras import require
@@ -26,6 +24,7 @@ from inrcodec.pixels import Picture
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from inrcodec.codec.networks.init_tables import Initialisation
     from inrcodec.codec.networks.module import NetworkModule
 
 
@@ -92,7 +91,7 @@ def decode_quietly(
         torch_device(device)  # raises OptionError also where it will not be used
     threads = None if threads is None else whole("threads", threads, 1, 1024)
     check_cost(container, view, limits)
-    given = None if init is None else Initialisation.read(init)
+    given = None if init is None else _initialisation(init)
     with np.errstate(all="ignore"):  # what weights overflow to is clipped, whatever the caller set
         stored = families.read(container, given, threads, device)
         pixels = stored.render(view, depth, threads=threads)
@@ -103,6 +102,7 @@ def decode_quietly(
 def load_network(source: Source, init: str | os.PathLike[str] | None = None) -> NetworkModule:
     """Load the coordinate network of a file; see `inrcodec.load_network`."""
     require("torch", extra="encode")
+    from inrcodec.codec.networks.decoder import NetworkDecoder
     from inrcodec.codec.networks.module import NetworkModule
 
     container = bitstream.read(read_bytes(source))
@@ -112,9 +112,16 @@ def load_network(source: Source, init: str | os.PathLike[str] | None = None) -> 
         raise OptionError(f"a network is loaded from files of networks, not {header.family.label}")
     if not container.complete:
         raise TruncatedError("the file is cut short; a network is loaded from a whole file")
-    given = None if init is None else Initialisation.read(init)
+    given = None if init is None else _initialisation(init)
     stored = decoder.read(container, given)
     return NetworkModule(header, stored.model, stored.network, container.metadata)
+
+
+def _initialisation(path: str | os.PathLike[str]) -> Initialisation:
+    """Read the file of an initialisation; raises `FormatError` and `OptionError`."""
+    from inrcodec.codec.networks.init_tables import Initialisation
+
+    return Initialisation.read(path)
 
 
 def check_cost(container: Container, view: View, limits: Limits) -> None:

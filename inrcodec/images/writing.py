@@ -13,7 +13,6 @@ from PIL import Image
 from inrcodec.errors import ImageWarning, OptionError, warn
 from inrcodec.files import is_stream
 from inrcodec.images.png import png_bytes
-from inrcodec.images.tiff_writing import with_metadata
 from inrcodec.pixels import MAX_METADATA_BYTES, Picture
 
 
@@ -34,8 +33,8 @@ def image_format(path: str | os.PathLike[str]) -> str:
     Stdout, which is "-", and pipes and devices without an extension take PNG.
     """
     extension = Path(path).suffix.lower()
-    if path == "-" or (not extension and is_stream(path)):
-        return "PNG"
+    if path == "-" or extension == ".png" or (not extension and is_stream(path)):
+        return "PNG"  # without a look at all formats, whose modules Pillow then loads
     formats = Image.registered_extensions()
     if formats.get(extension) not in Image.SAVE:
         raise OptionError(f"{path}: cannot tell the image format from the name; try .png")
@@ -92,6 +91,8 @@ def image_bytes(picture: Picture, image_format: str = "PNG") -> bytes:
         image.save(out, format=image_format, quality=95, **{k: v for k, v in options.items() if v})
         if image_format != "TIFF":
             return out.getvalue()
+        from inrcodec.images.tiff_writing import with_metadata
+
         return with_metadata(out.getvalue(), blocks["icc"], blocks["exif"], blocks["xmp"])
     except MemoryError:
         raise

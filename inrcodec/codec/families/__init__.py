@@ -3,25 +3,25 @@
 A file's header names its family. `decoder_of` gives what knows such files, and everything else
 that reads files (decode, describe, streaming, robustness) asks that object and no family. `read`
 decodes one: by the compiled core (compiled.py) or, where there is none, by the readable form of
-each family, in numpy and torch. Symbols are the same, samples within a level.
+each family, in numpy and torch. Symbols are the same, samples within a level. What a file does not
+need is not imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from inrcodec.codec.coolchic.decoder import GridDecoder
-from inrcodec.codec.entropy.prior import Symbols
-from inrcodec.codec.entropy.quantized import Change
-from inrcodec.codec.families import compiled
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import Family, Header, may_hold
 from inrcodec.codec.format.sections import Kind, Section
-from inrcodec.codec.networks.decoder import NetworkDecoder
-from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.view import View
 from inrcodec.pixels import Samples
+
+if TYPE_CHECKING:
+    from inrcodec.codec.entropy.prior import Symbols
+    from inrcodec.codec.entropy.quantized import Change
+    from inrcodec.codec.networks.init_tables import Initialisation
 
 
 class Model(Protocol):
@@ -120,8 +120,12 @@ def decoder_of(header: Header) -> Decoder:
     that describes no model within the limits."""
     decoder: Decoder
     if may_hold(header.family, Kind.LATENTS):
+        from inrcodec.codec.coolchic.decoder import GridDecoder
+
         decoder = GridDecoder(header)
     else:
+        from inrcodec.codec.networks.decoder import NetworkDecoder
+
         decoder = NetworkDecoder(header)
     _ = decoder.model  # raises
     return decoder
@@ -139,6 +143,8 @@ def read(
     networks. The compiled core does it all on a CPU, wherever there is one that knows the family.
     Raises `FormatError`, and `MissingExtraError` for a network that neither it nor torch evaluates.
     """
+    from inrcodec.codec.families import compiled
+
     if device == "cpu" and compiled.serves(container.header):
         return compiled.read(container, init, threads)
     return decoder_of(container.header).read(container, init, threads, device)

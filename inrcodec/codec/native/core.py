@@ -217,8 +217,8 @@ class Core:
         depth: int,
         threads: int | None,
     ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """Samples (rows, columns, channels), 8 or 16 bits, of the image at `size` = (width, height),
-        of its region `crop` = (x, y, width, height)."""
+        """Samples (rows, columns, channels), of 8 or 16 bits: the region `crop` = (x, y, width,
+        height) of the image at `size` = (width, height)."""
         _, _, wide, high = crop
         out = np.empty((high, wide, self._channels), np.uint8 if depth == 8 else np.uint16)
         view = (c_int32 * 6)(*size, *crop)
