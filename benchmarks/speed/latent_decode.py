@@ -1,4 +1,4 @@
-"""Time the latent decoder and encoder on a 768x512 pyramid of 7 grids.
+"""Time the readable latent decoder, and the encoder, on a 768x512 pyramid of 7 grids.
 
     OMP_NUM_THREADS=1 python -m benchmarks.speed.latent_decode [--repeat 5]
 

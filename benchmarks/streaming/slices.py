@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 import inrcodec
-from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.codec.families.reslice import resliced
 from inrcodec.streaming.layers import slice_side
 
 RESULTS = Path(__file__).parents[1] / "results/streaming/slices.json"

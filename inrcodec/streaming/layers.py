@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from inrcodec import checks
-from inrcodec.codec.coolchic.reslice import check_reslicing, resliced
 from inrcodec.codec.families import decoder_of
+from inrcodec.codec.families.reslice import check_reslicing, resliced
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES

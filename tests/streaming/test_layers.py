@@ -3,8 +3,8 @@ import pytest
 
 import inrcodec
 from inrcodec.codec.coolchic.planes import read_latents
-from inrcodec.codec.coolchic.reslice import resliced
 from inrcodec.codec.families import decoder_of
+from inrcodec.codec.families.reslice import resliced
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.header import Family
 from inrcodec.errors import FormatError, OptionError

@@ -143,7 +143,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
     Raises `TruncatedError` for a prefix without PARAMETERS, `FormatError` for invalid sections.
     """
     header = container.header
-    init = _init_of(header, model)
+    init = init_of(header, model)
     sections = layout.read_planes(container, model)
     networks = [read_networks(model, payload) for payload, _ in sections]
     planes, decoded, gone = [], [], []
@@ -168,7 +168,7 @@ def read_networks(model: CoolChic, payload: bytes) -> Quantized:
     return Quantized.from_bytes(payload, sizes, math.inf)
 
 
-def _init_of(header: Header, model: CoolChic) -> Init | None:
+def init_of(header: Header, model: CoolChic) -> Init | None:
     """The initial values that a header names; raises `FormatError` if this version lacks them."""
     if header.init is None:
         return None

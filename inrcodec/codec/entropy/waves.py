@@ -3,8 +3,8 @@
 A symbol's distribution depends on its decoded neighbours. With t = column + k row, and k the
 smallest that puts every neighbour on an earlier wave, all symbols of one wave t are decoded
 together: one pass of the context network and one call of the range coder (constriction's). This is
-the readable form; where there are compiled kernels, native/waves.py does the same. Waves
-come in ascending t, the symbols of a wave in ascending row. docs/format.md states the order.
+the readable form of a decoder; the compiled core (native/core.py) does the same where there is one.
+Waves come in ascending t, the symbols of a wave in ascending row. docs/format.md states the order.
 """
 
 from __future__ import annotations
@@ -24,22 +24,12 @@ from inrcodec.codec.entropy.laplace import (
     LAST_UNSHIFTED,
     MIN_ENTRY,
     SHIFTS,
-    boundaries,
     family,
     frequencies,
     weights,
 )
 from inrcodec.codec.entropy.prior import PRECISION
-from inrcodec.codec.entropy.wave_grid import (
-    CHUNK,
-    PORTION,
-    Grid,
-    Sides,
-    Symbols,
-    compiled,
-    kernel_network,
-)
-from inrcodec.codec.native import waves
+from inrcodec.codec.entropy.wave_grid import CHUNK, PORTION, Grid, Sides, Symbols
 from inrcodec.errors import FormatError
 
 _MODEL = constriction.stream.model
@@ -98,10 +88,7 @@ def decode_grid(
     if len(data) % 4:
         raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
     grid = Grid(shape, sides, arm)
-    if data and compiled(arm):
-        if not _decode_compiled(_words(data), grid, arm, level, prefix=False)[1]:
-            raise FormatError("a latent stream is not a valid range coder stream")
-    elif data:
+    if data:
         try:
             for _ in _decode_waves(_words(data), grid, arm, level):
                 pass
@@ -121,9 +108,6 @@ def decode_prefix(
     """
     words = _words(data[: len(data) // 4 * 4])
     grid = Grid(shape, sides, arm)
-    if compiled(arm):
-        decoded, _ = _decode_compiled(words, grid, arm, level, prefix=True)
-        return grid.symbols(), decoded
     reach = _Reach(len(words))
     decoded = 0
     try:
@@ -150,14 +134,6 @@ def cost_bits(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int
         table_bits = PRECISION - np.log2(frequencies()[rows, entries])
         bits += float((table_bits + np.where(entries == ESCAPE, ESCAPE_BITS, shift)).sum())
     return bits
-
-
-def _decode_compiled(
-    words: NDArray[np.uint32], grid: Grid, arm: IntegerArm, level: int, *, prefix: bool
-) -> tuple[int, bool]:
-    """Decode into the grid by the compiled kernels; see `waves.decode`."""
-    network = kernel_network(arm, level)
-    return waves.decode(words, grid.waves(), network, boundaries(), prefix=prefix)
 
 
 def _entries(distance: Symbols, shift: Symbols) -> Symbols:

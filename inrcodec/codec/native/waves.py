@@ -1,8 +1,4 @@
-"""The compiled context network and range decoder on the grids of entropy/wave_grid.py.
-
-The same integers as arm.py and constriction give, symbol by symbol instead of a wave at a time: on
-one thread three times faster (benchmarks/speed/latent_decode.py).
-"""
+"""The compiled context network on the grids of entropy/wave_grid.py: the integers of arm.py."""
 
 from __future__ import annotations
 
@@ -73,21 +69,3 @@ def distributions(waves: Waves, network: Network) -> tuple[Integers, Integers]:
 
     run(work, len(bands))
     return centres, rows
-
-
-def decode(
-    words: NDArray[np.uint32], waves: Waves, network: Network, cumulated: Integers, *, prefix: bool
-) -> tuple[int, bool]:
-    """Decode into `waves.flat`; returns how many symbols were decoded and whether the stream is
-    valid. `cumulated` (rows, entries + 1) are the boundaries of the tables.
-
-    With `prefix`, a wave that words beyond the end could change, or an invalid one, ends it.
-    """
-    words = np.ascontiguousarray(words)
-    decoded = kernel("decode_waves")(
-        at(network.shape), at(network.parameters), *waves.addresses(), at(words), len(words),
-        at(cumulated), prefix,
-    )  # fmt: skip
-    if decoded == -(1 << 63):
-        raise MemoryError("no memory for a context network")
-    return (decoded, True) if decoded >= 0 else (-1 - decoded, False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inrcodec.codec.coolchic.reslice import resliced
+from inrcodec.codec.families.reslice import resliced
 from inrcodec.errors import InputError, OptionError, StreamError
 from inrcodec.streaming.server.library import BusyError, Library, UnknownFileError, checked
 

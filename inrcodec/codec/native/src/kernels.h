@@ -1,4 +1,5 @@
-/* What the library exports: every function that Python calls, and the limits of what they take.
+/* What the library exports beside the decoder core (core/inr.h): every kernel, and the limits of what
+   they take.
 
    Fitting and rendering spend their time here, for one thread of a CPU. Portable C with the vector
    types of GCC and Clang; hatch_build.py compiles it once for every level of the instruction set worth
@@ -9,7 +10,7 @@
 
    Channels are planes: (channels, positions). Parameters of a network come as one array
    [W_0, b_0, ..., W_out, b_out, linear], matrices (outputs, inputs) row by row. Gradients "add up"
-   where the caller must clear them first. Nothing here calls the system but for memory (memory.h). */
+   where the caller must clear them first. Nothing here calls the system but for memory (host.c). */
 
 #ifndef INRCODEC_KERNELS_H
 #define INRCODEC_KERNELS_H

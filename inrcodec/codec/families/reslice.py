@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inrcodec import checks
-from inrcodec.codec.coolchic import work
-from inrcodec.codec.coolchic.model import grids_from
-from inrcodec.codec.coolchic.planes import file_sections, read_latents
+from inrcodec.codec.coolchic import layout, work
+from inrcodec.codec.coolchic.model import CoolChic, grids_from
+from inrcodec.codec.coolchic.planes import LatentPlane, file_sections, init_of, read_networks
+from inrcodec.codec.families import read
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES, may_hold
@@ -35,8 +36,20 @@ def resliced(data: bytes, side: int | None, max_work: float | None = None) -> by
     if container.header.slice_side == side:
         return data
     header = replace(container.header, slice_side=side)
-    planes = read_latents(container, model).planes
-    return bitstream.write(header, file_sections(planes, side), dict(container.metadata))
+    sections = file_sections(_planes(container, model), side)
+    return bitstream.write(header, sections, dict(container.metadata))
+
+
+def _planes(container: Container, model: CoolChic) -> list[LatentPlane]:
+    """The planes of a whole file, all of their symbols decoded."""
+    arrays, init = iter(read(container).symbols), init_of(container.header, model)
+    planes = []
+    for payload, _ in layout.read_planes(container, model):
+        for _ in model.groups:
+            next(arrays)
+        grids = tuple(next(arrays) for _ in model.grids)
+        planes.append(LatentPlane(model, read_networks(model, payload), init, grids))
+    return planes
 
 
 def check_reslicing(container: Container, side: int | None, max_work: float | None) -> None:
