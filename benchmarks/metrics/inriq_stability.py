@@ -66,7 +66,8 @@ def main() -> None:
 
 def by_kl(scorer: inriq.Inriq, version: np.ndarray) -> float:
     """The stable variant's Fisher diagonals, compared by the paper's divergence."""
-    return float(inriq.symmetric_kl(*scorer.fisher(version)))
+    reference, degraded = scorer.fisher(version)
+    return float(inriq.symmetric_kl(reference, {n: value[0] for n, value in degraded.items()}))
 
 
 if __name__ == "__main__":

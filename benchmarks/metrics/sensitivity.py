@@ -58,24 +58,29 @@ PUBLISHED_METRICS = ("psnr", "ssim", "lpips-squeeze", "ms-ssim", "inriq-paper")
 def measure(job: tuple[Path, tuple[str, ...], list[str]]) -> list[dict]:
     """Score the missing types of one picture by metrics; a row for each type."""
     path, metrics, missing = job
+    import numpy as np
     import torch
 
     from inrcodec.images.reading import read_image
-    from inrcodec.metrics.distortions.relative_sensitivity import scores
+    from inrcodec.metrics.distortions.kadid import LEVELS, distort
     from inrcodec.metrics.judge import Judge
 
     torch.set_num_threads(1)
     started = time.perf_counter()
     pixels = central_crop(read_image(path).pixels)
     judge = Judge(pixels, metrics)
+    prepared = time.perf_counter() - started
     rows: dict[str, dict] = {}
-    for score in scores(path.stem, pixels, judge, missing):
-        row = rows.setdefault(score.distortion, {"image": score.image, "type": score.distortion})
-        for name, value in score.values.items():
-            row.setdefault("values", {}).setdefault(name, []).append(
-                value if math.isfinite(value) else str(value)
-            )
+    for name in missing:
+        row = rows.setdefault(name, {"image": path.stem, "type": name, "values": {}})
+        degraded = np.stack([distort(pixels, name, level, seed=0) for level in LEVELS])
+        for values in judge.score_each(degraded):
+            for metric, value in values.items():
+                row["values"].setdefault(metric, []).append(
+                    value if math.isfinite(value) else str(value)
+                )
     facts = {"notes": judge.notes(), "seed": 0, "threads": 1, "versions": versions()}
+    facts["prepare_seconds"] = prepared
     facts["seconds_a_type"] = (time.perf_counter() - started) / len(missing)
     return [{**row, **facts} for row in rows.values()]
 

@@ -35,7 +35,7 @@ from inrcodec.codec.networks.siren import Siren
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.metric_table import METRICS
 from inrcodec.metrics.quality.fisher import squared_gradients
-from inrcodec.metrics.quality.inriq import BLOCK, FREQUENCIES, LAYERS, WIDTH
+from inrcodec.metrics.quality.inriq import BLOCK, PLANS
 
 RESULTS = Path(__file__).parents[1] / "results/speed/metrics.json"
 
@@ -53,7 +53,8 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 def fisher_ratio() -> dict:
     """Seconds of both closed forms and of forward and backward of a loss, tile by tile."""
     height, width = 512, 768
-    model = Siren(WIDTH, LAYERS, FREQUENCIES, 3)
+    plan = PLANS["stable"]
+    model = Siren(plan.width, plan.layers, plan.frequencies, 3)
     values = model.initial(np.random.default_rng(0), np.zeros(3))
     leaves = {name: torch.from_numpy(value).requires_grad_() for name, value in values.items()}
     plain = {name: leaf.detach() for name, leaf in leaves.items()}
@@ -67,7 +68,7 @@ def fisher_ratio() -> dict:
             (colours * residual[top : top + rows]).sum().backward()
 
     def closed_form(block: int) -> None:
-        squared_gradients(model, plain, residual, block=block)
+        squared_gradients(model, plain, residual[None], block=block)
 
     times: dict[str, list[float]] = {"forward_backward": [], "by_pixel": [], "by_block": []}
     for _ in range(5):  # in turns, so that a busy machine slows all of them

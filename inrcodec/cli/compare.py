@@ -124,6 +124,5 @@ def _compare_files(reference: str, decoded: str, options: ReportOptions, as_json
     ]
     if lines:
         console.show(console.table(lines, "<><<"))
-    for name, notes in row.get("notes", {}).items():
-        facts = ", ".join(f"{key} {value:.4g}" for key, value in notes.items())
-        console.show(f"{name}: {facts}")
+    for line in console.note_lines(row.get("notes", {})):
+        console.show(line)

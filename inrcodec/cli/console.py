@@ -75,6 +75,12 @@ def note_skipped(image: str, reasons: Mapping[str, str]) -> None:
         note(f"left out: {name} of {image}: {why}")
 
 
+def note_lines(notes: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """What metrics say of their own reliability (`Judge.notes`), a line for each."""
+    for name, facts in notes.items():
+        yield f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in facts.items())
+
+
 def say_at_once(message: str) -> None:
     """As `note`, from a signal handler: not through the stream, which may be in use."""
     if _is_open(sys.stderr):

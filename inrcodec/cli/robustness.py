@@ -133,6 +133,8 @@ def robustness(
             console.print_json(_facts(results, reference, judge, seeds))
         else:
             _show(results)
+            for line in console.note_lines(judge.notes()):
+                console.show(f"{reference}: {line}")
         if plot is not None:
             from inrcodec.metrics.damage.plot import plot as draw
 

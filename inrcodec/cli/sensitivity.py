@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Table = dict[str, dict[str, Sensitivity]]
     """By distortion, then by metric."""
 
+Notes = dict[str, dict[str, dict[str, float]]]
+"""What metrics say of their own reliability, by image, then by metric."""
+
 
 def sensitivity(
     images: Annotated[list[str], typer.Argument(help="Photographs.", metavar="IMAGE...")],
@@ -96,7 +99,8 @@ def sensitivity(
     subjects = [_subject(path, size, chosen) for path in paths]
     how = {"allow_download": allow_download, "device": device, "gamma_max": gamma_max}
     rows: list[Score] = []
-    steps = _scored(subjects, types, _Run(how, seed, threads), rows)
+    notes: Notes = {}
+    steps = _scored(subjects, types, _Run(how, seed, threads), rows, notes)
     follow_names(steps, len(paths) * (len(types) + 1))
     names = [n for n in chosen.names if all(n in subject.metrics for subject in subjects)]
     if not names:
@@ -107,9 +111,13 @@ def sensitivity(
     found: Table = {t: {n: measured(rows, n, t, seed) for n in names} for t in types}
     agreed = None if told is None else {n: agreement(rows, n, told, seed) for n in names}
     if as_json:
-        console.print_json(_facts(paths, crop, seed, found, agreed))
+        facts = _facts(paths, crop, seed, found, agreed)
+        console.print_json(facts | {"notes": notes})
         return
     _show(found, names, agreed)
+    for path, each in notes.items():
+        for line in console.note_lines(each):
+            console.show(f"{path}: {line}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +144,10 @@ def _subject(path: str, size: tuple[int, int] | None, chosen: ChosenMetrics) -> 
 
 
 def _scored(
-    subjects: list[_Subject], types: list[str], run: _Run, rows: list[Score]
+    subjects: list[_Subject], types: list[str], run: _Run, rows: list[Score], notes: Notes
 ) -> Iterator[str]:
-    """Score every distorted version of every image into `rows`, and yield what is done next."""
+    """Score every distorted version of every image into `rows`, and what metrics say of their own
+    reliability into `notes`; yield what is done next."""
     from inrcodec.codec.runtime import torch_threads
     from inrcodec.metrics.distortions.relative_sensitivity import scores
     from inrcodec.metrics.judge import Judge
@@ -148,6 +157,8 @@ def _scored(
         yield f"{stem}: preparing"
         with torch_threads(run.threads):
             judge = Judge(subject.pixels, subject.metrics, **run.judge)
+        if judge.notes():
+            notes[subject.name] = judge.notes()
         for name in types:
             yield f"{stem}: {name}"
             with torch_threads(run.threads):

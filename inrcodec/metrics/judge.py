@@ -67,6 +67,13 @@ class Judge:
         wanted = self._scorers if names is None else names
         return {name: float(self._scorers[name](placed).detach().mean()) for name in wanted}
 
+    def score_each(self, decoded: object) -> list[dict[str, float]]:
+        """Score every image of a batch, by metric: what an image costs alone, or less."""
+        placed = self._placed(decoded)
+        by_metric = {n: scorer(placed).detach().tolist() for n, scorer in self._scorers.items()}
+        each = zip(*by_metric.values(), strict=True)
+        return [dict(zip(by_metric, values, strict=True)) for values in each]
+
     def notes(self) -> dict[str, dict[str, float]]:
         """Return what metrics say of their own reliability, such as the PSNR of INRIQ's fit."""
         return {

@@ -98,6 +98,26 @@ def test_sensitivities_are_those_of_the_equations(
     assert "SRCC" in stdout.decode()
 
 
+def test_the_fit_of_a_network_is_told_beside_its_scores(
+    run, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from inrcodec.metrics.quality import inriq
+
+    brief = replace(inriq.PLANS["stable"], width=8, steps=20)
+    monkeypatch.setitem(inriq.PLANS, "stable", brief)
+    asked = ["sensitivity", picture, "--metrics", "inriq", "--crop", "32x32"]
+    asked += ["--distortions", "jpeg"]
+    code, stdout, _ = run(*asked, "--json")
+    assert code == 0
+    notes = json.loads(stdout)["notes"][str(picture)]["inriq"]
+    assert notes["fit_steps"] == 20
+    code, stdout, _ = run(*asked)
+    assert code == 0
+    assert f"{picture}: inriq: fit_psnr {notes['fit_psnr']:.4g}, fit_steps 20" in stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "message"),
     [

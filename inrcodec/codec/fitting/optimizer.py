@@ -1,8 +1,9 @@
 """Muon for the matrices, Adam for the rest: what fits coordinate networks fastest.
 
 Muon (Jordan 2024): momentum, then the nearest orthogonal matrix by five Newton-Schulz steps, so
-that every direction of a weight matrix learns at the same speed. Networks here are small, so
-matrices of equal shape are stacked and orthogonalised together.
+that every direction of a weight matrix learns at the same speed. Most networks here are small, so
+matrices of equal shape are stacked and orthogonalised together; those of wide ones are a third of
+a step in float32, so they take the precision of the hidden layers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from torch import Tensor
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 MOMENTUM = 0.95
 
+WIDE = 128
+"""Smaller side from which matrices are orthogonalised in the precision of the hidden layers."""
+
 MEANS, SQUARES = 0.9, 0.99
 """Decay of Adam's means and mean squares."""
 
@@ -23,12 +27,18 @@ class MuonAdam:
     """Updates leaf tensors in place from their `.grad`.
 
     `rates` gives each tensor's learning rate; those named in `matrices` take Muon steps (spectral
-    norm = rate), the others Adam steps.
+    norm = rate), the others Adam steps. `precision` is that of Muon's products for matrices that
+    have `WIDE` rows and columns or more; None leaves all as they are.
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], rates: Mapping[str, float], matrices: set[str]
+        self,
+        parameters: Mapping[str, Tensor],
+        rates: Mapping[str, float],
+        matrices: set[str],
+        precision: torch.dtype | None = None,
     ) -> None:
+        self._precision = precision
         self._groups: list[tuple[list[Tensor], Tensor, Tensor]] = []
         by_shape: dict[torch.Size, list[str]] = {}
         for name in parameters:
@@ -47,11 +57,17 @@ class MuonAdam:
         for members, rate, momentum in self._groups:
             gradient = torch.stack([tensor.grad for tensor in members if tensor.grad is not None])
             momentum.mul_(MOMENTUM).add_(gradient)
-            update = _orthogonal(gradient.add_(momentum, alpha=MOMENTUM)).mul_(rate * factor)
+            update = self._orthogonal(gradient.add_(momentum, alpha=MOMENTUM)).mul_(rate * factor)
             for tensor, delta in zip(members, update, strict=True):
                 tensor.sub_(delta)
                 tensor.grad = None
         self._adam.step(factor)
+
+    def _orthogonal(self, stack: Tensor) -> Tensor:
+        """Orthogonalise in the precision that serves matrices of this size."""
+        if self._precision is None or min(stack.shape[1:]) < WIDE:
+            return _orthogonal(stack)
+        return _orthogonal(stack, self._precision).to(stack.dtype)
 
 
 class Adam:
@@ -83,9 +99,10 @@ class Adam:
             tensor.grad = None
 
 
-def _orthogonal(stack: Tensor) -> Tensor:
-    """(n, rows, columns): each matrix replaced by about U V^T of its SVD."""
+def _orthogonal(stack: Tensor, precision: torch.dtype | None = None) -> Tensor:
+    """(n, rows, columns): each matrix replaced by about U V^T of its SVD, in `precision`."""
     x: Tensor = stack / (stack.norm(dim=(-2, -1), keepdim=True) + 1e-30)
+    x = x if precision is None else x.to(precision)
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
     a, b, c = NEWTON_SCHULZ

@@ -78,7 +78,8 @@ class NetworkFit:
     """One image, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
     `pixels` (H, W, C) as in `Picture`; `residual_to` is what a file's integers add to; a
-    meta-learned `init` is that too, and initialises the fit; `precision` of hidden layers in
+    meta-learned `init` is that too, and initialises the fit, as `start` does, the parameters of a
+    network fitted before; `precision` of hidden layers in
     torch defaults to the fastest the device has; `loss` is what is minimised, and what the best
     network is chosen by; `backward` how (robust.py). The same seed, device, precision and step
     budget give the same result.
@@ -97,6 +98,7 @@ class NetworkFit:
         precision: torch.dtype | None = None,
         residual_to: Tensors | None = None,
         init: Initialisation | None = None,
+        start: Tensors | None = None,
         schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -115,7 +117,10 @@ class NetworkFit:
             height, width, random, least=loss.smallest_side, pixels=schedule.batch_pixels
         )
         self._init = init
-        if init is not None:
+        self._peak = 1.0 if init is None and start is None else schedule.init_rate
+        if start is not None:
+            initial = {name: start[name].copy() for name in model.shapes}
+        elif init is not None:
             initial = init.values(model)
             self._residual_to = init.values(model)
         elif residual_to is not None:
@@ -133,11 +138,10 @@ class NetworkFit:
         schedule = self._schedule
         if self._init is not None:
             self._adapt(self._init)
-        optimizer = MuonAdam(self._parameters, *learning_rates(self.model))
+        optimizer = MuonAdam(self._parameters, *learning_rates(self.model), self._precision)
         target, steps = self.budget.target_bytes, dict[str, int]()
         measured, interval = 0, 0.0
         error = 0.0
-        full = 1.0 if self._init is None else schedule.init_rate
         while (share := self._share()) < 1:
             if target is not None and not steps and share >= 1 - schedule.finish_share:
                 steps = self._choose_steps(int(target * schedule.finish_budget))
@@ -152,7 +156,7 @@ class NetworkFit:
                 measured = self._step
             warmed = (self._step + 1) / schedule.warm_up_steps, share / schedule.warm_up_share
             warm = min(1.0, max(warmed))
-            loss = self._train(optimizer, self._rounded(steps), full * warm * _cosine(share))
+            loss = self._train(optimizer, self._rounded(steps), self._peak * warm * _cosine(share))
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % schedule.report_every == 0:
                 yield self._progress("finish" if steps else "fit", error)
