@@ -19,26 +19,24 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks.common import parser_of, stored_rows
-from benchmarks.metrics.network_distances import DISTANCES, distances
-from inrcodec.images.reading import read_image
 from inrcodec.metrics.correlation import srcc
-from inrcodec.metrics.distortions import operations
-from inrcodec.metrics.distortions.kadid import LEVELS, distort, undersample
 from inrcodec.metrics.distortions.relative_sensitivity import UNORDERED, relative_sensitivity
 from inrcodec.metrics.judge import Judge
-from inrcodec.metrics.quality.inriq import Inriq
-from inrcodec.pixels import middle
+
+if TYPE_CHECKING:
+    from inrcodec.metrics.quality.inriq import Inriq
 
 RESULTS = Path(__file__).parents[1] / "results/metrics/inriq_studies.jsonl"
 Pixels = NDArray[np.uint8]
@@ -53,6 +51,8 @@ STEPS = {"reference": 300, "warm": 100, "same": 300}
 """Of the fits of the third study: "warm" goes on from the reference's network, "same" from the
 random weights that it began with."""
 
+DISTANCES = ("l2", "cosine", "cca", "cka")
+
 TYPES = (
     "gaussian_blur", "motion_blur", "color_diffusion", "color_quantization", "jpeg2000", "jpeg",
     "white_noise", "impulse_noise", "darken", "jitter", "pixelate", "high_sharpen",
@@ -61,7 +61,9 @@ TYPES = (
 
 def figure_1(data: Path, name: str) -> dict:
     """Equal PSNR, equal SSIM as near as it can be, by saturation and by darkening."""
-    pixels = middle(read_image(data / f"{name}.png").pixels, SIDE, SIDE)
+    from inrcodec.metrics.distortions import operations
+
+    pixels = crop(data / f"{name}.png", SIDE)
     judge = Judge(pixels, ("psnr", "ssim"))
     pairs = []
     for amount in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4):
@@ -81,6 +83,14 @@ def figure_1(data: Path, name: str) -> dict:
     }
 
 
+def crop(path: Path, side: int) -> Pixels:
+    """The middle of a photograph."""
+    from inrcodec.images.reading import read_image
+    from inrcodec.pixels import middle
+
+    return middle(read_image(path).pixels, side, side)
+
+
 def _made(pixels: Pixels, operation: Callable[..., NDArray[np.float64]], amount: float) -> Pixels:
     """One distortion of any strength."""
     made = operation(pixels / 255, amount, np.random.default_rng(0))
@@ -89,6 +99,8 @@ def _made(pixels: Pixels, operation: Callable[..., NDArray[np.float64]], amount:
 
 def _with_psnr(pixels: Pixels, judge: Judge, psnr: float) -> Pixels:
     """The oversaturated version of this PSNR, by bisection."""
+    from inrcodec.metrics.distortions import operations
+
     low, high = 1.0, 20.0
     for _ in range(20):
         factor = (low + high) / 2
@@ -97,9 +109,10 @@ def _with_psnr(pixels: Pixels, judge: Judge, psnr: float) -> Pixels:
     return made
 
 
-def mri(data: Path, name: str) -> dict:
+def mri(_data: Path, _name: str) -> dict:
     """Relative sensitivities from one undersampling to the next."""
-    del data
+    from inrcodec.metrics.distortions.kadid import undersample
+
     pixels = head_slice()
     judge = Judge(pixels, METRICS)
     values = [judge.score(undersample(pixels, factor)) for factor in FACTORS]
@@ -122,9 +135,13 @@ def head_slice() -> Pixels:
 
 def weights(data: Path, name: str) -> dict:
     """Distances between the networks of a reference and of its versions, five levels of a type."""
+    from benchmarks.metrics.network_distances import distances
+    from inrcodec.metrics.distortions.kadid import LEVELS, distort
+    from inrcodec.metrics.quality.inriq import Inriq
+
     picture, start, kind = name.split()
-    pixels = middle(read_image(data / f"{picture}.png").pixels, WEIGHT_SIDE, WEIGHT_SIDE)
-    scorer = _weights_scorer(picture, pixels.tobytes())
+    path = data / f"{picture}.png"
+    pixels, scorer = crop(path, WEIGHT_SIDE), _weights_scorer(path)
     found: dict[str, list[float]] = {metric: [] for metric in (*DISTANCES, "inriq-paper")}
     fits = []
     for level in LEVELS:
@@ -141,16 +158,13 @@ def weights(data: Path, name: str) -> dict:
     return {"values": found, "fits": fits, "notes": scorer.notes}
 
 
-_scorers: dict[str, Inriq] = {}
-
-
-def _weights_scorer(picture: str, content: bytes) -> Inriq:
+@cache
+def _weights_scorer(path: Path) -> Inriq:
     """The network of a reference, fitted once."""
-    if picture not in _scorers:
-        pixels = np.frombuffer(content, np.uint8).reshape(WEIGHT_SIDE, WEIGHT_SIDE, 3)
-        options = {"width": WEIGHT_WIDTH, "steps": STEPS["reference"], "target_psnr": 0}
-        _scorers[picture] = Inriq(pixels, variant="paper", **options)
-    return _scorers[picture]
+    from inrcodec.metrics.quality.inriq import Inriq
+
+    options = {"width": WEIGHT_WIDTH, "steps": STEPS["reference"], "target_psnr": 0}
+    return Inriq(crop(path, WEIGHT_SIDE), variant="paper", **options)
 
 
 STUDIES: dict[str, tuple[Callable[[Path, str], dict], tuple[str, ...]]] = {
@@ -173,7 +187,7 @@ def followed(rows: list[dict]) -> Iterator[tuple[str, str, float, float]]:
             continue
         for metric in (*DISTANCES, "inriq-paper"):
             values = [row["values"][metric] for row in those]
-            ranks = [srcc(np.array(each), np.array(LEVELS)) for each in values]
+            ranks = [srcc(np.array(each), np.arange(5)) for each in values]
             rises = [b > a for each in values for a, b in pairwise(each)]
             yield start, metric, fmean(ranks), fmean(rises)
 
@@ -199,6 +213,8 @@ def main() -> None:
     parser.add_argument("--study", choices=STUDIES)
     arguments = parser.parse_args()
     os.environ.setdefault("INRCODEC_WEIGHTS", str((arguments.data.parent / "weights").resolve()))
+    import torch
+
     torch.set_num_threads(1)
     known = {(row["study"], row["name"]) for row in stored_rows(RESULTS)}
     for study in [arguments.study] if arguments.study else STUDIES:

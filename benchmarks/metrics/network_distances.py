@@ -14,13 +14,12 @@ from torch import Tensor
 from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.metrics.quality.fitted_network import FittedNetwork
 
-DISTANCES = ("l2", "cosine", "cca", "cka")
 RANK_TOLERANCE = 1e-5
 """Directions of activations weaker than this share of the strongest are noise."""
 
 
 def distances(one: FittedNetwork, two: FittedNetwork, side: int) -> dict[str, float]:
-    """All of `DISTANCES`, over an image of `side` x `side` pixels."""
+    """L2, cosine, CCA and CKA over an image of `side` x `side` pixels."""
     a, b = (torch.cat([t.flatten() for t in n.parameters.values()]).double() for n in (one, two))
     layers = list(zip(activations(one, side), activations(two, side), strict=True))
     return {

@@ -7,6 +7,7 @@ from functools import cache
 from statistics import fmean, geometric_mean
 
 from benchmarks.metrics.sensitivity import PUBLISHED, PUBLISHED_METRICS, scored, stored
+from benchmarks.papers import inriq_studies
 from benchmarks.papers.claims import (
     Claim,
     Paper,
@@ -47,6 +48,11 @@ def scores() -> tuple[Score, ...]:
     return tuple(scored(stored()))
 
 
+def images() -> set[str]:
+    """The photographs that the published form has scored."""
+    return {score.image for score in scores() if METRIC in score.values}
+
+
 def fit_psnrs() -> list[float]:
     """How well the networks of the published form fit their references, in dB."""
     notes = (row["notes"].get(METRIC, {}) for row in rows(STUDY.results))
@@ -57,8 +63,8 @@ def fit_reason() -> str:
     """What the score depends on beside the distortion."""
     fits = fit_psnrs()
     return (
-        f"the score is a ratio over the fit error, and references are fitted to {fits[0]:.0f} to "
-        f"{fits[-1]:.0f} dB here; the paper says only that they are overfitted"
+        f"the score is a ratio over the fit error; references are fitted to {fits[0]:.0f} to "
+        f"{fits[-1]:.0f} dB here, and the paper says only that they are overfitted"
     )
 
 
@@ -68,14 +74,19 @@ def paper() -> Paper:
         title="INRIQ: Implicit Neural Representation for Image Quality Assessment",
         about=(
             "Relative sensitivities (equations 1 and 2) of the published form, `inriq-paper`, on "
-            "the middle 512 x 384 of Kodak photographs; the paper has the 81 images of KADID-10k. "
-            "Of the case studies, which show one image each, ours are means over all of them."
+            f"the middle 512 x 384 of {len(images())} Kodak photographs; the paper has the 81 "
+            "images of KADID-10k. Of the case studies, which show one image each, ours are means "
+            "over all of them."
         ),
-        claims=(*table(), *columns(), *cases(), most_sensitive(), *judgements()),
-        missing=(
-            "Figure 1, the MRI slices of Figure 6, the CLIP column of Table 1, and the distances "
-            "between weights and activations that the paper found no use for."
+        claims=(
+            *table(),
+            *columns(),
+            *cases(),
+            most_sensitive(),
+            *judgements(),
+            *inriq_studies.claims(),
         ),
+        missing="The CLIP column of Table 1, because CLIP's weights were not at hand.",
     )
 
 
@@ -130,8 +141,7 @@ def steps_of(distortion: str) -> dict[int, float]:
     """The mean sensitivity of each step, over images in which it has one."""
     levels = DISTORTIONS[distortion].levels
     found: dict[int, list[float]] = {}
-    images = {score.image for score in scores()}
-    for image in sorted(images):
+    for image in sorted(images()):
         those = [s for s in scores() if (s.image, s.distortion) == (image, distortion)]
         values = [s.values[METRIC] for s in sorted(those, key=lambda s: s.level)]
         for level in range(1, 5):
