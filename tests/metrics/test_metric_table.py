@@ -35,6 +35,13 @@ def test_more_noise_is_worse_and_values_lie_in_range(astronaut, name):
     assert facts.low <= min(little, much) <= max(little, much) <= facts.high
 
 
+def test_every_image_of_a_batch_has_the_scores_it_has_alone(astronaut):
+    image = astronaut[:161, :161]
+    judge = Judge(image, ["psnr", "ssim"])
+    versions = [noisy(image, 4), noisy(image, 40)]
+    assert judge.score_each(np.stack(versions)) == [judge.score(one) for one in versions]
+
+
 @pytest.mark.parametrize("name", [n for n in FREE if METRICS[n].differentiable])
 def test_gradients_are_right_where_promised(astronaut, name):
     """The derivative along a random direction equals the difference quotient.

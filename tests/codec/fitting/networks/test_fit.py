@@ -8,7 +8,7 @@ from inrcodec.codec.fitting.networks import batches
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.sensitivity import sensitivities
-from inrcodec.codec.fitting.optimizer import MuonAdam, _orthogonal
+from inrcodec.codec.fitting.optimizer import WIDE, MuonAdam, _orthogonal
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.pixels import to_unit
 
@@ -118,6 +118,38 @@ def test_muon_updates_are_nearly_orthogonal() -> None:
         singular = torch.linalg.svdvals(update)
         assert singular.min() > 0.5
         assert singular.max() < 1.3
+
+
+def test_wide_matrices_are_orthogonalised_in_the_precision_asked_for() -> None:
+    """Narrow ones take the very step of float32."""
+    generator = torch.Generator().manual_seed(0)
+    for side, same in ((WIDE, False), (WIDE - 1, True)):
+        gradient = torch.randn(side, side, generator=generator)
+        steps = []
+        for precision in (None, torch.bfloat16):
+            weight = torch.zeros(side, side, requires_grad=True)
+            weight.grad = gradient.clone()
+            MuonAdam({"m": weight}, {"m": 1.0}, {"m"}, precision).step(1.0)
+            steps.append(-weight.detach())
+        whole, rounded = steps
+        assert torch.equal(whole, rounded) == same
+        assert float((whole - rounded).norm() / whole.norm()) < 0.05
+        assert rounded.dtype == torch.float32
+
+
+def test_a_fit_goes_on_from_the_parameters_it_is_given(small: np.ndarray) -> None:
+    first = run(small, 200)
+    given = first.values()
+    again = NetworkFit(small, MODEL, Budget(1, None), start=given)
+    assert all(np.array_equal(value, given[name]) for name, value in again.values().items())
+    errors = []
+    for start in (None, given):
+        fitting = NetworkFit(small, MODEL, Budget(20, None), start=start)
+        for _ in fitting:
+            pass
+        values = {n: torch.from_numpy(v) for n, v in fitting.values().items()}
+        errors.append(batches.image_error(MODEL, values, small))
+    assert errors[1] < errors[0] / 4
 
 
 def test_muon_adam_minimises_a_quadratic() -> None:
