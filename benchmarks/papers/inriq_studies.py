@@ -44,7 +44,7 @@ def overfitted() -> Claim:
         place="Section 3.2",
         says="sensitivities are those of an overfitted reference: factor from Table 1, JPEG",
         published="a factor 1, 1.63",
-        ours=f"{listed} (two crops of 192 x 192)",
+        ours=f"{listed} (crops of 96 x 96)",
         agrees="yes" if near(best, 1) == "yes" and found[0][1] > best else "no",
         why="photographs differ",
     )
