@@ -14,6 +14,8 @@ A row for each photograph, slice or type goes to results/metrics/inriq_studies.j
 where that ends. The table of the last study is in results/metrics/inriq_studies.md.
 """
 
+from __future__ import annotations
+
 import gzip
 import json
 import os
