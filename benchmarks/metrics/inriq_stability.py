@@ -50,7 +50,7 @@ def main() -> None:
     for steps in STEPS:
         options = {"steps": steps, "precision": torch.float32}
         stable = inriq.Inriq(reference, **options)
-        paper = inriq.Inriq(reference, variant="paper", **options)
+        paper = inriq.Inriq(reference, variant="paper", init="meta", target_psnr=0, **options)
         row = {"steps": steps, "fit_psnr": stable.fit_psnr, "seed": 0, "threads": 1}
         row |= {"paper_fit_psnr": paper.fit_psnr, "torch": torch.__version__}
         for name, version in versions.items():
