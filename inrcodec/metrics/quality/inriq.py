@@ -110,7 +110,8 @@ class Inriq:
         channels, trained = int(self._unit.shape[2]), None
         if init == "meta":
             trained = shipped_for("pe-siren", channels, START_PARAMETERS)
-            model = Siren(*trained.dimensions, channels)
+            wide, layers, frequencies = trained.dimensions
+            model = Siren(wide, layers, frequencies, channels)
         else:
             model = Siren(plan.width, plan.layers, plan.frequencies, channels)
         self._plan = plan
