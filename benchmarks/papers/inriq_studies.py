@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from benchmarks.metrics.inriq_fit import SIDE, factor, fits, sensitivities
-from benchmarks.metrics.inriq_studies import followed
+from benchmarks.metrics.inriq_studies import WEIGHT_SIDE, followed
 from benchmarks.papers.claims import Claim, Study, near, rows, verdict
 
 FIT = Study("benchmarks.metrics.inriq_fit", "metrics/inriq_fit.jsonl")
@@ -149,7 +149,7 @@ def distances() -> list[Claim]:
                 says=f"{title} between networks does not follow the level of a distortion",
                 published="no figure",
                 ours=f"SRCC with the level, steps upwards: {'; '.join(told)}; INRIQ {rank:.2f}, "
-                f"{100 * share:.0f} %",
+                f"{100 * share:.0f} % (one crop of {WEIGHT_SIDE} x {WEIGHT_SIDE})",
                 agrees=verdict(*(value < CONSISTENT for value in shares)),
                 why="networks fitted from one start differ as their images do",
             )
