@@ -37,7 +37,7 @@ from inrcodec.metrics.quality.inriq import NOISE_FLOOR, Inriq
 from inrcodec.pixels import middle
 
 RESULTS = Path(__file__).parents[1] / "results/metrics/inriq_variants.jsonl"
-PICTURES = ("kodim04", "kodim07", "kodim13", "kodim22")
+PICTURES = ("kodim04", "kodim07")
 SIDE, STEPS = 256, 1000
 MASKS = (0.0, 0.01, 0.05, 0.2)
 LUMA = (0.299, 0.587, 0.114)
