@@ -35,9 +35,10 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.ambient import independent
-from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates, image_error
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.networks.init_tables import shipped_for
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import OptionError
 from inrcodec.metrics.quality.fisher import output_sensitivity, squared_gradients
