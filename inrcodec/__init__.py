@@ -33,6 +33,7 @@ from inrcodec.errors import (
     InputError,
     InrCodecError,
     InrCodecWarning,
+    KindError,
     LimitError,
     MissingExtraError,
     OptionError,
@@ -53,19 +54,25 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from inrcodec.codec.decode import DecodeKeywords
+    from inrcodec.codec.decode import DecodeKeywords, decode_clip, decode_sound
     from inrcodec.codec.describe import FileInfo, SectionInfo
     from inrcodec.codec.encode import Encoding
     from inrcodec.codec.networks.module import NetworkModule
     from inrcodec.codec.options import EncodeKeywords, EncodeOptions
     from inrcodec.codec.progress import Progress
     from inrcodec.files import Source
+    from inrcodec.images.clips import read_clip
     from inrcodec.images.reading import ImageSource
     from inrcodec.pixels import Picture, Samples
+    from inrcodec.signals.records import Clip, Sound
+    from inrcodec.signals.wav import read_sound
+
+    Encodable = ImageSource | Sound | Clip
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Clip",
     "ClusterError",
     "DeviceError",
     "EncodeOptions",
@@ -79,6 +86,7 @@ __all__ = [
     "InputError",
     "InrCodecError",
     "InrCodecWarning",
+    "KindError",
     "LimitError",
     "MissingExtraError",
     "NetworkModule",
@@ -91,17 +99,22 @@ __all__ = [
     "RateError",
     "RateWarning",
     "SectionInfo",
+    "Sound",
     "StaleKernelsWarning",
     "StreamError",
     "TruncatedError",
     "WeightsError",
     "__version__",
     "decode",
+    "decode_clip",
     "decode_picture",
+    "decode_sound",
     "encode",
     "encoding",
     "info",
     "load_network",
+    "read_clip",
+    "read_sound",
     "save",
     "store_network",
 ]
@@ -113,18 +126,25 @@ _HOMES = {
     "NetworkModule": "inrcodec.codec.networks.module",
     "Picture": "inrcodec.pixels",
     "Progress": "inrcodec.codec.progress",
+    "Clip": "inrcodec.signals.records",
+    "Sound": "inrcodec.signals.records",
+    "decode_clip": "inrcodec.codec.decode",
+    "decode_sound": "inrcodec.codec.decode",
+    "read_clip": "inrcodec.images.clips",
+    "read_sound": "inrcodec.signals.wav",
     "SectionInfo": "inrcodec.codec.describe",
 }
 """Where the names live that are loaded when they are first asked for."""
 
 
-def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
+def encode(image: Encodable, **options: Unpack[EncodeKeywords]) -> bytes:
     """Encode an image and return the bytes of a file.
 
     `image` is a path, bytes or a file object of an image file, a PIL image, a `Picture`, a numpy
     array (H, W) or (H, W, C), or a torch tensor (C, H, W): uint8, uint16 or float in [0, 1], with 1
-    to 4 channels. The keywords are the fields of `EncodeOptions`; the commonest are `quality`
-    (1..100), `bpp` or `target_size` for the rate, and `effort` (0..9) for the time.
+    to 4 channels; or a `Sound`, the path of a WAV file or a `Clip`, which coordinate networks hold.
+    The keywords are the fields of `EncodeOptions`; the commonest are `quality` (1..100), `bpp` or
+    `target_size` for the rate, and `effort` (0..9) for the time.
 
     Raises `OptionError` for an option, `ImageError` for an image that cannot be read,
     `EncoderLimitError` for one too large, `RateError` for a size out of reach, `FitError` for a fit
@@ -138,42 +158,46 @@ def encode(image: ImageSource, **options: Unpack[EncodeKeywords]) -> bytes:
     return job.finish()
 
 
-def encoding(image: ImageSource, **options: Unpack[EncodeKeywords]) -> Encoding:
+def encoding(image: Encodable, **options: Unpack[EncodeKeywords]) -> Encoding:
     """Begin to encode an image: an iterator of improving answers.
 
     Iterating fits, searches for the size or PSNR asked for, and yields `Progress` a few times a
     second: the share done, the size and PSNR so far, the seconds. `finish()` returns the file that
     was found or, of an encode whose loop was left, the best there is, within a second or two for a
     photograph and never over a size asked for. Threads and devices are set for each step only, so
-    steps may be taken between other work and from other threads, one at a time.
-
-    Arguments and errors are those of `encode`.
+    steps may be taken between other work and from other threads, one at a time. Arguments and
+    errors are those of `encode`.
     """
-    from inrcodec.codec.options import EncodeOptions
-
-    checked = EncodeOptions.of(**options)
+    from inrcodec.codec import encode as encoder
     from inrcodec.codec.ambient import own_settings
-    from inrcodec.codec.encode import check_extras
-    from inrcodec.codec.encode import encoding as begun
+    from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
     from inrcodec.images.reading import as_picture
+    from inrcodec.signals.records import Clip
+    from inrcodec.signals.wav import as_sound
 
-    check_extras(checked)
+    signal = image if isinstance(image, Clip) else as_sound(image)
+    if signal is not None:
+        options.setdefault("model", SIGNAL_MODELS[0])
+    checked = EncodeOptions.of(**options)
+    encoder.check_extras(checked)
     with own_settings():
+        if signal is not None:
+            return encoder.encoding(signal.picture, checked, signal.timing)
         picture = as_picture(image)
         if checked.metric_loss is not None:
             from inrcodec.metrics.metric_losses import with_metric_loss
 
             checked = with_metric_loss(checked)
-        return begun(picture, checked)
+        return encoder.encoding(picture, checked)
 
 
 def save(
-    image: ImageSource, path: str | os.PathLike[str], **options: Unpack[EncodeKeywords]
+    image: Encodable, path: str | os.PathLike[str], **options: Unpack[EncodeKeywords]
 ) -> FileInfo:
     """Encode an image into a file, which is replaced if it exists, and describe what was written.
 
-    The file is written as a whole or not at all. Arguments and errors are those of `encode`;
-    raises `OutputError` for a path that cannot be written.
+    The file is written as a whole or not at all. Arguments and errors are those of `encode`, and
+    `OutputError` for a path that cannot be written.
     """
     from inrcodec.files import write_bytes
 
@@ -183,10 +207,8 @@ def save(
 
 
 def decode(source: Source | Sequence[bytes], **options: Unpack[DecodeKeywords]) -> Samples:
-    """Decode a file to pixels, (height, width, channels), uint8 or uint16.
-
-    Channels are gray, gray and alpha, RGB, or RGB and alpha. Arguments and errors are those of
-    `decode_picture`.
+    """Decode a file to pixels, (height, width, channels), uint8 or uint16: gray, gray and alpha,
+    RGB, or RGB and alpha. Arguments and errors are those of `decode_picture`.
     """
     return decode_picture(source, **options).pixels
 

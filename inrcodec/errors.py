@@ -53,7 +53,8 @@ class InrCodecError(Exception):
 
 
 class ImageError(InrCodecError):
-    """The image to encode cannot be used: it is unreadable, empty, too large, or not finite."""
+    """The image, sound or clip to encode cannot be used: it is unreadable, empty, too large, or not
+    finite."""
 
 
 class OptionError(InrCodecError, ValueError):
@@ -105,6 +106,11 @@ class FormatError(InrCodecError):
 
 class TruncatedError(FormatError):
     """The bytes end too early: they are a valid prefix that does not yet hold an image."""
+
+
+class KindError(FormatError):
+    """The file is valid, but holds another kind of signal than is read here, such as sound where an
+    image is expected."""
 
 
 class LimitError(FormatError):

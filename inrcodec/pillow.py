@@ -57,6 +57,8 @@ class InrImageFile(ImageFile.ImageFile):
             raise SyntaxError(str(error)) from error
         self._undecoded, self._whole = data, container.complete and not container.damaged
         header = container.header
+        if header.timing is not None:
+            raise SyntaxError(f"a file of {header.timing.named}, not of an image")
         self._size = header.width, header.height
         self._mode = MODES.get((header.channels, header.bit_depth)) or MODES[header.channels, 8]
         names = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}

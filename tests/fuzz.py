@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import inrcodec
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Kind
 from inrcodec.codec.format.sections import ANCILLARY
 from inrcodec.errors import InrCodecError
+from tests.corners import corner
 
-VECTORS = Path(__file__).parent / "vectors" / "valid"
+VECTORS = Path(__file__).parent / "vectors"
 MAX_GROWTH_BYTES = 256 << 20
 """Memory a whole run may add to that of decoding one good file."""
 
@@ -75,12 +75,6 @@ def same_critical_bytes(data: bytes, original: bytes) -> bool:
     return data[:end] == original[:end]
 
 
-def decode_corner(data: bytes) -> np.ndarray:
-    """The upper left 8 x 8 pixels: enough to tell networks apart, whatever size a header claims."""
-    about = inrcodec.info(data)
-    return inrcodec.decode(data, crop=(0, 0, min(8, about.width), min(8, about.height)))
-
-
 def peak_bytes() -> int:
     """Largest resident size of this process so far."""
     scale = 1 if sys.platform == "darwin" else 1024
@@ -93,8 +87,9 @@ def run(cases: int, seed: int, files: list[bytes] | None = None) -> dict[str, in
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     pick = random.Random(seed)
-    files = files or [path.read_bytes() for path in sorted(VECTORS.glob("*.inr"))]
-    pictures = [decode_corner(data) for data in files]
+    found = (path for folder in ("valid", "signals") for path in (VECTORS / folder).glob("*.inr"))
+    files = files or [path.read_bytes() for path in sorted(found)]
+    pictures = [corner(data) for data in files]
     start = peak_bytes()
     counts = {"refused": 0, "decoded": 0, "growth_bytes": 0}
     for _ in range(cases):
@@ -103,7 +98,7 @@ def run(cases: int, seed: int, files: list[bytes] | None = None) -> dict[str, in
         change = mutate if pick.random() < 0.5 else repaired
         data = change(original, other, pick)
         try:
-            pixels = decode_corner(data)
+            pixels = corner(data)
         except InrCodecError:
             counts["refused"] += 1
             continue

@@ -6,6 +6,8 @@ every change at the door, so targets repair them where a parser lies behind.
 
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,13 @@ from inrcodec.codec.format.sections import ANCILLARY
 from inrcodec.codec.networks.families import network_from
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.errors import InrCodecError
+from inrcodec.images.clips import ANIMATIONS, animation_bytes, read_clip
 from inrcodec.images.reading import as_picture
+from inrcodec.signals.records import Clip, Sound
+from inrcodec.signals.wav import read_sound, wav_bytes
 from inrcodec.streaming.protocol import messages, packets
-from tests import fuzz_peers
+from tests import fuzz_peers, wav_files
+from tests.corners import corner
 from tests.images import made
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -58,11 +64,8 @@ def info(data: bytes) -> None:
 
 
 def decode(data: bytes) -> None:
-    """A file of sections whose checksums are right; the upper left 8 x 8 pixels, whatever size the
-    header claims."""
-    file = repaired(data)
-    about = inrcodec.info(file)
-    inrcodec.decode(file, crop=(0, 0, min(8, about.width), min(8, about.height)))
+    """A file of sections whose checksums are right, of an image, sound or a clip."""
+    corner(repaired(data))
 
 
 def packet(data: bytes) -> None:
@@ -108,6 +111,25 @@ def image(data: bytes) -> None:
     as_picture(with_checksums(data))
 
 
+def sound(data: bytes) -> None:
+    """A WAV file, as it came and behind the head of one; what was read is written the same."""
+    for whole in (data, b"RIFF\0\0\0\0WAVE" + data):
+        try:
+            read = read_sound(whole)
+        except InrCodecError:
+            continue
+        again = read_sound(wav_bytes(read))
+        if again.rate != read.rate or not np.array_equal(again.samples, read.samples):
+            raise AssertionError("the sound is not what was read")
+
+
+def animation(data: bytes) -> None:
+    """An animation, of PNG with the checksums of its chunks right."""
+    with suppress(InrCodecError):
+        read_clip(data)
+    read_clip(with_checksums(data))
+
+
 def with_checksums(data: bytes) -> bytes:
     """A PNG whose chunks have the right checksums; anything else as it is."""
     out, at = data[:8], 8
@@ -128,7 +150,8 @@ def files() -> Iterable[bytes]:
 
 def valid_sections() -> Iterable[bytes]:
     """Valid vectors, as `decode` takes them."""
-    return (sections_of(path.read_bytes()) for path in sorted(VECTORS.glob("valid/*.inr")))
+    found = [*VECTORS.glob("valid/*.inr"), *VECTORS.glob("signals/*.inr")]
+    return (sections_of(path.read_bytes()) for path in sorted(found))
 
 
 def examples() -> list[messages.Message]:
@@ -190,6 +213,24 @@ def images() -> Iterable[bytes]:
     yield made.saved(photo, "BMP")
 
 
+def sounds() -> Iterable[bytes]:
+    """WAV files of every format that is read, and one behind its head."""
+    samples = np.arange(40, dtype=np.int16).reshape(20, 2) * 99
+    plain = wav_bytes(Sound(samples, 8000))
+    for code, kind in ((1, "<u1"), (1, "<i4"), (3, "<f4"), (3, "<f8")):
+        yield wav_files.wav(samples.astype(kind), code=code)
+    yield wav_files.wav(samples.astype("<i4"), extensible=True)
+    yield plain
+    yield plain[12:]
+
+
+def animations() -> Iterable[bytes]:
+    """One in every format that is written."""
+    frames = np.arange(2 * 5 * 12 * 3, dtype=np.uint8).reshape(2, 5, 12, 3)
+    for kind in ANIMATIONS:
+        yield animation_bytes(Clip(frames, Fraction(10)), kind)
+
+
 TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], Iterable[bytes]], int]] = {
     "decode": (decode, valid_sections, 8192),
     "info": (info, files, 8192),
@@ -198,6 +239,8 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], Iterable[bytes]],
     "offers": (fuzz_peers.peer, fuzz_peers.seeds, 4096),
     "starts": (start, starts, 4096),
     "images": (image, images, 4096),
+    "sounds": (sound, sounds, 4096),
+    "animations": (animation, animations, 4096),
 }
 """Name, then target, seeds, and most bytes of an input."""
 

@@ -15,7 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 KEPT = Path(__file__).parents[1] / "build" / "fuzz"
-NAMES = ("decode", "info", "packets", "messages", "offers", "starts", "images")
+NAMES = (
+    "decode",
+    "info",
+    "packets",
+    "messages",
+    "offers",
+    "starts",
+    "images",
+    "sounds",
+    "animations",
+)
 TIMEOUT_S = 20
 MEMORY_MB = 4096
 

@@ -1,7 +1,7 @@
 """Write the conformance vectors anew: `make vectors`. They change only if the format does.
 
 valid/NAME.inr decodes to symbols with the sha256 in NAME.json and to pixels within 1 (8 bit) or 64
-(16 bit) of NAME.png. invalid/NAME.inr must be refused.
+(16 bit) of NAME.png. invalid/NAME.inr must be refused. signal_vectors.py has sound and clips.
 
 What an encoder chooses is no matter of the format, and the bits of a fit depend on the processor.
 Vectors that come of a fit or of initial values are therefore kept where they are there (`--refit`
@@ -39,7 +39,7 @@ from inrcodec.codec.networks.wire import Wire
 from inrcodec.images.reading import read_image
 from inrcodec.images.writing import image_bytes
 from inrcodec.pixels import Picture
-from tests import latent_files
+from tests import latent_files, signal_vectors
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -232,7 +232,9 @@ def invalid(good: bytes) -> dict[str, bytes]:
         "magnitude": build((1, header), (2, b"\0\0\xff\xff" + payload[4:])),
         "stream-length": build((1, header), (2, payload + b"x")),
         "parameters-cut": build((1, header), (2, payload[:20])),
+        "header-unknown-key": build((1, msgpack.packb(fields | {11: 1})), (2, payload)),
         **invalid_latents(),
+        **signal_vectors.invalid(with_header),
     }
 
 
@@ -254,13 +256,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     good = valid(arguments.refit)
+    others = signal_vectors.files(VECTORS / "signals", arguments.refit, random_file)
     bad = invalid(good["rgb"])
-    for folder, names in (("valid", good), ("invalid", bad)):
+    for folder, names in (("valid", good), ("signals", others), ("invalid", bad)):
         (VECTORS / folder).mkdir(parents=True, exist_ok=True)
         for path in (VECTORS / folder).iterdir():
             if path.stem not in names:
                 path.unlink()
-    write(good, bad)
+    write("valid", good, inrcodec.decode_picture)
+    write("signals", others, signal_vectors.sheet)
+    for name, data in bad.items():
+        (VECTORS / "invalid" / f"{name}.inr").write_bytes(data)
 
 
 def shows(path: Path, picture: Picture) -> bool:
@@ -274,18 +280,16 @@ def shows(path: Path, picture: Picture) -> bool:
     return bool(difference <= (1 if picture.bit_depth == 8 else 64))
 
 
-def write(good: dict[str, bytes], bad: dict[str, bytes]) -> None:
+def write(folder: str, files: dict[str, bytes], decode: Callable[[bytes], Picture]) -> None:
     """Write vectors with what they must decode to."""
-    for name, data in good.items():
-        target = VECTORS / "valid" / name
+    for name, data in files.items():
+        target = VECTORS / folder / name
         target.with_suffix(".inr").write_bytes(data)
-        picture = inrcodec.decode_picture(data)
+        picture = decode(data)
         if not shows(target.with_suffix(".png"), picture):
             target.with_suffix(".png").write_bytes(image_bytes(picture))
         record = {"symbols_sha256": symbols_sha256(data), "size_bytes": len(data)}
         target.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
-    for name, data in bad.items():
-        (VECTORS / "invalid" / f"{name}.inr").write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def shapes(header: dict) -> dict:
         first, second, count, *widths = dimensions
         out = {}
         if count:
-            out = layers("modulator.", widths[:count], 2 * (1 + 2 * second), 1)
-        return out | layers("", widths[count:], 2 * (1 + 2 * first), colours)
+            out = layers("modulator.", widths[:count], axes(header) * (1 + 2 * second), 1)
+        return out | layers("", widths[count:], axes(header) * (1 + 2 * first), colours)
     width, depth, frequencies = [*dimensions, 0][:3]
     if family == 7:
         features = {"features": (frequencies, 2)}
@@ -157,11 +157,20 @@ def shapes(header: dict) -> dict:
     if family == 12:
         out = {}
         for i in range(depth):
-            inputs = width if i else 2 * (1 + 2 * frequencies)
+            inputs = width if i else axes(header) * (1 + 2 * frequencies)
             out |= {f"weight.{i}": (width, inputs), f"bias.{i}": (width,)}
             out |= {f"head.{i}": (colours, width)} | ({} if i else {"bias.out": (colours,)})
         return out
-    return layers("", [width] * depth, 2 * (1 + 2 * frequencies), colours)
+    return layers("", [width] * depth, axes(header) * (1 + 2 * frequencies), colours)
+
+
+def axes(header: dict) -> int:
+    """How many coordinates a sample has: 2 of an image, 1 of sound, 3 of a clip."""
+    if 9 not in header:
+        return 2
+    if header[5] not in (1, 2, 6, 12):
+        raise Refused("family of images alone")
+    return 3 if 10 in header else 1
 
 
 def deficit(code: int) -> int:
@@ -216,8 +225,8 @@ class RangeDecoder:
         return low
 
 
-def sample(file: File, x: int, y: int) -> list[int]:
-    """The samples of one pixel at native size."""
+def sample(file: File, x: int, y: int, frame: int = 0) -> list[int]:
+    """The samples of one pixel at native size; of sound x is the number of the sample."""
     header = file.header
     if header[5] in (3, 4, 5):
         from tests import reference_latents
@@ -230,6 +239,10 @@ def sample(file: File, x: int, y: int) -> list[int]:
     if 7 in header:
         add_start(header, values)
     at = (2 * y + 1) / header[2] - 1, (2 * x + 1) / header[1] - 1
+    if axes(header) == 1:
+        at = at[1:]
+    if axes(header) == 3:
+        at = (2 * frame + 1 - header[10]) / max(header[1], header[2]), *at
     peak = 2 ** header[4] - 1
     colour = COLOURS.get(header[5], siren)(header, values, at, (x, y))
     return [math.floor((min(1, max(-1, v)) + 1) * peak / 2 + 0.5) for v in colour]

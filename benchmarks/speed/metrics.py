@@ -30,7 +30,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.images.reading import read_image
 from inrcodec.metrics.metric_table import METRICS

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inrcodec.batch.making import Source
-from inrcodec.codec.decode import decode_picture
+from inrcodec.codec.decode import check_kind, decode_picture
 from inrcodec.codec.format import bitstream
 from inrcodec.errors import ImageWarning, warn
 from inrcodec.images import writing
@@ -25,6 +25,7 @@ def decoded(
     """
     started, (source,) = time.monotonic(), sources
     header = bitstream.read(source.data).header
+    check_kind(header, "image")
     stretched = stretching(view["size"], (header.width, header.height))
     if stretched is not None:
         warn(stretched, ImageWarning)

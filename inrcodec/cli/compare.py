@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -66,6 +66,8 @@ def compare(
 
       inrcodec compare photo.png photo.jpg --metrics psnr,lpips-alex --json
 
+      inrcodec compare speech.wav speech.inr             SNR and PSNR; of a clip frames/ clip.inr
+
       inrcodec compare originals/ decoded/ --metrics all
 
       inrcodec compare originals/ decoded/ -o results/      goes on where it was stopped
@@ -76,6 +78,7 @@ def compare(
     from inrcodec.metrics.metric_choice import named_metrics
     from inrcodec.metrics.metric_table import DEFAULT_METRICS
     from inrcodec.metrics.report.options import ReportOptions
+    from inrcodec.metrics.report.signals import is_signal
 
     extras.check("torch", "scipy", extra="metrics")
     names = console.words(metrics)
@@ -89,6 +92,11 @@ def compare(
         max_pixels=max_pixels,
         max_work=max_work,
     )
+    if any(map(is_signal, (reference, decoded))):
+        if output is not None or (names or ("psnr",)) != ("psnr",):
+            raise OptionError("sound and clips are compared one by one, by psnr and snr")
+        _compare_signals(reference, decoded, options.decoding, as_json)
+        return
     folders = [is_folder(path) for path in (reference, decoded)]
     if any(folders) and not all(folders):
         raise OptionError("give two files or two folders, not one of each")
@@ -101,6 +109,18 @@ def compare(
     if recursive or jobs is not None or scheduler is not None or output is not None:
         raise OptionError("-o, --recursive, --jobs and --scheduler are for folders")
     _compare_files(reference, decoded, options, as_json)
+
+
+def _compare_signals(reference: str, decoded: str, how: dict[str, Any], as_json: bool) -> None:
+    """Compare sound with sound, or a clip with a clip."""
+    from inrcodec.metrics.report.signals import measures, read_signal
+
+    found = measures(*(read_signal(path, **how) for path in (reference, decoded)))
+    if as_json:
+        console.print_json({"reference": reference, "decoded": decoded, "metrics": found})
+        return
+    rows = [(name, f"{value:.2f}", "dB", "higher is better") for name, value in found.items()]
+    console.show(console.table(rows, "<><<"))
 
 
 def _compare_files(reference: str, decoded: str, options: ReportOptions, as_json: bool) -> None:

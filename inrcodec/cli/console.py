@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -163,20 +163,27 @@ def read_input(path: str) -> bytes:
 
 
 def outputs_for(
-    inputs: list[str], output: str | None, extension: str, force: bool, as_json: bool
+    inputs: list[str],
+    output: str | None,
+    extension: str | Callable[[str], str],
+    force: bool,
+    as_json: bool,
 ) -> list[str]:
     """Where each input's result goes; checks before any work that it can be written there.
 
     One input may go to a file or "-"; several need a folder. One whose name ends in a slash is made
-    with its first result. Without `output` a result lies beside its input. A pipe or a device, such
-    as /dev/null, is no file and needs no force; /dev/stdout is "-".
+    with its first result. Without `output` a result lies beside its input; `extension` may be a
+    function of the name of that. A pipe or a device, such as /dev/null, is no file and needs no
+    force; /dev/stdout is "-".
     """
+    ending = extension if callable(extension) else lambda _: extension
     new_folder = output is not None and output.endswith(("/", os.sep))
     if output is None:
-        names = [Path(name).with_name(f"{_stem(name)}{extension}") for name in map(_named, inputs)]
+        named = map(_named, inputs)
+        names = [Path(name).with_name(f"{_stem(name)}{ending(name)}") for name in named]
         paths = ["-" if n == "-" else str(p) for n, p in zip(inputs, names, strict=True)]
     elif new_folder or os.path.isdir(output):
-        paths = [str(Path(output) / f"{_stem(name)}{extension}") for name in inputs]
+        paths = [str(Path(output) / f"{_stem(name)}{ending(name)}") for name in inputs]
     elif len(inputs) == 1:
         paths = [output]
     else:

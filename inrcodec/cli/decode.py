@@ -1,4 +1,4 @@
-"""`inrcodec decode`: .inr files in, images out, at any size."""
+"""`inrcodec decode`: .inr files in, images out, at any size; or sound, or the frames of a clip."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import typer
 from inrcodec import checks
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
+from inrcodec.cli.decode_signal import decode_signal, kind_of, refuse_options
+from inrcodec.cli.decode_signal import measures as measures_of_signal
 from inrcodec.cli.parameters import IfNewer, Jobs, MaxPixels, MaxWork, Recursive, Scheduler
 from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
@@ -29,7 +31,10 @@ def decode(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help="An image (format by name), a folder, - for PNG on stdout."
+            "-o",
+            "--output",
+            help="An image (format by name), a folder, - for PNG on stdout; of sound a .wav; of a "
+            "clip an animation or frames/%03d.png.",
         ),
     ] = None,
     image_format: Annotated[
@@ -44,6 +49,12 @@ def decode(
         str | None, typer.Option(help="Render only x,y,width,height of the output.")
     ] = None,
     bit_depth: Annotated[int | None, typer.Option(help="8 or 16 (default: as encoded).")] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Of sound: samples a second (default: as encoded).")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Of a clip: how many frames (default: as encoded).")
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads (default: one a core, at most 4).")
     ] = None,
@@ -75,12 +86,18 @@ def decode(
 
       inrcodec decode coded/ -o images/ --recursive --format webp
 
+      inrcodec decode speech.inr --rate 48000            writes speech.wav
+
+      inrcodec decode clip.inr -o frames/%03d.png        or clip.gif, clip.webp, an animated PNG
+
     Of a folder, or several files that go to one, Ctrl-C drops what is in work, and the same command
     does the rest.
     """
     view: dict[str, Any] = {
         "scale": scale,
         "bit_depth": bit_depth,
+        "rate": rate,
+        "frames": frames,
         "threads": threads,
         "device": device,
         "init": init,
@@ -94,9 +111,14 @@ def decode(
     extension = _extension(image_format)
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
+        refuse_options("a folder", view)
         run_batch(choice, _verb(view, extension))
         return
-    paths = console.outputs_for(inputs, output, extension, force, as_json)
+
+    def ending(name: str) -> str:
+        return ".wav" if kind_of(name) == "sound" else extension
+
+    paths = console.outputs_for(inputs, output, ending, force, as_json)
     console.check_binary_stdout(paths)
     reports = []
     with console.exit_codes() as codes:
@@ -109,7 +131,8 @@ def decode(
                 continue
             reports.append(report)
             if not as_json:
-                console.note(f"{name} -> {path}: {_measures(report)}")
+                shown = measures_of_signal if "kind" in report else _measures
+                console.note(f"{name} -> {path}: {shown(report)}")
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
@@ -142,7 +165,13 @@ def _verb(view: dict[str, Any], extension: str) -> Verb:
 
     if view["threads"] is not None:
         checks.whole("threads", view["threads"], 1, 1024)
+    view = _of_image(view)
     return Verb(decoded, view, EXTENSIONS, extension, "decoded", _measures)
+
+
+def _of_image(view: dict[str, Any]) -> dict[str, Any]:
+    """The options that a decode of an image takes."""
+    return {key: value for key, value in view.items() if key not in ("rate", "frames")}
 
 
 def _measures(report: dict[str, Any]) -> str:
@@ -162,6 +191,10 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
     try:
         container = bitstream.read(data)  # a bad file is refused before torch loads
         header = container.header
+        if header.timing is not None:
+            return decode_signal(name, path, data, header, view, force)
+        refuse_options(name, view)
+        view = _of_image(view)
         from inrcodec.batch.decoding import decode_report, stretching
         from inrcodec.images import writing
 

@@ -1,18 +1,16 @@
-"""`inrcodec encode`: images in, .inr files out."""
+"""`inrcodec encode`: images, sound and clips in, .inr files out."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import inrcodec
 from inrcodec.cli import console
 from inrcodec.cli.batch import Choice, Verb, run_batch
 from inrcodec.cli.devices import usable_device
+from inrcodec.cli.encode_one import clip_source, encode_one, measures, summary
 from inrcodec.cli.parameters import IfNewer, Jobs, Recursive, Scheduler
-from inrcodec.cli.progress import follow, interruptible, so_far
 from inrcodec.errors import InrCodecError, OptionError
 
 if TYPE_CHECKING:
@@ -21,18 +19,17 @@ if TYPE_CHECKING:
 SUFFIXES = {"": 1, "B": 1, "K": 1000, "KB": 1000, "KIB": 1024}
 SUFFIXES |= {"M": 1000**2, "MB": 1000**2, "MIB": 1024**2}
 
-LONG_S = 60
-"""An encode that will take longer says so before it begins."""
-
 RATE, TIME = "Rate (one of these)", "Time and place"
 MODEL, LOSS, ROBUST = "Model", "Loss", "Weights that survive damage"
+CLIP = "Clips"
 
 
 def encode(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders of them or patterns; - for stdin.", metavar="IMAGE..."
+            help="Images, folders of them or patterns, or WAV files; - for stdin.",
+            metavar="IMAGE...",
         ),
     ],
     output: Annotated[
@@ -153,6 +150,21 @@ def encode(
             rich_help_panel=ROBUST,
         ),
     ] = None,
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video",
+            help="One clip of an animation, of the images of a folder, or of all images.",
+            rich_help_panel=CLIP,
+        ),
+    ] = False,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            help="Frames a second: 25 (the default without an animation's own), 30000/1001.",
+            rich_help_panel=CLIP,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     recursive: Recursive = False,
     jobs: Jobs = None,
@@ -183,12 +195,20 @@ def encode(
 
       cat photo.png | inrcodec encode - -o - --bpp 0.2 > photo.inr
 
+      inrcodec encode speech.wav                         writes speech.inr, of sound
+
+      inrcodec encode frames/ --video --fps 25 -o clip.inr
+
     Ctrl-C ends the fit early and writes the best result so far if -o was given. Of a folder, or
     several images that go to one, images in work are dropped, and the same command does the rest.
     """
     from inrcodec.codec.encode import check_extras
-    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.codec.options import DEFAULT_MODEL, SIGNAL_MODELS, EncodeOptions
+    from inrcodec.signals.wav import is_wav_name
 
+    sounds = all(map(is_wav_name, inputs))
+    if (video or sounds) and model == DEFAULT_MODEL:
+        model = SIGNAL_MODELS[0]
     options: EncodeKeywords = {
         "quality": quality,
         "bpp": bpp,
@@ -213,7 +233,15 @@ def encode(
     }
     check_extras(EncodeOptions.of(**options))  # refused before any work
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
-    if choice.is_batch():
+    clip = None
+    if video:
+        if recursive or if_newer or jobs is not None or scheduler is not None:
+            raise OptionError("--recursive, --if-newer, --jobs and --scheduler are for images")
+        clip = clip_source(inputs, output), fps
+        inputs = inputs[:1]
+    elif fps is not None:
+        raise OptionError("--fps is for --video")
+    elif choice.is_batch() and not sounds:
         if scheduler is None:
             options["device"] = usable_device(device)
         run_batch(choice.on(options["device"]), _verb(options))
@@ -225,8 +253,8 @@ def encode(
     with console.exit_codes() as codes:
         for name, path in zip(inputs, paths, strict=True):
             try:
-                report, stopped = _encode_one(
-                    name, path, options, keep=output is not None, force=force
+                report, stopped = encode_one(
+                    name, path, options, keep=output is not None, force=force, frames=clip
                 )
             except InrCodecError as error:
                 console.show_error(error)
@@ -235,7 +263,7 @@ def encode(
             if report:
                 reports.append(report)
                 if not as_json:
-                    console.note(_summary(report))
+                    console.note(summary(report))
             if stopped:
                 codes.append(console.INTERRUPTED)
                 break
@@ -250,7 +278,7 @@ def _verb(options: EncodeKeywords) -> Verb:
 
     device = options["device"]
     stages = None if device == "cpu" else EncodedTogether(device)
-    return Verb(encoded, options, extensions(), ".inr", "encoded", _measures, stages=stages)
+    return Verb(encoded, options, extensions(), ".inr", "encoded", measures, stages=stages)
 
 
 def parse_size(text: str) -> int:
@@ -261,58 +289,3 @@ def parse_size(text: str) -> int:
         return int(float(number) * SUFFIXES[suffix])
     except (ValueError, KeyError, OverflowError):
         raise OptionError(f"a size looks like 12000, 12K or 1.5M, got {text!r}") from None
-
-
-def _encode_one(
-    name: str, path: str, options: EncodeKeywords, keep: bool, force: bool
-) -> tuple[dict[str, Any], bool]:
-    """Encode one image and write the file; return (report, whether Ctrl-C ended it)."""
-    from inrcodec.batch.encoding import GRAPHIC, encode_report, keep_memory
-    from inrcodec.images.graphics import is_graphic
-    from inrcodec.images.reading import as_picture
-
-    started = time.monotonic()
-    what = "writing the best so far" if keep else "nothing is written without -o"
-    with interruptible(f"{name}: stopping, {what}; Ctrl-C again ends at once") as pressed:
-        picture = as_picture(console.read_input("-") if name == "-" else name)
-        if is_graphic(picture):
-            console.note(f"{name}: {GRAPHIC}")
-        keep_memory(picture, options)
-        limit = options["time_limit"]
-        if limit is not None:  # reading the image counts
-            left = limit - (time.monotonic() - started)
-            options = {**options, "time_limit": max(0.1, left)}
-        job = inrcodec.encoding(picture, **options)
-        if job.expected_s is not None and limit is None and job.expected_s > LONG_S:
-            console.note(
-                f"{name}: takes about {max(1, round(job.expected_s / 60))} min; a lower -e or "
-                f"--time-limit takes less"
-            )
-        last = follow(job, name, pressed, so_far)
-        if pressed and not keep:
-            return {}, True
-        try:
-            data = job.finish()
-        except KeyboardInterrupt:
-            console.note(f"{name}: stopped, nothing was written")
-            raise
-        del job  # its memory, before the file is decoded
-        console.write_output(path, data, force=force)
-        elapsed = time.monotonic() - started
-        steps = 0 if last is None else last.step
-        report = encode_report(name, path, picture, data, options, steps, elapsed)
-    return {**report, "interrupted": bool(pressed)}, bool(pressed)
-
-
-def _summary(report: dict[str, Any]) -> str:
-    """The report as one line for a person."""
-    note = " (stopped early)" if report["interrupted"] else ""
-    return f"{report['input']} -> {report['output']}: {_measures(report)}{note}"
-
-
-def _measures(report: dict[str, Any]) -> str:
-    """What was measured, for a person."""
-    return (
-        f"{report['size_bytes']} bytes, {report['bits_per_pixel']:.3f} bpp, "
-        f"{report['psnr_db']:.2f} dB, {report['elapsed_s']:.1f} s"
-    )

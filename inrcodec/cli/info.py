@@ -43,14 +43,28 @@ def info(
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
 
+def _what(about: FileInfo) -> str:
+    """What a file holds and how much of it, for a person."""
+    if about.kind == "image":
+        return f"{about.width} x {about.height} {about.colours}"
+    rate = about.rate or 1.0
+    if about.kind == "sound":
+        return f"{about.width / rate:.3g} s of sound, {about.width} {about.colours} samples " + (
+            f"at {rate:g} Hz"
+        )
+    size = f"{about.width} x {about.height} {about.colours}"
+    return f"a clip of {about.frames} frames of {size}, {rate:.4g} a second"
+
+
 def _described(name: str, about: FileInfo) -> str:
     """The report for a person: a few lines, then one a section."""
     dimensions = " x ".join(str(dimension) for dimension in about.dimensions)
     lines = [
-        f"{name}: {about.width} x {about.height} {about.colours}, {about.bit_depth} bit",
+        f"{name}: {_what(about)}, {about.bit_depth} bit",
         f"  model      {about.model} ({dimensions}), {about.parameters} parameters, "
-        f"{about.macs_per_pixel} MAC/pixel",
-        f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} bpp",
+        f"{about.macs_per_pixel} MAC/{'sample' if about.kind == 'sound' else 'pixel'}",
+        f"  size       {about.size_bytes} bytes, {about.bits_per_pixel:.4f} "
+        f"{'bits a sample' if about.kind == 'sound' else 'bpp'}",
     ]
     if about.bits_per_parameter:
         lines.append(f"  precision  {about.bits_per_parameter:.2f} bits/parameter")

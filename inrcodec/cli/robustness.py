@@ -36,7 +36,7 @@ DEFAULT_METRICS = ("psnr",)
 
 def robustness(
     files: Annotated[list[str], typer.Argument(help=".inr files.", metavar="FILE...")],
-    reference: Annotated[str, typer.Option("-r", "--reference", help="The original image.")],
+    reference: Annotated[str, typer.Option("-r", "--reference", help="The original.")],
     damage: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,11 +89,14 @@ def robustness(
       inrcodec robustness photo.inr -r photo.png --damage gaussian=0.001 --damage packets --json
 
       inrcodec robustness photo.inr -r photo.png --metrics psnr,ssim,inriq --seeds 3
+
+      inrcodec robustness speech.inr -r speech.wav
     """
     extras.check("torch", extra="metrics")
     from inrcodec.metrics.damage.robustness import DamageBench, check
     from inrcodec.metrics.judge import check_gamma_max
     from inrcodec.metrics.metric_choice import ChosenMetrics
+    from inrcodec.metrics.report.signals import is_signal
 
     ladder = parse_ladder(damage)
     check(ladder, seeds)
@@ -110,7 +113,10 @@ def robustness(
         raise OptionError("only one input can come from stdin")
     limits: DecodeLimits = {"max_pixels": max_pixels, "max_work": max_work}
     where: dict[str, Any] = {"threads": threads, "device": device, **limits}
-    original = _opened(reference, where)
+    signal = is_signal(reference) or any(map(is_signal, files))
+    if signal and list(chosen.names) != ["psnr"]:
+        raise OptionError("sound and clips are judged by psnr alone")
+    original = _opened(reference, where, signal)
     how = {"allow_download": allow_download, "device": device, "gamma_max": gamma_max}
     judge = _judge(original, chosen, threads, how)
     results: Results = {}
@@ -196,10 +202,13 @@ def parse_ladder(words: list[str] | None) -> dict[str, tuple[float, ...]]:
     return ladder
 
 
-def _opened(path: str, where: dict[str, Any]) -> Opened:
-    """Read the original image."""
-    from inrcodec.metrics.report.files import File, open_file
+def _opened(path: str, where: dict[str, Any], signal: bool) -> Opened:
+    """Read the original image; sound or a clip as what metrics of images see."""
+    from inrcodec.metrics.report.files import File, Opened, open_file
+    from inrcodec.metrics.report.signals import judged, read_signal
 
+    if signal:
+        return Opened(File(path, b""), judged(read_signal(path, **where)), None, 0.0)
     return open_file(File(path, console.read_input(path)), **where)
 
 
@@ -224,12 +233,13 @@ def _judge(
 def _file(name: str, original: Opened) -> File:
     """Read one file and check that it can be damaged and judged."""
     from inrcodec.metrics.report.files import File, check_same_size, describe
+    from inrcodec.metrics.report.signals import judged_size
 
     file = File(name, console.read_input(name))
     about = describe(file)
     if about is None:
         raise InputError(f"{name}: not a .inr file, so it has no weights to damage")
-    check_same_size(original, file, (about.width, about.height))
+    check_same_size(original, file, judged_size(about))
     return file
 
 

@@ -9,6 +9,7 @@ from inrcodec.codec.families import Decoder, Model, decoder_of
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Container, Kind, Section
 from inrcodec.pixels import CHANNEL_NAMES
+from inrcodec.signals.records import SOUND_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class FileInfo:
     `parameters` and `macs_per_pixel` count the networks of both planes of a latent model with
     alpha. `init` is the (identity, index) of the initialisation that a file's parameters add to,
     `slice_side` the side of the slices its grids are cut into, in symbols; None without.
+
+    `kind` is "image", "sound" or "clip". Of sound, `width` counts its samples, the pixels of one
+    row, and `colours` is "mono" or "stereo"; a clip has `frames` of that size; both have a `rate`,
+    samples or frames a second.
     """
 
     width: int
@@ -55,6 +60,9 @@ class FileInfo:
     sections: tuple[SectionInfo, ...]
     init: tuple[int, int] | None = None
     slice_side: int | None = None
+    kind: str = "image"
+    frames: int | None = None
+    rate: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, ready for JSON."""
@@ -67,18 +75,19 @@ def info(data: bytes) -> FileInfo:
     header = container.header
     decoder = decoder_of(header)
     model = decoder.model
+    kind = "image" if header.timing is None else header.timing.kind
     return FileInfo(
         width=header.width,
         height=header.height,
         channels=header.channels,
-        colours=CHANNEL_NAMES[header.channels],
+        colours=(SOUND_NAMES if kind == "sound" else CHANNEL_NAMES)[header.channels],
         bit_depth=header.bit_depth,
         model=header.family.label,
         dimensions=header.dimensions,
         parameters=model.parameter_count * decoder.planes,
         macs_per_pixel=model.macs_per_pixel * decoder.planes,
         size_bytes=len(data),
-        bits_per_pixel=len(data) * 8 / (header.width * header.height),
+        bits_per_pixel=len(data) * 8 / (header.width * header.height * header.frames),
         bits_per_parameter=_bits_per_parameter(container, model),
         format_version=bitstream.VERSION,
         complete=container.complete,
@@ -90,6 +99,9 @@ def info(data: bytes) -> FileInfo:
         ),
         init=header.init,
         slice_side=header.slice_side,
+        kind=kind,
+        frames=None if header.timing is None else header.timing.frames,
+        rate=None if header.timing is None else float(header.timing.rate),
     )
 
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 from inrcodec.codec import native
 from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.fitting.losses import loss_of
-from inrcodec.codec.fitting.plan import plan_of
+from inrcodec.codec.fitting.plan import options_of_signal, plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
 from inrcodec.codec.options import AUTO, TUNES, EncodeOptions
 from inrcodec.codec.progress import Progress, in_steps
 from inrcodec.extras import require
 from inrcodec.pixels import Picture
+from inrcodec.signals.records import Timing
 
 if TYPE_CHECKING:
     from inrcodec.codec.networks.module import NetworkModule
@@ -93,14 +94,15 @@ def _torch_for(options: EncodeOptions) -> str | None:
     return None if native.library() is not None else "encoding without compiled kernels"
 
 
-def encoding(picture: Picture, options: EncodeOptions) -> Encoding:
-    """Make an encode of an image, which iterating runs. Colours where alpha is 0 are not kept.
+def encoding(picture: Picture, options: EncodeOptions, timing: Timing | None = None) -> Encoding:
+    """Make an encode of an image, which iterating runs, or, with a `timing`, of the signal whose
+    sheet the picture is (signals/records.py). Colours where alpha is 0 are not kept.
 
     Raises `OptionError`, `RateError` for a size out of reach, and `EncoderLimitError` for an image
     too large for the model.
     """
     with _own_settings():
-        return _Independent(_encoding(picture, options))
+        return _Independent(_encoding(picture, options, timing))
 
 
 def _own_settings() -> AbstractContextManager[None]:
@@ -108,15 +110,18 @@ def _own_settings() -> AbstractContextManager[None]:
     return own_settings(gradients=True)
 
 
-def _encoding(picture: Picture, options: EncodeOptions) -> Encoding:
+def _encoding(picture: Picture, options: EncodeOptions, timing: Timing | None) -> Encoding:
     """The encode of the model that the options name."""
+    if timing is not None:
+        options = options_of_signal(options, timing.named)
     plan = plan_of(options, picture)
-    picture = fill_hidden(picture)
+    if timing is None or timing.frames is not None:  # sound has no alpha
+        picture = fill_hidden(picture)
     if plan.traits.encoder == "networks":
         require("torch", extra="encode", what=f"model {plan.model!r}")
         from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
 
-        return NetworkEncoding(picture, plan)
+        return NetworkEncoding(picture, plan, timing)
     from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
 
     return GridEncoding(picture, plan)

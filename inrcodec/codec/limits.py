@@ -49,10 +49,12 @@ class Limits:
 
     def check_pixels(self, view: View) -> None:
         """Raise `LimitError` if the image or the view has too many pixels."""
-        for name, (width, height) in (("image", view.native), ("view", view.crop[2:])):
-            if width * height > self.pixels:
+        sizes = ("image", *view.native, view.native_frames), ("view", *view.crop[2:], view.frames)
+        for name, width, height, frames in sizes:
+            if width * height * frames > self.pixels:
+                many = f"{frames} x " if frames > 1 else ""
                 raise LimitError(
-                    f"the {name} has {width} x {height} pixels; the limit is {self.pixels} "
+                    f"the {name} has {many}{width} x {height} pixels; the limit is {self.pixels} "
                     "(max_pixels, --max-pixels)"
                 )
 

@@ -96,6 +96,11 @@ MODELS: Mapping[str, ModelTraits] = {
     "diner": _NETWORK,
 }
 
+SIGNAL_MODELS, SIGNAL_LOSSES = ("pe-siren", "siren", "nif", "spinr"), ("mse", "l1", "logcosh")
+"""Models and losses of sound and of clips; the first model is the default."""
+
+DEFAULT_MODEL = "coolchic"
+
 AUTO = "auto"
 """The model that is chosen by the size asked for; it takes what `coolchic` takes."""
 
@@ -169,7 +174,7 @@ class EncodeOptions:
     target_size: int | None = None
     psnr: float | None = None
     lmbda: float | None = None
-    model: str = "coolchic"
+    model: str = DEFAULT_MODEL
     complexity: str | None = None
     loss: str | Callable[[Any, Any], Any] | None = None
     loss_weight: float | None = None

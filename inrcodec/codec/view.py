@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inrcodec import checks
 from inrcodec.errors import OptionError
-from inrcodec.pixels import MAX_PIXELS
+from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
 
 MAX_SCALE = 1024
 
@@ -16,12 +16,14 @@ MAX_SCALE = 1024
 class View:
     """Which part of the image, at what size: `width` x `height` pixels of the whole image,
     of which the region `crop` = (x, y, width, height) is wanted. `native` is the (width, height)
-    of the image as encoded."""
+    of the image as encoded. Of a clip, `frames` images are wanted of `native_frames` as encoded."""
 
     width: int
     height: int
     crop: tuple[int, int, int, int]
     native: tuple[int, int]
+    frames: int = 1
+    native_frames: int = 1
 
 
 def view_of(
@@ -30,8 +32,11 @@ def view_of(
     size: tuple[int, int] | None,
     scale: float | None,
     crop: tuple[int, int, int, int] | None,
+    native_frames: int = 1,
+    frames: int | None = None,
 ) -> View:
-    """The view that `size`, `scale` and `crop` ask for of an image of this size.
+    """The view that `size`, `scale` and `crop` ask for of an image of this size, and of a clip of
+    `native_frames` so many `frames` of the same time (None: as many).
 
     Raises `OptionError` for options that exclude each other or are beyond the limits.
     """
@@ -50,9 +55,11 @@ def view_of(
     x, y, wide, high = (0, 0, width, height) if crop is None else _whole("crop", crop, 4)
     if x < 0 or y < 0 or wide < 1 or high < 1 or x + wide > width or y + high > height:
         raise OptionError(f"the crop {x},{y},{wide},{high} is not inside {width} x {height} pixels")
-    if wide * high > MAX_PIXELS:
-        raise OptionError(f"{wide} x {high} pixels are over the limit of {MAX_PIXELS}")
-    return View(width, height, (x, y, wide, high), native)
+    count = native_frames if frames is None else checks.whole("frames", frames, 1, MAX_SIDE)
+    if wide * high * count > MAX_PIXELS:
+        many = f"{count} x " if count > 1 else ""
+        raise OptionError(f"{many}{wide} x {high} pixels are over the limit of {MAX_PIXELS}")
+    return View(width, height, (x, y, wide, high), native, count, native_frames)
 
 
 def _whole(name: str, values: Sequence[int], count: int) -> tuple[int, ...]:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inrcodec.codec.decode import check_cost, decode_quietly
+from inrcodec.codec.decode import check_cost, check_kind, decode_quietly
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.limits import Limits
 from inrcodec.codec.view import view_of
-from inrcodec.errors import FormatError, LimitError
+from inrcodec.errors import FormatError, KindError, LimitError
 from inrcodec.pixels import Picture, Samples, psnr
 
 HEAD_BYTES = 512
@@ -52,13 +52,15 @@ def limits_of(max_pixels: int | None, max_work: float | None) -> Limits:
 
 def check_head(beginning: bytes, limits: Limits) -> None:
     """Raise `LimitError` if the header, at the beginning of a file, tells of an image beyond the
-    limits. What is no such beginning, or too short, is the decoder's matter."""
+    limits, and `KindError` if it tells of sound or a clip. What is no such beginning, or too short,
+    is the decoder's matter."""
     try:
         container = bitstream.read(beginning[:HEAD_BYTES])
         header = container.header
+        check_kind(header, "image")
         view = view_of(header.width, header.height, None, None, None)
         check_cost(container, view, limits)
-    except LimitError:
+    except (KindError, LimitError):
         raise
     except FormatError:
         return

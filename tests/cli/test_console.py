@@ -68,15 +68,15 @@ def picture(tmp_path: Path, small: np.ndarray) -> Path:
 def test_an_output_that_appears_meanwhile_is_replaced_only_with_force(
     run, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from inrcodec.cli import encode
+    from inrcodec.cli import encode_one
 
-    out, follow = tmp_path / "out.inr", encode.follow
+    out, follow = tmp_path / "out.inr", encode_one.follow
 
     def meanwhile(*arguments: object) -> object:
         out.write_bytes(b"of another")
         return follow(*arguments)
 
-    monkeypatch.setattr(encode, "follow", meanwhile)
+    monkeypatch.setattr(encode_one, "follow", meanwhile)
     code, _, told = run("encode", picture, "-o", out, *FAST)
     assert (code, out.read_bytes()) == (1, b"of another")
     assert told.splitlines() == [f"inrcodec: error: {out}: exists already and is not replaced"]
@@ -114,7 +114,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(
 ) -> None:
     from inrcodec.cli import encode
 
-    monkeypatch.setattr(encode, "_encode_one", None)
+    monkeypatch.setattr(encode, "encode_one", None)
     for name in ("dangling.inr", "dangling"):
         (tmp_path / name).symlink_to(tmp_path / "gone" / "far")
     monkeypatch.chdir(tmp_path)

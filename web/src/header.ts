@@ -85,11 +85,12 @@ function fields(payload: Uint8Array): Map<number, number | undefined | (number |
   const found = new Map<number, number | undefined | (number | undefined)[]>();
   const wrong = "the header is not the msgpack map of its fields";
   const pairs = reader.map();
-  if (pairs === undefined || pairs > 9) throw formatError(wrong);
+  if (pairs === undefined || pairs > 11) throw formatError(wrong);
   for (let n = 0; n < pairs; n++) {
     const key = reader.integer();
-    if (key === undefined || key < 1 || key > 8 || found.has(key)) throw formatError(wrong);
-    if (key === 6 || key === 7) {
+    if (key === undefined || key < 1 || found.has(key)) throw formatError(wrong);
+    if (key > 10) throw formatError(`unknown header key ${key}: written by a newer version?`);
+    if (key === 6 || key === 7 || key === 9) {
       const length = reader.array();
       if (length === undefined || length > MAX_DIMENSIONS) throw formatError(wrong);
       found.set(key, Array.from({ length }, () => reader.integer()));
@@ -107,6 +108,10 @@ function fields(payload: Uint8Array): Map<number, number | undefined | (number |
 /** Parse the payload of a HEADER section and check every field. */
 export function readHeader(payload: Uint8Array): Header {
   const found = fields(payload);
+  if (found.has(9) || found.has(10)) {
+    const kind = found.has(10) ? "a clip" : "sound";
+    throw formatError(`a file of ${kind}, not of an image: this decoder draws images alone`);
+  }
   const width = integer("width", found.get(1), 1, MAX_SIDE);
   const height = integer("height", found.get(2), 1, MAX_SIDE);
   if (width * height > MAX_PIXELS) {

@@ -52,6 +52,17 @@ for (const [kind, module] of Object.entries(modules)) {
   }
 }
 
+for (const name of names("signals")) {
+  test(`${name} is refused with what it holds`, async () => {
+    const data = read(VECTORS, "signals", `${name}.inr`);
+    const error = await decodeFile(modules.simd, data).catch((reason) => reason);
+    assert(error instanceof InrError, String(error));
+    assert.equal(error.code, "format");
+    const kind = name.startsWith("sound") ? "sound" : "a clip";
+    assert.match(error.message, new RegExp(`a file of ${kind}, not of an image`));
+  });
+}
+
 /** Mean difference of samples from those at the same place of a larger picture. */
 function difference(small, large) {
   let sum = 0;

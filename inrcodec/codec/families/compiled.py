@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def serves(header: Header) -> bool:
-    """Whether there is a compiled core, and it decodes files with this header."""
-    return native.library() is not None and header.family in core.FAMILIES
+    """Whether there is a compiled core, and it decodes files with this header: of images alone."""
+    known = header.timing is None and header.family in core.FAMILIES
+    return known and native.library() is not None
 
 
 def read(container: Container, init: Initialisation | None, threads: int | None) -> CompiledImage:

@@ -6,7 +6,7 @@ encoder is handed an `EncodePlan`; what fits is handed numbers and never sees ei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inrcodec.codec.fitting.losses import Loss, check_sides, loss_of
 from inrcodec.codec.fitting.rate_control import Goal, goal_of
@@ -14,13 +14,17 @@ from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.format.metadata import metadata_sections
 from inrcodec.codec.options import (
     AUTO,
+    DEFAULT_MODEL,
     DEFAULT_QUALITY,
     MODELS,
     ROBUST_STRENGTHS,
+    SIGNAL_LOSSES,
+    SIGNAL_MODELS,
     TUNES,
     EncodeOptions,
     ModelTraits,
 )
+from inrcodec.errors import OptionError
 from inrcodec.pixels import Picture
 
 SMALL_FILE_BYTES = 400
@@ -92,6 +96,23 @@ def plan_of(options: EncodeOptions, picture: Picture) -> EncodePlan:
         device=options.device,
         metadata=picture.metadata if options.metadata else {},
     )
+
+
+def options_of_signal(options: EncodeOptions, named: str) -> EncodeOptions:
+    """The options for a signal that is no image, `named` for people: the default model stands for
+    `SIGNAL_MODELS[0]`. Raises `OptionError` for what only images take."""
+    if options.model in (AUTO, DEFAULT_MODEL):
+        options = replace(options, model=SIGNAL_MODELS[0])  # refuses what that one does not take
+    if options.model not in SIGNAL_MODELS:
+        known = ", ".join(SIGNAL_MODELS)
+        raise OptionError(f"model {options.model!r} is for images; {named} takes {known}")
+    if options.init != "random":
+        raise OptionError(f"trained initialisations are of images, not of {named}")
+    loss = TUNES[options.tune][0] if options.tune else options.loss or "mse"
+    if loss not in SIGNAL_LOSSES:
+        known = ", ".join(SIGNAL_LOSSES)
+        raise OptionError(f"{named} takes the losses {known}: others compare images")
+    return options
 
 
 def _model(options: EncodeOptions, picture: Picture) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
+from fractions import Fraction
 from typing import Any
 
 import msgpack
@@ -12,6 +14,7 @@ from inrcodec.codec.format.packed import PackedReader
 from inrcodec.codec.format.sections import Kind
 from inrcodec.errors import FormatError, LimitError
 from inrcodec.pixels import MAX_PIXELS, MAX_SIDE
+from inrcodec.signals.records import MAX_RATE, Timing
 
 MAX_HEADER_BYTES = 256
 
@@ -68,18 +71,24 @@ class Key(IntEnum):
     DIMENSIONS = 6
     INIT = 7
     SLICE = 8
+    RATE = 9
+    FRAMES = 10
 
 
 PHASES = 1
 """Identity of the one initialisation that is not a trained table (networks/init_tables.py)."""
 
-ARRAYS = frozenset({Key.DIMENSIONS, Key.INIT})
+ARRAYS = frozenset({Key.DIMENSIONS, Key.INIT, Key.RATE})
 """Keys of arrays of integers; the others have one integer."""
 
 MOST_DIMENSIONS = 16
 
-OPTIONAL = frozenset({Key.INIT, Key.SLICE})
-"""Keys a header need not have; only a family with LATENTS sections has a slice side."""
+OPTIONAL = frozenset({Key.INIT, Key.SLICE, Key.RATE, Key.FRAMES})
+"""Keys a header need not have; only a family with LATENTS sections has a slice side, only sound and
+clips have a rate, and only clips have frames."""
+
+SIGNAL_FAMILIES = frozenset({Family.SIREN, Family.PE_SIREN, Family.NIF, Family.SPINR})
+"""Families whose networks may have another number of coordinates than the two of an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,9 @@ class Header:
     `width`, `height` in pixels; `channels` 1 gray, 2 gray+alpha, 3 RGB, 4 RGB+alpha; `bit_depth` 8
     or 16; `dimensions` are the integers that fix the family's network (docs/format.md). `init` =
     (identity, index) of the initialisation the parameters add to; in latent families `slice_side`
-    is the side of the slices that grids are cut into, in symbols; None without.
+    is the side of the slices that grids are cut into, in symbols; None without. `timing` is that of
+    sound, whose samples are the columns of one row of 16 bit, or of a clip, whose size is that of a
+    frame; None for an image.
     """
 
     width: int
@@ -100,6 +111,17 @@ class Header:
     dimensions: tuple[int, ...]
     init: tuple[int, int] | None = None
     slice_side: int | None = None
+    timing: Timing | None = None
+
+    @property
+    def axes(self) -> int:
+        """How many coordinates a sample has: 1 of sound, 2 of an image, 3 of a clip."""
+        return 2 if self.timing is None else self.timing.axes
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are: 1, but of a clip."""
+        return 1 if self.timing is None else self.timing.frames or 1
 
     def to_bytes(self) -> bytes:
         """The header payload: a msgpack map with small integer keys, in ascending order."""
@@ -115,6 +137,10 @@ class Header:
             fields[Key.INIT] = list(self.init)
         if self.slice_side is not None:
             fields[Key.SLICE] = self.slice_side
+        if self.timing is not None:
+            fields[Key.RATE] = [self.timing.rate.numerator, self.timing.rate.denominator]
+            if self.timing.frames is not None:
+                fields[Key.FRAMES] = self.timing.frames
         packed: bytes = msgpack.packb({int(key): value for key, value in fields.items()})
         return packed
 
@@ -145,7 +171,41 @@ class Header:
         if Key.SLICE in fields:
             side = _integer(fields, Key.SLICE, *SLICE_SIDES)
         pair = None if init is None else (init[0], init[1])
-        return cls(width, height, channels, bit_depth, family, dimensions, pair, side)
+        timing = _timing(fields)
+        header = cls(width, height, channels, bit_depth, family, dimensions, pair, side, timing)
+        if timing is not None:
+            header._check_signal(timing)
+        return header
+
+    def _check_signal(self, timing: Timing) -> None:
+        """Raise `FormatError` or `LimitError` for what no sound and no clip has."""
+        if self.family not in SIGNAL_FAMILIES:
+            raise FormatError(f"family {self.family.name} is of images, not of {timing.named}")
+        if timing.frames is not None:
+            rows = timing.frames * self.height
+            if rows > MAX_SIDE or rows * self.width > MAX_PIXELS:
+                raise LimitError(
+                    f"{timing.frames} frames of {self.width} x {self.height} pixels are over the "
+                    f"limit of {MAX_PIXELS} pixels or of {MAX_SIDE} rows"
+                )
+            return
+        if (self.height, self.bit_depth) != (1, 16) or self.channels > 2:
+            raise FormatError("sound has one row of 16 bit and 1 or 2 channels")
+        if timing.rate.denominator != 1:
+            raise FormatError("sound has a whole number of samples a second")
+
+
+def _timing(fields: dict[int, Any]) -> Timing | None:
+    """The rate and the frames of a signal that is no image."""
+    if Key.RATE not in fields:
+        if Key.FRAMES in fields:
+            raise FormatError("the header has frames, but no rate")
+        return None
+    rate = _integers(fields, Key.RATE, MAX_RATE)
+    if len(rate) != 2 or 0 in rate or math.gcd(*rate) != 1:
+        raise FormatError(f"header field rate must be a fraction in lowest terms, got {rate}")
+    frames = _integer(fields, Key.FRAMES, 1, MAX_SIDE) if Key.FRAMES in fields else None
+    return Timing(Fraction(*rate), frames)
 
 
 def _fields(payload: bytes) -> dict[int, Any]:
@@ -156,6 +216,8 @@ def _fields(payload: bytes) -> dict[int, Any]:
     fields: dict[int, Any] = {}
     for _ in range(reader.map(len(Key) + 1)):
         key = reader.item()
+        if type(key) is int and 0 < key < 128 and key not in set(Key):
+            raise FormatError(f"unknown header key {key}: written by a newer version?")
         if type(key) is not int or key not in set(Key) or key in fields:
             raise _wrong_keys()
         if key in ARRAYS:
@@ -169,7 +231,7 @@ def _fields(payload: bytes) -> dict[int, Any]:
 
 
 def _wrong_keys() -> FormatError:
-    return FormatError("the header must hold the keys 1 to 6 and may hold 7 and 8, each once")
+    return FormatError("the header must hold the keys 1 to 6 and may hold 7 to 10, each once")
 
 
 def _integer(fields: dict[int, Any], key: Key, low: int, high: int) -> int:

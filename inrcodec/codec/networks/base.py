@@ -40,11 +40,17 @@ class LearningRate:
 
 
 class CoordinateModel(Protocol):
-    """Sizes of one network. The image spans [-1, 1] along both axes, colours nominally too."""
+    """Sizes of one network. An image spans [-1, 1] along both axes, colours nominally too."""
 
     @property
     def channels(self) -> int:
         """Number of channels of the colours."""
+
+    @property
+    def axes(self) -> int:
+        """How many coordinates a sample has: 1 of sound, 2 of an image, 3 of a clip
+        (positions.py)."""
+        return 2
 
     @property
     def family(self) -> Family:
@@ -116,8 +122,9 @@ class CoordinateModel(Protocol):
         xs: Coordinates,
         precision: Precision = None,
     ) -> torch.Tensor:
-        """Colours (len(ys), len(xs), C), float32, on the grid ys x xs of any coordinates; hidden
-        layers that torch computes are in `precision` (default: that of the parameters)."""
+        """Colours (len(ys), len(xs), C), float32, on the grid ys x xs of any coordinates, those of
+        rows as in `positions.rows_of`; hidden layers that torch computes are in `precision`
+        (default: that of the parameters)."""
 
     def squared_error(
         self,

@@ -101,8 +101,8 @@ class StoredNetwork:
         threads: int | None = None,
         change: Change | None = None,
     ) -> Samples:
-        """Samples (rows, columns, channels) of a view, computed by torch. Raises
-        `MissingExtraError` without it."""
+        """Samples (rows, columns, channels) of a view, of a clip all frames of it one below the
+        other, computed by torch. Raises `MissingExtraError` without it."""
         require("torch", extra="encode")
         from inrcodec.codec.networks import render
 

@@ -44,16 +44,16 @@ def network_from(header: Header) -> CoordinateModel:
 
 def _network(header: Header) -> CoordinateModel:
     """The network of a header whose number of dimensions is right."""
-    family, channels = header.family, header.channels
+    family, channels, axes = header.family, header.channels, header.axes
     if family == Family.NIF:
-        return Nif.of_dimensions(header.dimensions, channels)
+        return Nif.of_dimensions(header.dimensions, channels, axes)
     width, layers, *rest = header.dimensions
     if family in (Family.SIREN, Family.PE_SIREN):
         if rest == [0]:
             raise FormatError("PE_SIREN needs at least one frequency")
-        return Siren(width, layers, rest[0] if rest else 0, channels)
+        return Siren(width, layers, rest[0] if rest else 0, channels, axes)
     if family == Family.SPINR:
-        return Spinr(width, layers, rest[0], channels)
+        return Spinr(width, layers, rest[0], channels, axes)
     if family == Family.FOURIER:
         return FourierNet(width, layers, rest[0], channels)
     if family in (Family.MFN_FOURIER, Family.MFN_GABOR):

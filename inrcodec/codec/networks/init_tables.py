@@ -99,8 +99,8 @@ class Initialisation:
 
     def suits(self, model: CoordinateModel) -> bool:
         """Whether it initialises this network."""
-        mine = (self.family, self.dimensions, self.channels)
-        return mine == (model.family, model.dimensions, model.channels)
+        mine = (self.family, self.dimensions, self.channels, 2)
+        return mine == (model.family, model.dimensions, model.channels, model.axes)
 
     def values(self, model: CoordinateModel) -> Arrays:
         """The parameters by name."""

@@ -24,7 +24,7 @@ from inrcodec.codec.networks.base import (
     Precision,
     Shapes,
 )
-from inrcodec.codec.networks.encoding import encoded
+from inrcodec.codec.networks.encoding import encoded, feature_count
 
 if TYPE_CHECKING:
     import torch
@@ -160,10 +160,12 @@ def first_layer(
     tensors: Sequence[torch.Tensor], frequencies: int, ys: Coordinates, xs: Coordinates
 ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
     """Evaluate the first layer on encoded coordinates: phases of rows and of columns, (n, width)
-    each, and the tensors of later layers. The first layer is linear in the features of y plus those
-    of x, so over a grid it costs what a row and a column do."""
+    each, and the tensors of later layers. The first layer is linear in the features of rows plus
+    those of columns, so over a grid it costs what a row and a column do."""
     weight, bias, *rest = tensors
-    half = weight.shape[1] // 2
-    down = weight.new_tensor(encoded(ys, frequencies)) @ weight[:, :half].T + bias
-    across = weight.new_tensor(encoded(xs, frequencies)) @ weight[:, half:].T
+    of_rows = weight.shape[1] - feature_count(frequencies)
+    of_each = [encoded(c, frequencies) for c in ys.reshape(len(ys), -1).T]
+    features = np.concatenate([np.zeros((len(ys), 0)), *of_each], 1)
+    down = weight.new_tensor(features) @ weight[:, :of_rows].T + bias
+    across = weight.new_tensor(encoded(xs, frequencies)) @ weight[:, of_rows:].T
     return down, across, rest

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from inrcodec.codec.entropy.quantized import Quantized
 from inrcodec.codec.format.header import Header
 from inrcodec.codec.networks.base import CoordinateModel, Coordinates
+from inrcodec.codec.networks.positions import coordinates, sheet_rows
 from inrcodec.errors import OptionError
 
 
@@ -20,7 +21,8 @@ class NetworkModule(nn.Module):
 
     `module(ys, xs)` gives colours (len(ys), len(xs), C), nominally in [-1, 1], on a grid of
     coordinates, of which the image spans [-1, 1] along both axes; without them, at the pixels of
-    the image, (H, W, C). Gradients reach the parameters. `tensors` has the parameters by the name
+    the image, (H, W, C), or at the samples of sound and clips (positions.py). Gradients reach the
+    parameters. `tensors` has the parameters by the name
     that the file format gives them, "weight.0" and so on; "." is "_" in torch's own names.
     `header` says what image it is, `stored` what the file has: integers and their steps.
     """
@@ -58,13 +60,10 @@ class NetworkModule(nn.Module):
 
     def forward(self, ys: Coordinates | None = None, xs: Coordinates | None = None) -> Tensor:
         """Colours on the grid ys x xs, by default at the pixels of the image."""
-        down, across = (
-            _centres(size) if given is None else np.asarray(given, np.float64)
-            for given, size in ((ys, self.header.height), (xs, self.header.width))
-        )
+        header = self.header
+        frames = header.frames
+        if ys is None:
+            ys = sheet_rows(header.axes, frames * header.height, header.width, frames)
+        xs = coordinates(header.width) if xs is None else xs
+        down, across = (np.asarray(given, np.float64) for given in (ys, xs))
         return self.model.render(self.tensors, down, across)
-
-
-def _centres(size: int) -> Coordinates:
-    """Pixel centres of one axis in [-1, 1]."""
-    return (2 * np.arange(size) + 1) / size - 1

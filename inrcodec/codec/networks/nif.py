@@ -60,6 +60,7 @@ class Nif(SineGrid):
     frequencies: int
     modulator_frequencies: int
     channels: int
+    axes: int = 2
 
     def __post_init__(self) -> None:
         check_sizes(
@@ -88,19 +89,19 @@ class Nif(SineGrid):
         )
 
     @classmethod
-    def of_dimensions(cls, dimensions: Sequence[int], channels: int) -> Nif:
+    def of_dimensions(cls, dimensions: Sequence[int], channels: int, axes: int) -> Nif:
         """The inverse of `dimensions`, of which there are at least three."""
         frequencies, few, count, *widths = dimensions
-        return cls(tuple(widths[count:]), tuple(widths[:count]), frequencies, few, channels)
+        return cls(tuple(widths[count:]), tuple(widths[:count]), frequencies, few, channels, axes)
 
     @property
     def shapes(self) -> Shapes:
         """Parameter shapes in file order."""
         shapes: Shapes = {}
         if self.modulator:
-            few = 2 * feature_count(self.modulator_frequencies)
+            few = self.axes * feature_count(self.modulator_frequencies)
             shapes = layer_shapes(self.modulator, few, 1, MODULATOR)
-        inputs = 2 * feature_count(self.frequencies)
+        inputs = self.axes * feature_count(self.frequencies)
         return shapes | layer_shapes(self.widths, inputs, self.channels)
 
     @property

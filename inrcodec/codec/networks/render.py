@@ -16,6 +16,7 @@ from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.native.pool import kernel_threads, run
 from inrcodec.codec.networks.base import CoordinateModel, Parameters
+from inrcodec.codec.networks.positions import frame_times, rows_of
 from inrcodec.codec.networks.tiles import Tiles
 from inrcodec.codec.resampling import LEAST_ALPHA
 from inrcodec.codec.runtime import (
@@ -36,23 +37,27 @@ def render(
     threads: int | None,
     device: str,
 ) -> Samples:
-    """The view as samples (rows, columns, channels) of a network with these parameters; raises
-    `OptionError` for a bad device."""
+    """The view as samples (rows, columns, channels) of a network with these parameters, all frames
+    of a clip one below the other; raises `OptionError` for a bad device."""
     target = torch_device(device)
     tiles = Tiles.of(model, view)
     _, _, wide, high = view.crop
-    out = np.empty((high, wide, model.channels), np.uint8 if bit_depth == 8 else np.uint16)
+    kind = np.uint8 if bit_depth == 8 else np.uint16
+    out = np.empty((view.frames, high, wide, model.channels), kind)
+    times = frame_times(view.frames, view.native_frames, max(view.native))
 
     def work(number: int) -> None:
-        rows, columns = tiles[number]
+        frame, number = divmod(number, len(tiles))
         with _settings():
-            out[rows, columns] = _tile(model, parameters, tiles, (rows, columns), bit_depth)
+            place = tiles[number]
+            tile = _tile(model, parameters, tiles, place, times[frame], bit_depth)
+            out[(frame, *place)] = tile
 
     with own_settings(gradients=False), torch_threads(1):
         parameters = {n: torch.from_numpy(v).to(target) for n, v in values.items()}
         with kernel_threads(threads if target.type == "cpu" else 1):
-            run(work, len(tiles))
-    return out
+            run(work, view.frames * len(tiles))
+    return out.reshape(-1, wide, model.channels)
 
 
 @contextmanager
@@ -73,23 +78,30 @@ def _tile(
     parameters: Parameters,
     tiles: Tiles,
     place: tuple[slice, slice],
+    time: float,
     bit_depth: int,
 ) -> Samples:
-    """Samples (rows, columns, channels) of a tile."""
+    """Samples (rows, columns, channels) of a tile, of a clip at one time."""
     rows, columns = place
-    tile = model.render(parameters, *tiles.coordinates_of(rows, columns))
+    ys, xs = tiles.coordinates_of(rows, columns)
+    tile = model.render(parameters, rows_of(model.axes, ys, time), xs)
     if tiles.down * tiles.across > 1:
         n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
         blocks = (n_rows, tiles.down, n_columns, tiles.across, model.channels)
-        tile = _mixed(tile.clamp(-1, 1).view(blocks))
+        tile = _mixed(tile.clamp(-1, 1).view(blocks), has_alpha(model))
     return from_unit(tile.cpu().numpy(), bit_depth)
 
 
-def _mixed(samples: torch.Tensor) -> torch.Tensor:
+def has_alpha(model: CoordinateModel) -> bool:
+    """Whether the last channel is alpha; the second of sound is the right one."""
+    return model.axes > 1 and model.channels % 2 == 0
+
+
+def _mixed(samples: torch.Tensor, alpha_last: bool) -> torch.Tensor:
     """The means over axes 1 and 3 of samples in [-1, 1], the last axis channels; colours count by
     their alpha, unless next to nothing of them is seen."""
     means = samples.mean((1, 3))
-    if samples.shape[-1] % 2:
+    if not alpha_last:
         return means
     alpha = (samples[..., -1:] + 1) / 2
     total = alpha.mean((1, 3))

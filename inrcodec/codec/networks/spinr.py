@@ -46,6 +46,7 @@ class Spinr(SineNetwork):
     layers: int
     frequencies: int
     channels: int
+    axes: int = 2
 
     def __post_init__(self) -> None:
         check_layers(self.width, self.layers, ("frequencies", self.frequencies, 0, MAX_FREQUENCIES))
@@ -71,7 +72,7 @@ class Spinr(SineNetwork):
         width, channels = self.width, self.channels
         parts: list[Shapes] = []
         for layer in range(self.layers):
-            inputs = width if layer else 2 * feature_count(self.frequencies)
+            inputs = width if layer else self.axes * feature_count(self.frequencies)
             part: Shapes = {
                 f"weight.{layer}": (width, inputs),
                 f"bias.{layer}": (width,),

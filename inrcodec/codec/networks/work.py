@@ -13,7 +13,7 @@ from inrcodec.codec.format.header import Family
 from inrcodec.codec.limits import MAC, NANOSECOND, PIXEL
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.tiles import Tiles
-from inrcodec.codec.view import View
+from inrcodec.codec.view import View, view_of
 
 SAMPLE = 10 * NANOSECOND
 TILE, TENSOR = 1e-4, 1.5e-5
@@ -62,7 +62,7 @@ def work_s(model: CoordinateModel, view: View) -> float:
     if model.family == Family.DINER and (view.width, view.height) != view.native:
         of_samples *= DINER_NEIGHBOURS
     _, _, wide, high = view.crop
-    return (
+    return view.frames * (
         of_samples
         + wide * high * PIXEL
         + tiles.coordinates * _coordinate(model)
@@ -70,9 +70,10 @@ def work_s(model: CoordinateModel, view: View) -> float:
     )
 
 
-def own_size_s(model: CoordinateModel, width: int, height: int) -> float:
-    """Seconds of one core that rendering an image of this size as it is takes."""
-    return work_s(model, View(width, height, (0, 0, width, height), (width, height)))
+def own_size_s(model: CoordinateModel, width: int, height: int, frames: int = 1) -> float:
+    """Seconds of one core that rendering an image of this size as it is takes, or a clip of so many
+    frames."""
+    return work_s(model, view_of(width, height, None, None, None, frames))
 
 
 def _sample(model: CoordinateModel) -> float:
@@ -90,11 +91,11 @@ def _sample(model: CoordinateModel) -> float:
 def _coordinate(model: CoordinateModel) -> float:
     """Seconds of a coordinate of a row or column of a tile."""
     cost = COSTS[model.family]
-    inputs = sum(shape[-1] for name, shape in model.shapes.items() if name.endswith("weight.0")) / 2
-    first = sum(math.prod(s) for name, s in model.shapes.items() if name.endswith("weight.0")) / 2
+    inputs = sum(shape[-1] for name, shape in model.shapes.items() if name.endswith("weight.0"))
+    first = sum(math.prod(s) for name, s in model.shapes.items() if name.endswith("weight.0"))
     shared = model.neurons * cost.shared + _frequencies(model) * FOURIER_FREQUENCY.shared
     encoded = inputs * cost.encoded * NANOSECOND + (first * MAC if cost.encoded else 0.0)
-    return encoded + shared * NANOSECOND
+    return encoded / min(model.axes, 2) + shared * NANOSECOND
 
 
 def _frequencies(model: CoordinateModel) -> int:

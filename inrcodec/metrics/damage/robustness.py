@@ -38,7 +38,8 @@ from inrcodec.metrics.damage.operations import (
 from inrcodec.metrics.damage.outcome import MOST_SEEDS, Outcome
 from inrcodec.metrics.judge import Judge
 from inrcodec.metrics.metric_table import metric
-from inrcodec.pixels import Picture
+from inrcodec.pixels import Picture, Samples
+from inrcodec.signals.records import channels_as_rows
 
 Ladder = Mapping[str, Sequence[float]]
 Scores = dict[str, float] | None
@@ -82,7 +83,8 @@ def check(ladder: Ladder, seeds: int) -> None:
 
 
 class DamageBench:
-    """One file and the judge of its reference, ready to be damaged.
+    """One file and the judge of its reference, ready to be damaged. Of sound and of clips, the
+    reference and what is judged are sheets (`report.signals.judged`).
 
     `metrics` chooses some of the judge's (default: all). `clean` has the metrics of the undamaged
     file, `lost` those of a mid-gray image. `device` evaluates coordinate networks. `max_pixels` and
@@ -107,15 +109,17 @@ class DamageBench:
         if not container.complete:
             raise TruncatedError("the file is cut short; damage is measured on whole files")
         self._header = header = container.header
-        self._view = view_of(header.width, header.height, None, None, None)
+        self._view = view_of(header.width, header.height, None, None, None, header.frames)
         check_cost(container, self._view, limits)
         self._read = partial(read, threads=threads, device=device)
         self._stored = self._read(container)
         self.clean = self._score(self._stored, None)
+        shape = header.frames * header.height, header.width, header.channels
         middle = 1 << (header.bit_depth - 1)
-        kind = np.uint8 if header.bit_depth == 8 else np.uint16
-        gray = np.full((header.height, header.width, header.channels), middle, kind)
-        self.lost = self._values(Picture(gray))
+        if header.bit_depth == 8:
+            self.lost = self._values(np.full(shape, middle, np.uint8))
+        else:
+            self.lost = self._values(np.full(shape, middle, np.uint16))
 
     def outcomes(self, ladder: Ladder = LADDER, seeds: int = 10) -> Iterator[Outcome]:
         """Yield the outcome of every level of every kind for every metric, in order; raises as
@@ -152,10 +156,10 @@ class DamageBench:
     def _score(self, stored: Stored, damage: Change | None) -> dict[str, float]:
         """Score the image of what is stored, its networks damaged by `damage`."""
         depth, threads = self._header.bit_depth, self._threads
-        pixels = stored.render(self._view, depth, threads=threads, change=damage)
-        return self._values(Picture(pixels))
+        return self._values(stored.render(self._view, depth, threads=threads, change=damage))
 
-    def _values(self, picture: Picture) -> dict[str, float]:
-        """Score an image."""
+    def _values(self, samples: Samples) -> dict[str, float]:
+        """Score an image, or the sheet of a signal."""
+        picture = Picture(channels_as_rows(samples) if self._header.axes == 1 else samples)
         with torch_threads(self._threads):
             return self._judge.score(picture, self.metrics)

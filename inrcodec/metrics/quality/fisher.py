@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inrcodec.codec.ambient import independent
-from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 
 Parameters = Mapping[str, Tensor]

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, coordinates, image_error
+from inrcodec.codec.fitting.networks.batches import TILE_PIXELS, image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import Schedule
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.pixels import Samples, decibels, from_unit
 

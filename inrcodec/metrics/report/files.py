@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inrcodec.codec.describe import FileInfo, info
 from inrcodec.codec.format.bitstream import SIGNATURE
-from inrcodec.errors import FormatError, ImageError
+from inrcodec.errors import FormatError, ImageError, KindError
 from inrcodec.files import EXTENSIONS
 from inrcodec.images.reading import read_image
 from inrcodec.pixels import Picture
@@ -52,9 +52,12 @@ def describe(file: File) -> FileInfo | None:
 
 
 def size_of(file: File) -> tuple[int, int]:
-    """Return width and height; reads ordinary images to the end, decodes no .inr file."""
+    """Return width and height; reads ordinary images to the end, decodes no .inr file. Raises
+    `KindError` for one of sound or a clip."""
     about = describe(file)
     if about is not None:
+        if about.kind != "image":
+            raise KindError(f"a file of {about.kind}, not of an image").about(file.name)
         return about.width, about.height
     picture = open_file(file).picture
     return picture.width, picture.height

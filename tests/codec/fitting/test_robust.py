@@ -9,11 +9,11 @@ from torch import Tensor
 
 import inrcodec
 from inrcodec.codec.fitting import robust
-from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.robust import Objective, backward_of, plain
 from inrcodec.codec.networks.layers import W0
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.errors import OptionError

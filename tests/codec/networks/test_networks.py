@@ -10,7 +10,6 @@ import torch
 import inrcodec
 from inrcodec.codec.catalogue import models
 from inrcodec.codec.families import decoder_of
-from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.format.header import Header
@@ -19,6 +18,7 @@ from inrcodec.codec.networks.diner import Diner
 from inrcodec.codec.networks.fourier import FourierNet
 from inrcodec.codec.networks.mfn import Mfn
 from inrcodec.codec.networks.nif import Nif
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.sizes import (
     LADDERS,

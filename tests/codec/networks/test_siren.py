@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from inrcodec.codec.families import decoder_of
-from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.format.bitstream import Family, Header
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import FormatError, LimitError
 

@@ -6,9 +6,9 @@ import torch
 
 import inrcodec
 from inrcodec.codec.decode import decode_picture
-from inrcodec.codec.fitting.networks.batches import coordinates
 from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Kind
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.spinr import PREFIX_WEIGHT, Spinr
 from inrcodec.errors import FormatError, PartialFileWarning
 from inrcodec.metrics.damage.operations import lost_neurons

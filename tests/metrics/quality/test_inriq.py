@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inrcodec.codec.fitting.networks.batches import coordinates
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.errors import ImageError, OptionError
 from inrcodec.metrics.quality.fisher import output_sensitivity, squared_gradients

@@ -17,16 +17,12 @@ from inrcodec.codec.fitting.losses import Loss
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.tensor_losses import of_channels
 from inrcodec.codec.networks.base import CoordinateModel
+from inrcodec.codec.networks.positions import coordinates, sheet_rows
 from inrcodec.pixels import Samples, to_unit
 
 Grid = NDArray[np.int64]
 
 TILE_PIXELS = 8192
-
-
-def coordinates(size: int) -> NDArray[np.float64]:
-    """Pixel centres of one axis: (2 i + 1) / size - 1."""
-    return (2 * np.arange(size) + 1) / size - 1
 
 
 def batches(
@@ -72,6 +68,7 @@ def image_loss(
     pixels: Samples,
     loss: Loss,
     schedule: Schedule = SCHEDULE,
+    frames: int = 1,
 ) -> float:
     """A loss over the image, or over `measured_pixels` in the middle of a large one."""
     height, width = pixels.shape[:2]
@@ -79,10 +76,13 @@ def image_loss(
     wide = min(width, max(least, most // height))
     high = min(height, max(least, most // wide))
     top, left = (height - high) // 2, (width - wide) // 2
-    ys, xs = coordinates(height)[top : top + high], coordinates(width)[left : left + wide]
-    chunk = max(1, TILE_PIXELS // wide)
-    parts = [model.render(parameters, ys[k : k + chunk], xs) for k in range(0, high, chunk)]
-    made = (torch.cat(parts).clamp(-1, 1) + 1) / 2
+    ys = sheet_rows(model.axes, height, width, frames)[top : top + high]
+    xs = coordinates(width)[left : left + wide]
+    device = next(iter(parameters.values())).device
+    made = torch.empty((high, wide, model.channels), device=device)
+    for rows, columns in _tiles(high, wide):
+        made[rows, columns] = model.render(parameters, ys[rows], xs[columns])
+    made = (made.clamp(-1, 1) + 1) / 2
     wanted = (to_unit(pixels[top : top + high, left : left + wide]) + 1) / 2
     both = (x.permute(2, 0, 1)[None] for x in (torch.from_numpy(wanted).to(made), made))
     return float(of_channels(loss, *both))
@@ -94,8 +94,10 @@ def image_error(
     parameters: dict[str, Tensor],
     pixels: Samples,
     schedule: Schedule = SCHEDULE,
+    frames: int = 1,
 ) -> float:
-    """Mean squared error, full range = 1, before rounding to integers.
+    """Mean squared error, full range = 1, before rounding to integers; of a clip, of its sheet of
+    `frames`.
 
     Over the whole image up to `measured_pixels`; of a larger one, over a fixed grid of its rows
     and columns of that many pixels, so that a measurement never outweighs the training.
@@ -105,12 +107,20 @@ def image_error(
     rows, columns = (
         np.arange(min(stride // 2, size - 1), size, stride) for size in (height, width)
     )
-    ys, xs = coordinates(height)[rows], coordinates(width)[columns]
-    chunk = max(1, TILE_PIXELS // len(xs))
+    ys = sheet_rows(model.axes, height, width, frames)[rows]
+    xs = coordinates(width)[columns]
     total = 0.0
-    for top in range(0, len(ys), chunk):
-        colours = model.render(parameters, ys[top : top + chunk], xs).clamp(-1, 1)
-        samples = pixels[rows[top : top + chunk, None], columns]
+    for down, across in _tiles(len(ys), len(xs)):
+        colours = model.render(parameters, ys[down], xs[across]).clamp(-1, 1)
+        samples = pixels[rows[down, None], columns[across]]
         target = torch.from_numpy(to_unit(samples)).to(colours)
         total += float((colours - target).double().square().sum())
     return total / (len(ys) * len(xs) * int(pixels.shape[2])) / 4
+
+
+def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Tiles of about `TILE_PIXELS`, of whole rows where these are not longer."""
+    high, wide = max(1, TILE_PIXELS // columns), max(TILE_PIXELS, 1)
+    for top in range(0, rows, high):
+        for left in range(0, columns, wide):
+            yield slice(top, top + high), slice(left, left + wide)

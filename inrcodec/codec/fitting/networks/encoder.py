@@ -48,6 +48,7 @@ from inrcodec.errors import (
     warn,
 )
 from inrcodec.pixels import Picture
+from inrcodec.signals.records import Timing
 
 MOST_BITS_PER_PARAMETER = 8
 """Where finer steps stop helping; a quality never spends more."""
@@ -55,20 +56,29 @@ MOST_BITS_PER_PARAMETER = 8
 SMALLEST_PAYLOAD = 192
 """Bytes of parameters a quality never goes below, however small the image."""
 
+SOUND_OVER_IMAGES = 4
+"""Bits that a quality means for a moment of sound beside what it means for a pixel."""
+
 WITHOUT_LIMIT = 1 << 40
 """Steps of a fit that time ends."""
 
 
 class NetworkEncoding:
-    """One encode with a coordinate network; see `encode.Encoding`."""
+    """One encode with a coordinate network; see `encode.Encoding`. With a `timing`, the picture is
+    the sheet of a signal."""
 
     def __init__(
-        self, picture: Picture, plan: EncodePlan, *, schedule: Schedule = SCHEDULE
+        self,
+        picture: Picture,
+        plan: EncodePlan,
+        timing: Timing | None = None,
+        *,
+        schedule: Schedule = SCHEDULE,
     ) -> None:
         started = time.monotonic()
         device = torch_device(plan.device)
         self._plan = plan
-        self._chosen = chosen = Choice.of(picture, plan)
+        self._chosen = chosen = Choice.of(picture, plan, timing)
         model = chosen.model
         pixels = picture.width * picture.height
         seconds = None
@@ -94,6 +104,7 @@ class NetworkEncoding:
                 residual_to=phase_initialisation(model),
                 init=chosen.init,
                 schedule=schedule,
+                frames=chosen.header.frames,
             )
 
         each = steps
@@ -104,7 +115,7 @@ class NetworkEncoding:
         with self._computing(plan.threads):
             self._fits = SeveralFits(fit, plan.seed, budget, each, most=schedule.most_fits)
         asked = plan.goal.size_bytes
-        overhead = _overhead(picture, model, plan, chosen.payload_bytes)
+        overhead = _overhead(chosen.header, model, plan, chosen.payload_bytes)
         self._size = chosen.payload_bytes + overhead if asked is None else asked
         self._running = in_steps(self._progress(), lambda: self._computing(plan.threads))
 
@@ -147,47 +158,53 @@ class Choice:
     header: Header
 
     @classmethod
-    def of(cls, picture: Picture, plan: EncodePlan) -> Choice:
+    def of(cls, picture: Picture, plan: EncodePlan, timing: Timing | None = None) -> Choice:
         """The choice for the rate asked for. Raises `RateError` for a size that the network cannot
         meet, `EncoderLimitError` for an image too large for it, and `OptionError` without an
         initialisation such as the plan names."""
-        shape, pixels = ImageShape.of(picture), picture.width * picture.height
+        shape, pixels = ImageShape.of(picture, timing), picture.width * picture.height
+
+        def header_of(model: CoordinateModel, identity: int = PHASES) -> Header:
+            return _header(picture, model, identity, timing)
+
         total = plan.goal.size_bytes
         if total is None:
-            rough = max(int(bpp_of_quality(plan.quality) * pixels / 8), SMALLEST_PAYLOAD)
+            bits = bpp_of_quality(plan.quality) * (SOUND_OVER_IMAGES if shape.axes == 1 else 1)
+            rough = max(int(bits * pixels / 8), SMALLEST_PAYLOAD)
         else:
             smallest = smallest_network(shape, plan.model)
-            rough = total - _overhead(picture, smallest, plan, total)
+            rough = total - _overhead(header_of(smallest), smallest, plan, total)
         init = _initialisation(picture, plan, rough)
         model = network_for(shape, plan.model, max(rough, 0))
         if init is not None:
             model = init.model_for(picture.width, picture.height)
-        header = _header(picture, model, PHASES if init is None else init.identity)
+        header = header_of(model, PHASES if init is None else init.identity)
         try:
             network_from(header)  # a decoder's limits
-            Limits().check_work(own_size_s(model, picture.width, picture.height))
+            Limits().check_work(own_size_s(model, shape.width, shape.height, shape.frames))
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
         least = _least_payload(model)
-        overhead = _overhead(picture, model, plan, least if total is None else total)
+        overhead = _overhead(header, model, plan, least if total is None else total)
         if total is None:
             payload = min(rough, model.parameter_count * MOST_BITS_PER_PARAMETER // 8)
         else:
             payload = total - overhead
         if payload < least:
-            size = least + _overhead(picture, model, plan, least)
-            raise RateError(_too_little(plan, init, size))
+            size = least + _overhead(header, model, plan, least)
+            kind = "image" if timing is None else timing.kind
+            raise RateError(_too_little(plan, init, size, kind))
         return cls(model, init, payload, header)
 
 
-def _too_little(plan: EncodePlan, init: Initialisation | None, size: int) -> str:
+def _too_little(plan: EncodePlan, init: Initialisation | None, size: int, kind: str) -> str:
     """What to say where even the smallest file, of `size` bytes, has more than was asked for."""
     total = plan.goal.size_bytes
     kept = ", metadata included" if any(plan.metadata.values()) else ""
     begun = "" if init is None else f" from the initialisation {init.identity:08x}"
     less = f"quality {plan.quality}" if total is None else f"{total} bytes"
     return (
-        f"{less} is too little: the smallest {plan.model} file of this image{begun} has {size} "
+        f"{less} is too little: the smallest {plan.model} file of this {kind}{begun} has {size} "
         f"bytes{kept}"
     )
 
@@ -197,9 +214,8 @@ def _least_payload(model: CoordinateModel) -> int:
     return max(PRIOR_BYTES * len(model.shapes), least_payload(model.parameter_count) + 3)
 
 
-def _overhead(picture: Picture, model: CoordinateModel, plan: EncodePlan, most: int) -> int:
+def _overhead(header: Header, model: CoordinateModel, plan: EncodePlan, most: int) -> int:
     """At most what a file of a network has beside `most` bytes of parameters."""
-    header = _header(picture, model, PHASES)
     framing = bitstream.overhead_bytes(header, plan.metadata, most)
     return framing + sections.overhead_bytes(model)
 
@@ -221,14 +237,18 @@ def _initialisation(picture: Picture, plan: EncodePlan, payload: int) -> Initial
     return init
 
 
-def _header(picture: Picture, model: CoordinateModel, identity: int) -> Header:
-    """The header of a file that holds this image in this network, from an initialisation."""
+def _header(
+    picture: Picture, model: CoordinateModel, identity: int, timing: Timing | None
+) -> Header:
+    """The header of a file that holds this image, or the signal of this sheet, in this network,
+    from an initialisation."""
     return Header(
         picture.width,
-        picture.height,
+        picture.height if timing is None else picture.height // (timing.frames or 1),
         picture.channels,
         picture.bit_depth,
         model.family,
         model.dimensions,
         init=(identity, 0),
+        timing=timing,
     )

@@ -32,7 +32,6 @@ from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.losses import MSE, Loss
 from inrcodec.codec.fitting.networks.batches import (
     batches,
-    coordinates,
     image_error,
     image_loss,
 )
@@ -44,6 +43,7 @@ from inrcodec.codec.fitting.robust import Backward, Objective, plain
 from inrcodec.codec.fitting.tensor_losses import of_channels
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import Initialisation
+from inrcodec.codec.networks.positions import coordinates, sheet_rows
 from inrcodec.codec.progress import Progress
 from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, decibels, to_unit
@@ -77,12 +77,12 @@ class _Best:
 class NetworkFit:
     """One image, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`; `residual_to` is what a file's integers add to; a
-    meta-learned `init` is that too, and initialises the fit, as `start` does, the parameters of a
-    network fitted before; `precision` of hidden layers in
-    torch defaults to the fastest the device has; `loss` is what is minimised, and what the best
-    network is chosen by; `backward` how (robust.py). The same seed, device, precision and step
-    budget give the same result.
+    `pixels` (H, W, C) as in `Picture`, or a sheet, of a clip that of so many `frames`
+    (signals/records.py); `residual_to` is what a file's integers add to; a meta-learned `init` is
+    that too, and initialises the fit, as `start` does, the parameters of a network fitted before;
+    `precision` of hidden layers in torch defaults to the fastest the device has; `loss` is what is
+    minimised, and what the best network is chosen by; `backward` how (robust.py). The same seed,
+    device, precision and step budget give the same result.
     """
 
     def __init__(
@@ -100,12 +100,13 @@ class NetworkFit:
         init: Initialisation | None = None,
         start: Tensors | None = None,
         schedule: Schedule = SCHEDULE,
+        frames: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
         self._backward = backward
         self._pixels, self._residual_to = pixels, residual_to
-        self._schedule = schedule
+        self._schedule, self._frames = schedule, frames
         random = np.random.default_rng(seed)
         self._device = torch.device(device)
         self._precision = precision or hidden_precision(self._device)
@@ -113,6 +114,8 @@ class NetworkFit:
         mean = to_unit(pixels.mean((0, 1), keepdims=True).astype(pixels.dtype)).reshape(-1)
         initial = model.initial(random, mean.astype(np.float64))
         height, width = pixels.shape[:2]
+        self._ys = sheet_rows(model.axes, height, width, frames)
+        self._xs = coordinates(width)
         self._grids = batches(
             height, width, random, least=loss.smallest_side, pixels=schedule.batch_pixels
         )
@@ -230,10 +233,9 @@ class NetworkFit:
 
     def _gradients(self, parameters: dict[str, Tensor]) -> float:
         """Leave the gradients of one batch; its mean squared error, full range 1."""
-        height, width = self._pixels.shape[:2]
         rows, columns = next(self._grids)
         target = torch.from_numpy(to_unit(self._pixels[rows[:, None], columns])).to(self._device)
-        ys, xs = coordinates(height)[rows], coordinates(width)[columns]
+        ys, xs = self._ys[rows], self._xs[columns]
         errors: list[Tensor] = []
 
         def render(parameters: Mapping[str, Tensor]) -> Tensor:
@@ -270,7 +272,7 @@ class NetworkFit:
     def _choose_steps(self, target_bytes: int) -> dict[str, int]:
         """The finest steps within `target_bytes` for the network as it is now."""
         height, width = self._pixels.shape[:2]
-        sensitive = sensitivities(self.model, self._parameters, height, width)
+        sensitive = sensitivities(self.model, self._parameters, height, width, self._frames)
         return steps_for_size(self.values(), sensitive, target_bytes, self._residual_to)
 
     def _measure(self, steps: dict[str, int]) -> None:
@@ -285,10 +287,11 @@ class NetworkFit:
             steps = self._choose_steps(target)
             stored = quantize(values, steps, self._residual_to)
         rounded = {n: torch.from_numpy(v).to(self._device) for n, v in stored.values().items()}
-        error = image_error(self.model, rounded, self._pixels, self._schedule)
+        how = self._schedule, self._frames
+        error = image_error(self.model, rounded, self._pixels, *how)
         score = error
         if self.loss is not MSE:
-            score = image_loss(self.model, rounded, self._pixels, self.loss, self._schedule)
+            score = image_loss(self.model, rounded, self._pixels, self.loss, *how)
         if self._best is None or score < self._best.score:
             self._best = _Best(score, error, stored)
 

@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.codec.fitting.networks.batches import batches, coordinates
+from inrcodec.codec.fitting.networks.batches import batches
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.errors import OptionError
 from inrcodec.pixels import Samples, to_unit
 

@@ -32,8 +32,9 @@ def store(module: NetworkModule, step_scale: float, target_size: int | None) -> 
     least = Quantized(empty, module.stored.steps, module.stored.init)
     payload = size - (len(_written(module, least)) - len(least.to_bytes()))
     header = module.header
+    sheet = header.frames * header.height, header.width, header.frames
     with own_settings(gradients=True):
-        sensitive = sensitivities(module.model, dict(module.tensors), header.height, header.width)
+        sensitive = sensitivities(module.model, dict(module.tensors), *sheet)
     data = b""
     for _ in range(8):  # what sections take beside the payload differs by some bytes
         steps = steps_for_size(values, sensitive, max(payload, 0), module.stored.init)

@@ -9,6 +9,7 @@ from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.sensitivity import sensitivities
 from inrcodec.codec.fitting.optimizer import WIDE, MuonAdam, _orthogonal
+from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.pixels import to_unit
 
@@ -101,7 +102,7 @@ def test_sensitivities_predict_the_damage_of_small_steps(small: np.ndarray) -> N
     values = fitting.values()
     sensitivity = sensitivities(fitting.model, fitting._parameters, *small.shape[:2])["weight.1"]
     random = np.random.default_rng(0)
-    places = batches.coordinates(24), batches.coordinates(32)
+    places = coordinates(24), coordinates(32)
     clean = MODEL.render(dict(fitting._parameters), *places)
     damage = []
     for _ in range(30):
@@ -188,9 +189,7 @@ def test_large_pictures_are_measured_on_a_grid() -> None:
     start = MODEL.initial(random, np.zeros(3))
     parameters = {name: torch.from_numpy(value) for name, value in start.items()}
     whole = batches.image_error(MODEL, parameters, pixels)
-    colours = MODEL.render(parameters, batches.coordinates(120), batches.coordinates(90)).clamp(
-        -1, 1
-    )
+    colours = MODEL.render(parameters, coordinates(120), coordinates(90)).clamp(-1, 1)
     target = torch.from_numpy(to_unit(pixels))
     assert whole == pytest.approx(float((colours - target).square().mean()) / 4, rel=1e-5)
     few = Schedule(measured_pixels=1200)

@@ -1,0 +1,1 @@
+"""Signals that are no images: sound and clips, and WAV files."""
