@@ -102,9 +102,9 @@ def test_a_bound_is_a_bound_and_what_is_hidden_weighs_nothing() -> None:
 
 def test_a_shrunk_network_mixes_what_is_seen() -> None:
     samples = torch.tensor([[0.8, 1.0], [-1.0, -1.0]]).view(1, 2, 1, 1, 2)  # gray, alpha
-    colour, alpha = _mixed(samples).flatten().tolist()
+    colour, alpha = _mixed(samples, True).flatten().tolist()
     assert (colour, alpha) == (pytest.approx(0.8), pytest.approx(0.0))
     clear = torch.tensor([[0.8, -1.0], [0.4, -1.0]]).view(1, 2, 1, 1, 2)
-    assert _mixed(clear).flatten().tolist() == [pytest.approx(0.6), -1.0]
+    assert _mixed(clear, True).flatten().tolist() == [pytest.approx(0.6), -1.0]
     opaque = torch.rand(2, 3, 2, 2, 3)
-    assert torch.equal(_mixed(opaque), opaque.mean((1, 3)))
+    assert torch.equal(_mixed(opaque, False), opaque.mean((1, 3)))
