@@ -18,7 +18,6 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from statistics import fmean, pstdev
 from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,7 +28,7 @@ import torch
 import inrcodec
 from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from benchmarks.networks import signals
-from benchmarks.networks.robust_weights import DAMAGE, SEEDS, shown
+from benchmarks.networks.robust_weights import DAMAGE, damaged, shown
 from benchmarks.papers.claims import RESULTS as FOLDER
 from inrcodec.codec.fitting.networks.batches import image_error
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
@@ -37,7 +36,7 @@ from inrcodec.codec.fitting.networks.schedule import SCHEDULE
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.metrics.damage.operations import NETWORK_DAMAGE, Tensors
+from inrcodec.metrics.damage.operations import Tensors
 from inrcodec.pixels import Samples
 
 RESULTS = FOLDER / "networks/robust_signals.jsonl"
@@ -98,24 +97,13 @@ def measured(job: Job) -> dict[str, Any]:
     begun = time.process_time()
     values = fitted(case, robust, strength)
     seconds = time.process_time() - begun
-    damage = []
-    for kind, level in DAMAGE:
-        scores = []
-        for seed in range(SEEDS):
-            random = np.random.default_rng(seed)
-            damaged = NETWORK_DAMAGE[kind](values, case.model.units, level, random)
-            scores.append(psnr(damaged, case))
-        spread, worst = pstdev(scores), min(scores)
-        damage.append(
-            {"kind": kind, "level": level, "mean": fmean(scores), "spread": spread, "worst": worst}
-        )
     return {
         "signal": name,
         "steps": STEPS,
         "robust": robust,
         "strength": strength,
         "clean": psnr(values, case),
-        "damage": damage,
+        "damage": damaged(values, case.model.units, lambda left: psnr(left, case)),
         "cpu_s": seconds,
         "seed": 0,
         "threads": 1,

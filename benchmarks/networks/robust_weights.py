@@ -18,7 +18,7 @@ Rows go to results/networks/robust_weights.jsonl as they are made; a run skips w
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -122,29 +122,34 @@ def fit(job: Job, data: Path) -> dict[str, Any]:
     """Fit one network and damage it."""
     picture, steps, robust, strength = job
     pixels, values, seconds = fitted(job, data)
-    damage = []
-    for kind, level in DAMAGE:
-        scores = []
-        for seed in range(SEEDS):
-            random = np.random.default_rng(seed)
-            scores.append(psnr(NETWORK_DAMAGE[kind](values, MODEL.units, level, random), pixels))
-        spread, worst = pstdev(scores), min(scores)
-        damage.append(
-            {"kind": kind, "level": level, "mean": fmean(scores), "spread": spread, "worst": worst}
-        )
     return {
         "picture": picture,
         "steps": steps,
         "robust": robust,
         "strength": strength,
         "clean": psnr(values, pixels),
-        "damage": damage,
+        "damage": damaged(values, MODEL.units, lambda left: psnr(left, pixels)),
         "cpu_s": seconds,
         "seed": 0,
         "threads": 1,
         "inrcodec": inrcodec.__version__,
         "torch": torch.__version__,
     }
+
+
+def damaged(
+    values: Tensors, units: Mapping[str, float], score: Callable[[Tensors], float]
+) -> list[dict[str, Any]]:
+    """What each kind of damage to parameters leaves of a score, over `SEEDS` draws."""
+    found = []
+    for kind, level in DAMAGE:
+        draws = map(np.random.default_rng, range(SEEDS))
+        scores = [score(NETWORK_DAMAGE[kind](values, units, level, random)) for random in draws]
+        spread, worst = pstdev(scores), min(scores)
+        found.append(
+            {"kind": kind, "level": level, "mean": fmean(scores), "spread": spread, "worst": worst}
+        )
+    return found
 
 
 def fitted(job: Job, data: Path) -> tuple[np.ndarray, Tensors, float]:

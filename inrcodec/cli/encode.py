@@ -83,14 +83,14 @@ def encode(
         str, typer.Option(help="Where to fit: cpu, cuda, cuda:1.", rich_help_panel=TIME)
     ] = "cpu",
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="coolchic, coolchic-v1 or coolchic-v2; a coordinate network: pe-siren, siren, "
-            "nif, spinr, fourier, mfn-fourier, mfn-gabor, wire or diner; or auto, by the size "
-            "asked for.",
+            help="coolchic (the default of images), coolchic-v1 or coolchic-v2; a coordinate "
+            "network: pe-siren (the default of sound and clips), siren, nif, spinr, fourier, "
+            "mfn-fourier, mfn-gabor, wire or diner; or auto, by the size asked for.",
             rich_help_panel=MODEL,
         ),
-    ] = "coolchic",
+    ] = None,
     complexity: Annotated[
         str | None,
         typer.Option(
@@ -203,19 +203,16 @@ def encode(
     several images that go to one, images in work are dropped, and the same command does the rest.
     """
     from inrcodec.codec.encode import check_extras
-    from inrcodec.codec.options import DEFAULT_MODEL, SIGNAL_MODELS, EncodeOptions
+    from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
     from inrcodec.signals.wav import is_wav_name
 
     sounds = all(map(is_wav_name, inputs))
-    if (video or sounds) and model == DEFAULT_MODEL:
-        model = SIGNAL_MODELS[0]
     options: EncodeKeywords = {
         "quality": quality,
         "bpp": bpp,
         "target_size": None if target_size is None else parse_size(target_size),
         "psnr": psnr,
         "lmbda": lmbda,
-        "model": model,
         "complexity": complexity,
         "loss": loss,
         "loss_weight": loss_weight,
@@ -231,6 +228,10 @@ def encode(
         "device": device,
         "metadata": metadata,
     }
+    if model is not None:
+        options["model"] = model
+    elif video or sounds:
+        options["model"] = SIGNAL_MODELS[0]
     check_extras(EncodeOptions.of(**options))  # refused before any work
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     clip = None

@@ -108,6 +108,7 @@ def test_an_animation_is_a_clip_and_several_images_need_a_name(
         (("odd", "--fps", "25"), "--fps is for --video"),
         (("odd", "--video", "--jobs", "2"), "are for images"),
         (("odd", "--video", "--model", "wire"), "is for images; a clip takes"),
+        (("odd", "--video", "--model", "coolchic"), "is for images; a clip takes"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -120,7 +121,7 @@ def test_bad_input_is_one_line(
     Path("empty.wav").write_bytes(data)
     folder.rename("odd")
     Path("none").mkdir()
-    if "wire" not in words:
+    if "--model" not in words:
         Path("odd/2.png").write_bytes(image_bytes(Picture(np.zeros((5, 7, 3), np.uint8))))
     code, _, told = run("encode", *words, "-o", "out.inr", *QUICK)
     assert code in (1, 2)

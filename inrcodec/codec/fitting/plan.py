@@ -14,7 +14,6 @@ from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.format.metadata import metadata_sections
 from inrcodec.codec.options import (
     AUTO,
-    DEFAULT_MODEL,
     DEFAULT_QUALITY,
     MODELS,
     ROBUST_STRENGTHS,
@@ -99,9 +98,9 @@ def plan_of(options: EncodeOptions, picture: Picture) -> EncodePlan:
 
 
 def options_of_signal(options: EncodeOptions, named: str) -> EncodeOptions:
-    """The options for a signal that is no image, `named` for people: the default model stands for
-    `SIGNAL_MODELS[0]`. Raises `OptionError` for what only images take."""
-    if options.model in (AUTO, DEFAULT_MODEL):
+    """The options for a signal that is no image, `named` for people; "auto" is `SIGNAL_MODELS[0]`.
+    Raises `OptionError` for what only images take."""
+    if options.model == AUTO:
         options = replace(options, model=SIGNAL_MODELS[0])  # refuses what that one does not take
     if options.model not in SIGNAL_MODELS:
         known = ", ".join(SIGNAL_MODELS)

@@ -120,7 +120,7 @@ def image_error(
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     """Tiles of about `TILE_PIXELS`, of whole rows where these are not longer."""
-    high, wide = max(1, TILE_PIXELS // columns), max(TILE_PIXELS, 1)
+    high = max(1, TILE_PIXELS // columns)
     for top in range(0, rows, high):
-        for left in range(0, columns, wide):
-            yield slice(top, top + high), slice(left, left + wide)
+        for left in range(0, columns, TILE_PIXELS):
+            yield slice(top, top + high), slice(left, left + TILE_PIXELS)
