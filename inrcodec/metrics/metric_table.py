@@ -23,6 +23,15 @@ def _metric(name: str, title: str, function: str, meaning: str, **facts: object)
 
 _SIMILARITY = {"higher_is_better": True, "ideal": 1.0, "high": 1.0}
 _DECIBELS = {"higher_is_better": True, "ideal": INFINITY, "unit": "dB", "digits": 2}
+_VMAF = {
+    **_SIMILARITY,
+    "ideal": 97.428043,
+    "high": 100.0,
+    "digits": 2,
+    "smallest_side": 32,
+    "package": ("vmaf_torch", "vmaf"),
+    "colours": LUMA,
+}
 _LPIPS = "distance of deep features, weighted to agree with human judgements"
 
 METRICS: Mapping[str, Metric] = {
@@ -99,6 +108,20 @@ METRICS: Mapping[str, Metric] = {
             differentiable=False,
             package=("pycvvdp", "cvvdp"),
             colours=SRGB,
+        ),
+        _metric(
+            "vmaf",
+            "VMAF",
+            "vmaf:vmaf",
+            "Netflix's of video, for a still image: 97.43 is identical, sharpening scores above it",
+            **_VMAF,
+        ),
+        _metric(
+            "vmaf-neg",
+            "VMAF NEG",
+            "vmaf:vmaf_neg",
+            "VMAF that does not reward sharpening or contrast; 97.43 is identical",
+            **_VMAF,
         ),
         _metric(
             "fsim",
