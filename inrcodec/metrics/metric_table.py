@@ -215,6 +215,15 @@ METRICS: Mapping[str, Metric] = {
             colours=NETWORK,
         ),
         _metric(
+            "dreamsim",
+            "DreamSim",
+            "dreamsim:dreamsim",
+            "distance of embeddings, adapted to what people find alike: layout and content",
+            high=2.0,
+            weights=("dreamsim",),
+            colours=NETWORK,
+        ),
+        _metric(
             "inriq",
             "INRIQ (stable)",
             "inriq:stable_scorer",

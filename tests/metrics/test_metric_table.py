@@ -71,7 +71,7 @@ class TestRegistry:
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         for name in [name for name in os.environ if name.startswith("INRCODEC_")]:
             monkeypatch.delenv(name)
-        for name in ("lpips-alex", "lpips-squeeze", "lpips-vgg", "dists", "clip"):
+        for name in ("lpips-alex", "lpips-squeeze", "lpips-vgg", "dists", "clip", "dreamsim"):
             assert METRICS[name].unavailable()
             with pytest.raises(WeightsError, match="INRCODEC_"):
                 compare(astronaut, astronaut, [name])

@@ -7,6 +7,8 @@ A file is looked for, in this order:
 3. in the installed package that ships it (linear heads: `lpips`, `DISTS_pytorch`);
 4. by name in torch's cache, `$TORCH_HOME/hub/checkpoints` (`~/.cache/torch/hub/checkpoints`).
 
+The weights of DreamSim are a folder of several files, found in the same way.
+
 Only if none of these has it, and only with `allow_download=True`, is it fetched into torch's cache,
 checked against the hash in its name. A metric without its weights is refused, with the reason;
 nothing ever stands in for them. Importing this imports neither torch nor numpy.
@@ -15,6 +17,7 @@ nothing ever stands in for them. Importing this imports neither torch nor numpy.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -37,13 +40,21 @@ MAX_WEIGHTS_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One file: its usual name, its environment variable, and where else it may be had."""
+    """One file, or folder: its usual name, its environment variable, and where else it may be had.
+
+    `made_by` says how a folder comes about.
+    """
 
     file: str
     variable: str
     url: str | None = None
     package: str | None = None
     package_file: str = ""
+    made_by: str = ""
+
+    def there(self, path: Path) -> bool:
+        """Tell whether this path is a file, or the folder, of these weights."""
+        return path.is_dir() if self.made_by else path.is_file()
 
 
 def _trunk(file: str, variable: str) -> Weights:
@@ -70,16 +81,21 @@ WEIGHTS: Mapping[str, Weights] = {
         "dists.pt", "INRCODEC_DISTS_HEAD", package="DISTS_pytorch", package_file="weights.pt"
     ),
     "clip": Weights("ViT-B-32.pt", "INRCODEC_CLIP"),
+    "dreamsim": Weights(
+        "dreamsim", "INRCODEC_DREAMSIM", made_by="the first use of the package dreamsim"
+    ),
 }
 
 
 def locate(name: str) -> Path | None:
-    """Find the file of these weights; None if it is missing. `WeightsError` for a bad path."""
+    """Find the file, or folder, of these weights; None if it is missing. `WeightsError` for a bad
+    path."""
     weights = WEIGHTS[name]
     if given := os.environ.get(weights.variable):
         path = Path(given)
-        if not path.is_file():
-            raise WeightsError(f"{weights.variable} names {given}, which is not a file")
+        if not weights.there(path):
+            kind = "folder" if weights.made_by else "file"
+            raise WeightsError(f"{weights.variable} names {given}, which is not a {kind}")
         return path
     candidates = [_cache() / weights.file]
     if weights.package and (spec := importlib.util.find_spec(weights.package)):
@@ -89,7 +105,7 @@ def locate(name: str) -> Path | None:
         if not Path(folder).is_dir():
             raise WeightsError(f"{FOLDER} names {folder}, which is not a folder")
         candidates.insert(0, Path(folder) / weights.file)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if weights.there(path)), None)
 
 
 def missing(*names: str) -> str | None:
@@ -112,7 +128,8 @@ def _how_to_get(weights: Weights) -> str:
         ways.append(f"install {weights.package}")
     if weights.url:
         ways.append("fetch it by inrcodec report --allow-download")
-    return f"needs {weights.file} ({' or '.join(ways)})"
+    made = f", the folder that {weights.made_by} fills" if weights.made_by else ""
+    return f"needs {weights.file}{made} ({' or '.join(ways)})"
 
 
 def load(name: str, *, allow_download: bool = False) -> Arrays:
@@ -120,6 +137,12 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
     path = locate(name) or (download(name) if allow_download else None)
     if path is None:
         raise WeightsError(_how_to_get(WEIGHTS[name]))
+    return read(path)
+
+
+def read(path: Path) -> Arrays:
+    """Read the arrays of a file of weights as float32: NumPy's .npz, .safetensors, or a dictionary
+    of torch, whose entry `state_dict` is taken if it has one. Raises `WeightsError`."""
     import numpy as np
 
     try:
@@ -131,14 +154,37 @@ def load(name: str, *, allow_download: bool = False) -> Arrays:
                     raise WeightsError(f"{path}: unpacks to over {MAX_WEIGHTS_BYTES} bytes")
             with np.load(path, allow_pickle=False) as arrays:
                 return {key: np.asarray(arrays[key], np.float32) for key in arrays}
+        if path.suffix == ".safetensors":
+            return _safetensors(path.read_bytes())
         import torch
 
         state = torch.load(path, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)
         return {key: value.float().numpy() for key, value in state.items()}
     except WeightsError:
         raise
     except Exception as error:  # numpy and torch raise many kinds for a damaged file
         raise WeightsError(f"{path}: not a file of weights ({type(error).__name__})") from None
+
+
+def _safetensors(data: bytes) -> Arrays:
+    """Take a safetensors file apart: a length, so many bytes of JSON, and the arrays."""
+    import numpy as np
+
+    start = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:start])
+    arrays = {}
+    for key, entry in entries.items():
+        if key == "__metadata__":
+            continue
+        first, last = entry["data_offsets"]
+        raw = data[start + first : start + last]
+        if entry["dtype"] == "BF16":  # the upper half of a float32
+            array = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
+        else:
+            array = np.frombuffer(raw, {"F32": "<f4", "F16": "<f2"}[entry["dtype"]])
+        arrays[key] = array.reshape(entry["shape"]).astype(np.float32)
+    return arrays
 
 
 @contextmanager

@@ -3,7 +3,7 @@
     python -m tests.metrics.quality.libvmaf ffmpeg
 
 writes it anew; the argument is an `ffmpeg` with the filter `libvmaf`, 3.0 or later, such as the one
-of the package `imageio-ffmpeg`. Luma is handed over with 10 bits, so that its rounding counts little.
+of the package `imageio-ffmpeg`. Luma is handed over with 10 bits: its rounding counts little.
 """
 
 import json
