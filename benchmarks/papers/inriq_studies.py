@@ -33,7 +33,14 @@ def missing() -> str:
         "the distances between networks that the paper found no use for": distances(),
     }
     lacking = [name for name, found in named.items() if not found]
-    lacking.append("the CLIP column of Table 1, because CLIP's weights were not at hand")
+    if not any("clip" in row["values"] for row in rows("metrics/sensitivity.jsonl")):
+        lacking.append(
+            "the CLIP column of Table 1, because CLIP's weights were not at hand (with OpenAI's "
+            "archive, `INRCODEC_CLIP=ViT-B-32.pt python -m benchmarks.metrics.sensitivity "
+            "--metrics clip` and then `python -m benchmarks.papers --write` make it)"
+        )
+    if not lacking:
+        return "nothing."
     return ", ".join(lacking[:-1]) + (", and " if lacking[:-1] else "") + lacking[-1] + "."
 
 
