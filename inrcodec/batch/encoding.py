@@ -1,4 +1,4 @@
-"""What a job of an encode does with one image, and what is reported of a file that was encoded."""
+"""What a job of an encode does with one image or sound, and what is reported of its file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from inrcodec.errors import ImageWarning, warn
 from inrcodec.images.graphics import is_graphic, is_unlike_photographs
 from inrcodec.images.reading import as_picture
 from inrcodec.pixels import Picture, psnr
+from inrcodec.signals.records import Sound, channels_as_rows, snr
+from inrcodec.signals.wav import read_sound
 
 if TYPE_CHECKING:
     from inrcodec import Encoding
@@ -22,12 +24,12 @@ GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
 
 @dataclass(slots=True)
 class Begun:
-    """An encode that has begun: its image and its options, the time it has taken, and its job if
-    that is to be trained together with others."""
+    """An encode that has begun: its image or sound and its options, the time it has taken, and its
+    job if that is to be trained together with others."""
 
     name: str
     path: str
-    picture: Picture
+    signal: Picture | Sound
     options: dict[str, Any]
     elapsed_s: float
     job: Encoding | None = None
@@ -41,6 +43,19 @@ def encoded(
     Raises what `inrcodec.encode` raises; warns of what it warns of, and of a graphic.
     """
     return _finished(_read(sources, path, options, time.monotonic()))
+
+
+def encoded_sound(
+    sources: Sequence[Source], path: str, options: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """Encode the bytes of a WAV file, the only source; return the file and its report.
+
+    Raises what `inrcodec.encode` raises; warns of a WAV file that is cut short.
+    """
+    started, (source,) = time.monotonic(), sources
+    sound = read_sound(source.data)
+    elapsed_s = time.monotonic() - started
+    return _finished(Begun(source.name, path, sound, dict(options), elapsed_s))
 
 
 def _read(
@@ -60,15 +75,17 @@ def _finished(begun: Begun) -> tuple[bytes, dict[str, Any]]:
     started, limit = time.monotonic(), begun.options["time_limit"]
     if limit is not None:  # reading the image counts
         begun.options["time_limit"] = max(0.1, limit - begun.elapsed_s)
-    job = begun.job or inrcodec.encoding(begun.picture, **begun.options)
+    job = begun.job or inrcodec.encoding(begun.signal, **begun.options)
     begun.job, steps = None, 0
     for progress in job:
         steps = progress.step
     data = job.finish()
     del job  # its memory, before the file is decoded
     elapsed = begun.elapsed_s + time.monotonic() - started
-    given = begun.name, begun.path, begun.picture, data, begun.options, steps, elapsed
-    return data, encode_report(*given)
+    rest = data, begun.options, steps, elapsed
+    if isinstance(begun.signal, Sound):
+        return data, sound_report(begun.name, begun.path, begun.signal, *rest)
+    return data, encode_report(begun.name, begun.path, begun.signal, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +104,10 @@ class EncodedTogether:
 
         started = time.monotonic()
         begun = _read(sources, path, {**options, "device": self.device}, started)
-        if trains_together(begun.picture, EncodeOptions.of(**begun.options)):
+        fits = EncodeOptions.of(**begun.options)
+        if isinstance(begun.signal, Picture) and trains_together(begun.signal, fits):
             begun.options["device"] = "cpu"
-            begun.job = inrcodec.encoding(begun.picture, **begun.options)
+            begun.job = inrcodec.encoding(begun.signal, **begun.options)
         begun.elapsed_s = time.monotonic() - started
         return begun
 
@@ -146,4 +164,44 @@ def encode_report(
         "parameters": about.parameters,
         "steps": steps,
         "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def signal_report(
+    name: str, path: str, data: bytes, steps: int, elapsed_s: float
+) -> dict[str, Any]:
+    """Describe a file of sound or of a clip by what it says of itself."""
+    about = inrcodec.info(data)
+    return {
+        "input": name,
+        "output": path,
+        "kind": about.kind,
+        "rate": about.rate,
+        "size_bytes": len(data),
+        "model": about.model,
+        "dimensions": about.dimensions,
+        "parameters": about.parameters,
+        "steps": steps,
+        "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def sound_report(
+    name: str,
+    path: str,
+    sound: Sound,
+    data: bytes,
+    options: Mapping[str, Any],
+    steps: int,
+    elapsed_s: float,
+) -> dict[str, Any]:
+    """Describe a file of sound by what comes out of it."""
+    about = inrcodec.info(data)
+    decoded = inrcodec.decode_sound(data, threads=options["threads"], device=options["device"])
+    return signal_report(name, path, data, steps, elapsed_s) | {
+        "samples": about.width,
+        "channels": about.channels,
+        "bits_per_sample": about.bits_per_pixel,
+        "snr_db": snr(sound.samples, decoded.samples),
+        "psnr_db": psnr(*(channels_as_rows(each.sheet) for each in (sound, decoded))),
     }

@@ -149,6 +149,7 @@ def _none(
         return InputError("no file of this kind matches").about(name)
     hint = "" if recursive else "; --recursive looks into the folders below"
     kinds = "image" if len(extensions) > 2 else " or ".join(sorted(extensions)) + " file"
+    kinds += " or WAV file" if kinds == "image" and ".wav" in extensions else ""
     return InputError(f"no {kinds} in this folder{hint}").about(name)
 
 

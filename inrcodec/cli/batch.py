@@ -110,14 +110,12 @@ def _is_pattern(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What a command does with each file: its function and options, among them `threads`; the
-    extensions of inputs and of results; its participle; what it says of a report to a person and
-    to a program; and the stages in which it does several files at once."""
+    """What a command does with each file: its function and options, among them `threads`; its
+    participle; what it says of a report to a person and to a program; and the stages in which it
+    does several files at once."""
 
     make: Make
     options: Mapping[str, Any]
-    extensions: Collection[str]
-    result_extension: str
     participle: str
     summary: Callable[[dict[str, Any]], str]
     row: Callable[[Report], Report] = lambda report: report
@@ -134,15 +132,16 @@ class Whole(Protocol):
         """Make it of the reports of what is done, by result."""
 
 
-def run_batch(choice: Choice, verb: Verb) -> None:
-    """Find the files, leave out what is done, do the rest, and list the failures at the end."""
+def found_by(choice: Choice, extensions: Collection[str], result_extension: str) -> Found:
+    """Find the files with these extensions, and the names of their results; raises the error of a
+    choice that stands for nothing else."""
     from inrcodec.batch import find
 
     choice.checked()
-    found = find(choice.inputs, verb.extensions, verb.result_extension, recursive=choice.recursive)
+    found = find(choice.inputs, extensions, result_extension, recursive=choice.recursive)
     if not found.items and len(found.errors) == 1:
         raise found.errors[0]
-    carry_out(choice, verb, found)
+    return found
 
 
 def carry_out(choice: Choice, verb: Verb, found: Found, whole: Whole | None = None) -> None:

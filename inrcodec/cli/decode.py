@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from inrcodec import checks
 from inrcodec.cli import console
-from inrcodec.cli.batch import Choice, Verb, run_batch
-from inrcodec.cli.decode_signal import decode_signal, kind_of, refuse_options
-from inrcodec.cli.decode_signal import measures as measures_of_signal
+from inrcodec.cli.batch import Choice
+from inrcodec.cli.decode_batch import decode_batch
+from inrcodec.cli.decode_signal import decode_signal, kind_of, measures
 from inrcodec.cli.parameters import IfNewer, Jobs, MaxPixels, MaxWork, Recursive, Scheduler
 from inrcodec.cli.progress import bar_of
 from inrcodec.errors import FormatError, InrCodecError, OptionError
@@ -111,8 +110,7 @@ def decode(
     extension = _extension(image_format)
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     if choice.is_batch():
-        refuse_options("a folder", view)
-        run_batch(choice, _verb(view, extension))
+        decode_batch(choice, view, extension)
         return
 
     def ending(name: str) -> str:
@@ -131,8 +129,7 @@ def decode(
                 continue
             reports.append(report)
             if not as_json:
-                shown = measures_of_signal if "kind" in report else _measures
-                console.note(f"{name} -> {path}: {shown(report)}")
+                console.note(f"{name} -> {path}: {measures(report)}")
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
 
@@ -158,30 +155,6 @@ def _extension(name: str) -> str:
     return extension
 
 
-def _verb(view: dict[str, Any], extension: str) -> Verb:
-    """What is done with each file of a folder."""
-    from inrcodec.batch.decoding import decoded
-    from inrcodec.files import EXTENSIONS
-
-    if view["threads"] is not None:
-        checks.whole("threads", view["threads"], 1, 1024)
-    view = _of_image(view)
-    return Verb(decoded, view, EXTENSIONS, extension, "decoded", _measures)
-
-
-def _of_image(view: dict[str, Any]) -> dict[str, Any]:
-    """The options that a decode of an image takes."""
-    return {key: value for key, value in view.items() if key not in ("rate", "frames")}
-
-
-def _measures(report: dict[str, Any]) -> str:
-    """What an image has, for a person."""
-    return (
-        f"{report['width']} x {report['height']} {report['colours']}, {report['bit_depth']} bit, "
-        f"{report['elapsed_s']:.2f} s"
-    )
-
-
 def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict[str, Any]:
     """Decode one file and write the image; return the report."""
     started = time.monotonic()
@@ -193,11 +166,10 @@ def _decode_one(name: str, path: str, view: dict[str, Any], force: bool) -> dict
         header = container.header
         if header.timing is not None:
             return decode_signal(name, path, data, header, view, force)
-        refuse_options(name, view)
-        view = _of_image(view)
-        from inrcodec.batch.decoding import decode_report, stretching
+        from inrcodec.batch.decoding import decode_report, options_of, stretching
         from inrcodec.images import writing
 
+        view = options_of("image", view, name)
         stretched = stretching(view["size"], (header.width, header.height))
         if stretched is not None:
             console.note(f"{name}: {stretched}")

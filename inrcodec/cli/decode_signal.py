@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inrcodec.cli import console
-from inrcodec.errors import InrCodecError, OptionError, OutputError
+from inrcodec.errors import InrCodecError, OutputError
 
 if TYPE_CHECKING:
     from inrcodec.codec.format.header import Header
@@ -20,10 +20,6 @@ HEAD_BYTES = 512
 
 NUMBER = re.compile(r"%(0\d{1,2})?d")
 """Where the number of a frame stands in a name, as in frames/%03d.png."""
-
-OF_KIND = {"sound": ("rate",), "clip": ("frames", "size", "scale", "crop", "bit_depth")}
-COMMON = ("threads", "device", "max_pixels", "max_work")
-"""Options that a decode of each kind takes, and those that all take."""
 
 
 def kind_of(name: str) -> str:
@@ -46,32 +42,18 @@ def decode_signal(
 ) -> dict[str, Any]:
     """Decode a file that holds no image, and write it as `path` says; return the report. Raises
     `OptionError` for an option or a name of another kind."""
+    from inrcodec.batch.decoding import options_of, sound_file
+
     started = time.monotonic()
     kind = header.timing.kind if header.timing else "image"
-    known = (*OF_KIND[kind], *COMMON)
-    for option, value in view.items():
-        if value is not None and option not in known:
-            raise OptionError(f"{name}: --{option.replace('_', '-')} is not for a file of {kind}")
-    options = {key: view[key] for key in known if key in view}
+    options = options_of(kind, view, name)
     if kind == "sound":
-        report = _decode_sound(path, data, options, force)
+        wav, report = sound_file(path, data, options)
+        console.write_output(path, wav, force=force)
     else:
         report = _decode_clip(path, data, options, force)
     elapsed_s = round(time.monotonic() - started, 3)
     return {"input": name, "output": path, "kind": kind, **report, "elapsed_s": elapsed_s}
-
-
-def _decode_sound(path: str, data: bytes, options: dict[str, Any], force: bool) -> dict[str, Any]:
-    """Write a WAV file."""
-    from inrcodec.codec.decode import decode_sound
-    from inrcodec.signals.wav import is_wav_name, wav_bytes
-
-    if path != "-" and not is_wav_name(path) and os.path.splitext(path)[1]:
-        raise OptionError(f"{path}: sound is written as .wav")
-    sound = decode_sound(data, **options)
-    console.write_output(path, wav_bytes(sound), force=force)
-    count, channels = sound.samples.shape
-    return {"samples": count, "channels": channels, "rate": sound.rate}
 
 
 def _decode_clip(path: str, data: bytes, options: dict[str, Any], force: bool) -> dict[str, Any]:
@@ -117,18 +99,14 @@ def _write_frames(path: str, clip: Clip, kind: str, force: bool) -> None:
 
 
 def measures(report: dict[str, Any]) -> str:
-    """What a signal has, for a person."""
-    if report["kind"] == "sound":
+    """What came out of a file, for a person."""
+    if "kind" not in report:
+        size = f"{report['width']} x {report['height']} {report['colours']}"
+        what = f"{size}, {report['bit_depth']} bit"
+    elif report["kind"] == "sound":
         seconds = report["samples"] / report["rate"]
         what = f"{report['samples']} samples at {report['rate']} Hz, {seconds:.2f} s of sound"
     else:
         size = f"{report['width']} x {report['height']}"
         what = f"{report['frames']} frames of {size}, {report['rate']:g} a second"
     return f"{what}, {report['elapsed_s']:.2f} s"
-
-
-def refuse_options(name: str, view: dict[str, Any]) -> None:
-    """Raise `OptionError` for options of other signals with a file of an image."""
-    for option in ("rate", "frames"):
-        if view[option] is not None:
-            raise OptionError(f"{name}: --{option} is not for a file of an image")

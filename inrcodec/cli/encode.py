@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inrcodec.cli import console
-from inrcodec.cli.batch import Choice, Verb, run_batch
+from inrcodec.cli.batch import Choice
 from inrcodec.cli.devices import usable_device
-from inrcodec.cli.encode_one import clip_source, encode_one, measures, summary
+from inrcodec.cli.encode_batch import encode_batch
+from inrcodec.cli.encode_one import clip_source, encode_one, summary
 from inrcodec.cli.parameters import IfNewer, Jobs, Recursive, Scheduler
 from inrcodec.errors import InrCodecError, OptionError
 
@@ -28,7 +29,7 @@ def encode(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders of them or patterns, or WAV files; - for stdin.",
+            help="Images or WAV files, folders of them or patterns; - for stdin.",
             metavar="IMAGE...",
         ),
     ],
@@ -197,6 +198,8 @@ def encode(
 
       inrcodec encode speech.wav                         writes speech.inr, of sound
 
+      inrcodec encode recordings/ -o out/                of a folder of WAV files
+
       inrcodec encode frames/ --video --fps 25 -o clip.inr
 
     Ctrl-C ends the fit early and writes the best result so far if -o was given. Of a folder, or
@@ -206,7 +209,6 @@ def encode(
     from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
     from inrcodec.signals.wav import is_wav_name
 
-    sounds = all(map(is_wav_name, inputs))
     options: EncodeKeywords = {
         "quality": quality,
         "bpp": bpp,
@@ -230,22 +232,22 @@ def encode(
     }
     if model is not None:
         options["model"] = model
-    elif video or sounds:
+    elif video or all(map(is_wav_name, inputs)):
         options["model"] = SIGNAL_MODELS[0]
     check_extras(EncodeOptions.of(**options))  # refused before any work
     choice = Choice(inputs, output, recursive, jobs, scheduler, if_newer, force, as_json)
     clip = None
     if video:
         if recursive or if_newer or jobs is not None or scheduler is not None:
-            raise OptionError("--recursive, --if-newer, --jobs and --scheduler are for images")
+            raise OptionError("--recursive, --if-newer, --jobs and --scheduler are not for --video")
         clip = clip_source(inputs, output), fps
         inputs = inputs[:1]
     elif fps is not None:
         raise OptionError("--fps is for --video")
-    elif choice.is_batch() and not sounds:
+    elif choice.is_batch():
         if scheduler is None:
             options["device"] = usable_device(device)
-        run_batch(choice.on(options["device"]), _verb(options))
+        encode_batch(choice.on(options["device"]), options)
         return
     paths = console.outputs_for(inputs, output, ".inr", force, as_json)
     console.check_binary_stdout(paths)
@@ -270,16 +272,6 @@ def encode(
                 break
         if as_json and reports:
             console.print_json(reports[0] if len(inputs) == 1 else reports)
-
-
-def _verb(options: EncodeKeywords) -> Verb:
-    """What is done with each image of a folder."""
-    from inrcodec.batch.encoding import EncodedTogether, encoded
-    from inrcodec.images.opening import extensions
-
-    device = options["device"]
-    stages = None if device == "cpu" else EncodedTogether(device)
-    return Verb(encoded, options, extensions(), ".inr", "encoded", measures, stages=stages)
 
 
 def parse_size(text: str) -> int:

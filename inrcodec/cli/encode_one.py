@@ -106,37 +106,18 @@ def _report(
     elapsed_s: float,
 ) -> dict[str, Any]:
     """Describe a file by what comes out of it."""
-    from inrcodec.batch.encoding import encode_report
+    from inrcodec.batch.encoding import encode_report, signal_report, sound_report
     from inrcodec.pixels import Picture, psnr
-    from inrcodec.signals.records import Sound, channels_as_rows, snr
+    from inrcodec.signals.records import Sound
 
+    rest = data, options, steps, elapsed_s
     if isinstance(signal, Picture):
-        return encode_report(name, path, signal, data, options, steps, elapsed_s)
-    how: dict[str, Any] = {"threads": options["threads"], "device": options["device"]}
-    about = inrcodec.info(data)
-    report: dict[str, Any] = {
-        "input": name,
-        "output": path,
-        "kind": about.kind,
-        "rate": about.rate,
-        "size_bytes": len(data),
-        "model": about.model,
-        "dimensions": about.dimensions,
-        "parameters": about.parameters,
-        "steps": steps,
-        "elapsed_s": round(elapsed_s, 3),
-    }
+        return encode_report(name, path, signal, *rest)
     if isinstance(signal, Sound):
-        decoded = inrcodec.decode_sound(data, **how)
-        sheets = (channels_as_rows(each.sheet) for each in (signal, decoded))
-        return report | {
-            "samples": about.width,
-            "channels": about.channels,
-            "bits_per_sample": about.bits_per_pixel,
-            "snr_db": snr(signal.samples, decoded.samples),
-            "psnr_db": psnr(*sheets),
-        }
-    return report | {
+        return sound_report(name, path, signal, *rest)
+    about = inrcodec.info(data)
+    how: dict[str, Any] = {"threads": options["threads"], "device": options["device"]}
+    return signal_report(name, path, data, steps, elapsed_s) | {
         "frames": about.frames,
         "width": about.width,
         "height": about.height,

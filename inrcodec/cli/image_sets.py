@@ -43,7 +43,7 @@ def compare_folders(choice: Choice, options: ReportOptions) -> None:
     found, unmatched = _matched(choice.inputs, ".json", choice.recursive)
     title = _settings(choice.inputs[1:])[0]
     fields = {**_fields(options), "title": title}
-    verb = Verb(compared, fields, (), ".json", "compared", _pair_summary, _row)
+    verb = Verb(compared, fields, "compared", _pair_summary, _row)
     whole = _Whole(
         "compare", (title,), options.command, found.items, unmatched, choice.as_json, pages={}
     )
@@ -60,7 +60,7 @@ def report_folders(choice: Choice, options: ReportOptions) -> None:
     if any(item.result == INDEX for item in found.items):
         raise OptionError(f"an image called index would take the name of the page of all, {INDEX}")
     fields = {**_fields(replace(options, every_size=True)), "settings": settings}
-    verb = Verb(reported, fields, (), ".html", "judged", _report_summary, _row)
+    verb = Verb(reported, fields, "judged", _report_summary, _row)
     pages = {_name(item): item.result for item in found.items}
     whole = _Whole(
         "report", settings, options.command, found.items, unmatched, choice.as_json, pages

@@ -256,7 +256,11 @@ def test_decode_is_the_same_the_other_way(run, images: Path, small_file: bytes) 
         (["encode", "in", "-o", "in/01.png"], 1, "in/01.png: is no folder"),
         (["encode", "in", "-o", "-"], 2, "stdin and stdout cannot be part of"),
         (["encode", "in/01.png", "-", "-o", "in"], 2, "stdin and stdout cannot be part of"),
-        (["encode", "empty", "-o", "out"], 1, "empty: no image in this folder; --recursive"),
+        (
+            ["encode", "empty", "-o", "out"],
+            1,
+            "empty: no image or WAV file in this folder; --recursive",
+        ),
         (["encode", "none/*.png", "-o", "out"], 1, "none/*.png: no file of this kind matches"),
         (["encode", "twins", "-o", "out"], 2, "twins/a.bmp and twins/a.png would both be"),
         (["encode", "in", "twins/01.png", "-o", "out"], 2, "both be written to 01.inr; their f"),

@@ -106,7 +106,7 @@ def test_an_animation_is_a_clip_and_several_images_need_a_name(
         (("odd/0.png", "--video"), "a clip is a folder of frames or an animation"),
         (("odd", "--video", "--fps", "fast"), "a rate looks like 25"),
         (("odd", "--fps", "25"), "--fps is for --video"),
-        (("odd", "--video", "--jobs", "2"), "are for images"),
+        (("odd", "--video", "--jobs", "2"), "are not for --video"),
         (("odd", "--video", "--model", "wire"), "is for images; a clip takes"),
         (("odd", "--video", "--model", "coolchic"), "is for images; a clip takes"),
     ],
