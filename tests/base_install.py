@@ -90,7 +90,7 @@ def main() -> None:
         url = "http://127.0.0.1:9/files/a.inr"
         lacking = [
             ("encode", "encode", out, "-o", "none.inr", "--model", "siren"),
-            ("encode", "encode", out, "-o", "none.inr", "--tune", "ssimulacra2"),
+            ("encode", "encode", out, "-o", "none.inr", "--loss", "iem"),
             ("encode", "encode", out, "-o", "none.inr", "--robust", "noise"),
             ("encode", "encode", out, "-o", "none.inr", "--device", "cuda"),
             ("encode", "encode", large, "-o", "none.inr", "-e", "1"),

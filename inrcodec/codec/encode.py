@@ -17,7 +17,7 @@ from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.fitting.losses import loss_of
 from inrcodec.codec.fitting.plan import options_of_signal, plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
-from inrcodec.codec.options import AUTO, TUNES, EncodeOptions
+from inrcodec.codec.options import AUTO, METRIC_LOSSES_OF_ARRAYS, TUNES, EncodeOptions
 from inrcodec.codec.progress import Progress, in_steps
 from inrcodec.extras import require
 from inrcodec.pixels import Picture
@@ -85,12 +85,13 @@ def _torch_for(options: EncodeOptions) -> str | None:
         return "robust"
     if options.model not in (AUTO, FITTED_WITHOUT_TORCH):
         return f"model {options.model!r}"
-    if options.metric_loss is not None:
-        return f"loss {options.metric_loss!r}"
     names = TUNES.get(options.tune or "", ("mse",)) if options.loss is None else (options.loss,)
-    for loss in map(loss_of, names):
-        if loss.needs_torch:
-            return f"loss {loss.name!r}"
+    if options.metric_loss is None:
+        needing = [loss.name for loss in map(loss_of, names) if loss.needs_torch]
+    else:
+        needing = [options.metric_loss]
+    if needing and needing[0] not in METRIC_LOSSES_OF_ARRAYS:
+        return f"loss {needing[0]!r}"
     return None if native.library() is not None else "encoding without compiled kernels"
 
 

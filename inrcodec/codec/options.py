@@ -16,6 +16,9 @@ DEFAULT_EFFORT = 5
 METRIC_LOSSES = ("lpips", "iem", "ssimulacra2")
 """Losses that are metrics, whose functions come from `inrcodec.metrics`."""
 
+METRIC_LOSSES_OF_ARRAYS = ("ssimulacra2",)
+"""Those of them that need no torch."""
+
 LOSS_WEIGHTS = {
     "lcssim": 0.01,
     "l1ssim": 0.2,

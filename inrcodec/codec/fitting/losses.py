@@ -52,12 +52,14 @@ class Named:
 class Loss:
     """A function of (reference, decoded), tensors (N, C, H, W) in [0, 1] each, to a scalar.
 
-    `smallest_side`: the least height and width it takes.
+    `smallest_side`: the least height and width it takes. `arrays`: the same of two images (3, H, W)
+    without torch, where the name does not say it.
     """
 
     name: str
     function: Callable[[Any, Any], Any]
     smallest_side: int = 1
+    arrays: Callable[[Array, Array], Evaluated] | None = None
 
     def __call__(self, reference: Any, decoded: Any) -> Any:
         """The loss of two batches of tensors, (); raises `OptionError` if the function returns
@@ -71,12 +73,16 @@ class Loss:
     def needs_torch(self) -> bool:
         """Whether only torch computes it here."""
         named = self.function
-        return not (isinstance(named, Named) and array_losses.serves(named.name))
+        return self.arrays is None and not (
+            isinstance(named, Named) and array_losses.serves(named.name)
+        )
 
     def evaluated(self, reference: Array, decoded: Array, device: str = "cpu") -> Evaluated:
         """The loss of two images (3, H, W), and what makes its gradient by `decoded`; computed by
         torch, on a device of it, where it must be."""
         named = self.function
+        if self.arrays is not None and device == "cpu":
+            return self.arrays(reference, decoded)
         if isinstance(named, Named) and not self.needs_torch and device == "cpu":
             return array_losses.evaluated(named.name, named.weight, reference, decoded)
         require("torch", extra="encode")

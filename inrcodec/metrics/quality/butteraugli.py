@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inrcodec.codec.ambient import independent
+from inrcodec.metrics.quality.bands import Edge
 from inrcodec.metrics.quality.colour_spaces import linear_light
-from inrcodec.metrics.quality.filtering import Edge, filtered, halved
+from inrcodec.metrics.quality.filtering import filtered, halved
 from inrcodec.metrics.quality.inputs import BLACK_AND_WHITE, pairs_over
 from inrcodec.metrics.quality.malta import COARSE, FINE, malta
 

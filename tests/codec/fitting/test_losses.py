@@ -145,6 +145,52 @@ def test_ssimulacra2_mixes_the_score_with_squared_error() -> None:
     assert float(named("ssimulacra2")(tiny, y[..., :7, :])) == float(mse(tiny, y[..., :7, :]))
 
 
+@pytest.mark.parametrize("side", [8, 9, 33, 128])
+@pytest.mark.parametrize("noise", [0.01, 0.3])
+def test_ssimulacra2_on_arrays_is_that_on_tensors(side: int, noise: float) -> None:
+    """With colours beyond white too, which a decoder clips; 0.2 % where float32 rounds it so."""
+    loss = named("ssimulacra2", loss_weight=0.5)
+    assert not loss.needs_torch
+    generator = torch.Generator().manual_seed(0)
+    x, _ = a_pair(side, torch.float32)
+    y = x + noise * torch.randn(x.shape, generator=generator)
+    value, back = loss.evaluated(x[0].numpy(), y[0].numpy())
+    leaf = y.clone().requires_grad_()
+    wanted = loss(x, leaf)
+    (gradient,) = torch.autograd.grad(wanted, leaf)
+    assert value == pytest.approx(float(wanted.detach()), rel=1e-5)
+    difference = np.linalg.norm(back() - gradient[0].numpy())
+    assert difference < 2e-3 * np.linalg.norm(gradient.numpy())
+
+
+def test_ssimulacra2_on_arrays_of_identical_and_of_tiny_images() -> None:
+    loss = named("ssimulacra2")
+    x, y = (t[0].numpy() for t in a_pair(24, torch.float32))
+    value, back = loss.evaluated(x, x.copy())
+    assert value == 0
+    assert not back().any()
+    tiny, other = x[:, :7], y[:, :7]
+    value, back = loss.evaluated(tiny, other)
+    wanted, back_of_mse = MSE.evaluated(tiny, other)
+    assert value == wanted
+    assert (back() == back_of_mse()).all()
+
+
+def test_ssimulacra2_on_arrays_keeps_detail_and_half_pixels_of_odd_sides() -> None:
+    """The gradient is that of finite differences along each odd border."""
+    from inrcodec.metrics.quality.ssimulacra2_arrays import score
+
+    x, y = (t[0].numpy().copy() for t in a_pair(21, torch.float32))
+    _, back = score(x, y)
+    gradient = back()
+    for part in (np.s_[:, -1, :], np.s_[:, :, -1], np.s_[:, 0, :]):
+        direction = np.zeros_like(y)
+        direction[part] = np.sign(gradient[part])
+        ahead, behind = (score(x, y + s * direction)[0] for s in (2e-4, -2e-4))
+        expected = float((gradient * direction).sum())
+        assert (ahead - behind) / 4e-4 == pytest.approx(expected, rel=0.05)
+
+
 def test_ssimulacra2_has_a_gradient_that_improves_the_score() -> None:
     x, y = a_pair(64, torch.float32)
     leaf = y.clone().requires_grad_()

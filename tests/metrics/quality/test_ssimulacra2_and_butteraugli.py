@@ -32,9 +32,9 @@ def test_values_are_those_of_libjxl(name):
 
 def test_the_taps_of_ssimulacra2_are_the_impulse_response_of_the_recursion():
     """Equations 33 and 35 of Charalampidis, in float64, one term of cosines after the other."""
-    from inrcodec.metrics.quality.ssimulacra2 import RADIUS, _taps
+    from inrcodec.metrics.quality.ssimulacra2_definition import RADIUS, taps
 
-    taps = np.array(_taps())
+    taps = np.array(taps())
     omega = np.array([1, 3, 5]) * np.pi / (2 * RADIUS)
     places = np.arange(1 - RADIUS, RADIUS)
     beta, *_ = np.linalg.lstsq(np.cos(np.outer(places, omega)), taps, rcond=None)
