@@ -223,13 +223,21 @@ def noise_aware(
 def neuron_loss(
     to: Tolerance, objective: Objective, parameters: Parameters, leaves: Iterable[Tensor]
 ) -> Tensor:
-    """The gradient of a network that lost neurons, drawn anew for every step."""
+    """The gradient of a network that lost neurons, drawn anew for every step. A lost neuron has
+    weights and a bias of 0; a wavelet of WIRE, whose matrices are complex, is 1 there, so the next
+    layer reads it with weights of 0."""
     damaged = dict(parameters)
-    for name, weight in _matrices(parameters, to.units).items():
-        if name.endswith("out") or weight.ndim != 2:
+    matrices = _matrices(parameters, to.units)
+    layers = list(matrices)
+    for place, (name, weight) in enumerate(matrices.items()):
+        if name.endswith("out") or weight.ndim not in (2, 3):
             continue
-        drawn = torch.rand(len(weight), generator=to.random, dtype=torch.float32)
+        drawn = torch.rand(weight.shape[-2], generator=to.random, dtype=torch.float32)
         kept = (drawn >= to.strength).to(weight)
+        if matrices[layers[-1]].ndim == 3:
+            after = layers[place + 1]
+            damaged[after] = damaged[after] * kept
+            continue
         bias = name.replace("weight", "bias")
         damaged[name], damaged[bias] = weight * kept[:, None], parameters[bias] * kept
     return plain(objective, damaged, leaves)

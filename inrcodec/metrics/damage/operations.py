@@ -54,7 +54,7 @@ def binary(values: Tensors, units: Units, probability: float, random: Random) ->
 
 def lost_neurons(values: Tensors, units: Units, count: float, random: Random) -> Tensors:
     """Silence `count` hidden neurons, drawn from all: they output zero."""
-    hidden = [(n, i) for n in _hidden(values, units) for i in range(len(values[n]))]
+    hidden = [(n, i) for n in _hidden(values, units) for i in range(values[n].shape[-2])]
     drawn = random.permutation(len(hidden))[: int(count)]
     return _silenced(values, [hidden[i] for i in drawn])
 
@@ -108,20 +108,27 @@ def _changed(
 
 
 def _hidden(values: Tensors, units: Units) -> list[str]:
-    """List the weight matrices of hidden layers.
-
-    Their rows are neurons, which output 0 for weights of 0, or add nothing in residual layers.
-    """
-    return [n for n in units if "weight." in n and not n.endswith("out") and values[n].ndim == 2]
+    """List the weight matrices of hidden layers, real or complex: (..., neurons, inputs)."""
+    names = (n for n in units if "weight." in n and not n.endswith("out"))
+    return [n for n in names if values[n].ndim in (2, 3)]
 
 
-def _silenced(values: Tensors, rows: list[tuple[str, Any]]) -> Tensors:
-    """Set the weights and biases of some rows of some layers to zero."""
+def _silenced(values: Tensors, neurons: list[tuple[str, Any]]) -> Tensors:
+    """Make some neurons of some layers output zero, or, in residual layers, add nothing."""
     out = dict(values)
-    for name, row in rows:
-        for each in (name, name.replace("weight", "bias")):
-            if each in out:
-                array = out[each].copy() if out[each] is values[each] else out[each]
-                array[row] = 0
-                out[each] = array
+    for layer, neuron in neurons:
+        for name, index in _silencing(values, layer, neuron):
+            array = out[name].copy() if out[name] is values[name] else out[name]
+            array[index] = 0
+            out[name] = array
     return out
+
+
+def _silencing(values: Tensors, layer: str, neuron: Any) -> list[tuple[str, Any]]:
+    """What is to be zero: the weights and biases of a neuron. A wavelet of WIRE, whose matrices are
+    complex, is 1 at zero; of it those that the next layer reads it with."""
+    layers = [name for name in values if name.startswith("weight.")]
+    if layers and values[layers[-1]].ndim == 3:
+        return [(layers[layers.index(layer) + 1], (..., neuron))]
+    bias = layer.replace("weight", "bias")
+    return [(name, neuron) for name in (layer, bias) if name in values]

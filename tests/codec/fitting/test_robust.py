@@ -15,6 +15,7 @@ from inrcodec.codec.fitting.robust import Objective, backward_of, plain
 from inrcodec.codec.networks.layers import W0
 from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
 from inrcodec.errors import OptionError
 from inrcodec.pixels import Picture
@@ -56,6 +57,24 @@ def gradients(way: robust.Backward, tensors: Leaves, of: Objective = objective) 
     """All gradients, in one vector."""
     way(of, tensors, tensors.values())
     return torch.cat([t.grad.flatten() for t in tensors.values() if t.grad is not None])
+
+
+def test_lost_wavelets_leave_nothing_but_the_output_bias() -> None:
+    """A wavelet is 1 where its phase is 0: what reads it must be 0."""
+    network = Wire(4, 3, 3)
+    start = network.initial(np.random.default_rng(0), np.zeros(3))
+    tensors = {n: torch.from_numpy(v).requires_grad_() for n, v in start.items()}
+    seen: list[Tensor] = []
+
+    def rendered(parameters: Mapping[str, Tensor]) -> Tensor:
+        seen.append(network.render(parameters, Y, X))
+        return seen[-1]
+
+    to = robust.Tolerance(1.0, network.units, torch.Generator().manual_seed(0))
+    robust.neuron_loss(to, Objective(rendered, loss), tensors, tensors.values())
+    assert not seen[0].any()
+    learns = {n for n, t in tensors.items() if t.grad is not None and t.grad.any()}
+    assert learns == {"bias.out"}
 
 
 def norm_of(parameters: Mapping[str, Tensor]) -> Tensor:

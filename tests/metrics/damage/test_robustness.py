@@ -2,13 +2,16 @@
 
 import warnings
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 import inrcodec
 from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.networks.wire import Wire
 from inrcodec.errors import FormatError, OptionError, TruncatedError
 from inrcodec.metrics.damage import operations as damage
 from inrcodec.metrics.damage.robustness import LADDER, DamageBench
@@ -70,6 +73,28 @@ def test_lost_neurons_give_zero(values: dict[str, np.ndarray]) -> None:
     assert lost == 5
     assert all(np.array_equal(before[n], values[n]) for n in values)  # the input is kept
     assert np.array_equal(noisy["weight.out"], values["weight.out"])
+
+
+def test_lost_wavelets_give_zero() -> None:
+    """A wavelet is 1 where its phase is 0, so zeros in its own weights would not silence it."""
+    network = Wire(4, 2, 3)
+    random = np.random.default_rng(0)
+    values = network.initial(random, np.zeros(3))
+    cs = np.linspace(-1, 1, 5)
+
+    def image(damaged: Mapping[str, np.ndarray]) -> np.ndarray:
+        tensors = {n: torch.from_numpy(np.asarray(v)) for n, v in damaged.items()}
+        return network.render(tensors, cs, cs).numpy()
+
+    whole = image(values)
+    assert np.abs(whole).max() > 0.01
+    none = image(damage.lost_neurons(values, network.units, 8, random))
+    assert np.array_equal(none, np.zeros_like(whole))
+    only = dict(values)
+    only["weight.out"] = np.where(np.arange(4) == 1, values["weight.out"], 0)
+    three = [damage._silenced(values, [("weight.1", [0, 2, 3])])]
+    three.append(damage.lost_layers(only, network.units, 0, random))
+    assert np.array_equal(image(three[0]), image(three[1]))
 
 
 def test_lost_layers_give_zero(values: dict[str, np.ndarray]) -> None:
