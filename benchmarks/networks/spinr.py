@@ -9,11 +9,10 @@ pixels each where the paper takes 2000 on all; float32, not quantised; samples r
 - `siren`: 5 x 128, plain;
 - `paper`: SPINR as published, one output layer for all prefixes and five stages of a fifth of the
   steps each, layers before frozen;
-- `joint`: the same network, all layers at once, every prefix counting as in `spinr`;
-- `spinr`: ours (models/spinr.py), 5 x 122, `--robust neurons` of 0.001;
-- `spinr, clean`: the same without `--robust`.
+- `spinr`: ours (models/spinr.py), 5 x 122, `--robust neurons` of 0.001.
 
-Rows go to results/networks/spinr.jsonl; a run skips what is there.
+Rows go to results/networks/spinr.jsonl; a run skips what is there. What each part of ours gives is
+in `lost_neurons`, which fits more ways to a few pictures.
 """
 
 from __future__ import annotations
@@ -36,11 +35,12 @@ import inrcodec
 from benchmarks.common import parser_of, run_jobs, stored_rows, workers_of
 from inrcodec.codec.entropy.quantized import Tensors
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
+from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.robust import Tolerance, neuron_loss
 from inrcodec.codec.networks import render
 from inrcodec.codec.networks.base import CoordinateModel, LearningRate
 from inrcodec.codec.networks.init_tables import phase_initialisation
-from inrcodec.codec.networks.layers import sine_init
+from inrcodec.codec.networks.layers import first_layer, sine_init
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.view import view_of
@@ -52,8 +52,8 @@ RESULTS = Path(__file__).parents[1] / "results/networks/spinr.jsonl"
 TABLE = RESULTS.with_suffix(".md")
 
 STEPS, SEEDS, LAYERS, DRAWS = 600, (0, 1, 2), 5, 6
-LOST, LOSS = (5, 10), 0.001
-WAYS = ("spinr", "siren", "paper", "spinr, clean", "joint")
+LOST, LOSS, MORE_LOSS = (5, 10), 0.001, 0.01
+WAYS = ("spinr", "siren", "paper")
 PUBLISHED = {"siren": "28.26 / 20.00 / 15.78", "paper": "28.32 / 24.01 / 21.67"}
 
 
@@ -84,41 +84,65 @@ class Shared(Spinr):
     def initial(self, random: np.random.Generator, mean: Any) -> dict[str, Any]:
         """As of a SIREN."""
         named = {n.replace("head.0", "weight.out"): s for n, s in self.shapes.items()}
-        values = sine_init(named, random, False)
+        values = sine_init(named, random, self.frequencies > 0)
         values = dict(zip(self.shapes, values.values(), strict=True))
         return values | {"bias.out": mean.astype(np.float32)}
 
     def pictures(self, parameters: Any, ys: Any, xs: Any, precision: Any) -> Iterator[torch.Tensor]:
-        """Of every prefix through the one output layer."""
-        plain = Siren(self.width, self.layers, 0, self.channels)
-        for layers in range(1 if self.joint else self.layers, self.layers + 1):
-            names = [f"{kind}.{i}" for i in range(layers) for kind in ("weight", "bias")]
-            tensors = {name: parameters[name] for name in names}
-            tensors["weight.out"] = parameters["head.0"]
-            tensors["bias.out"] = parameters["bias.out"]
-            yield replace(plain, layers=layers).render(tensors, ys, xs, precision)
+        """Of every prefix through the one output layer, or of the whole alone."""
+        first = [parameters["weight.0"], parameters["bias.0"]]
+        down, across, _ = first_layer(first, self.frequencies, ys, xs)
+        dtype = precision or down.dtype
+        hidden = (down[:, None] + across).flatten(0, 1).to(dtype).sin()
+        for layer in range(self.layers):
+            if layer:
+                weight, bias = (parameters[f"{k}.{layer}"].to(dtype) for k in ("weight", "bias"))
+                hidden = bias.addmm(hidden, weight.T).sin()
+            if self.joint or layer == self.layers - 1:
+                head = parameters["head.0"]
+                colours = parameters["bias.out"].addmm(hidden.to(head.dtype), head.T)
+                yield colours.view(len(ys), len(xs), self.channels)
 
 
-def fitted(way: str, pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
-    """The network of one way and its parameters."""
-    channels = pixels.shape[2]
-    if way == "paper":
-        return staged(pixels, seed)
-    model: CoordinateModel = Siren(128, LAYERS, 0, channels)
-    if way == "joint":
-        model = Shared(128, LAYERS, 0, channels, joint=True)
-    if way.startswith("spinr"):
-        model = Spinr(122, LAYERS, 8, channels)
+def network(way: str, channels: int) -> CoordinateModel:
+    """The network of a way, of 66 to 67 thousand parameters; those with an encoding have 8
+    frequencies."""
+    kind, encoded = way.split(",")[0], "encoded" in way
+    if kind == "joint":
+        return Shared(123 if encoded else 128, LAYERS, 8 if encoded else 0, channels, joint=True)
+    if kind == "spinr":
+        return Spinr(122, LAYERS, 8, channels)
+    if kind == "pe-siren":
+        return Siren(123, LAYERS, 8, channels)
+    return Siren(128, LAYERS, 0, channels)
+
+
+def fitted(
+    way: str,
+    pixels: Samples,
+    seed: int,
+    steps: int = STEPS,
+    schedule: Schedule = SCHEDULE,
+    model: CoordinateModel | None = None,
+) -> tuple[CoordinateModel, Tensors]:
+    """The network of one way, or `model`, and its parameters, after so many `steps`. Ways that end
+    in "neurons", and `spinr` alone, are fitted with neurons lost, `LOSS` of them or, in those with
+    "more", `MORE_LOSS`."""
+    if way.startswith("paper"):
+        return staged(pixels, seed, steps if "long" in way else steps // LAYERS, schedule)
+    model = model or network(way, pixels.shape[2])
     extra: dict[str, Any] = {}
-    if way == "spinr":
+    if way == "spinr" or way.endswith("neurons"):
         random = torch.Generator().manual_seed(seed)
-        extra["backward"] = partial(neuron_loss, Tolerance(LOSS, model.units, random))
+        share = MORE_LOSS if "more" in way else LOSS
+        extra["backward"] = partial(neuron_loss, Tolerance(share, model.units, random))
     fitting = NetworkFit(
         pixels,
         model,
-        Budget(STEPS, None),
+        Budget(steps, None),
         seed=seed,
         residual_to=phase_initialisation(model),
+        schedule=schedule,
         **extra,
     )
     for _ in fitting:
@@ -126,15 +150,22 @@ def fitted(way: str, pixels: Samples, seed: int) -> tuple[CoordinateModel, Tenso
     return model, fitting.values()
 
 
-def staged(pixels: Samples, seed: int) -> tuple[CoordinateModel, Tensors]:
-    """Algorithm 1 of the paper: stage k fits layer k and the output layer, those before frozen."""
+def staged(
+    pixels: Samples, seed: int, steps: int, schedule: Schedule
+) -> tuple[CoordinateModel, Tensors]:
+    """Algorithm 1 of the paper: stage k fits layer k and the output layer, those before frozen, in
+    so many `steps`."""
     whole = Shared(128, LAYERS, 0, pixels.shape[2])
     values: Tensors = {}
     for layers in range(1, LAYERS + 1):
         model = replace(whole, layers=layers, frozen=layers - 1)
-        budget = Budget(STEPS // LAYERS, None)
         fitting = NetworkFit(
-            pixels, model, budget, seed=seed, residual_to=phase_initialisation(model)
+            pixels,
+            model,
+            Budget(steps, None),
+            seed=seed,
+            residual_to=phase_initialisation(model),
+            schedule=schedule,
         )
         for name, value in values.items():
             fitting._parameters[name].data.copy_(torch.from_numpy(np.asarray(value)))
