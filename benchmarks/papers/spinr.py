@@ -171,7 +171,7 @@ def table_3() -> list[Claim]:
             f"{-theirs_fall:.2f} dB",
             f"{-fall:.2f} dB",
             fall > 0.5 * theirs_fall,
-            "SIREN loses less after 600 steps on few pixels, and less still by Adam "
+            "600 steps on few pixels have less to lose; after 2000 it loses about as much "
             "(`spinr-lost-neurons`)",
         )
     )
