@@ -23,10 +23,13 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
 from inrcodec.images.writing import to_pil
 from inrcodec.pixels import Picture, Samples
+
+MOST_JPEG = 2
+"""Bytes that a sample of a JPEG file takes at most, roughly: noise at quality 100 takes 0.98."""
 
 FINE_STEPS = 2048
 """Steps in the grid of a quality that is no integer; one changes the size by about 0.4 %."""
@@ -88,6 +91,8 @@ def _pillow_encode(
         own = {"quality_layers": [quality]}
     if file_format == "AVIF" and pixels.shape[2] < 3:
         own["subsampling"] = "4:0:0"
+    if file_format == "JPEG":  # Pillow holds an optimised file in a block, which may be too small
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, MOST_JPEG * pixels.size)
     out = io.BytesIO()
     to_pil(Picture(pixels)).save(out, file_format, **{**settings, **own})
     return out.getvalue()

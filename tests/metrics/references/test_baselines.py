@@ -54,6 +54,13 @@ def with_alpha(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([pixels, alpha], axis=2)
 
 
+@pytest.mark.parametrize("name", ["jpeg", "jpeg-444"])
+@pytest.mark.parametrize("quality", [92, 100])
+def test_jpeg_takes_noise_of_many_bytes(name: str, quality: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    assert encode_at(name, noise, quality).pixels.shape == noise.shape
+
+
 @pytest.mark.parametrize("name", HERE)
 def test_a_codec_returns_the_file_and_its_decode(name: str, photo: np.ndarray) -> None:
     quality = MIDDLE.get(name, 60)
