@@ -1,6 +1,7 @@
 """Rate and distortion of `coolchic` at several efforts beside AVIF, WebP and JPEG.
 
     python -m benchmarks.rate.coolchic --efforts 0 1 5
+    python -m benchmarks.rate.coolchic --efforts --seconds 20
     python -m benchmarks.rate.coolchic --efforts 9 --images kodim05 kodim23 --rates 3
 
 Whole files, decoded again; PSNR over RGB. Reference codecs are those of
@@ -45,17 +46,19 @@ def main() -> None:
     parser = parser_of(__doc__, "kodak", processes=0, threads=2)
     parser.add_argument("--images", nargs="+", choices=LAMBDAS, default=list(LAMBDAS))
     parser.add_argument("--efforts", nargs="*", type=int, default=[0, 1, 5])
+    parser.add_argument("--seconds", nargs="*", type=float, default=[], help="time limits")
     parser.add_argument("--models", nargs="+", default=["coolchic"])
     parser.add_argument("--rates", type=int, default=4, help="the last so many lambdas")
     arguments = parser.parse_args()
     for name in arguments.images:
         picture = {name: arguments.data / f"{name}.png"}
         points = [Point(c, {"quality": q}) for c, qs in REFERENCES.items() for q in qs]
-        for effort in arguments.efforts:
+        lengths = [{"effort": effort} for effort in arguments.efforts]
+        lengths += [{"time_limit": seconds} for seconds in arguments.seconds]
+        for length in lengths:
             for lmbda in LAMBDAS[name][-arguments.rates :]:
                 for model in arguments.models:
-                    options = {"lmbda": lmbda, "effort": effort, "model": model}
-                    points.append(Point("inrcodec", options))
+                    points.append(Point("inrcodec", {"lmbda": lmbda, "model": model} | length))
         show(run(picture, points, RESULTS, **workers_of(arguments)), "psnr", label)
     TABLE.write_text(table(list(read_rows(RESULTS))))
     print(TABLE.read_text())
@@ -72,10 +75,13 @@ def show(rows: Iterable[Row], metric: str, label: Callable[[Row], str]) -> None:
 
 
 def label(row: Row) -> str:
-    """What a row belongs to: a codec, or a model at an effort."""
+    """What a row belongs to: a codec, or a model at an effort or with a time limit."""
+    settings = row["settings"]
     if row["codec"] != "inrcodec":
         return str(row["codec"])
-    return f"{row['settings']['model']} -e {row['settings']['effort']}"
+    if settings.get("time_limit") is not None:
+        return f"{settings['model']} --time-limit {settings['time_limit']:g}"
+    return f"{settings['model']} -e {settings['effort']}"
 
 
 def table(rows: list[Row]) -> str:

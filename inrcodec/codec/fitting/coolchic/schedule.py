@@ -220,10 +220,9 @@ FULL_RATES, FULL_RATE_STEPS = Rates(0.15, 0.045, 1.0, 0.0, UNTRAINED, 10), 100
 cost of `coolchic-v1` is 6 % less and that of `coolchic-v2` the same (crops of three photographs);
 the papers' 0.01 for both, with Adam, takes about four times the steps."""
 
-NETWORKS, LONGEST_NETWORKS, SHORT_FITS = 0.022, 0.04, 0.75
-"""Rate of networks from a trained initialisation, and from `LONGEST_STEPS` on; below
-`FULL_RATE_STEPS` less by this power of the share of them. docs/research.md, "SOAP with clipped
-gradients" and "Rates of long fits"."""
+NETWORKS, SHORT_FITS = 0.022, 0.75
+"""Rate of networks from a trained initialisation; below `FULL_RATE_STEPS` less by this power of the
+share of them. docs/research.md, "SOAP with clipped gradients"."""
 
 WARM_UP, LEAST_WARM_UP = 1 / 8, 3
 """Share of a fit in which learning rates rise, up to the steps of `FULL_RATES`, and the least
@@ -253,13 +252,12 @@ def rates_for(rounds: float, lmbda: float) -> Rates:
     (two Kodak crops, three lambdas, mean cost: initialisation 2.45, full rates 2.37, these 2.29).
     """
     share, is_long = min(1.0, rounds / FULL_RATE_STEPS), rounds > FULL_RATE_STEPS
-    is_longest = rounds >= LONGEST_STEPS
     return Rates(
         FULL_RATES.latents * share,
-        LONGEST_NETWORKS if is_longest else NETWORKS * share**SHORT_FITS,
+        NETWORKS * share**SHORT_FITS,
         min(1.0, (lmbda / FULL_RATE_LAMBDA) ** (LONG_POWER if is_long else SHORT_POWER)),
         max(LEAST_DAMPING, MOST_DAMPING * (1 - share)),
-        LONGEST if is_longest else LONG if is_long else SHORT,
+        SHORT if not is_long else LONG if rounds < LONGEST_STEPS else LONGEST,
         max(LEAST_WARM_UP, min(FULL_RATES.warm_up_steps, WARM_UP * rounds)),
         REGAINED * max(0.0, math.log2(max(rounds, 1.0) / REGAINED_FROM)),
         MOST_NOISE,
