@@ -29,7 +29,8 @@ from inrcodec.codec.coolchic.features import COMPLEXITIES
 from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.compiled_backend import CompiledBackend
-from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial
 from inrcodec.codec.fitting.coolchic.schedule import rates_for
 from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
 from inrcodec.codec.format.header import Family

@@ -27,8 +27,9 @@ import torch
 from inrcodec.codec.coolchic.features import FEATURES
 from inrcodec.codec.coolchic.model import grids_model
 from inrcodec.codec.fitting.coolchic.backends import backend_of
-from inrcodec.codec.fitting.coolchic.fit import Budget as GridBudget
-from inrcodec.codec.fitting.coolchic.fit import GridFit, Initial
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget as GridBudget
+from inrcodec.codec.fitting.coolchic.fit_setting import Initial
 from inrcodec.codec.fitting.coolchic.initialisation import untrained
 from inrcodec.codec.fitting.coolchic.schedule import FULL_RATES
 from inrcodec.codec.fitting.coolchic.targets import planes_of

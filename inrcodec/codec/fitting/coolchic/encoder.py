@@ -22,7 +22,8 @@ from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.backend import Backend
 from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.first_lambda import coarsest_bytes, first_lambda, widened
-from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial, Step
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial, Step
 from inrcodec.codec.fitting.coolchic.grid_file import GridFile
 from inrcodec.codec.fitting.coolchic.pace import Pace
 from inrcodec.codec.fitting.coolchic.schedule import (

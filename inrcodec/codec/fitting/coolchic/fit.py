@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,10 @@ from inrcodec.codec.entropy.prior import MAX_MAGNITUDE
 from inrcodec.codec.fitting.coolchic import initialisation
 from inrcodec.codec.fitting.coolchic.backend import Backend, empty
 from inrcodec.codec.fitting.coolchic.chroma_choice import left_out, without
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial, Setting, Step
 from inrcodec.codec.fitting.coolchic.network_cost import pulled
 from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
+from inrcodec.codec.fitting.coolchic.retreat import Retreat
 from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE, Rates, Schedule, network_rates
 from inrcodec.codec.fitting.coolchic.step import Situation, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
@@ -40,49 +41,6 @@ from inrcodec.codec.fitting.rmsprop import SQUARES, rms_step
 from inrcodec.codec.fitting.soap import Soap
 from inrcodec.codec.native.networks import Array
 from inrcodec.errors import FitError
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One look at a running fit: `share` done in [0, 1], loss terms of the last step."""
-
-    share: float
-    step: int
-    mse: float
-    bits_per_pixel: float
-
-
-@dataclass(frozen=True, slots=True)
-class Initial:
-    """The initialisation of a fit: `parameters` by name and `latents`, one float array per grid.
-
-    `trained` are the networks that a file stores the residual to, by name: what moves away from
-    them costs bits too, and is pulled back as hard as it costs. None without.
-    """
-
-    parameters: Mapping[str, Array]
-    latents: Sequence[Array]
-    trained: Mapping[str, Array] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a fit may spend: training steps, and seconds if there is a time limit."""
-
-    steps: int
-    seconds: float | None = None
-
-
-class Setting(NamedTuple):
-    """What a fit was begun with: its networks' trained values, by name (zeros without), the grids
-    that it leaves out, and what says how it goes."""
-
-    trained: Mapping[str, Array]
-    left_out: Collection[int]
-    rates: Rates
-    schedule: Schedule
-    budget: Budget
-    seed: int
 
 
 class GridFit:
@@ -132,6 +90,7 @@ class GridFit:
         noise = np.random.default_rng(seed)
         self._gradients = backend.gradients(model, self._left_out, noise)
         self._noise = NoiseControl(rates, schedule)
+        self._retreat = Retreat(budget.steps, schedule)
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)
@@ -141,13 +100,23 @@ class GridFit:
         """Run to the end of the budget."""
         schedule = self._schedule
         while (share := self.share()) < 1:
-            mse, distortion, bits = self._train(self.position(share))
+            position = self.position(share)
+            if self._retreat.wants(self.step, position):
+                self._look_back(position)
+            mse, distortion, bits = self._train(position)
             reporting = self.step % schedule.report_every == 0
             looking = reporting and self._worth(distortion, bits) < schedule.worth_little
             if looking and self._worth(*self._rounded_cost()) < schedule.worth_nothing:
                 self._ahead = max(self._ahead, 1 - schedule.hard_share - share)
             if reporting or self.step == self._budget.steps:
                 yield Step(self.share(), self.step, mse, bits)
+
+    def _look_back(self, share: float) -> None:
+        """Go back to a better state if there was one, and on with more noise."""
+        cost = self._worth(*self._rounded_cost())
+        state = [*self.latents, *self.parameters.values()]
+        if self._retreat.saw(share, cost, self.lmbda, state):
+            self._noise.raised()
 
     def take(self, parameters: Mapping[str, Array], latents: Sequence[Array], steps: int) -> None:
         """End with what was trained elsewhere in so many steps, as this fit would have (stacked/
@@ -208,6 +177,7 @@ class GridFit:
         rounded = [np.rint(y) for y in self.latents]
         made = self.backend.colours(self.model, self.parameters, rounded, window)
         self._rehearsing = False
+        self._retreat = Retreat(self._budget.steps, self._schedule)
         before = self.distortion
         self.distortion = Distortion(loss, self.target, before.shown, before.device)
         self.distortion.weigh(made, window)

@@ -20,7 +20,7 @@ class NoiseControl:
 
     def __init__(self, rates: Rates, schedule: Schedule) -> None:
         self._planned, self._most, self._schedule = rates.softening, rates.most_noise, schedule
-        self._more = 1.0
+        self._more = self._floor = 1.0
 
     def at(self, share: float) -> Rounding:
         """The rounding at a share of the schedule."""
@@ -34,6 +34,11 @@ class NoiseControl:
         first, last = schedule.looks_at_noise
         return self._most > 0 and step % schedule.noise_every == 0 and first < share < last
 
+    def raised(self) -> None:
+        """From now on take more noise: the fit went astray with what there was."""
+        self._floor *= self._schedule.noise_of_retreat
+        self._more = max(self._more, self._floor)
+
     def saw(self, share: float, noisy: float, rounded: float) -> None:
         """Take the squared error of a step, and that of the same latents rounded."""
         if noisy <= 0:
@@ -42,4 +47,4 @@ class NoiseControl:
         wanted, gap = first + (last - first) * share, max(0.0, rounded / noisy - 1)
         change = (gap / wanted) ** self._schedule.noise_gain
         most = self._most / self._planned.at(share).deviation
-        self._more = min(max(1.0, self._more * change), max(1.0, most))
+        self._more = min(max(self._floor, self._more * change), max(1.0, most))

@@ -76,6 +76,15 @@ class Schedule:
     step at the beginning and at the end, and the power of what it exceeds that by which noise
     grows. docs/research.md, "Noise that suits the image"."""
 
+    retreat_steps: int = 1000
+    retreat_every: int = 50
+    retreat_from: float = 0.4
+    retreat_cost: float = 1.04
+    noise_of_retreat: float = 1.4
+    """What goes back to a better state (retreat.py): steps of the fits that do, steps between two
+    looks, the share of a fit from which it looks, and the cost beside the least so far that is too
+    high (in fits that end well it falls from look to look), and by how much noise then grows."""
+
     report_every: int = 5
     """Steps between two reports of progress."""
 

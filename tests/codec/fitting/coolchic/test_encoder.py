@@ -16,7 +16,7 @@ from skimage import data
 import inrcodec
 from inrcodec.codec.encode import encoding
 from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
-from inrcodec.codec.fitting.coolchic.fit import Budget
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget
 from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.rate_control import (

@@ -13,7 +13,8 @@ from inrcodec.codec.entropy import prior
 from inrcodec.codec.fitting.coolchic import analysis
 from inrcodec.codec.fitting.coolchic.backend import Backend
 from inrcodec.codec.fitting.coolchic.backends import backend_of
-from inrcodec.codec.fitting.coolchic.fit import Budget, GridFit, Initial
+from inrcodec.codec.fitting.coolchic.fit import GridFit
+from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial
 from inrcodec.codec.fitting.coolchic.initialisation import init_index, init_lambda, untrained
 from inrcodec.codec.fitting.coolchic.network_steps import (
     ARM_STEPS,
