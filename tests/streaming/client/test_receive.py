@@ -337,7 +337,7 @@ def test_a_server_that_only_says_it_is_there(folder):
     async def go():
         async with serving(folder, simulated_packet_loss=nothing) as (_, base):
             url = f"{base}/files/grids.inr"
-            return await frames(url, transport="webrtc", silence_s=0.5, retries=0)
+            return await frames(url, transport="webrtc", silence_s=2.0, retries=0)
 
     with pytest.raises(StreamError, match="nothing new"):
         asyncio.run(go())
