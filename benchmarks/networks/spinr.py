@@ -136,18 +136,24 @@ def fitted(
         random = torch.Generator().manual_seed(seed)
         share = MORE_LOSS if "more" in way else LOSS
         extra["backward"] = partial(neuron_loss, Tolerance(share, model.units, random))
-    fitting = NetworkFit(
-        pixels,
-        model,
-        Budget(steps, None),
-        seed=seed,
-        residual_to=phase_initialisation(model),
-        schedule=schedule,
-        **extra,
-    )
+    fitting = fit_of(pixels, model, seed, steps, schedule, **extra)
     for _ in fitting:
         pass
     return model, fitting.values()
+
+
+def fit_of(
+    pixels: Samples,
+    model: CoordinateModel,
+    seed: int,
+    steps: int,
+    schedule: Schedule,
+    **extra: Any,
+) -> NetworkFit:
+    """A fit of a network from evenly spread phases."""
+    initial = phase_initialisation(model)
+    given = {"seed": seed, "residual_to": initial, "schedule": schedule}
+    return NetworkFit(pixels, model, Budget(steps, None), **given, **extra)
 
 
 def staged(
@@ -159,14 +165,7 @@ def staged(
     values: Tensors = {}
     for layers in range(1, LAYERS + 1):
         model = replace(whole, layers=layers, frozen=layers - 1)
-        fitting = NetworkFit(
-            pixels,
-            model,
-            Budget(steps, None),
-            seed=seed,
-            residual_to=phase_initialisation(model),
-            schedule=schedule,
-        )
+        fitting = fit_of(pixels, model, seed, steps, schedule)
         for name, value in values.items():
             fitting._parameters[name].data.copy_(torch.from_numpy(np.asarray(value)))
         for _ in fitting:

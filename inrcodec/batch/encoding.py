@@ -17,7 +17,7 @@ from inrcodec.signals.records import Sound, channels_as_rows, snr
 from inrcodec.signals.wav import read_sound
 
 if TYPE_CHECKING:
-    from inrcodec import Encoding
+    from inrcodec import Encoding, FileInfo
 
 GRAPHIC = "large flat areas, as in graphics, suit lossless WebP or PNG better"
 
@@ -159,6 +159,13 @@ def encode_report(
         "size_bytes": len(data),
         "bits_per_pixel": about.bits_per_pixel,
         "psnr_db": psnr(picture.pixels, decoded),
+        **_of_fit(about, steps, elapsed_s),
+    }
+
+
+def _of_fit(about: FileInfo, steps: int, elapsed_s: float) -> dict[str, Any]:
+    """What is reported of every fit: its network, how long it was."""
+    return {
         "model": about.model,
         "dimensions": about.dimensions,
         "parameters": about.parameters,
@@ -178,11 +185,7 @@ def signal_report(
         "kind": about.kind,
         "rate": about.rate,
         "size_bytes": len(data),
-        "model": about.model,
-        "dimensions": about.dimensions,
-        "parameters": about.parameters,
-        "steps": steps,
-        "elapsed_s": round(elapsed_s, 3),
+        **_of_fit(about, steps, elapsed_s),
     }
 
 

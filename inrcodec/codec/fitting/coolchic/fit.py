@@ -32,7 +32,7 @@ from inrcodec.codec.fitting.coolchic.chroma_choice import left_out, without
 from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial, Setting, Step
 from inrcodec.codec.fitting.coolchic.network_cost import pulled
 from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
-from inrcodec.codec.fitting.coolchic.retreat import Retreat
+from inrcodec.codec.fitting.coolchic.retreat import Move, Retreat
 from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE, Rates, Schedule, network_rates
 from inrcodec.codec.fitting.coolchic.step import Situation, rate_pixels
 from inrcodec.codec.fitting.coolchic.step_windows import StepWindows
@@ -91,6 +91,7 @@ class GridFit:
         self._gradients = backend.gradients(model, self._left_out, noise)
         self._noise = NoiseControl(rates, schedule)
         self._retreat = Retreat(budget.steps, schedule)
+        self._best: list[Array] = []
         self._windows = StepWindows(model, np.random.default_rng(seed), schedule)
         self._ahead, self._rehearsing = 0.0, rehearse
         self.setting = Setting(self._trained, self._left_out, slower, schedule, budget, seed)
@@ -112,10 +113,14 @@ class GridFit:
                 yield Step(self.share(), self.step, mse, bits)
 
     def _look_back(self, share: float) -> None:
-        """Go back to a better state if there was one, and on with more noise."""
-        cost = self._worth(*self._rounded_cost())
+        """Remember latents and networks that are better than before, or go back to those."""
+        move = self._retreat.saw(share, self._worth(*self._rounded_cost()), self.lmbda)
         state = [*self.latents, *self.parameters.values()]
-        if self._retreat.saw(share, cost, self.lmbda, state):
+        if move is Move.KEEP:
+            self._best = [array.copy() for array in state]
+        elif move is Move.GO_BACK:
+            for array, best in zip(state, self._best, strict=True):
+                array[:] = best
             self._noise.raised()
 
     def take(self, parameters: Mapping[str, Array], latents: Sequence[Array], steps: int) -> None:

@@ -81,9 +81,10 @@ class Schedule:
     retreat_from: float = 0.4
     retreat_cost: float = 1.04
     noise_of_retreat: float = 1.4
-    """What goes back to a better state (retreat.py): steps of the fits that do, steps between two
-    looks, the share of a fit from which it looks, and the cost beside the least so far that is too
-    high (in fits that end well it falls from look to look), and by how much noise then grows."""
+    """When a fit goes back to its best state (retreat.py): the steps of the fits that do, the steps
+    between two looks, the share of a fit from which it is looked at, the cost that is too high, as
+    a multiple of the least so far (in fits that end well it falls from look to look), and the
+    factor by which noise then grows. docs/research.md, "Rates of long fits"."""
 
     report_every: int = 5
     """Steps between two reports of progress."""

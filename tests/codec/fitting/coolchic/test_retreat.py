@@ -10,7 +10,7 @@ import pytest
 import inrcodec
 from inrcodec.codec.fitting.coolchic import encoder, fit
 from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
-from inrcodec.codec.fitting.coolchic.retreat import Retreat
+from inrcodec.codec.fitting.coolchic.retreat import Move, Retreat
 from inrcodec.codec.fitting.coolchic.schedule import SCHEDULE, rates_for
 
 LOOKS = replace(SCHEDULE, retreat_steps=10, retreat_every=5)
@@ -27,29 +27,21 @@ def test_it_looks_now_and_then_and_once_when_latents_are_rounded_for_good() -> N
     assert not retreat.wants(6, 0.5)
     assert retreat.wants(5, 0.5)
     assert retreat.wants(7, 0.96)
-    retreat.saw(0.96, 1.0, 1e-3, [])
+    retreat.saw(0.96, 1.0, 1e-3)
     assert not retreat.wants(8, 0.97)
 
 
 def test_it_goes_back_where_the_cost_is_too_high() -> None:
-    retreat, state = Retreat(10, LOOKS), [np.zeros(3), np.ones(2)]
-    assert not retreat.saw(0.2, 1.0, 1e-3, state)
-    state[0][:] = 7
-    assert not retreat.saw(0.3, 1.03, 1e-3, state)
-    assert state[0].tolist() == [7, 7, 7]
-    assert retreat.saw(0.4, 1.05, 1e-3, state)
-    assert state[0].tolist() == [0, 0, 0]
-    assert not retreat.saw(0.5, 0.9, 1e-3, state)
-    state[1][:] = 5
-    assert retreat.saw(0.95, 0.91, 1e-3, state)  # a fit ends with the best there was
-    assert state[1].tolist() == [1, 1]
+    retreat = Retreat(10, LOOKS)
+    moves = [retreat.saw(0.5, cost, 1e-3) for cost in (1.0, 1.03, 1.05, 0.9)]
+    assert moves == [Move.KEEP, Move.GO_ON, Move.GO_BACK, Move.KEEP]
+    assert retreat.saw(0.95, 0.91, 1e-3) is Move.GO_BACK  # a fit ends with the best there was
 
 
 def test_costs_under_another_lambda_are_no_match() -> None:
-    retreat, state = Retreat(10, LOOKS), [np.zeros(3)]
-    retreat.saw(0.2, 1.0, 1e-3, state)
-    assert not retreat.saw(0.3, 2.0, 2e-3, state)
-    assert retreat.saw(0.4, 2.2, 2e-3, state)
+    retreat = Retreat(10, LOOKS)
+    moves = [retreat.saw(0.5, *given) for given in ((1.0, 1e-3), (2.0, 2e-3), (2.2, 2e-3))]
+    assert moves == [Move.KEEP, Move.KEEP, Move.GO_BACK]
 
 
 def test_a_fit_that_went_astray_has_more_noise() -> None:

@@ -168,6 +168,26 @@ def test_one_that_ends_early_leaves_the_others() -> None:
         assert ours == pytest.approx(theirs, rel=0.1)
 
 
+def test_one_that_is_led_astray_comes_back() -> None:
+    """Latents of one image are thrown about; what it remembers is its own."""
+    costs = {}
+    for first in (10, 10**6):
+        fits = fits_of(encodes(crops(), Schedule(retreat_steps=first, retreat_every=10)))
+        stack = StackedFit(fits, CPU)
+        while stack.left:
+            if stack.step == 75:
+                stack._latents[1] += torch.randn(stack._latents.shape[1:], generator=_seeded())
+            stack.advance()
+        costs[first] = [cost_of(fit) for fit in fits]
+    assert costs[10][1] < 0.8 * costs[10**6][1]
+    for number in (0, 2):
+        assert costs[10][number] == pytest.approx(costs[10**6][number], rel=0.1)
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
 def test_one_that_diverges_is_left_to_itself() -> None:
     together = fits_of(encodes(crops()))
     together[1].target.fill(math.nan)

@@ -18,6 +18,7 @@ from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.fit import GridFit
 from inrcodec.codec.fitting.coolchic.network_cost import COMMON_STEPS
 from inrcodec.codec.fitting.coolchic.noise_control import NoiseControl
+from inrcodec.codec.fitting.coolchic.retreat import Move, Retreat
 from inrcodec.codec.fitting.coolchic.schedule import network_rates
 from inrcodec.codec.fitting.coolchic.stacked import forward
 from inrcodec.codec.fitting.coolchic.stacked.networks import Networks
@@ -70,6 +71,8 @@ class StackedFit:
         self._lmbda = self._vector([fit.lmbda for fit in fits])
         self._dampings = self._vector([fit.setting.rates.damping for fit in fits])
         self._controls = [NoiseControl(fit.setting.rates, self._schedule) for fit in fits]
+        self._retreats = [Retreat(self._steps, self._schedule) for _ in fits]
+        self._best: dict[int, list[Tensor]] = {}
         self._ahead = [0.0] * len(fits)
         self._networks.requires_grad()
         self.left = list(range(len(fits)))
@@ -82,6 +85,7 @@ class StackedFit:
 
     def advance(self) -> None:
         """Take a step, and hand back what is done."""
+        self._look_back([self._share(k) for k in range(len(self.left))])
         self._train()
         if self.left and self.step % self._schedule.report_every == 0:
             self._look()
@@ -185,16 +189,40 @@ class StackedFit:
         worth = (self._errors / self._lmbda + self._bits).tolist()
         if min(worth) >= schedule.worth_little:
             return
-        parameters, rounded = self._networks.named(), torch.round(self._latents)
-        errors = self._rounded_errors()
-        filled = torch.stack([y.flatten(1).any(1) for y in self._grids(rounded)], 1).float()
-        counted = filled @ self._numbers
-        bits = forward.bits(self._model, parameters, rounded, self._numbers, counted)
-        costs = errors / self._lmbda + bits / rate_pixels(self._model)
-        for k, (noisy, cost) in enumerate(zip(worth, costs.tolist(), strict=True)):
+        for k, (noisy, cost) in enumerate(zip(worth, self._rounded_costs(), strict=True)):
             if noisy < schedule.worth_little and cost < schedule.worth_nothing:
                 share = self._share(k)
                 self._ahead[k] = max(self._ahead[k], 1 - schedule.hard_share - share)
+
+    @torch.no_grad()
+    def _look_back(self, shares: Sequence[float]) -> None:
+        """Have those images that want it now remember their best state, or go back to it."""
+        looking = [
+            (k, number)
+            for k, number in enumerate(self.left)
+            if self._retreats[number].wants(self.step, shares[k])
+        ]
+        costs = self._rounded_costs() if looking else []
+        for k, number in looking:
+            move = self._retreats[number].saw(shares[k], costs[k], self._fits[number].lmbda)
+            state = [self._latents[k], *(leaf[k] for leaf in self._networks)]
+            if move is Move.KEEP:
+                self._best[number] = [part.clone() for part in state]
+            elif move is Move.GO_BACK:
+                for part, best in zip(state, self._best[number], strict=True):
+                    part.copy_(best)
+                self._controls[number].raised()
+
+    def _rounded_costs(self) -> list[float]:
+        """The rate-distortion costs of all images left in bits a pixel, with latents rounded."""
+        parameters, rounded = self._networks.named(), torch.round(self._latents)
+        filled = torch.stack([y.flatten(1).any(1) for y in self._grids(rounded)], 1).float()
+        counted = filled @ self._numbers
+        bits = forward.bits(self._model, parameters, rounded, self._numbers, counted)
+        costs: list[float] = (
+            self._rounded_errors() / self._lmbda + bits / rate_pixels(self._model)
+        ).tolist()
+        return costs
 
     @torch.no_grad()
     def _look_at_noise(self, shares: Sequence[float]) -> None:
