@@ -29,6 +29,20 @@ def colours(
 ) -> Array:
     """Colours (3, bottom - top, right - left) of a window of the image, nominally in [0, 1]."""
     top, bottom, left, right = window
+    picture = _network(model, parameters, upsampled(model, parameters, grids, window))
+    for i in range(model.features.convolutions):
+        picture = _convolution(
+            picture, parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
+        )
+    up, _, start, _ = needed(model, window)[0]
+    return picture[:, top - up : bottom - up, left - start : right - start] + np.float32(0.5)
+
+
+def upsampled(
+    model: CoolChic, parameters: Mapping[str, Array], grids: Sequence[NDArray[Any]], window: Window
+) -> Array:
+    """The inputs of the synthesis (inputs, h, w): all grids upsampled, of a window of the image and
+    as much around it as the convolutions reach."""
     areas = needed(model, window)
     coarsest = model.levels - 1
     stack = _symbols(model, grids, coarsest, areas[-1])[None]
@@ -44,13 +58,7 @@ def colours(
         stack = joined
         if model.features.chroma and level >= CHROMA_LEVEL:
             stack[-2:] += _chroma(model, parameters, grids, level, here)
-    picture = _network(model, parameters, stack)
-    for i in range(model.features.convolutions):
-        picture = _convolution(
-            picture, parameters[f"conv.weight.{i}"], parameters[f"conv.bias.{i}"]
-        )
-    up, _, start, _ = areas[0]
-    return picture[:, top - up : bottom - up, left - start : right - start] + np.float32(0.5)
+    return stack
 
 
 def _symbols(model: CoolChic, grids: Sequence[NDArray[Any]], grid: int, area: Window) -> Array:

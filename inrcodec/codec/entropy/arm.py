@@ -34,6 +34,10 @@ SCALES = 128
 SCALE_OFFSET = 4 * SCALES_PER_OCTAVE
 """Scale index of b = 1."""
 
+SMALLEST_LOG_SCALE = -4.0
+LARGEST_LOG_SCALE = SMALLEST_LOG_SCALE + (SCALES - 1) / SCALES_PER_OCTAVE
+"""Range of log2 of a scale."""
+
 MAX_INPUT = 1023
 """Symbols are clamped to -1023 .. 1023 before the network sees them."""
 

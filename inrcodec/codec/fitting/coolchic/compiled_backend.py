@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +50,12 @@ class CompiledBackend:
             tensors += [model.effective(name, values[name]), values[f"arm.bias.{layer}"]]
         tensors.append(values["arm.linear"])
         nats = 0.0
-        for grid, symbols in enumerate(grids):
+        for grid in range(len(grids)):
             if grid in skipped:
                 continue
-            top, bottom, left, right = area = owned(model, window, grid)
-            padded = crop(symbols, (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
+            padded, coarser, beside = contexts(model, grids, grid, owned(model, window, grid))
             mine = [*tensors]
             mine[1] = mine[1] + values["arm.level"][grid]
-            beside = [None if i is None else crop(grids[i], area) for i in model.companions(grid)]
-            coarser = _coarser(model, grids, grid, area)
             given = padded, MARGIN, model.offsets, Network(mine), coarser, beside
             nats += networks.context_bits(*given, needed=False)[0]
         return nats / NATS_A_BIT
@@ -122,6 +119,24 @@ def crop(grid: NDArray[Any], area: Window) -> Array:
     inside = grid[max(0, top) : max(0, min(rows, bottom)), max(0, left) : max(0, right)]
     around = (max(0, -top), max(0, bottom - rows)), (max(0, -left), max(0, right - columns))
     return np.ascontiguousarray(np.pad(inside.astype(np.float32), around))
+
+
+class Contexts(NamedTuple):
+    """What the context network sees of an area of a grid: its symbols with `MARGIN` more above and
+    on both sides, the symbols of the next coarser grid around their parents, None for the coarsest
+    grid, and the area of the two companions, None where there is none."""
+
+    padded: Array
+    coarser: Array | None
+    beside: list[Array | None]
+
+
+def contexts(model: CoolChic, grids: Sequence[NDArray[Any]], grid: int, area: Window) -> Contexts:
+    """The contexts of an area of a grid, whose corner is even; zeros beyond the grids."""
+    top, bottom, left, right = area
+    padded = crop(grids[grid], (top - MARGIN, bottom, left - MARGIN, right + MARGIN))
+    beside = [None if i is None else crop(grids[i], area) for i in model.companions(grid)]
+    return Contexts(padded, _coarser(model, grids, grid, area), beside)
 
 
 def _coarser(

@@ -44,7 +44,9 @@ class GridFile:
             rounded = fit.rounded(offset)
             if networks is None:
                 given = fit.distortion, fit.lmbda, fit.backend
-                search = NetworkSearch(self.model, trained, rounded, *given)
+                search = NetworkSearch(
+                    self.model, trained, rounded, *given, compensating=fit.compensates
+                )
                 chosen = search.run(fit.values())
             else:
                 chosen = networks[number]

@@ -3,13 +3,15 @@
 Six numbers decide, and each is found by moving it while the measured cost falls. The ARM moves only
 the bits of the latents, the others only the error of the image, so a trial computes one of the
 two. What a file stores of a group is the residual to its trained initialisation, in units of the
-step.
+step: rounded each for itself at first, then, after fits that are worth the time, with compensation
+(compensation.py), which allows coarser steps at the same harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +22,13 @@ from inrcodec.codec.coolchic.planes import group_values
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.prior import PRIOR_BYTES, Symbols
 from inrcodec.codec.entropy.quantized import Quantized
+from inrcodec.codec.fitting.coolchic import curvature
 from inrcodec.codec.fitting.coolchic.backend import Backend, empty
+from inrcodec.codec.fitting.coolchic.compensation import Compensation
 from inrcodec.codec.fitting.coolchic.network_cost import COMMON_STEPS
 from inrcodec.codec.fitting.coolchic.step import rate_pixels
 from inrcodec.codec.fitting.losses import Distortion
-from inrcodec.errors import FitError
+from inrcodec.errors import FitError, LimitError
 
 Values = dict[str, NDArray[np.float32]]
 
@@ -38,6 +42,12 @@ BALANCE_ROUNDS, LEAST_BALANCED = 20, 1e-4
 """Each round evens every layer with the next. A feature that is hardly made, or hardly read, stays
 as it is."""
 
+MOST_COMPENSATED = 4096
+"""Most parameters of a model that are rounded with compensation: its time goes with their cube."""
+
+SWEEPS = 2
+"""Times that the steps of a network, rounded with compensation, are moved in turn."""
+
 LARGEST_ROW, LARGEST_BIAS = 220.0, 240.0
 """Bounds of an ARM before rounding: `arm.MAX_ROW` and `arm.MAX_BIAS` less what rounding may add, a
 bias being a sum of two."""
@@ -48,7 +58,7 @@ class NetworkSearch:
 
     `init` are the parameters a decoder has before the file (zeros without a trained
     initialisation), `latents` the rounded latents; `distortion`, `lmbda` and `backend` are those of
-    the fit.
+    the fit. `compensating` says whether errors of rounding are made good.
     """
 
     def __init__(
@@ -59,10 +69,12 @@ class NetworkSearch:
         distortion: Distortion,
         lmbda: float,
         backend: Backend,
+        *,
+        compensating: bool = False,
     ) -> None:
         self.model, self.init, self.lmbda = model, init, lmbda
         self._distortion, self._backend = distortion, backend
-        self._latents, self._empty = latents, empty(latents)
+        self._latents, self._empty, self._compensating = latents, empty(latents), compensating
         self._window = top, bottom, left, right = windows.middle(model)
         self._share = (bottom - top) * (right - left) / (model.width * model.height)
         self._pixels = rate_pixels(model) * self._share
@@ -75,26 +87,71 @@ class NetworkSearch:
         if not any(tensor.any() for tensor in self.init.values()):
             values = balanced(self.model, values)
         values = within_limits(self.model, values)
-        chosen: dict[str, Symbols] = {}
-        codes: dict[str, int] = {}
+        symbols: dict[str, Symbols] = {}
+        steps: dict[str, int] = {}
         current = dict(values)
         for group in self.model.groups:
-            best = self._best_step(group, current, values)
-            symbols = residual(self.model, group, values, self.init, best)
-            chosen[group], codes[group] = symbols, prior.step_code(2.0**best)
-            current |= self._read_back(group, symbols, best)
-        return Quantized(chosen, codes)
+            steps[group] = self._best_step(group, current, values)
+            symbols[group] = residual(self.model, group, values, self.init, steps[group])
+            current |= self._read_back(group, symbols[group], steps[group])
+        if self._compensating and self.model.parameter_count <= MOST_COMPENSATED:
+            for rounding in self._compensations(values):
+                self._compensate(rounding, symbols, steps, current)
+        codes = {group: prior.step_code(2.0**step) for group, step in steps.items()}
+        return Quantized(symbols, codes)
+
+    def _compensations(self, values: Values) -> Iterator[Compensation]:
+        """What rounds the ARM, and what rounds the networks that make pixels."""
+        residuals = {name: values[name] - self.init[name] for name in values}
+        worth = self.lmbda / self._pixels
+        given = self.model, values, self._latents, self._window
+        for found, unit in (
+            (curvature.of_bits(*given), worth),
+            (curvature.of_error(*given), 1.0),
+        ):
+            if found.names:
+                yield Compensation(self.model, found, residuals, unit, worth * self._share)
+
+    def _compensate(
+        self,
+        rounding: Compensation,
+        symbols: dict[str, Symbols],
+        steps: dict[str, int],
+        current: Values,
+    ) -> None:
+        """Round with compensation at the steps of the lowest cost, found as `_best_step` does;
+        where that is not below the cost as it is, nothing changes."""
+        here = {group: steps[group] for group in rounding.groups}
+        as_it_is = self._cost({group: symbols[group] for group in here}, here, current)
+        found, lowest = rounding.symbols(here), math.inf
+        for _ in range(SWEEPS):
+            before, lowest = lowest, self._cost(found, here, current)
+            if lowest == before:
+                break
+            for group, by in product(here, (1, -1)):
+                while (step := here[group] + by) in steps_tried(group):
+                    trial = rounding.symbols(here | {group: step})
+                    cost = self._cost(trial, here | {group: step}, current)
+                    if cost >= lowest:
+                        break
+                    here[group], found, lowest = step, trial, cost
+        if lowest < as_it_is:
+            symbols |= found
+            steps |= here
+            for group, step in here.items():
+                current |= self._read_back(group, symbols[group], step)
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
         """log2 of the step of a group at which the cost is lowest on the way from a first trial; on
         that to finer ones two are tried at once, since by chance a finer one may round worse."""
         part = group.split(".")[0]
-        tried = ARM_STEPS if part == "arm" else PIXEL_STEPS
+        tried = steps_tried(group)
         costs: dict[int, float] = {}
 
         def cost(step: int) -> float:
             if step not in costs:
-                costs[step] = self._cost(group, step, current, values)
+                symbols = residual(self.model, group, values, self.init, step)
+                costs[step] = self._cost({group: symbols}, {group: step}, current)
             return costs[step]
 
         best = COMMON_STEPS[part]
@@ -113,18 +170,31 @@ class NetworkSearch:
         values = group_values(self.model, group, symbols, self.init, 2.0**step)
         return {name: value.astype(np.float32) for name, value in values.items()}
 
-    def _cost(self, group: str, step: int, current: Values, values: Values) -> float:
-        """Rate-distortion cost with this group at this step and the others as they are."""
-        symbols = residual(self.model, group, values, self.init, step)
-        trial = current | self._read_back(group, symbols, step)
-        code = prior.fit_prior(symbols, prior.step_code(2.0**step))
-        rate = (prior.cost_bits(symbols, code) + 8 * PRIOR_BYTES) * self._share
+    def _cost(
+        self, symbols: Mapping[str, Symbols], steps: Mapping[str, int], current: Values
+    ) -> float:
+        """Rate-distortion cost with these groups, of the ARM or of the networks that make pixels,
+        as given and the others as they are; infinite for an ARM beyond its integers."""
+        trial, rate = dict(current), 0.0
+        for group, own in symbols.items():
+            trial |= self._read_back(group, own, steps[group])
+            code = prior.fit_prior(own, prior.step_code(2.0 ** steps[group]))
+            rate += (prior.cost_bits(own, code) + 8 * PRIOR_BYTES) * self._share
         given = self.model, trial, self._latents, self._window
-        if group.startswith("arm"):
+        if any(group.startswith("arm") for group in symbols):
+            try:
+                self.model.integer_arm(trial)
+            except LimitError:
+                return math.inf
             return self.lmbda * (rate + self._backend.bits(*given, self._empty)) / self._pixels
         made = self._backend.colours(*given).clip(0, 1)
         error = self._distortion(made, self._window)
         return error + self.lmbda * rate / self._pixels
+
+
+def steps_tried(group: str) -> range:
+    """log2 of the steps that are tried for a group."""
+    return ARM_STEPS if group.startswith("arm") else PIXEL_STEPS
 
 
 def balanced(model: CoolChic, values: Values) -> Values:

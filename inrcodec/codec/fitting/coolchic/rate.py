@@ -17,12 +17,9 @@ from torch import Tensor
 
 from inrcodec.codec import bridge
 from inrcodec.codec.coolchic.neighbours import MARGIN
-from inrcodec.codec.entropy.arm import PARENTS
+from inrcodec.codec.entropy.arm import LARGEST_LOG_SCALE, PARENTS, SMALLEST_LOG_SCALE
 from inrcodec.codec.fitting.coolchic.tiled_network import TiledNetwork, tile_size
 from inrcodec.codec.native import networks
-
-SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = -4.0, 11.875
-"""Range of log2 of a Laplace scale, that of the integer tables."""
 
 _LN2 = math.log(2)
 

@@ -86,6 +86,10 @@ class Schedule:
     a multiple of the least so far (in fits that end well it falls from look to look), and the
     factor by which noise then grows. docs/research.md, "Rates of long fits"."""
 
+    compensated_steps: int = 150
+    """Steps from which on networks are rounded with compensation, which takes two seconds for a
+    photograph of half a megapixel. docs/research.md, "Compensated rounding"."""
+
     report_every: int = 5
     """Steps between two reports of progress."""
 
