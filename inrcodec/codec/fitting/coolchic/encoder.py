@@ -326,7 +326,8 @@ class GridEncoding:
         latest = self._latest
         if as_is and latest and latest[0] is self._fits and latest[1] == self._taken:
             return latest[2]
-        found = self._file.written(self._fits, networks, offset)
+        compensating = self._pace.compensates(self._fits[0].step)
+        found = self._file.written(self._fits, networks, offset, compensating=compensating)
         if as_is:
             self._latest = self._fits, self._taken, found
         return found

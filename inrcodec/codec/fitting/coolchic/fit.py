@@ -176,11 +176,6 @@ class GridFit:
         given = self.model, self.parameters, rounded, window
         return self.backend.bits(*given, empty(rounded)), self.backend.colours(*given)
 
-    @property
-    def compensates(self) -> bool:
-        """Whether so many steps are worth the time that networks rounded with compensation take."""
-        return self.step >= self._schedule.compensated_steps
-
     def change_loss(self, loss: Loss) -> None:
         """Go on under another loss, so weighed that it asks for about as many bits."""
         window = windows.middle(self.model)

@@ -35,17 +35,23 @@ class GridFile:
     init: tuple[int, int] | None
 
     def written(
-        self, fits: Sequence[GridFit], networks: list[Quantized] | None, offset: float
+        self,
+        fits: Sequence[GridFit],
+        networks: list[Quantized] | None,
+        offset: float,
+        *,
+        compensating: bool,
     ) -> Candidate:
         """Quantise what was fitted, one fit a plane, write the file, and measure it: with the
-        networks as given or, for None, at steps searched for; `offset` as in `GridFit.rounded`."""
+        networks as given or, for None, at steps searched for, `compensating` as in
+        `NetworkSearch`; `offset` as in `GridFit.rounded`."""
         trained, planes = self.trained(), []
         for number, fit in enumerate(fits):
             rounded = fit.rounded(offset)
             if networks is None:
                 given = fit.distortion, fit.lmbda, fit.backend
                 search = NetworkSearch(
-                    self.model, trained, rounded, *given, compensating=fit.compensates
+                    self.model, trained, rounded, *given, compensating=compensating
                 )
                 chosen = search.run(fit.values())
             else:

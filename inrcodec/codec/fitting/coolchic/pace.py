@@ -63,10 +63,24 @@ class Pace:
         if self._limit is None:
             return None, steps / schedule.windows_a_round(self._model)
         left = self._limit - self.elapsed_s
-        searched = windows.area(windows.middle(self._model)) * self._planes
-        after = schedule.search_s_per_pixel * searched + schedule.write_s_per_pixel * self._pixels
+        after = schedule.search_s_per_pixel * self._searched
+        after += schedule.write_s_per_pixel * self._pixels
         seconds = max(0.05, left - (schedule.reserve_s + after))
-        return seconds, seconds / (self._step_s_per_pixel * self._pixels)
+        shorter = seconds - self._compensation_s
+        if self._rounds(shorter) >= schedule.compensated_rounds:
+            seconds = shorter
+        return seconds, self._rounds(seconds)
+
+    def compensates(self, steps: int) -> bool:
+        """Whether so many steps are worth the time that networks rounded with compensation take,
+        and it is there."""
+        schedule = self._schedule
+        if (
+            self.hurried
+            or steps / schedule.windows_a_round(self._model) < schedule.compensated_rounds
+        ):
+            return False
+        return self._limit is None or self._limit - self.elapsed_s >= self._compensation_s
 
     def expected_s(self, steps: int, attempts: int) -> float:
         """Seconds that an encode takes on a common machine, roughly: a fit of so many steps, and so
@@ -78,6 +92,20 @@ class Pace:
         fits = 1 + schedule.refit_share * (attempts - 1)
         writing = schedule.reserve_s + schedule.write_s_per_pixel * self._pixels
         return steps * self._step_s_per_pixel * seen * fits + writing * attempts
+
+    def _rounds(self, seconds: float) -> float:
+        """How often a fit of so many seconds sees each latent, roughly."""
+        return seconds / (self._step_s_per_pixel * self._pixels)
+
+    @property
+    def _compensation_s(self) -> float:
+        """Seconds that rounding with compensation takes, roughly."""
+        return self._schedule.compensation_s_per_pixel * self._searched
+
+    @property
+    def _searched(self) -> int:
+        """Pixels of all planes by which network steps are chosen."""
+        return windows.area(windows.middle(self._model)) * self._planes
 
     @property
     def _pixels(self) -> int:

@@ -86,9 +86,9 @@ class Schedule:
     a multiple of the least so far (in fits that end well it falls from look to look), and the
     factor by which noise then grows. docs/research.md, "Rates of long fits"."""
 
-    compensated_steps: int = 150
-    """Steps from which on networks are rounded with compensation, which takes two seconds for a
-    photograph of half a megapixel. docs/research.md, "Compensated rounding"."""
+    compensated_rounds: int = 150
+    """How often a fit must have seen each latent for its networks to be rounded with compensation
+    (compensation.py). docs/research.md, "Compensated rounding"."""
 
     report_every: int = 5
     """Steps between two reports of progress."""
@@ -160,9 +160,11 @@ class Schedule:
 
     reserve_s: float = 0.5
     search_s_per_pixel: float = 3e-6
+    compensation_s_per_pixel: float = 4e-6
     write_s_per_pixel: float = 5e-7
     """Kept of a time limit for what follows the fit: seconds, and seconds a pixel of the window by
-    which network steps are chosen, and of the image that is written."""
+    which network steps are chosen, without compensation and more with it, and of the image that is
+    written."""
 
     usual_attempts: int = 3
     """Files that a search for a size or a PSNR writes, roughly."""
