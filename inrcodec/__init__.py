@@ -170,7 +170,8 @@ def encoding(image: Encodable, **options: Unpack[EncodeKeywords]) -> Encoding:
     """
     from inrcodec.codec import encode as encoder
     from inrcodec.codec.ambient import own_settings
-    from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
+    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.codec.options.model_traits import SIGNAL_MODELS
     from inrcodec.images.reading import as_picture
     from inrcodec.signals.records import Clip
     from inrcodec.signals.wav import as_sound

@@ -26,7 +26,7 @@ from inrcodec.images.clips import ANIMATIONS, animation_bytes, read_clip
 from inrcodec.images.reading import as_picture
 from inrcodec.signals.records import Clip, Sound
 from inrcodec.signals.wav import read_sound, wav_bytes
-from inrcodec.streaming.protocol import messages, packets
+from inrcodec.streaming.protocol import manifest, messages, packets
 from tests import fuzz_peers, wav_files
 from tests.corners import corner
 from tests.images import made
@@ -154,11 +154,11 @@ def valid_sections() -> Iterable[bytes]:
     return (sections_of(path.read_bytes()) for path in sorted(found))
 
 
-def examples() -> list[messages.Message]:
+def examples() -> list[packets.Message]:
     """One message of every kind."""
-    layers = (messages.LayerInfo(5000, 7, 1136), messages.LayerInfo(9, 8, 16))
+    layers = (manifest.LayerInfo(5000, 7, 1136), manifest.LayerInfo(9, 8, 16))
     return [
-        messages.Manifest(bytes(32), layers),
+        manifest.Manifest(bytes(32), layers),
         messages.Symbol(1, 5, messages.NO_SECTION, b"payload"),
         messages.Sent(1, True),
         messages.Start(messages.Mode.FEC, 3, 70000, 30, 5),

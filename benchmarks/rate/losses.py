@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 import inrcodec
 from benchmarks.common import parser_of, workers_of
 from benchmarks.rate.coolchic import show
-from inrcodec.codec.options import LOSSES
+from inrcodec.codec.options.loss_names import LOSSES
 from inrcodec.images.reading import as_picture
 from inrcodec.metrics.curves.rd import Point, Row, read_rows, run
 from inrcodec.pixels import middle

@@ -39,8 +39,9 @@ from inrcodec.codec.fitting.optimizer import MuonAdam
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.networks.sizes import ImageShape, network_for
-from inrcodec.codec.options import LOSSES, EncodeOptions
-from inrcodec.codec.options import MODELS as TRAITS
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.loss_names import LOSSES
+from inrcodec.codec.options.model_traits import MODELS as TRAITS
 from inrcodec.errors import WeightsError
 from inrcodec.images.reading import as_picture
 from inrcodec.metrics.metric_losses import with_metric_loss

@@ -206,7 +206,8 @@ def encode(
     several images that go to one, images in work are dropped, and the same command does the rest.
     """
     from inrcodec.codec.encode import check_extras
-    from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
+    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.codec.options.model_traits import SIGNAL_MODELS
     from inrcodec.signals.wav import is_wav_name
 
     options: EncodeKeywords = {

@@ -17,7 +17,8 @@ def encode_batch(choice: Choice, options: EncodeKeywords) -> None:
     """Encode the images of folders, patterns and names, or else the WAV files of them. Without a
     model each kind has its own. Raises `OptionError` where both kinds are among them."""
     from inrcodec.codec.encode import check_extras
-    from inrcodec.codec.options import SIGNAL_MODELS, EncodeOptions
+    from inrcodec.codec.options import EncodeOptions
+    from inrcodec.codec.options.model_traits import SIGNAL_MODELS
     from inrcodec.images.opening import extensions
     from inrcodec.signals.wav import EXTENSIONS
 

@@ -17,7 +17,9 @@ from inrcodec.codec.ambient import own_settings
 from inrcodec.codec.fitting.losses import loss_of
 from inrcodec.codec.fitting.plan import options_of_signal, plan_of
 from inrcodec.codec.fitting.transparent import fill_hidden
-from inrcodec.codec.options import AUTO, METRIC_LOSSES_OF_ARRAYS, TUNES, EncodeOptions
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.loss_names import METRIC_LOSSES_OF_ARRAYS, TUNES
+from inrcodec.codec.options.model_traits import AUTO
 from inrcodec.codec.progress import Progress, in_steps
 from inrcodec.extras import require
 from inrcodec.pixels import Picture

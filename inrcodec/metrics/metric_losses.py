@@ -18,7 +18,8 @@ from inrcodec.codec.fitting import array_losses
 from inrcodec.codec.fitting.array_losses import Evaluated
 from inrcodec.codec.fitting.losses import Loss
 from inrcodec.codec.native.networks import Array
-from inrcodec.codec.options import LOSS_WEIGHTS, EncodeOptions
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.loss_names import LOSS_WEIGHTS
 from inrcodec.metrics import metric_table
 from inrcodec.metrics.quality.ssimulacra2_definition import SMALLEST_SIDE
 

@@ -18,7 +18,8 @@ from inrcodec.codec.format.bitstream import Container
 from inrcodec.codec.format.header import SLICE_SIDES
 from inrcodec.codec.limits import Limits
 from inrcodec.errors import LimitError, TruncatedError
-from inrcodec.streaming.protocol.messages import MAX_LAYER_BYTES, MAX_SYMBOL
+from inrcodec.streaming.protocol.manifest import MAX_LAYER_BYTES
+from inrcodec.streaming.protocol.messages import MAX_SYMBOL
 from inrcodec.streaming.protocol.stream import Stream
 
 SLICE_PIXELS = 9216.0

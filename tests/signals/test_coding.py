@@ -16,7 +16,7 @@ from inrcodec.codec.format import bitstream
 from inrcodec.codec.format.bitstream import Kind
 from inrcodec.codec.format.header import Family, Header
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.options import ROBUST_STRENGTHS
+from inrcodec.codec.options.model_traits import ROBUST_STRENGTHS
 from inrcodec.errors import (
     FormatError,
     KindError,

@@ -18,7 +18,7 @@ import numpy as np
 from inrcodec.codec.fitting import array_losses, structure
 from inrcodec.codec.fitting.array_losses import Evaluated
 from inrcodec.codec.native.networks import Array
-from inrcodec.codec.options import LOSS_WEIGHTS, METRIC_LOSSES
+from inrcodec.codec.options.loss_names import LOSS_WEIGHTS, METRIC_LOSSES
 from inrcodec.errors import OptionError
 from inrcodec.extras import require
 

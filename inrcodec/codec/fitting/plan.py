@@ -12,15 +12,13 @@ from inrcodec.codec.fitting.losses import Loss, check_sides, loss_of
 from inrcodec.codec.fitting.rate_control import Goal, goal_of
 from inrcodec.codec.fitting.robust_options import EXPANSION, Robust
 from inrcodec.codec.format.metadata import metadata_sections
-from inrcodec.codec.options import (
+from inrcodec.codec.options import DEFAULT_QUALITY, EncodeOptions
+from inrcodec.codec.options.loss_names import SIGNAL_LOSSES, TUNES
+from inrcodec.codec.options.model_traits import (
     AUTO,
-    DEFAULT_QUALITY,
     MODELS,
     ROBUST_STRENGTHS,
-    SIGNAL_LOSSES,
     SIGNAL_MODELS,
-    TUNES,
-    EncodeOptions,
     ModelTraits,
 )
 from inrcodec.errors import OptionError

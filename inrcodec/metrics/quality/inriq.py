@@ -39,10 +39,10 @@ from torch import Tensor
 
 from inrcodec import checks
 from inrcodec.codec.ambient import independent
-from inrcodec.codec.fitting.networks.fit import hidden_precision
 from inrcodec.codec.fitting.optimizer import WIDE
 from inrcodec.codec.networks.init_tables import shipped_for
 from inrcodec.codec.networks.siren import Siren
+from inrcodec.codec.runtime import hidden_precision
 from inrcodec.errors import OptionError
 from inrcodec.metrics.quality.fisher import output_sensitivity, squared_gradients
 from inrcodec.metrics.quality.fitted_network import FitPlan, FittedNetwork, fitted

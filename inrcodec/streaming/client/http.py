@@ -13,7 +13,8 @@ from inrcodec.streaming.client.options import ReceiveOptions
 from inrcodec.streaming.client.ranges import Part, length_of, part_of
 from inrcodec.streaming.layers import is_whole, starts_in, stream_of
 from inrcodec.streaming.protocol.frame import Beginning, Frame
-from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.messages import MAX_LAYERS
 from inrcodec.streaming.transport.signaling import LAYERS_HEADER
 
 PIECE = 1 << 14

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from inrcodec.errors import OptionError
 from inrcodec.streaming.decoding import limits_of
 from inrcodec.streaming.protocol.fec import MOST_EXPECTED_LOSS
-from inrcodec.streaming.protocol.messages import MAX_LAYERS, MAX_STREAM_BYTES, Mode, Start
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.messages import MAX_LAYERS, Mode, Start
 from inrcodec.streaming.simulated.link import NO_PACKET_LOSS, PacketLoss
 from inrcodec.streaming.transport.signaling import check_token
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inrcodec.errors import StreamError
 from inrcodec.streaming.client.failures import Refused
-from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES
 
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 """The status with which a server says that it cannot answer now."""

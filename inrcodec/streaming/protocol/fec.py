@@ -12,7 +12,8 @@ from typing import Any
 
 from inrcodec.errors import PacketError, StreamError
 from inrcodec.streaming.protocol.foreign import foreign
-from inrcodec.streaming.protocol.messages import MOST_EXPECTED_PERMILLE, LayerInfo
+from inrcodec.streaming.protocol.manifest import LayerInfo
+from inrcodec.streaming.protocol.messages import MOST_EXPECTED_PERMILLE
 
 BASE_FAILURE, EARLY_FAILURE, LATE_FAILURE = 1e-4, 1e-3, 1e-2
 """The probabilities that a layer stays incomplete, which repair symbols are planned for: of the

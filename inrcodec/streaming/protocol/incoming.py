@@ -6,7 +6,8 @@ import zlib
 
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol import fec
-from inrcodec.streaming.protocol.messages import NO_SECTION, LayerInfo, Symbol
+from inrcodec.streaming.protocol.manifest import LayerInfo
+from inrcodec.streaming.protocol.messages import NO_SECTION, Symbol
 
 
 class IncomingLayer:

@@ -1,8 +1,9 @@
-"""The messages of a stream: what sender and receiver tell each other.
+"""The messages of a session: what sender and receiver tell each other beside the manifest.
 
 docs/streaming.md is the specification. Numbers are big endian. `body` gives the bytes of a message
 and `of` parses them: it checks lengths and limits before it reads, and raises nothing but
-`PacketError`. packets.py turns messages into datagrams.
+`PacketError`. The manifest, which says what the layers are, has a file of its own (manifest.py);
+packets.py turns messages into datagrams.
 """
 
 from __future__ import annotations
@@ -18,18 +19,16 @@ STREAM_BYTES = 8
 """Bytes of a stream's name."""
 
 MAX_LAYERS = 32
-MAX_LAYER_BYTES = 1 << 24
-MAX_STREAM_BYTES = 1 << 26
-"""Largest file that is streamed; with `MAX_LAYER_BYTES` it bounds what a receiver buffers. One
-layer of 16 MiB has 14769 symbols, which one block of RaptorQ holds (at most 56403, RFC 6330)."""
+"""The most layers of a stream."""
 
 MAX_SYMBOL = 1136
 """Bytes of the longest symbol, a multiple of 8; its datagram has 1156 bytes."""
 
 MAX_SYMBOL_ID = (1 << 24) - 1
+"""The largest number of a symbol, which has three bytes."""
+
 NO_SECTION = 0xFFFF
 """Stands for the offset of a section in a symbol in which none begins."""
-
 
 MOST_EXPECTED_PERMILLE = 500
 """The highest packet loss that a receiver may expect, in thousandths: at 50 %, layers but the last
@@ -60,69 +59,6 @@ class Mode(IntEnum):
     """The transport sends lost packets again, and delivers in order."""
     ONCE = 4
     """Nothing is sent again; only repair symbols make up for lost packets."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerInfo:
-    """One layer: its size, its CRC-32, and the size of its symbols, in bytes."""
-
-    size_bytes: int
-    checksum: int
-    symbol_bytes: int
-
-    @property
-    def sources(self) -> int:
-        """The number of symbols that are pieces of the layer itself."""
-        return -(-self.size_bytes // self.symbol_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The layers of a stream, and the SHA-256 of the whole file."""
-
-    kind: ClassVar[Kind] = Kind.MANIFEST
-    digest: bytes
-    layers: tuple[LayerInfo, ...]
-
-    @property
-    def stream(self) -> bytes:
-        """The name of the stream in every datagram: the beginning of the digest."""
-        return self.digest[:STREAM_BYTES]
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of the file in bytes."""
-        return sum(layer.size_bytes for layer in self.layers)
-
-    def body(self) -> bytes:
-        """Write digest (32), then for every layer size (4), checksum (4), symbol size (2)."""
-        return self.digest + b"".join(
-            _LAYER.pack(x.size_bytes, x.checksum, x.symbol_bytes) for x in self.layers
-        )
-
-    @classmethod
-    def of(cls, body: bytes) -> Manifest:
-        """Parse a body; raises `PacketError`."""
-        count, rest = divmod(len(body) - 32, _LAYER.size)
-        if rest or not 1 <= count <= MAX_LAYERS:
-            raise PacketError(f"a manifest of {len(body)} bytes")
-        layers = tuple(LayerInfo(*fields) for fields in _LAYER.iter_unpack(body[32:]))
-        for layer in layers:
-            if not 1 <= layer.size_bytes <= MAX_LAYER_BYTES:
-                raise PacketError(f"a layer of {layer.size_bytes} bytes")
-            if layer.symbol_bytes != symbol_bytes(layer.size_bytes):
-                raise PacketError(f"symbols of {layer.symbol_bytes} bytes for {layer.size_bytes}")
-        if sum(layer.size_bytes for layer in layers) > MAX_STREAM_BYTES:
-            raise PacketError(f"a stream of more than {MAX_STREAM_BYTES} bytes")
-        return cls(body[:32], layers)
-
-
-_LAYER = struct.Struct(">IIH")
-
-
-def symbol_bytes(size_bytes: int) -> int:
-    """The size of the symbols of a layer of this size, both in bytes; a multiple of 8."""
-    return min(MAX_SYMBOL, -(-size_bytes // 8) * 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +217,6 @@ class Ping:
         _exactly(body, 5)
         token, answer = struct.unpack(">IB", body)
         return cls(token, _flag(answer))
-
-
-Message = Manifest | Symbol | Sent | Start | Have | Want | Stop | Ping
 
 
 def _layer(number: int) -> int:

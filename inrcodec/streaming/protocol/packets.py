@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import get_args
 
 from inrcodec.errors import PacketError
+from inrcodec.streaming.protocol.manifest import Manifest
 from inrcodec.streaming.protocol.messages import (
     STREAM_BYTES,
     Have,
-    Manifest,
-    Message,
     Ping,
     Sent,
     Start,
@@ -33,10 +33,9 @@ MAGIC = 0x9E
 _HEAD = struct.Struct(f">BB{STREAM_BYTES}s")
 OVERHEAD = _HEAD.size + 4
 
-_TYPES: dict[int, type[Message]] = {
-    int(message.kind): message
-    for message in (Manifest, Symbol, Sent, Start, Have, Want, Stop, Ping)
-}
+Message = Manifest | Symbol | Sent | Start | Have | Want | Stop | Ping
+
+_TYPES: dict[int, type[Message]] = {int(form.kind): form for form in get_args(Message)}
 
 
 def pack(stream: bytes, message: Message) -> bytes:

@@ -13,18 +13,16 @@ from collections.abc import Sequence
 from inrcodec.errors import PacketError
 from inrcodec.streaming.protocol.frame import Frame
 from inrcodec.streaming.protocol.incoming import IncomingLayer
+from inrcodec.streaming.protocol.manifest import LayerInfo, Manifest, symbol_bytes
 from inrcodec.streaming.protocol.messages import (
     MAX_LAYERS,
     STREAM_BYTES,
     Have,
-    LayerInfo,
-    Manifest,
     Ping,
     Sent,
     Start,
     Symbol,
     Want,
-    symbol_bytes,
 )
 from inrcodec.streaming.protocol.packets import bitmaps, pack, parse
 
@@ -44,7 +42,7 @@ def recalled(digest: bytes, sizes: Sequence[int]) -> list[bytes]:
 class Receiver:
     """Takes the datagrams of a stream by `push`; everything else reads what it has.
 
-    The manifest bounds the memory, and messages.py bounds the manifest: a receiver holds about as
+    The manifest bounds the memory, and manifest.py bounds the manifest: a receiver holds about as
     many symbols as the file has, and the decoder of a layer once more those of the layer. Keep the
     receiver when a connection is cut: `resume` tells a new sender what is there already. `known` is
     the beginning of the file as it was once: layers of it whose checksums are right are kept.

@@ -9,15 +9,8 @@ from itertools import pairwise
 
 from inrcodec.errors import LimitError
 from inrcodec.streaming.protocol import fec
-from inrcodec.streaming.protocol.messages import (
-    MAX_LAYERS,
-    MAX_STREAM_BYTES,
-    NO_SECTION,
-    LayerInfo,
-    Manifest,
-    Symbol,
-    symbol_bytes,
-)
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES, LayerInfo, Manifest, symbol_bytes
+from inrcodec.streaming.protocol.messages import MAX_LAYERS, NO_SECTION, Symbol
 from inrcodec.streaming.protocol.packets import pack
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from inrcodec.errors import InputError, InrCodecError, LimitError, StreamError
 from inrcodec.files import EXTENSIONS
 from inrcodec.streaming import layers
-from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES
 from inrcodec.streaming.protocol.stream import Stream
 
 Cut = Callable[[bytes, "int | None", "float | None"], bytes]

@@ -17,7 +17,8 @@ from inrcodec.codec.fitting.networks import batches
 from inrcodec.codec.fitting.plan import plan_of
 from inrcodec.codec.fitting.tensor_losses import l1, logcosh, mse, of_channels
 from inrcodec.codec.networks.siren import Siren
-from inrcodec.codec.options import LOSS_WEIGHTS, LOSSES, METRIC_LOSSES, EncodeOptions
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.loss_names import LOSS_WEIGHTS, LOSSES, METRIC_LOSSES
 from inrcodec.errors import OptionError, WeightsError
 from inrcodec.metrics.judge import compare
 from inrcodec.metrics.metric_losses import with_metric_loss

@@ -16,7 +16,8 @@ from inrcodec.codec.networks.layers import W0
 from inrcodec.codec.networks.positions import coordinates
 from inrcodec.codec.networks.siren import Siren
 from inrcodec.codec.networks.wire import Wire
-from inrcodec.codec.options import ROBUST_STRENGTHS, EncodeOptions
+from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.model_traits import ROBUST_STRENGTHS
 from inrcodec.errors import OptionError
 from inrcodec.pixels import Picture
 from tests.latent_files import coolchic

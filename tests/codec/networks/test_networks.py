@@ -30,6 +30,7 @@ from inrcodec.codec.networks.sizes import (
 from inrcodec.codec.networks.spinr import Spinr
 from inrcodec.codec.networks.wire import Wire
 from inrcodec.codec.options import EncodeOptions
+from inrcodec.codec.options.model_traits import MODELS
 from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, psnr
 
@@ -156,7 +157,7 @@ def test_sizes_beyond_the_limits_are_refused(make) -> None:
 
 def test_the_list_of_models_is_whole() -> None:
     listed = models()
-    assert {m.name.split(",")[0] for m in listed} == set(inrcodec.codec.options.MODELS)
+    assert {m.name.split(",")[0] for m in listed} == set(MODELS)
     assert all(m.parameters > 0 and m.macs_per_pixel > 0 and m.about for m in listed)
 
 

@@ -10,7 +10,7 @@ from inrcodec.streaming import ReceiveOptions
 from inrcodec.streaming.client.failures import Refused
 from inrcodec.streaming.client.http import PARSE_GROWTH, Download, _Layers
 from inrcodec.streaming.protocol.frame import Beginning
-from inrcodec.streaming.protocol.messages import MAX_STREAM_BYTES
+from inrcodec.streaming.protocol.manifest import MAX_STREAM_BYTES
 
 
 class Reply:

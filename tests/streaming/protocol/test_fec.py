@@ -8,7 +8,7 @@ import pytest
 from inrcodec.errors import PacketError, StreamError
 from inrcodec.streaming.protocol import fec
 from inrcodec.streaming.protocol.foreign import foreign
-from inrcodec.streaming.protocol.messages import LayerInfo, symbol_bytes
+from inrcodec.streaming.protocol.manifest import LayerInfo, symbol_bytes
 
 
 def symbols_of(layer, repairs):

@@ -15,16 +15,8 @@ from inrcodec.errors import PacketError
 from inrcodec.streaming.decoding import decode_runs
 from inrcodec.streaming.layers import stream_of
 from inrcodec.streaming.protocol import fec, messages
-from inrcodec.streaming.protocol.messages import (
-    Kind,
-    LayerInfo,
-    Manifest,
-    Mode,
-    Ping,
-    Start,
-    Symbol,
-    symbol_bytes,
-)
+from inrcodec.streaming.protocol.manifest import LayerInfo, Manifest, symbol_bytes
+from inrcodec.streaming.protocol.messages import Kind, Mode, Ping, Start, Symbol
 from inrcodec.streaming.protocol.packets import MAX_PACKET, bitmaps, pack, parse
 from inrcodec.streaming.protocol.receiver import MOST_VERSIONS, Receiver
 from inrcodec.streaming.protocol.sender import MOST_AGAIN, Sender

@@ -3,9 +3,8 @@
 One cosine schedule, over steps or, under a time limit, over seconds, in two parts:
 
 1. fit: the float network, on random subsets of the pixels;
-2. finish: the finest quantisation steps that meet the byte budget are chosen, and training goes on
-   through the rounding (straight-through). Every so often the rounded network is measured on the
-   whole image; the best one measured is the answer, and is what the file holds.
+2. finish: training goes on through the rounding to a file's integers (rounding.py). The best
+   rounded network measured is the answer, and is what the file holds.
 
 A step sees a product grid of rows and columns, one from each stratum, other ones than the steps
 before: unbiased, and the first layer costs a row and a column. A loss of neighbouring pixels
@@ -27,17 +26,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inrcodec.codec.entropy import prior
 from inrcodec.codec.entropy.quantized import Quantized, Tensors
 from inrcodec.codec.fitting.losses import MSE, Loss
-from inrcodec.codec.fitting.networks.batches import (
-    batches,
-    image_error,
-    image_loss,
-)
+from inrcodec.codec.fitting.networks.batches import batches
+from inrcodec.codec.fitting.networks.rounding import Rounding, arrays_of
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
-from inrcodec.codec.fitting.networks.sensitivity import sensitivities
-from inrcodec.codec.fitting.networks.steps import quantize, steps_for_size
 from inrcodec.codec.fitting.optimizer import MuonAdam
 from inrcodec.codec.fitting.robust import Backward, Objective, plain
 from inrcodec.codec.fitting.tensor_losses import of_channels
@@ -45,6 +38,7 @@ from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import Initialisation
 from inrcodec.codec.networks.positions import coordinates, sheet_rows
 from inrcodec.codec.progress import Progress
+from inrcodec.codec.runtime import hidden_precision
 from inrcodec.errors import RateError
 from inrcodec.pixels import Samples, decibels, to_unit
 
@@ -65,24 +59,19 @@ class Budget:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Best:
-    """A rounded network: its loss, its mean squared error (full range 1), and itself."""
-
-    score: float
-    error: float
-    network: Quantized
-
-
 class NetworkFit:
     """One image, one network, one budget. Iterate for `Progress`; `best()` at any time.
 
-    `pixels` (H, W, C) as in `Picture`, or a sheet, of a clip that of so many `frames`
-    (signals/records.py); `residual_to` is what a file's integers add to; a meta-learned `init` is
-    that too, and initialises the fit, as `start` does, the parameters of a network fitted before;
-    `precision` of hidden layers in torch defaults to the fastest the device has; `loss` is what is
-    minimised, and what the best network is chosen by; `backward` how (robust.py). The same seed,
-    device, precision and step budget give the same result.
+    - `pixels`: (H, W, C) as in `Picture`, or the sheet of a sound or of a clip of so many `frames`
+      (signals/records.py)
+    - `loss`: what is minimised, and what the best network is chosen by
+    - `backward`: how gradients are made (robust.py)
+    - `precision`: that of hidden layers in torch; None stands for the fastest that the device has
+    - `residual_to`: the parameters that a file's integers add to, by name; None stands for zeros
+    - `init`: a meta-learned initialisation, from which the fit begins; integers add to it
+    - `start`: the parameters of a network fitted before, from which the fit begins
+
+    The same seed, device, precision and step budget give the same result.
     """
 
     def __init__(
@@ -104,9 +93,7 @@ class NetworkFit:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model, self.budget, self.loss = model, budget, loss
-        self._backward = backward
-        self._pixels, self._residual_to = pixels, residual_to
-        self._schedule, self._frames = schedule, frames
+        self._backward, self._pixels, self._schedule = backward, pixels, schedule
         random = np.random.default_rng(seed)
         self._device = torch.device(device)
         self._precision = precision or hidden_precision(self._device)
@@ -124,8 +111,7 @@ class NetworkFit:
         if start is not None:
             initial = {name: start[name].copy() for name in model.shapes}
         elif init is not None:
-            initial = init.values(model)
-            self._residual_to = init.values(model)
+            initial, residual_to = init.values(model), init.values(model)
         elif residual_to is not None:
             initial |= {name: residual_to[name].copy() for name in model.phases}
         self._parameters = {
@@ -134,83 +120,85 @@ class NetworkFit:
         }
         self._step = 0
         self._reserve_s = 0.0  # what the last measurement will take, once one was timed
-        self._best: _Best | None = None
+        self._rounding: Rounding | None = None
+        if budget.target_bytes is not None:
+            self._rounding = Rounding(
+                model=model,
+                pixels=pixels,
+                target_bytes=budget.target_bytes,
+                loss=loss,
+                residual_to=residual_to,
+                schedule=schedule,
+                frames=frames,
+            )
 
     def __iter__(self) -> Iterator[Progress]:
-        """Run until the budget is spent: float, then through the rounding of fixed steps."""
-        schedule = self._schedule
+        """Train until the budget is spent: the float network, then through the rounding."""
+        schedule, rounding, parameters = self._schedule, self._rounding, self._parameters
         if self._init is not None:
             self._adapt(self._init)
-        optimizer = MuonAdam(self._parameters, *learning_rates(self.model), self._precision)
-        target, steps = self.budget.target_bytes, dict[str, int]()
-        measured, interval = 0, 0.0
-        error = 0.0
+        optimizer = MuonAdam(parameters, *learning_rates(self.model), self._precision)
+        steps = dict[str, int]()
+        measured_at, interval, error = 0, 0.0, 0.0
         while (share := self._share()) < 1:
-            if target is not None and not steps and share >= 1 - schedule.finish_share:
-                steps = self._choose_steps(int(target * schedule.finish_budget))
-                before = self._clock()
-                self._measure(steps)
-                self._reserve_s = self._clock() - before
-                finish = self._step * schedule.finish_share
-                interval = max(schedule.evaluate_every, finish / schedule.evaluations)
-                measured = self._step
-            if steps and self._step >= measured + interval:
-                self._measure(steps)
-                measured = self._step
-            warmed = (self._step + 1) / schedule.warm_up_steps, share / schedule.warm_up_share
-            warm = min(1.0, max(warmed))
-            loss = self._train(optimizer, self._rounded(steps), self._peak * warm * _cosine(share))
+            seen = parameters
+            if rounding is not None:
+                if not steps and share >= 1 - schedule.finish_share:
+                    steps = rounding.choose_steps(parameters, schedule.finish_budget)
+                    before = self._clock()
+                    rounding.measure(parameters, steps)
+                    self._reserve_s = self._clock() - before
+                    finish = self._step * schedule.finish_share
+                    interval = max(schedule.evaluate_every, finish / schedule.evaluations)
+                    measured_at = self._step
+                if steps and self._step >= measured_at + interval:
+                    rounding.measure(parameters, steps)
+                    measured_at = self._step
+                if steps:
+                    seen = rounding.straight_through(parameters, steps)
+            loss = self._train(optimizer, seen, self._peak * schedule.rate(self._step, share))
             error = loss if not error else 0.98 * error + 0.02 * loss
             if self._step % schedule.report_every == 0:
                 yield self._progress("finish" if steps else "fit", error)
-        if target is not None:
-            self._measure(steps or self._choose_steps(target))
+        if rounding is not None:
+            rounding.measure(parameters, steps or rounding.choose_steps(parameters))
         yield self._progress("finish", error)
 
     @property
     def measured(self) -> bool:
         """Whether a rounded network has been measured."""
-        return self._best is not None
+        return self._rounding is not None and self._rounding.best is not None
 
     @property
     def score(self) -> float:
-        """The loss of the best one; infinite before there is any."""
-        return math.inf if self._best is None else self._best.score
+        """The loss of the best rounded network measured; infinite before there is any."""
+        return math.inf if self._rounding is None else self._rounding.score
 
     def best(self) -> Quantized:
-        """The best network measured so far, rounded and within the byte budget."""
-        target = self.budget.target_bytes
-        if target is None:
+        """Return the best network measured so far, rounded and within the byte budget. Raises
+        `RateError` for a fit that has none."""
+        rounding = self._rounding
+        if rounding is None:
             raise RateError("a float fit has no rounded network; use values()")
-        if self._best is None:
-            self._measure(self._choose_steps(target))
-        if self._best is None:
-            raise RateError(f"the network does not fit {target} bytes")
-        return self._best.network
+        if rounding.best is not None:
+            return rounding.best.network
+        steps = rounding.choose_steps(self._parameters)
+        return rounding.measure(self._parameters, steps).network
+
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        """The float parameters as arrays."""
+        return arrays_of(self._parameters)
 
     def _share(self) -> float:
-        """How much of the budget is spent, in [0, 1], by steps or by the clock."""
+        """Return how much of the budget is spent, in [0, 1], by steps or by the clock."""
         share = self._step / self.budget.steps
         if self.budget.seconds is not None:
             seconds = max(1e-3, self.budget.seconds - self._reserve_s)
             share = max(share, (self._clock() - self._begun) / seconds)
         return min(share, 1.0)
 
-    def _rounded(self, steps: dict[str, int]) -> dict[str, Tensor]:
-        """The parameters as a decoder will see them, with the gradient of the float ones."""
-        if not steps:
-            return self._parameters
-        rounded = {}
-        for name, tensor in self._parameters.items():
-            size = prior.step_size(steps[name])
-            exact = tensor.detach()
-            if self._residual_to is not None:
-                exact = exact - torch.from_numpy(self._residual_to[name]).to(exact)
-            rounded[name] = tensor + (torch.round(exact / size) * size - exact)
-        return rounded
-
     def _adapt(self, init: Initialisation) -> None:
-        """The steps of gradient descent that an initialisation was trained for."""
+        """Take the steps of gradient descent that an initialisation was trained for."""
         rates = init.learned_rates(self.model)
         for _ in range(init.inner_steps):
             if self._share() >= 1:
@@ -225,14 +213,15 @@ class NetworkFit:
             self._step += 1
 
     def _train(self, optimizer: MuonAdam, parameters: dict[str, Tensor], factor: float) -> float:
-        """One step on one batch; returns the batch's mean squared error, full range 1."""
+        """Take one step on one batch; return the batch's mean squared error, full range 1."""
         error = self._gradients(parameters)
         optimizer.step(factor)
         self._step += 1
         return error
 
     def _gradients(self, parameters: dict[str, Tensor]) -> float:
-        """Leave the gradients of one batch; its mean squared error, full range 1."""
+        """Leave the gradients of one batch in the leaves; return its mean squared error, full range
+        1."""
         rows, columns = next(self._grids)
         target = torch.from_numpy(to_unit(self._pixels[rows[:, None], columns])).to(self._device)
         ys, xs = self._ys[rows], self._xs[columns]
@@ -259,60 +248,15 @@ class NetworkFit:
         return float(errors[0])
 
     def _progress(self, stage: str, error: float) -> Progress:
-        """Where the fit stands; `error` is a smoothed batch error, full range 1."""
-        best = decibels(self._best.error) if self._best else None
+        """Return where the fit stands; `error` is a smoothed batch error, full range 1."""
+        best = None if self._rounding is None else self._rounding.best
+        rounded_psnr = None if best is None else decibels(best.error)
         elapsed = self._clock() - self._begun
         share = self._share()
-        return Progress(stage, share, self._step, decibels(error), elapsed, best)
-
-    def values(self) -> dict[str, NDArray[np.float32]]:
-        """The float parameters as arrays."""
-        return {n: t.detach().cpu().numpy().copy() for n, t in self._parameters.items()}
-
-    def _choose_steps(self, target_bytes: int) -> dict[str, int]:
-        """The finest steps within `target_bytes` for the network as it is now."""
-        height, width = self._pixels.shape[:2]
-        sensitive = sensitivities(self.model, self._parameters, height, width, self._frames)
-        return steps_for_size(self.values(), sensitive, target_bytes, self._residual_to)
-
-    def _measure(self, steps: dict[str, int]) -> None:
-        """Round, render, and keep the result if it is the best measured so far.
-
-        Training through the rounding moves the entropy a little; where that breaks the byte budget
-        the steps of this answer are chosen anew.
-        """
-        values, target = self.values(), self.budget.target_bytes
-        stored = quantize(values, steps, self._residual_to)
-        if target is not None and len(stored.to_bytes()) > target:
-            steps = self._choose_steps(target)
-            stored = quantize(values, steps, self._residual_to)
-        rounded = {n: torch.from_numpy(v).to(self._device) for n, v in stored.values().items()}
-        how = self._schedule, self._frames
-        error = image_error(self.model, rounded, self._pixels, *how)
-        score = error
-        if self.loss is not MSE:
-            score = image_loss(self.model, rounded, self._pixels, self.loss, *how)
-        if self._best is None or score < self._best.score:
-            self._best = _Best(score, error, stored)
+        return Progress(stage, share, self._step, decibels(error), elapsed, rounded_psnr)
 
 
 def learning_rates(model: CoordinateModel) -> tuple[dict[str, float], set[str]]:
-    """Peak rate of every tensor, and the names of those that take Muon steps."""
+    """Return the peak rate of every tensor, and the names of those that take Muon steps."""
     chosen = model.learning_rates
     return {n: r.rate for n, r in chosen.items()}, {n for n, r in chosen.items() if r.muon}
-
-
-def hidden_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it faster than float32, else float32."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        fast = torch.backends.mkldnn.is_available() and bool(  # type: ignore[no-untyped-call]
-            torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
-    return torch.bfloat16 if fast else torch.float32
-
-
-def _cosine(share: float) -> float:
-    """1 at share 0, 0 at share 1."""
-    return 0.5 * (1 + math.cos(math.pi * share))

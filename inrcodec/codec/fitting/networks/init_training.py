@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.codec.fitting.networks.batches import batches
+from inrcodec.codec.fitting.networks.schedule import cosine
 from inrcodec.codec.networks.base import CoordinateModel
 from inrcodec.codec.networks.init_tables import Initialisation, phase_initialisation
 from inrcodec.codec.networks.positions import coordinates
@@ -92,7 +93,7 @@ class InitTraining:
         everything = [*self._initial.values(), *self._log_rates.values()]
         begun, step, error = time.monotonic(), 0, 0.0
         while (share := self._share(step, begun)) < 1:
-            factor = min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * share))
+            factor = min(1.0, (step + 1) / WARM_UP) * cosine(share)
             for group, (_, rate) in zip(adam.param_groups, groups, strict=True):
                 group["lr"] = rate * factor
             adam.zero_grad()

@@ -57,6 +57,12 @@ class Schedule:
     most_fits: int = 64
     """Random initialisations that are fitted, at most."""
 
+    def rate(self, step: int, share: float) -> float:
+        """Learning rates beside their peaks in a step, counted from 0, of a fit of which this share
+        is done: they rise linearly, and fall as a cosine."""
+        warm = max((step + 1) / self.warm_up_steps, share / self.warm_up_share)
+        return min(1.0, warm) * cosine(share)
+
     def steps(self, effort: int, pixels: int) -> int:
         """Training steps for an image of so many pixels: double with each effort, and more where a
         step sees fewer pixels than usual."""
@@ -68,6 +74,11 @@ class Schedule:
         limits = self.longest_of_nif if family == Family.NIF else self.longest
         longest = next((times * shortest for most, times in limits if payload_bytes < most), steps)
         return min(steps, longest)
+
+
+def cosine(share: float) -> float:
+    """Return half a wave: 1 at share 0, 0 at share 1."""
+    return 0.5 * (1 + math.cos(math.pi * share))
 
 
 SCHEDULE = Schedule()

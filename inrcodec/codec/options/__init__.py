@@ -1,120 +1,56 @@
-"""Everything an encoder can be told, checked once."""
+"""Everything an encoder can be told, checked once.
+
+`EncodeOptions` is the record of it. Beside this file, model_traits.py says which models there are
+and which options each takes, and loss_names.py which losses there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from inrcodec import checks
 from inrcodec.codec.format.header import SLICE_SIDES
+from inrcodec.codec.options.loss_names import LOSS_WEIGHTS, LOSSES, METRIC_LOSSES, TUNES
+from inrcodec.codec.options.model_traits import (
+    AUTO,
+    DEFAULT_MODEL,
+    MODELS,
+    ROBUST_STRENGTHS,
+    TAKEN_BY,
+    ModelTraits,
+)
 from inrcodec.errors import OptionError
 
 DEFAULT_QUALITY = 50
 DEFAULT_EFFORT = 5
 
-METRIC_LOSSES = ("lpips", "iem", "ssimulacra2")
-"""Losses that are metrics, whose functions come from `inrcodec.metrics`."""
-
-METRIC_LOSSES_OF_ARRAYS = ("ssimulacra2",)
-"""Those of them that need no torch."""
-
-LOSS_WEIGHTS = {
-    "lcssim": 0.01,
-    "l1ssim": 0.2,
-    "l1msssim": 0.84,
-    "lpips": 0.01,
-    "iem": 0.9,
-    "ssimulacra2": 0.01,
-}
-"""Weight of the term that is not squared or absolute error; the first two as in the paper."""
-
-LOSSES = ("mse", "l1", "logcosh", "lcssim", "l1ssim", "ms-ssim", "l1msssim", *METRIC_LOSSES)
-
-TUNES = {
-    "psnr": ("mse",),
-    "ms-ssim": ("l1msssim", "lcssim", "mse"),
-    "perceptual": ("lcssim", "mse"),
-    "ssimulacra2": ("ssimulacra2",),
-}
-"""What a file is to be good at, and the losses for it: the first that takes so small an image. By
-benchmarks/rate/losses.py: among files of one size `l1msssim` has the MS-SSIM of `ms-ssim` with a
-better PSNR and LPIPS; `lcssim` has the best LPIPS, a better MS-SSIM than `mse`, and nearly its
-PSNR."""
-
-ROBUST_STRENGTHS = {
-    "jacobian": 3e-4,
-    "gradient-norm": 3e-3,
-    "gradient-norm-exact": 3e-3,
-    "l1": 1e-6,
-    "lipschitz": 1e-7,
-    "noise": 3e-4,
-    "neurons": 0.01,
-}
-"""Ways to fit weights that survive damage (fitting/robust.py), and their default strengths."""
-
 RATES = ("quality", "bpp", "target_size", "psnr", "lmbda")
+"""The options that ask for a rate or a quality; an encode takes one of them."""
 
 COMPLEXITIES = ("low", "medium", "high", "highest")
+"""The sizes of the networks of `coolchic` by name, smallest first."""
 
-
-@dataclass(frozen=True, slots=True)
-class ModelTraits:
-    """What an encoder can be told of one model beside what it can be told of all.
-
-    `encoder` is the room of `fitting` that encodes it, `takes` the options that not every model
-    has, `least_effort` its smallest effort, and `robust` the ways to fit weights that survive.
-    """
-
-    encoder: Literal["coolchic", "networks"]
-    takes: frozenset[str]
-    robust: tuple[str, ...]
-    least_effort: int = 1
-
-
-_GRIDS = ModelTraits(
-    "coolchic",
-    frozenset({"psnr", "lmbda", "slices"}),
-    # penalties on weights would count against a trained initialisation, and compiled kernels have
-    # one derivative
-    ("jacobian", "gradient-norm", "noise"),
-)
-_TRAINED_GRIDS = ModelTraits(
-    "coolchic", _GRIDS.takes | {"complexity"}, _GRIDS.robust, least_effort=0
-)
-_NETWORK = ModelTraits("networks", frozenset({"init"}), tuple(ROBUST_STRENGTHS))
-
-MODELS: Mapping[str, ModelTraits] = {
-    "coolchic": _TRAINED_GRIDS,
-    "coolchic-v1": _GRIDS,
-    "coolchic-v2": _GRIDS,
-    "pe-siren": _NETWORK,
-    "siren": _NETWORK,
-    "nif": _NETWORK,
-    "spinr": _NETWORK,
-    "fourier": _NETWORK,
-    "mfn-fourier": _NETWORK,
-    "mfn-gabor": _NETWORK,
-    "wire": _NETWORK,
-    "diner": _NETWORK,
+_WHOLE_RANGES = {
+    "quality": (1, 100),
+    "target_size": (1, 1 << 28),
+    "slices": SLICE_SIDES,
+    "effort": (0, 9),
+    "seed": (0, (1 << 63) - 1),
+    "threads": (1, 1024),
 }
+"""The least and the most of every option that is a whole number."""
 
-SIGNAL_MODELS, SIGNAL_LOSSES = ("pe-siren", "siren", "nif", "spinr"), ("mse", "l1", "logcosh")
-"""Models and losses of sound and of clips; the first model is the default."""
-
-DEFAULT_MODEL = "coolchic"
-
-AUTO = "auto"
-"""The model that is chosen by the size asked for; it takes what `coolchic` takes."""
-
-_NEEDS = {
-    "psnr": "a coolchic model",
-    "lmbda": "a coolchic model",
-    "slices": "a coolchic model",
-    "complexity": "the coolchic model",
-    "init": "a coordinate network",
+_REAL_RANGES = {
+    "bpp": (1e-6, 64.0),
+    "psnr": (1.0, 100.0),
+    "lmbda": (1e-8, 10.0),
+    "loss_weight": (0.0, 1.0),
+    "robust_strength": (0.0, 1e6),
+    "time_limit": (0.1, 1e7),
 }
-"""Which models take an option, for a message."""
+"""The least and the most of every option that is a real number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,20 +150,20 @@ class EncodeOptions:
 
     def _check_numbers(self) -> None:
         """Turn every number into Python's; raise `OptionError` for one out of range."""
-        for name, (low, high) in _WHOLE.items():
+        for name, (low, high) in _WHOLE_RANGES.items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checks.whole(name, value, low, high))
-        for name, (least, most) in _REAL.items():
+        for name, (least, most) in _REAL_RANGES.items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checks.real(name, value, least, most))
         object.__setattr__(self, "metadata", checks.flag("metadata", self.metadata))
 
     def _check_model(self) -> None:
         """Raise `OptionError` for an option that the model does not take."""
-        for name, needed in _NEEDS.items():
+        for name, models in TAKEN_BY.items():
             given = getattr(self, name) not in (None, "random")
             if given and name not in self.traits.takes:
-                raise OptionError(f"{name} needs {needed}, not {self.model}")
+                raise OptionError(f"{name} needs {models}, not {self.model}")
         if self.effort < self.traits.least_effort:
             raise OptionError(
                 f"effort 0 needs the trained initialisation of coolchic, not {self.model}"
@@ -246,10 +182,10 @@ class EncodeOptions:
             checks.known("tune", self.tune, TUNES)
             if self.loss is not None:
                 raise OptionError("give one of tune and loss: tune picks the loss")
-        if self.effort == 0 and self.tune not in (None, "psnr"):
-            raise OptionError(f"tune {self.tune!r} needs a fit: an effort of 1 or more")
-        if self.effort == 0 and self.loss not in (None, "mse"):
-            raise OptionError("a loss other than mse needs a fit: an effort of 1 or more")
+        if self.tune not in (None, "psnr"):
+            self._require_fit(f"tune {self.tune!r}")
+        if self.loss not in (None, "mse"):
+            self._require_fit("a loss other than mse")
 
     def _check_robust(self) -> None:
         """Raise `OptionError` for a robust mode that is not known, or not for this model."""
@@ -265,17 +201,23 @@ class EncodeOptions:
         if self.robust == "neurons" and self.robust_strength is not None:
             what = "robust_strength, the share of neurons lost,"
             checks.real(what, self.robust_strength, 0.0, 0.9)
+        self._require_fit("robust")
+
+    def _require_fit(self, what: str) -> None:
+        """Raise `OptionError` at effort 0, which trains nothing: `what` needs a fit."""
         if self.effort == 0:
-            raise OptionError("robust needs a fit: an effort of 1 or more")
+            raise OptionError(f"{what} needs a fit: an effort of 1 or more")
 
     @property
     def metric_loss(self) -> str | None:
-        """The loss that is a metric, by name or as `tune` picks it, if it is one."""
+        """The name of the loss, as it is given or as `tune` picks it, if the loss is a metric;
+        else None."""
         name = self.tune if self.tune in METRIC_LOSSES else self.loss
         return name if isinstance(name, str) and name in METRIC_LOSSES else None
 
     def asked_bytes(self, pixels: int) -> int | None:
-        """The file size asked for of an image of so many pixels; None where a quality is."""
+        """Return the bytes that the file of an image of so many pixels may have by `bpp` or
+        `target_size`; None where neither is given."""
         return self.target_size if self.bpp is None else int(self.bpp * pixels / 8)
 
     @classmethod
@@ -311,22 +253,3 @@ class EncodeKeywords(TypedDict, total=False):
     threads: int | None
     device: str
     metadata: bool
-
-
-_WHOLE = {
-    "quality": (1, 100),
-    "target_size": (1, 1 << 28),
-    "slices": SLICE_SIDES,
-    "effort": (0, 9),
-    "seed": (0, (1 << 63) - 1),
-    "threads": (1, 1024),
-}
-_REAL = {
-    "bpp": (1e-6, 64.0),
-    "psnr": (1.0, 100.0),
-    "lmbda": (1e-8, 10.0),
-    "loss_weight": (0.0, 1.0),
-    "robust_strength": (0.0, 1e6),
-    "time_limit": (0.1, 1e7),
-}
-"""Ranges of the options that are numbers."""
