@@ -7,12 +7,9 @@ its own decoded error steer lambda, so a size or a PSNR asked for is that of the
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
-
-import numpy as np
 
 from inrcodec.codec.coolchic import init_tables
 from inrcodec.codec.coolchic.features import COMPLEXITIES, FEATURES
@@ -23,15 +20,13 @@ from inrcodec.codec.fitting.coolchic.backend import Backend
 from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.first_lambda import coarsest_bytes, first_lambda, widened
 from inrcodec.codec.fitting.coolchic.fit import GridFit
-from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial, Step
+from inrcodec.codec.fitting.coolchic.fit_setting import Step
 from inrcodec.codec.fitting.coolchic.grid_file import GridFile
 from inrcodec.codec.fitting.coolchic.pace import Pace
+from inrcodec.codec.fitting.coolchic.plane_fit import PlaneFits
 from inrcodec.codec.fitting.coolchic.schedule import (
-    FULL_RATE_STEPS,
-    FULL_RATES,
     SCHEDULE,
     Schedule,
-    rates_for,
 )
 from inrcodec.codec.fitting.coolchic.steering import Steering
 from inrcodec.codec.fitting.coolchic.step import rate_pixels
@@ -46,13 +41,6 @@ from inrcodec.pixels import Picture, decibels
 
 FAMILIES = {family.label: family for family in FEATURES}
 
-FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
-"""Usual bytes of header and section heads, and of the networks the most bytes and the usual share
-of a file: rough guesses, which the search for a size corrects by the bytes of the file itself."""
-
-WITHOUT_LIMIT = 1 << 40
-"""Steps of a fit that time ends."""
-
 
 class GridEncoding:
     """One encode with latent grids; see `encode.Encoding`."""
@@ -65,7 +53,7 @@ class GridEncoding:
         schedule: Schedule = SCHEDULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock, started = clock, clock()
+        started = clock()
         self.picture, self.plan, self._schedule = picture, plan, schedule
         family = FAMILIES[plan.model]
         sizes = COMPLEXITIES[plan.complexity] if plan.complexity else {}
@@ -75,21 +63,16 @@ class GridEncoding:
         self._targets, self._shown = planes_of(picture), shown_of(picture)
         planes = len(self._targets)
         self._pace = Pace(self.model, planes, plan.time_limit, schedule, clock, started)
-        self._unlike = is_unlike_photographs(picture)
-        self._briefly = self._unlike and plan.effort == 0
-        self._steps = schedule.steps(plan.effort, self.model, unlike=self._briefly)
-        if plan.time_limit is not None:
-            self._steps = WITHOUT_LIMIT
-            if (
-                self.model.complexity is not None
-                and self._pace.budget(self._steps)[1] < schedule.least_fit
-            ):
-                self._steps = 0  # so short a fit is worse than its initialisation
+        unlike = is_unlike_photographs(picture)
+        self._briefly = unlike and plan.effort == 0
+        self._steps = self._pace.steps(plan.effort, unlike=self._briefly)
         in_windows = schedule.in_windows(self.model) and self._steps > 0
         robust, device, seed = plan.robust, plan.device, plan.seed
         self._backend = backend_of(
             self.model, in_windows=in_windows, robust=robust, device=device, seed=seed
         )
+        given = plan, self._steps, self._pace, self._backend, schedule, clock
+        self._plane_fits = PlaneFits(*given, unlike=unlike)
         with self._backend.threads(plan.threads):
             sized = self.model.complexity is not None and plan.goal.size_bytes is not None
             coarsest = coarsest_bytes(*self._given) if sized else 0.0
@@ -199,7 +182,7 @@ class GridEncoding:
         lmbda = goal.lmbda
         if self.model.complexity is not None:
             if not goal.fixed:
-                given = *self._given, goal, self._overhead()
+                given = *self._given, goal, self._file.usual_overhead(fitted=self._steps > 0)
                 lmbda = first_lambda(*given, fitted=self._steps > 0)
             index = initialisation.init_index(lmbda)
             if self._may_widen:
@@ -224,50 +207,19 @@ class GridEncoding:
         than MSE."""
         self._initialised_at = lmbda
         rehearsing = [self.plan.loss is not MSE, False]
+        given = self.model, self._init, lmbda
         self._fits = [
-            self._fit(target, shown, lmbda, rehearse)
+            self._plane_fits.fit(*given, target, shown, rehearse=rehearse)
             for target, shown, rehearse in zip(self._targets, self._shown, rehearsing, strict=False)
         ]
         self._steering = Steering(
             self._fits,
             self.plan.goal,
-            self._overhead(),
+            self._file.usual_overhead(fitted=self._steps > 0),
             self.plan.loss,
             self._pace.budget(self._steps)[1],
             self._schedule,
             trained=self._init is not None,
-        )
-
-    def _fit(self, target: Array, shown: Array | None, lmbda: float, rehearse: bool) -> GridFit:
-        """The fit of one plane from its initialisation."""
-        seconds, rounds = self._pace.budget(self._steps)
-        if self._init is None:
-            mean = target.mean((1, 2), dtype=np.float64).astype(np.float32)
-            parameters = initialisation.untrained(self.model, self.plan.seed, mean)
-            latents = [np.zeros(shape, np.float32) for shape in self.model.grids]
-            initial = Initial(parameters, latents)
-            rates = FULL_RATES
-        else:
-            parameters, latents = initialisation.trained(self.model, target, self._init[1], lmbda)
-            initial = Initial(parameters, latents, parameters)
-            if self._briefly:
-                rounds = max(rounds, FULL_RATE_STEPS)  # a bad initialisation has little to lose
-            rates = rates_for(rounds, lmbda)
-            if self._unlike:
-                rates = rates._replace(most_noise=0.0)
-        return GridFit(
-            target,
-            self.model,
-            initial,
-            Budget(self._steps, seconds),
-            lmbda=lmbda,
-            rates=rates,
-            shown=shown,
-            rehearse=rehearse,
-            backend=self._backend,
-            seed=self.plan.seed,
-            schedule=self._schedule,
-            clock=self._clock,
         )
 
     def _progress(self) -> Iterator[Progress]:
@@ -307,12 +259,6 @@ class GridEncoding:
         size, rounded = (None, None) if file is None else file
         elapsed = self._pace.elapsed_s
         return Progress(stage, min(share, 1.0), step, psnr, elapsed, rounded, size)
-
-    def _overhead(self) -> float:
-        """Bytes beside the latents of a file of the size asked for, roughly."""
-        networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.plan.goal.size_bytes or math.inf))
-        fitted = networks * len(self._targets) * (self._steps > 0)
-        return FRAMING + self.plan.metadata_bytes + fitted
 
     @property
     def _file(self) -> GridFile:

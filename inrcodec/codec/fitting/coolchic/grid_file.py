@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ from inrcodec.codec.format.header import Header
 from inrcodec.codec.view import view_of
 from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, psnr
+
+FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
+"""Usual bytes of header and section heads, and of the networks the most bytes and the usual share
+of a file: rough guesses, which the search for a size corrects by the bytes of the file itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,12 @@ class GridFile:
         if self.init is None:
             return {n: np.zeros(s, np.float32) for n, s in self.model.shapes.items()}
         return init_tables.initial_parameters(*self.init, self.model)
+
+    def usual_overhead(self, *, fitted: bool) -> float:
+        """Bytes beside the latents of a file of the size asked for, roughly."""
+        planes = 2 - self.picture.channels % 2
+        networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.plan.goal.size_bytes or math.inf))
+        return FRAMING + self.plan.metadata_bytes + networks * planes * fitted
 
     def check_limits(self) -> None:
         """Raise `EncoderLimitError` for an image that no decoder would take."""

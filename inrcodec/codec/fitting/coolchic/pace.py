@@ -9,6 +9,7 @@ from inrcodec.codec import native
 from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.schedule import Schedule
+from inrcodec.codec.fitting.plan import WITHOUT_LIMIT
 
 
 class Pace:
@@ -55,6 +56,15 @@ class Pace:
         each = self.elapsed_s / max(1, taken)
         count = schedule.hurry_s * schedule.hurried_share / max(each, 1e-9) / self._planes
         return max(schedule.least_hurried, min(schedule.most_hurried, int(count)))
+
+    def steps(self, effort: int, *, unlike: bool) -> int:
+        """Steps of a fit of this effort, or of one that time ends: none where that is so short that
+        it would be worse than its trained initialisation."""
+        if self._limit is None:
+            return self._schedule.steps(effort, self._model, unlike=unlike)
+        trained = self._model.complexity is not None
+        short = self.budget(WITHOUT_LIMIT)[1] < self._schedule.least_fit
+        return 0 if trained and short else WITHOUT_LIMIT
 
     def budget(self, steps: int) -> tuple[float | None, float]:
         """Seconds for a fit, if there is a limit, else None and `steps`; and how often it sees each

@@ -13,7 +13,7 @@ from inrcodec.codec.entropy.quantized import least_payload
 from inrcodec.codec.fitting.networks.fit import Budget, NetworkFit
 from inrcodec.codec.fitting.networks.schedule import SCHEDULE, Schedule
 from inrcodec.codec.fitting.networks.several_fits import SeveralFits
-from inrcodec.codec.fitting.plan import EncodePlan
+from inrcodec.codec.fitting.plan import WITHOUT_LIMIT, EncodePlan
 from inrcodec.codec.fitting.rate_control import LEAST_USED
 from inrcodec.codec.fitting.robust import backward_of
 from inrcodec.codec.format import bitstream
@@ -58,9 +58,6 @@ SMALLEST_PAYLOAD = 192
 
 SOUND_OVER_IMAGES = 4
 """Bits that a quality means for a moment of sound beside what it means for a pixel."""
-
-WITHOUT_LIMIT = 1 << 40
-"""Steps of a fit that time ends."""
 
 
 class NetworkEncoding:
