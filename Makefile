@@ -34,8 +34,9 @@ $(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard inrco
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[encode,metrics]" "scikit-image>=0.24"
 	@touch $@
 
+# The kernels are there already: INRCODEC_NATIVE=0 keeps a second installation from compiling them.
 $(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	INRCODEC_NATIVE=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
 demo: $(VENV)/.runtime
@@ -52,7 +53,7 @@ mutate: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --cases 20000
 
 $(VENV)/.fuzz: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
+	INRCODEC_NATIVE=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[fuzz]"
 	@touch $@
 
 fuzz: $(VENV)/.fuzz
