@@ -31,7 +31,7 @@ def test_values_are_within_half_a_step() -> None:
         assert np.abs(values[name] - tensor).max() <= 0.01 * 1.001
 
 
-@pytest.mark.parametrize("target", [100, 200, 400, 800, 900])
+@pytest.mark.parametrize("target", [100, 200, 400, 700])
 def test_the_byte_budget_is_met_and_used(target: int) -> None:
     sensitivities = dict.fromkeys(MODEL.shapes, 1.0)
     steps = steps_for_size(parameters(), sensitivities, target)
