@@ -1,6 +1,9 @@
 """Shared pictures and files. Torch runs on one thread: two can be far slower on busy cores."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -11,6 +14,10 @@ import pytest
 import torch
 
 import inrcodec
+from inrcodec.codec.fitting.coolchic import schedule as grid_schedule
+from inrcodec.codec.fitting.coolchic.encoder import GridEncoding
+from inrcodec.codec.fitting.networks import schedule as network_schedule
+from inrcodec.codec.fitting.networks.encoder import NetworkEncoding
 from inrcodec.pixels import Picture
 
 torch.set_num_threads(1)
@@ -55,3 +62,23 @@ def small_file(small: np.ndarray) -> bytes:
 def photo_file(photo: np.ndarray) -> bytes:
     """`photo` at about 1 bit a pixel, as a coordinate network."""
     return inrcodec.encode(photo, model="pe-siren", bpp=1.0, effort=2, threads=1)
+
+
+@contextmanager
+def fewer_steps() -> Iterator[None]:
+    """Fits in this process take a tenth of their steps, those of latent grids a fifth: for tests
+    that ask what is around a fit, and not how good it is."""
+    networks = replace(network_schedule.SCHEDULE, fewest_steps=30)
+    steps = tuple(count // 5 for count in grid_schedule.SCHEDULE.effort_steps)
+    grids = replace(grid_schedule.SCHEDULE, effort_steps=steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NetworkEncoding.__init__.__kwdefaults__, "schedule", networks)
+        patch.setitem(GridEncoding.__init__.__kwdefaults__, "schedule", grids)
+        yield
+
+
+@pytest.fixture
+def few_steps() -> Iterator[None]:
+    """`fewer_steps` during a test."""
+    with fewer_steps():
+        yield

@@ -13,6 +13,7 @@ import torch
 import inrcodec
 from inrcodec.metrics import compare
 from inrcodec.metrics.quality.inriq import Inriq
+from tests.conftest import fewer_steps
 from tests.together import run_in_threads
 
 
@@ -90,6 +91,12 @@ def _encoded(picture: np.ndarray, options: dict[str, Any]) -> bytes:
     data = job.finish()
     assert _observed() == outside
     return data
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_fits() -> Iterator[None]:
+    with fewer_steps():
+        yield
 
 
 @pytest.fixture(scope="module")

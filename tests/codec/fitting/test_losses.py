@@ -209,10 +209,10 @@ def test_tune_ssimulacra2_is_that_loss_and_has_a_better_score() -> None:
     options = with_metric_loss(EncodeOptions(tune="ssimulacra2"))
     assert options.tune is None
     assert loss_of(options.loss).name == "ssimulacra2"
-    photo = np.ascontiguousarray(data.chelsea()[60:156, 100:228])
+    photo = np.ascontiguousarray(data.chelsea()[60:124, 100:188])
     scores = {}
     for tune in ("psnr", "ssimulacra2"):
-        file = inrcodec.encode(photo, tune=tune, bpp=1.0, effort=2, threads=1, seed=0)
+        file = inrcodec.encode(photo, tune=tune, bpp=1.0, effort=1, threads=1, seed=0)
         scores[tune] = compare(photo, inrcodec.decode(file), ["ssimulacra2"])["ssimulacra2"]
     assert scores["ssimulacra2"] > scores["psnr"] + 3
 
@@ -331,25 +331,25 @@ def test_any_function_of_two_pictures_will_do(photo: np.ndarray) -> None:
         assert reference.shape == decoded.shape == (1, 3, *photo.shape[:2])
         return (decoded - reference)[:, 1].square().mean()
 
-    data = inrcodec.encode(photo, loss=green, effort=2, threads=1, quality=60)
+    data = inrcodec.encode(photo, loss=green, effort=1, threads=1, quality=60)
     error = np.square(inrcodec.decode(data) - photo.astype(float)).mean((0, 1))
     assert error[1] < 0.8 * error[0]
     assert error[1] < 0.8 * error[2]
 
 
-def test_alpha_and_gray_pictures_take_a_loss(photo: np.ndarray) -> None:
-    shape = np.full_like(photo[..., :1], 255)
-    shape[:, :40] = 0
-    pixels = np.concatenate([photo[..., :1], shape], 2)
+def test_alpha_and_gray_pictures_take_a_loss(photo: np.ndarray, few_steps: None) -> None:
+    shape = np.full_like(photo[:40, :50, :1], 255)
+    shape[:, :20] = 0
+    pixels = np.concatenate([photo[:40, :50, :1], shape], 2)
     for model in ("coolchic", "pe-siren"):
         data = inrcodec.encode(pixels, loss="l1ssim", model=model, effort=1, threads=1)
         assert inrcodec.decode(data).shape == pixels.shape
 
 
 def test_a_loss_leaves_alpha_as_squared_error_does(photo: np.ndarray) -> None:
-    rows, columns = np.mgrid[:64, :96]
-    shape = (np.hypot(rows - 32, columns - 48) < 25)[..., None] * np.uint8(255)
-    pixels = np.concatenate([photo[:64, :96], shape], 2)
+    rows, columns = np.mgrid[:40, :56]
+    shape = (np.hypot(rows - 20, columns - 28) < 15)[..., None] * np.uint8(255)
+    pixels = np.concatenate([photo[:40, :56], shape], 2)
     by_error, by_loss = (
         inrcodec.decode(inrcodec.encode(pixels, loss=loss, effort=1, threads=1))
         for loss in ("mse", "l1ssim")
@@ -374,7 +374,7 @@ def test_a_rehearsal_says_what_to_aim_at() -> None:
 
 
 def test_black_and_tiny_pictures_take_a_loss() -> None:
-    for shape in ((40, 50, 3), (1, 1, 3)):
+    for shape in ((20, 26, 3), (1, 1, 3)):
         black = np.zeros(shape, np.uint8)
         files = [
             inrcodec.encode(black, loss="l1", effort=1, threads=1, seed=seed) for seed in range(5)
@@ -395,16 +395,20 @@ def test_the_best_network_is_chosen_by_the_loss(photo: np.ndarray) -> None:
 
 def test_equal_options_give_equal_files(photo: np.ndarray) -> None:
     options = {"loss": "l1ssim", "effort": 1, "threads": 1, "seed": 3}
-    assert inrcodec.encode(photo, **options) == inrcodec.encode(photo, **options)
+    part = photo[:48, :64]
+    assert inrcodec.encode(part, **options) == inrcodec.encode(part, **options)
 
 
 def test_other_losses_take_sizes_and_time_limits(photo: np.ndarray) -> None:
-    data = inrcodec.encode(photo, loss="l1ssim", target_size=1500, effort=2, threads=1)
-    assert 0.95 * 1500 <= len(data) <= 1500
-    assert inrcodec.encode(photo, loss="l1ssim", time_limit=1.5, threads=1)
+    part = photo[:64, :96]
+    data = inrcodec.encode(part, loss="l1ssim", target_size=900, effort=2, threads=1)
+    assert 0.95 * 900 <= len(data) <= 900
+    assert inrcodec.encode(part, loss="l1ssim", time_limit=0.8, threads=1)
 
 
-def test_a_tune_picks_a_loss_that_the_picture_is_large_enough_for(small: np.ndarray) -> None:
+def test_a_tune_picks_a_loss_that_the_picture_is_large_enough_for(
+    small: np.ndarray, few_steps: None
+) -> None:
     def picked(tune: str | None, side: int) -> object:
         image = Picture(np.zeros((2 * side, side, 3), np.uint8))
         return plan_of(EncodeOptions(tune=tune), image).loss.name

@@ -131,7 +131,7 @@ def test_the_jacobian_penalty_is_what_noise_adds() -> None:
     exact = torch.cat([g.flatten() for g in found if g is not None])
     way = a_way("jacobian", 1e-3)
     without = gradients(plain, leaves())
-    drawn = torch.stack([gradients(way, leaves()) - without for _ in range(300)]).mean(0)
+    drawn = torch.stack([gradients(way, leaves()) - without for _ in range(200)]).mean(0)
     drawn = drawn[: len(exact)]  # the last bias moves no derivative
     assert torch.cosine_similarity(drawn, exact, 0) > 0.95
     assert float(drawn.norm()) == pytest.approx(float(exact.norm()), rel=0.1)
@@ -228,14 +228,17 @@ def test_weights_become_less_sensitive(photo: np.ndarray) -> None:
         pytest.param("noise", "coolchic", marks=pytest.mark.slow),
     ],
 )
-def test_encoding_takes_them(model: str, name: str, photo: np.ndarray) -> None:
+def test_encoding_takes_them(
+    model: str, name: str, photo: np.ndarray, few_steps: None
+) -> None:
+    part = photo[:48, :64]
     files = [
-        inrcodec.encode(photo, model=model, effort=1, robust=way, threads=1, quality=40)
+        inrcodec.encode(part, model=model, effort=1, robust=way, threads=1, quality=40)
         for way in (name, name, None)
     ]
     assert files[0] == files[1]
     assert files[0] != files[2]
-    error = [np.square(inrcodec.decode(f) - photo.astype(float)).mean() for f in files]
+    error = [np.square(inrcodec.decode(f) - part.astype(float)).mean() for f in files]
     assert error[0] < 1.5 * error[2]
 
 
