@@ -28,6 +28,7 @@ def two_threads() -> object:
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.usefixtures("few_steps")
 def test_a_caller_keeps_its_threads_between_steps(
     small: np.ndarray, model: str, two_threads: object
 ) -> None:
@@ -38,6 +39,7 @@ def test_a_caller_keeps_its_threads_between_steps(
     assert torch.get_num_threads() == 2
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_two_encodes_in_turn_leave_the_threads_alone(
     small: np.ndarray, two_threads: object
 ) -> None:
@@ -53,6 +55,7 @@ def test_two_encodes_in_turn_leave_the_threads_alone(
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.usefixtures("few_steps")
 def test_an_encode_advanced_from_another_thread_is_the_same(small: np.ndarray, model: str) -> None:
     options = {"model": model, "effort": 1, "threads": 2, "seed": 1}
     job = inrcodec.encoding(small, **options)
@@ -67,6 +70,7 @@ def test_an_encode_advanced_from_another_thread_is_the_same(small: np.ndarray, m
     assert job.finish() == inrcodec.encode(small, **options)
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_a_loop_that_was_left_goes_on(small: np.ndarray) -> None:
     for model in MODELS:
         job = inrcodec.encoding(small, model=model, effort=1, seed=2, threads=1)
