@@ -33,9 +33,9 @@ from inrcodec.pixels import Picture, psnr
 
 @pytest.mark.parametrize("model", ["coolchic", "coolchic-v1", "coolchic-v2"])
 def test_every_model_makes_a_picture_of_its_file(photo: np.ndarray, model: str) -> None:
-    effort = 1 if model == "coolchic" else 3
-    data = inrcodec.encode(photo, model=model, effort=effort)
-    assert psnr(photo, inrcodec.decode(data)) > 20
+    effort, part = 1 if model == "coolchic" else 3, photo[:64, :96]
+    data = inrcodec.encode(part, model=model, effort=effort)
+    assert psnr(part, inrcodec.decode(data)) > 20
     assert inrcodec.info(data).model == model
 
 
@@ -99,9 +99,9 @@ def test_a_size_is_used_and_never_exceeded(photo: np.ndarray, bpp: float) -> Non
 def test_a_size_asked_for_costs_little_beside_the_lambda_that_gives_it(
     picture: Callable[[], np.ndarray],
 ) -> None:
-    pixels = picture()[100:228, 150:278]
-    at_a_lambda = inrcodec.encode(pixels, lmbda=1.5e-3, effort=3)
-    of_its_size = inrcodec.encode(pixels, target_size=len(at_a_lambda), effort=3)
+    pixels = picture()[100:196, 150:246]
+    at_a_lambda = inrcodec.encode(pixels, lmbda=1.5e-3, effort=2)
+    of_its_size = inrcodec.encode(pixels, target_size=len(at_a_lambda), effort=2)
     quality = [psnr(pixels, inrcodec.decode(file)) for file in (at_a_lambda, of_its_size)]
     assert quality[1] > quality[0] - 0.5
 
@@ -317,7 +317,7 @@ def test_no_effort_is_worse_than_the_one_below(name: str, request: pytest.Fixtur
         path = request.getfixturevalue("shared") / "faults/flowers.png"
         image = np.asarray(Image.open(path).convert("RGB"))[200:328, 200:392]
     else:
-        image = getattr(data, name)()[100:228, 150:342]
+        image = getattr(data, name)()[100:196, 150:278]
     quality = []
     for effort in range(4):
         coded = inrcodec.encode(image, bpp=0.5, effort=effort, threads=1)
@@ -328,7 +328,7 @@ def test_no_effort_is_worse_than_the_one_below(name: str, request: pytest.Fixtur
 def test_a_long_fit_is_refined_without_going_astray(photo: np.ndarray) -> None:
     """A refit of a sixth of the steps, under a lambda a little larger, takes less, not four times
     as much."""
-    plan = plan_of(EncodeOptions(effort=5, lmbda=0.02, threads=1), Picture(photo))
+    plan = plan_of(EncodeOptions(effort=4, lmbda=0.02, threads=1), Picture(photo))
     job = GridEncoding(Picture(photo), plan, schedule=replace(SCHEDULE, small_pixels=1))
     before = [progress.size_bytes for progress in job][-1]
     for _ in job.refit(0.023):
