@@ -228,9 +228,7 @@ def test_weights_become_less_sensitive(photo: np.ndarray) -> None:
         pytest.param("noise", "coolchic", marks=pytest.mark.slow),
     ],
 )
-def test_encoding_takes_them(
-    model: str, name: str, photo: np.ndarray, few_steps: None
-) -> None:
+def test_encoding_takes_them(model: str, name: str, photo: np.ndarray, few_steps: None) -> None:
     part = photo[:48, :64]
     files = [
         inrcodec.encode(part, model=model, effort=1, robust=way, threads=1, quality=40)
