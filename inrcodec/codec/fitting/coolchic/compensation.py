@@ -55,12 +55,10 @@ class Compensation:
         numbers = {name: number for number, g in enumerate(self.groups) for name in model.groups[g]}
         sizes = [math.prod(model.shapes[name]) for name in curvature.names]
         self._numbers = np.repeat([numbers[name] for name in curvature.names], sizes)
-        self._residuals = np.concatenate([residuals[n].ravel() for n in curvature.names])
-        places = dict(
-            zip(
-                curvature.names, np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]), strict=True
-            )
-        )
+        flat = np.concatenate([residuals[n].ravel() for n in curvature.names])
+        self._residuals = flat.astype(np.float64)
+        parts = np.split(np.arange(len(flat)), np.cumsum(sizes)[:-1])
+        places = dict(zip(curvature.names, parts, strict=True))
         self._places = {
             g: np.concatenate([places[n] for n in model.groups[g]]) for g in self.groups
         }

@@ -38,16 +38,23 @@ SEED = 0
 
 
 class Curvature(NamedTuple):
-    """The matrix, and the names of the tensors whose parameters are its rows, one after another."""
+    """The matrix, and the names of the tensors whose parameters are its rows, one after another;
+    without any where nothing is known."""
 
     names: tuple[str, ...]
     matrix: Matrix
 
 
+UNKNOWN = Curvature((), np.zeros((0, 0)))
+"""Of windows too small, and of networks whose numbers go beyond single precision."""
+
+
+@np.errstate(over="ignore", invalid="ignore")
 def of_bits(
     model: CoolChic, values: Mapping[str, Array], grids: Sequence[NDArray[Any]], window: Window
 ) -> Curvature:
-    """The curvature of the bits of the symbols that a window owns by the context network."""
+    """The curvature of the bits of the symbols that a window owns by the context network, or
+    `UNKNOWN`."""
     names = tuple(name for name in model.shapes if name.startswith("arm."))
     total, random = _Total(model, names), np.random.default_rng(SEED)
     areas = [windows.owned(model, window, grid) for grid in range(len(grids))]
@@ -70,21 +77,22 @@ def of_bits(
             level[:, :, grid] = found["arm.bias.0"]
             found["arm.level"] = level
         total.add(found, size / count / math.log(2))
-    return Curvature(names, total.matrix)
+    return total.curvature()
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def of_error(
     model: CoolChic, values: Mapping[str, Array], grids: Sequence[NDArray[Any]], window: Window
 ) -> Curvature:
-    """The curvature of the mean squared error of a window by the synthesis and the convolutions; of
-    a window smaller than these reach it is empty."""
+    """The curvature of the mean squared error of a window by the synthesis and the convolutions, or
+    `UNKNOWN`."""
     names = tuple(name for name in model.shapes if name.startswith(("synthesis.", "conv.")))
     total, random = _Total(model, names), np.random.default_rng(SEED)
     stack = colours.upsampled(model, values, grids, window)
     side = 1 + 2 * windows.CONVOLUTION_REACH * model.features.convolutions
     rows, columns = stack.shape[1] - side + 1, stack.shape[2] - side + 1
     if min(rows, columns) < 1:
-        return Curvature((), np.zeros((0, 0)))
+        return UNKNOWN
     count = min(PIXELS, rows * columns)
     row, column = np.divmod(random.choice(rows * columns, count, replace=False), columns)
     around = np.arange(side)
@@ -93,14 +101,14 @@ def of_error(
     ].transpose(1, 2, 3, 0)
     found = jacobians.of_colours(model, values, np.ascontiguousarray(patches))
     total.add(found, 2 / (count * COLOURS))
-    return Curvature(names, total.matrix)
+    return total.curvature()
 
 
 class _Total:
-    """A sum of squares of Jacobians."""
+    """A sum of squares of Jacobians by the tensors named."""
 
     def __init__(self, model: CoolChic, names: Sequence[str]) -> None:
-        self._names = names
+        self._names = tuple(names)
         size = sum(math.prod(model.shapes[name]) for name in names)
         self.matrix = np.zeros((size, size))
 
@@ -110,6 +118,11 @@ class _Total:
         rows = samples * directions
         flat = np.concatenate([jacobian[n].reshape(rows, -1) for n in self._names], axis=1)
         self.matrix += weight * (flat.T @ flat)
+
+    def curvature(self) -> Curvature:
+        """The sum, if it is finite."""
+        finite = np.isfinite(self.matrix).all()
+        return Curvature(self._names, self.matrix) if finite else UNKNOWN
 
 
 def _sampled(model: CoolChic, given: Contexts, places: NDArray[np.intp]) -> tuple[Array, Array]:

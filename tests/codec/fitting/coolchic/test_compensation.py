@@ -197,3 +197,11 @@ def test_a_window_within_reach_of_the_convolutions_has_no_curvature() -> None:
     model = coolchic(4, 40)
     found = of_error(model, networks(model), symbols(model), windows.whole(model))
     assert found.names == ()
+
+
+def test_networks_beyond_single_precision_have_no_curvature() -> None:
+    model = coolchic(WIDTH, HEIGHT)
+    wild = {name: value * np.float32(1e30) for name, value in networks(model).items()}
+    given = model, wild, symbols(model), windows.whole(model)
+    assert of_error(*given).names == ()
+    assert of_bits(*given).names == ()

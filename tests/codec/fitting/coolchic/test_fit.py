@@ -321,18 +321,21 @@ def test_a_change_of_lambda_changes_the_grain_and_not_the_picture(build) -> None
     assert coarse < 0.75 * fine
 
 
+@pytest.mark.parametrize("compensating", [False, True])
 @pytest.mark.parametrize("build", [coolchic, coolchic_v1, coolchic_v2])
-def test_parameters_beyond_the_integers_are_brought_within_them(build) -> None:
+def test_parameters_beyond_the_integers_are_brought_within_them(build, compensating) -> None:
     model = build(64, 48)
     values = untrained(model, 0, np.full(3, 0.5, np.float32))
     for name, value in within_limits(model, values).items():
         np.testing.assert_allclose(value, values[name], atol=1e-6)
     wild = {name: value * 1e4 + 300 for name, value in values.items()}
     start = {name: np.zeros_like(value) for name, value in values.items()}
-    latents = [np.zeros(shape, np.int32) for shape in model.grids]
+    random = np.random.default_rng(1)
+    latents = [np.rint(random.laplace(0, 1, shape)).astype(np.int32) for shape in model.grids]
     noise = Distortion(MSE, np.random.default_rng(0).random((3, 48, 64), np.float32))
-    chosen = NetworkSearch(model, start, latents, noise, 1e-3, backend_for(model)).run(wild)
-    plane = LatentPlane(model, chosen, None, tuple(np.zeros(s, np.int32) for s in model.grids))
+    given = start, latents, noise, 1e-3, backend_for(model)
+    chosen = NetworkSearch(model, *given, compensating=compensating).run(wild)
+    plane = LatentPlane(model, chosen, None, tuple(latents))
     assert plane.arm().weights[0].any()
 
 
