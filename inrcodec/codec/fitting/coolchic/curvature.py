@@ -22,7 +22,7 @@ from inrcodec.codec.coolchic.neighbours import MARGIN
 from inrcodec.codec.coolchic.windows import Window
 from inrcodec.codec.entropy.arm import LARGEST_LOG_SCALE, PARENTS, SMALLEST_LOG_SCALE
 from inrcodec.codec.fitting.coolchic import jacobians
-from inrcodec.codec.fitting.coolchic.compiled_backend import Contexts, contexts
+from inrcodec.codec.fitting.coolchic.contexts import Contexts, contexts
 from inrcodec.codec.fitting.coolchic.jacobians import Jacobian, Layers
 from inrcodec.codec.native.networks import Array
 

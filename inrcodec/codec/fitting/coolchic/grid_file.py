@@ -81,16 +81,15 @@ class GridFile:
 
     def usual_overhead(self, *, fitted: bool) -> float:
         """Bytes beside the latents of a file of the size asked for, roughly."""
-        planes = 2 - self.picture.channels % 2
         networks = min(MOST_NETWORKS, NETWORK_SHARE * (self.plan.goal.size_bytes or math.inf))
-        return FRAMING + self.plan.metadata_bytes + networks * planes * fitted
+        return FRAMING + self.plan.metadata_bytes + networks * self._planes * fitted
 
     def check_limits(self) -> None:
         """Raise `EncoderLimitError` for an image that no decoder would take."""
         try:
             grids_from(self.header())
             shapes = layout.slice_shapes(self.model, self.plan.slices)
-            layout.check_waves(self.model, shapes * (2 - self.picture.channels % 2))
+            layout.check_waves(self.model, shapes * self._planes)
         except LimitError as error:
             raise EncoderLimitError(str(error)) from None
 
@@ -112,6 +111,11 @@ class GridFile:
                 f"{asked} bytes are too few for this image: at quality 1 it takes about "
                 f"{float(f'{least + latent_bytes:.2g}'):.0f}"
             )
+
+    @property
+    def _planes(self) -> int:
+        """That of the colours, and one more for alpha."""
+        return 2 - self.picture.channels % 2
 
     def header(self) -> Header:
         """The header of the file."""

@@ -48,13 +48,12 @@ class Layers(NamedTuple):
     def activations(self, x: Array) -> list[Array]:
         """The inputs of every layer, then the outputs, (..., width), for inputs `x`."""
         found = [x]
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            below = found[-1] if len(found) == 1 else np.maximum(found[-1], 0)
-            found[-1] = below
-            found.append(below @ weight.T + bias)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            found.append(np.maximum(found[-1] @ weight.T + bias, 0))
+        outputs = found[-1] @ self.weights[-1].T + self.biases[-1]
         if self.linear is not None:
-            found[-1] = found[-1] + x @ self.linear.T
-        return found
+            outputs = outputs + x @ self.linear.T
+        return [*found, outputs]
 
     def jacobian(self, activations: Sequence[Array], directions: Array) -> Jacobian:
         """Of samples that depend on several positions each.

@@ -96,7 +96,8 @@ class NetworkSearch:
             current |= self._read_back(group, symbols[group], steps[group])
         if self._compensating and self.model.parameter_count <= MOST_COMPENSATED:
             for rounding in self._compensations(values):
-                self._compensate(rounding, symbols, steps, current)
+                found = self._compensated(rounding, symbols, steps, current)
+                symbols, steps = symbols | found[0], steps | found[1]
         codes = {group: prior.step_code(2.0**step) for group, step in steps.items()}
         return Quantized(symbols, codes)
 
@@ -112,34 +113,35 @@ class NetworkSearch:
             if found.names:
                 yield Compensation(self.model, found, residuals, unit, worth * self._share)
 
-    def _compensate(
+    def _compensated(
         self,
         rounding: Compensation,
-        symbols: dict[str, Symbols],
-        steps: dict[str, int],
+        symbols: Mapping[str, Symbols],
+        steps: Mapping[str, int],
         current: Values,
-    ) -> None:
-        """Round with compensation at the steps of the lowest cost, found as `_best_step` does;
-        where that is not below the cost as it is, nothing changes."""
-        here = {group: steps[group] for group in rounding.groups}
-        as_it_is = self._cost({group: symbols[group] for group in here}, here, current)
-        found, lowest = rounding.symbols(here), math.inf
-        for _ in range(SWEEPS):
-            before, lowest = lowest, self._cost(found, here, current)
-            if lowest == before:
-                break
-            for group, by in product(here, (1, -1)):
-                while (step := here[group] + by) in steps_tried(group):
-                    trial = rounding.symbols(here | {group: step})
-                    cost = self._cost(trial, here | {group: step}, current)
-                    if cost >= lowest:
-                        break
-                    here[group], found, lowest = step, trial, cost
-        if lowest < as_it_is:
-            symbols |= found
-            steps |= here
-            for group, step in here.items():
-                current |= self._read_back(group, symbols[group], step)
+    ) -> tuple[dict[str, Symbols], dict[str, int]]:
+        """Symbols and steps of the groups of a network, rounded with compensation at the steps of
+        the lowest cost, each moved in turn from those it has; as they are where none is lower."""
+        own = {group: steps[group] for group in rounding.groups}
+        as_it_is = {group: symbols[group] for group in own}
+        costs: dict[tuple[int, ...], float] = {}
+
+        def cost(at: Mapping[str, int]) -> float:
+            key = tuple(at.values())
+            if key not in costs:
+                costs[key] = self._cost(rounding.symbols(at), at, current)
+            return costs[key]
+
+        best = own
+        for group, by in SWEEPS * list(product(own, (1, -1))):
+            while (step := best[group] + by) in steps_tried(group):
+                trial = best | {group: step}
+                if cost(trial) >= cost(best):
+                    break
+                best = trial
+        if cost(best) >= self._cost(as_it_is, own, current):
+            return as_it_is, own
+        return rounding.symbols(best), best
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
         """log2 of the step of a group at which the cost is lowest on the way from a first trial; on

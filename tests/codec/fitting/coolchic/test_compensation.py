@@ -116,48 +116,48 @@ def a_curvature(model: CoolChic, correlated: float) -> Curvature:
     return Curvature(names, np.eye(size) + correlated * common.T @ common)
 
 
-def rounding(model: CoolChic, correlated: float, worth: float) -> tuple[Compensation, Curvature]:
+def residuals(model: CoolChic) -> dict[str, np.ndarray]:
     random = np.random.default_rng(1)
-    residuals = {n: random.laplace(0, 0.02, s) for n, s in model.shapes.items()}
-    found = a_curvature(model, correlated)
-    return Compensation(model, found, residuals, 1.0, worth), found
+    return {name: random.laplace(0, 0.02, shape) for name, shape in model.shapes.items()}
 
 
-def harm(own: Compensation, found: Curvature, steps: dict[str, int], plain: bool) -> float:
-    """What rounding does, with compensation or without."""
-    size = np.exp2([steps[group] for group in own.groups])[own._numbers]
-    if plain:
-        taken = np.rint(own._residuals / size)
-    else:
-        taken = np.empty(len(size))
-        for group, chosen in own.symbols(steps).items():
-            taken[own._places[group]] = chosen
-    error = taken * size - own._residuals
-    return float(error @ found.matrix @ error / 2)
+def errors(model: CoolChic, own: Compensation, log_step: int) -> tuple[np.ndarray, np.ndarray]:
+    """What rounding at one step changes, with compensation and without, by the tensors of
+    `a_curvature`."""
+    chosen = own.symbols(dict.fromkeys(own.groups, log_step))
+    wanted, found = residuals(model), {}
+    for group, flat_symbols in chosen.items():
+        at = 0
+        for name in model.groups[group]:
+            size = wanted[name].size
+            found[name] = flat_symbols[at : at + size].reshape(wanted[name].shape) * 2.0**log_step
+            at += size
+    names = a_curvature(model, 0).names
+    target = flat(wanted, names)
+    plain = np.rint(target * 2.0**-log_step) * 2.0**log_step
+    return flat(found, names) - target, plain - target
 
 
 def test_without_correlation_it_rounds_to_the_nearest() -> None:
     model = coolchic(WIDTH, HEIGHT)
-    own, found = rounding(model, 0.0, 0.0)
-    steps = dict.fromkeys(own.groups, -6)
+    own = Compensation(model, a_curvature(model, 0.0), residuals(model), 1.0, 0.0)
     assert set(own.groups) == {"synthesis.weight", "synthesis.bias", "conv"}
-    for group, chosen in own.symbols(steps).items():
-        np.testing.assert_array_equal(chosen, np.rint(own._residuals[own._places[group]] * 2.0**6))
-    assert harm(own, found, steps, plain=False) == harm(own, found, steps, plain=True)
+    np.testing.assert_allclose(*errors(model, own, -6), atol=1e-12)
 
 
 def test_correlated_errors_make_each_other_good(monkeypatch) -> None:
     monkeypatch.setattr(compensation, "DAMPING", 0.01)
     model = coolchic(WIDTH, HEIGHT)
-    own, found = rounding(model, 1.0, 0.0)
-    steps = dict.fromkeys(own.groups, -7)
-    assert harm(own, found, steps, plain=False) < 0.3 * harm(own, found, steps, plain=True)
+    known = a_curvature(model, 1.0)
+    own = Compensation(model, known, residuals(model), 1.0, 0.0)
+    good, plain = (float(error @ known.matrix @ error) for error in errors(model, own, -7))
+    assert good < 0.3 * plain
 
 
 def test_dear_bits_make_symbols_smaller() -> None:
     model, sizes = coolchic(WIDTH, HEIGHT), []
     for worth in (0.0, 1e-4, 1.0):
-        own, _ = rounding(model, 0.1, worth)
+        own = Compensation(model, a_curvature(model, 0.1), residuals(model), 1.0, worth)
         steps = dict.fromkeys(own.groups, -6)
         sizes.append(sum(int(np.abs(s).sum()) for s in own.symbols(steps).values()))
     assert sizes[0] > sizes[1] > sizes[2] == 0
