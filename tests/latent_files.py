@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from inrcodec.codec.coolchic.layout import JOINT_BYTES
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.coolchic.planes import LatentPlane, file_sections
 from inrcodec.codec.entropy.prior import step_code
@@ -55,6 +56,7 @@ def file_of(
     bit_depth: int = 8,
     slice_side: int | None = None,
     metadata: dict | None = None,
+    joint_bytes: int = JOINT_BYTES,
 ) -> bytes:
     """The file of these planes: colour, and alpha if `channels` is 2 or 4."""
     model = planes[0].model
@@ -67,7 +69,7 @@ def file_of(
         model.dimensions,
         slice_side=slice_side,
     )
-    return bitstream.write(header, file_sections(planes, slice_side), metadata)
+    return bitstream.write(header, file_sections(planes, slice_side, joint_bytes), metadata)
 
 
 def random_file(
@@ -78,9 +80,10 @@ def random_file(
     slice_side: int | None = None,
     bit_depth: int = 8,
     spread: float = 0.7,
+    joint_bytes: int = JOINT_BYTES,
     **dimensions: int,
 ) -> bytes:
     """A file of random planes."""
     model = model_for(family, width, height, **dimensions)
     planes = [random_plane(model, seed, spread) for seed in range(2 - channels % 2)]
-    return file_of(planes, channels, bit_depth, slice_side)
+    return file_of(planes, channels, bit_depth, slice_side, joint_bytes=joint_bytes)

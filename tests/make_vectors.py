@@ -121,8 +121,8 @@ def valid_networks() -> dict[str, Callable[[], bytes]]:
 
 
 def valid_latents() -> dict[str, bytes]:
-    """Those of latent families: random networks and symbols."""
-    random = latent_files.random_file
+    """Those of latent families: random networks and symbols, grids apart and joint."""
+    random, joint = partial(latent_files.random_file, joint_bytes=0), latent_files.random_file
     odd = {"levels": 3, "neighbours": 8, "arm_width": 5, "synthesis_width": 3}
     square = {"levels": 4, "neighbours": 24, "arm_width": 24, "synthesis_width": 4}
     return {
@@ -131,11 +131,25 @@ def valid_latents() -> dict[str, bytes]:
         "coolchic-one-level": random(Family.COOLCHIC, 9, 5, levels=1),
         "coolchic-escapes-16": random(Family.COOLCHIC, 9, 8, 1, bit_depth=16, spread=300.0),
         "coolchic-one-pixel": random(Family.COOLCHIC, 1, 1),
+        "coolchic-joint": joint(Family.COOLCHIC, 29, 19),
+        "coolchic-joint-few": joint(Family.COOLCHIC, 70, 50, joint_bytes=400),
+        "coolchic-joint-slices-alpha": joint(Family.COOLCHIC, 13, 21, 4, 8, **odd),
+        "coolchic-joint-zeros": joint_with_zeros(),
         "coolchic-v1": random(Family.COOLCHIC_V1, 21, 14),
+        "coolchic-v1-joint": joint(Family.COOLCHIC_V1, 21, 14),
         "coolchic-v1-residual": random(Family.COOLCHIC_V1, 12, 9, 2, **square),
         "coolchic-v2": random(Family.COOLCHIC_V2, 21, 14),
         "coolchic-v2-gray-slices": random(Family.COOLCHIC_V2, 20, 11, 1, 9, **square),
     }
+
+
+def joint_with_zeros() -> bytes:
+    """A joint section before which, within which and behind which there are grids of zeros."""
+    plane = latent_files.random_plane(latent_files.model_for(Family.COOLCHIC, 24, 17))
+    order = plane.model.coding_order
+    for place in (0, 1, 5, 8, 9, 14, len(order) - 1):
+        plane.grids[order[place]][:] = 0
+    return latent_files.file_of([plane])
 
 
 def invalid_latents() -> dict[str, bytes]:
@@ -143,8 +157,9 @@ def invalid_latents() -> dict[str, bytes]:
     model = latent_files.model_for(Family.COOLCHIC, 20, 12, levels=3)
     header = Header(20, 12, 3, 8, model.family, model.dimensions)
     plane = latent_files.random_plane(model)
-    sections = file_sections([plane])
-    networks, first, second = sections[:3]
+    networks, first, second = file_sections([plane], joint_bytes=0)[:3]
+    joint = file_sections([plane])[1]
+    stream_of_joint = joint[1][2:]  # behind a head of two bytes: seven grids
     grid, stream = first[1][:1], first[1][1:]
     step = bytearray(networks[1])
     step[1] += 1  # 2^-8 becomes 2^-7.75
@@ -172,6 +187,16 @@ def invalid_latents() -> dict[str, bytes]:
             networks, first, header=replace(header, width=1 << 12, height=1 << 12)
         ),
         "latents-levels": file(networks, header=replace(header, dimensions=(11, 16, 24, 32))),
+        "joint-second": file(networks, first, joint),
+        "joint-twice": file(networks, joint, joint),
+        "joint-none": file(networks, (Kind.LATENTS, b"\x80" + stream_of_joint)),
+        "joint-many": file(networks, (Kind.LATENTS, b"\x88\xff" + stream_of_joint)),
+        "joint-not-the-last": file(networks, (Kind.LATENTS, b"\x87\x3f" + stream_of_joint)),
+        "joint-beyond": file(networks, (Kind.LATENTS, b"\x86\x7f" + stream_of_joint)),
+        "joint-head": file(networks, (Kind.LATENTS, b"\x87")),
+        "joint-no-stream": file(networks, (Kind.LATENTS, b"\x87\x7f")),
+        "joint-before": file(networks, joint, first),
+        "joint-sliced": file(networks, joint, header=sliced),
         "latents-neighbours": file(networks, header=replace(header, dimensions=(3, 9, 24, 32))),
     }
 

@@ -131,6 +131,9 @@ class Model:
         """The symbols of every grid."""
         grids = [np.zeros(self.shape(level), int) for level in self.level_of]
         for payload in payloads:
+            if payload[0] >= 128:
+                self.joint(payload, grids, values)
+                continue
             number, at, slice_number, shift = payload[0], 1, 0, 0
             while self.slice_side:
                 slice_number |= (payload[at] & 127) << shift
@@ -142,13 +145,26 @@ class Model:
             across = -(-columns // side)
             top, left = slice_number // across * side, slice_number % across * side
             area = (top, min(rows, top + side), left, min(columns, left + side))
-            self.decode(number, area, payload[at:], grids, values)
+            self.decode(number, area, RangeDecoder(payload[at:]), grids, values)
         return grids
 
-    def decode(self, number: int, area: tuple, stream: bytes, grids: list, values: dict) -> None:
-        """Decode one stream into its area of a grid."""
+    def joint(self, payload: bytes, grids: list, values: dict) -> None:
+        """Decode the grids of a joint section, one after the other by one coder."""
+        count = payload[0] - 128
+        order = sorted(range(len(grids)), key=lambda grid: (-self.level_of[grid], grid))
+        behind = 1 + -(-count // 8)
+        coder = RangeDecoder(payload[behind:])
+        for place, number in enumerate(order[:count]):
+            if payload[1 + place // 8] >> place % 8 & 1:
+                rows, columns = grids[number].shape
+                self.decode(number, (0, rows, 0, columns), coder, grids, values)
+
+    def decode(
+        self, number: int, area: tuple, coder: RangeDecoder, grids: list, values: dict
+    ) -> None:
+        """Decode the next symbols of a stream into their area of a grid."""
         top, bottom, left, right = area
-        coder, grid = RangeDecoder(stream), grids[number]
+        grid = grids[number]
         k = 1
         while any(dc + k * dr >= 0 for dr, dc in self.neighbours if dr < 0):
             k += 1

@@ -16,7 +16,7 @@ import numpy as np
 
 from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
 from inrcodec.codec.entropy.wave_grid import Grid
-from inrcodec.codec.entropy.waves import cost_bits, decode_grid, encode_grid
+from inrcodec.codec.entropy.waves import GridReader, Part, cost_bits, encode_grids
 
 NEIGHBOURS = (
     *((0, column) for column in (-1, -2, -3)),
@@ -74,7 +74,7 @@ def main() -> None:
         parents = parent_maps(grids[-1] if grids else None, *shapes[level])
         grid = draw(random, shapes[level], parents, arm, level)
         grids.append(grid)
-        streams.append(encode_grid(grid, parents, arm, level))
+        streams.append(encode_grids([Part(grid, parents, level)], arm))
         content += cost_bits(grid, parents, arm, level)
 
     decode_ms, encode_ms = [], []
@@ -83,14 +83,14 @@ def main() -> None:
         previous = None
         for level, stream, grid in zip(reversed(range(LEVELS)), streams, grids, strict=True):
             parents = parent_maps(previous, *shapes[level])
-            previous = decode_grid(stream, shapes[level], parents, arm, level)
+            previous = GridReader(stream, whole=True).grid(shapes[level], parents, arm, level)
             if not (previous == grid).all():
                 raise SystemExit("the decoder differs from the encoder")
         decode_ms.append(1e3 * (time.perf_counter() - start))
         start = time.perf_counter()
         previous = None
         for level, grid in zip(reversed(range(LEVELS)), grids, strict=True):
-            encode_grid(grid, parent_maps(previous, *shapes[level]), arm, level)
+            encode_grids([Part(grid, parent_maps(previous, *shapes[level]), level)], arm)
             previous = grid
         encode_ms.append(1e3 * (time.perf_counter() - start))
 

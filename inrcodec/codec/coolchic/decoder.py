@@ -74,12 +74,12 @@ class GridDecoder:
         return f"{'alpha latents' if section.kind in ALPHA_KINDS else 'latents'} {grid}"
 
     def step_of(self, section: Section) -> int | None:
-        """The refinement step of a section of latents, 1 for the coarsest level; None for another
-        kind."""
+        """The refinement step of a section of latents, 1 for the coarsest level, and of a joint one
+        that of its finest; None for another kind."""
         if section.kind not in layout.GRID_KINDS:
             return None
-        grid, _, _ = layout.head_of(self.model, None, section.payload)
-        return self.model.levels - self.model.grid_levels[grid]
+        head = layout.head_of(self.model, self.header.slice_side, section.payload)
+        return self.model.levels - self.model.grid_levels[head.grids[-1]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

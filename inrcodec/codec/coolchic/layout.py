@@ -1,7 +1,9 @@
 """Where the symbols of latent grids lie in a file: section heads, slices, order, limits, names.
 
 A LATENTS payload is the number of its grid (1 byte), the number of its slice (LEB128, only if the
-header cuts grids into slices), then a range coder stream. This file never decodes a symbol.
+header cuts grids into slices), then a range coder stream. The first of a plane may be joint: it
+says which of the first grids it holds, one after the other in one stream. This file never decodes
+a symbol.
 """
 
 from __future__ import annotations
@@ -34,21 +36,51 @@ Area = tuple[int, int, int, int]
 """(top, bottom, left, right) in symbols of a grid."""
 
 
+JOINT = 128
+"""First byte of a joint section, and n: it holds grids among the first n of the coding order."""
+
+JOINT_BYTES = 2048
+"""Most bytes of the streams that an encoder joins. A section and a stream of its own take 10 bytes
+for each grid, a sixth of the coarse ones; larger grids are worth a section, where a reader shares
+them among threads and a stream may lose one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One section of symbols: the `area` of a grid and its stream, cut short if not `whole`."""
+    """A slice of a grid, or all of it, in a section: its `area`, and the stream of the section, cut
+    short if not `whole`. `section` counts those of a plane; the pieces of one that is `joint` share
+    a stream, in which they follow one another."""
 
     grid: int
     slice: int
     area: Area
+    section: int
     stream: bytes
     whole: bool
+    joint: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the area."""
         top, bottom, left, right = self.area
         return bottom - top, right - left
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols it has."""
+        rows, columns = self.shape
+        return rows * columns
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a section of latents says of itself: the grids it holds, the slice of that one grid, how
+    many bytes come before its stream, and whether it is joint."""
+
+    grids: tuple[int, ...]
+    slice: int
+    size: int
+    joint: bool = False
 
 
 def slice_count(shape: tuple[int, int], side: int | None) -> int:
@@ -72,44 +104,87 @@ def head(grid: int, number: int | None) -> bytes:
     return bytes([grid]) + (b"" if number is None else leb128.to_bytes(number))
 
 
-def head_of(model: CoolChic, side: int | None, payload: bytes) -> tuple[int, int, int]:
-    """(grid, slice, bytes of the head) of a payload.
+def joint_head(model: CoolChic, grids: Sequence[int]) -> bytes:
+    """The bytes that precede the stream of a joint section of these grids, in coding order."""
+    places = [model.coding_order.index(grid) for grid in grids]
+    count = places[-1] + 1
+    held = sum(1 << place for place in places)
+    return bytes([JOINT + count]) + held.to_bytes(-(-count // 8), "little")
+
+
+def head_of(model: CoolChic, side: int | None, payload: bytes) -> Head:
+    """The head of a payload.
 
     Raises `TruncatedError` if the head is cut, `FormatError` if there is no such grid or slice.
     """
     if not payload:
         raise TruncatedError("a section of latents is empty")
     grid, number, size = payload[0], 0, 1
+    if grid >= JOINT:
+        return _joint_head_of(model, side, payload)
     if grid >= len(model.grids):
         raise FormatError(f"there is no grid {grid}: the model has {len(model.grids)}")
     if side is not None:
         number, size = leb128.read(payload, 1)
     if number >= slice_count(model.grids[grid], side):
         raise FormatError(f"grid {grid} has no slice {number}")
-    return grid, number, size
+    return Head((grid,), number, size)
+
+
+def _joint_head_of(model: CoolChic, side: int | None, payload: bytes) -> Head:
+    """`head_of` a joint section."""
+    count = payload[0] - JOINT
+    if not 1 <= count <= len(model.grids):
+        raise FormatError(f"a joint section of the first {count} of {len(model.grids)} grids")
+    size = 1 + -(-count // 8)
+    if len(payload) < size:
+        raise TruncatedError("the head of a joint section is cut short")
+    held = int.from_bytes(payload[1:size], "little")
+    if held.bit_length() != count:
+        raise FormatError(f"a joint section of the first {count} grids does not end with the last")
+    grids = tuple(g for k, g in enumerate(model.coding_order[:count]) if held >> k & 1)
+    sliced = [grid for grid in grids if slice_count(model.grids[grid], side) > 1]
+    if sliced:
+        raise FormatError(f"a joint section holds grid {sliced[0]}, which is cut into slices")
+    return Head(grids, 0, size, joint=True)
 
 
 def pieces(model: CoolChic, side: int | None, parts: Sequence[tuple[bytes, bool]]) -> list[Piece]:
-    """The sections of one plane, parsed and checked: heads, order, work.
+    """The pieces of one plane, parsed and checked: heads, order, work.
 
     `parts` are payloads and whether each is whole: streams of others are cut short. Raises
     `FormatError` or `LimitError` before anything is allocated or decoded.
     """
     found: list[Piece] = []
     position = {grid: i for i, grid in enumerate(model.coding_order)}
-    for payload, whole in parts:
+    for section, (payload, whole) in enumerate(parts):
         try:
-            grid, number, size = head_of(model, side, payload)
+            head = head_of(model, side, payload)
         except TruncatedError as error:
             if whole:
                 raise FormatError(str(error)) from None
             break
+        grid, number = head.grids[0], head.slice
+        if found and head.joint:
+            raise FormatError("a joint section that is not the first of its plane")
         if found and (position[found[-1].grid], found[-1].slice) >= (position[grid], number):
             raise FormatError(f"slice {number} of grid {grid} is not in coding order or repeats")
-        area = slice_area(model.grids[grid], side, number)
-        piece = Piece(grid, number, area, payload[size:], whole)
-        _check_work(piece)
-        found.append(piece)
+        stream = payload[head.size :]
+        new = [
+            Piece(
+                grid,
+                number,
+                slice_area(model.grids[grid], side, number),
+                section,
+                stream,
+                whole,
+                head.joint,
+            )
+            for grid in head.grids
+        ]
+        if whole:
+            _check_work(len(stream), sum(piece.symbols for piece in new))
+        found += new
     return found
 
 
@@ -126,14 +201,12 @@ def read_planes(container: Container, model: CoolChic) -> list[tuple[bytes, list
     return list(zip(networks, found, strict=True))
 
 
-def _check_work(piece: Piece) -> None:
+def _check_work(size: int, symbols: int) -> None:
     """Refuse a stream too short for its symbols: no encoder writes it, and it would take long."""
-    rows, columns = piece.shape
-    size = len(piece.stream)
-    if piece.whole and (size == 0 or size % 4):
+    if size == 0 or size % 4:
         raise FormatError(f"a latent stream has {size} bytes, not a positive multiple of 4")
-    if piece.whole and rows * columns > MAX_SYMBOLS_PER_BYTE * (size + SLACK_BYTES):
-        raise LimitError(f"{rows * columns} symbols in {size} bytes")
+    if symbols > MAX_SYMBOLS_PER_BYTE * (size + SLACK_BYTES):
+        raise LimitError(f"{symbols} symbols in {size} bytes")
 
 
 def total_slices(model: CoolChic, side: int | None) -> int:
@@ -178,25 +251,28 @@ def grid_name(model: CoolChic, grid: int) -> str:
 
 
 def section_name(model: CoolChic, side: int | None, payload: bytes) -> str:
-    """The name of a section's grid and slice; "?" if its head is not valid."""
+    """The name of a section's grid and slice, or of its first and last grid; "?" if its head is not
+    valid."""
     try:
-        grid, number, _ = head_of(model, side, payload)
+        head = head_of(model, side, payload)
     except FormatError:
         return "?"
-    name = grid_name(model, grid)
-    return name if side is None else f"{name} slice {number}"
+    name = grid_name(model, head.grids[0])
+    if len(head.grids) > 1:
+        return f"{name} to {grid_name(model, head.grids[-1])}"
+    return name if side is None or head.joint else f"{name} slice {head.slice}"
 
 
 def arrived(model: CoolChic, side: int | None, found: Sequence[Piece], decoded: int) -> str:
     """How much of a plane a prefix holds, such as "grids 5 of 17 and 40 % of level 1 main".
 
-    `decoded` symbols of the last piece are there, if that one is cut short. A grid without a
-    section may be all zeros or still to come, so only grids before the last section count. The
-    text is empty if every grid is there.
+    `decoded` symbols of the last section are there, if that one is cut short. A grid without a
+    section may be all zeros or still to come, so only grids before the last piece count. The text
+    is empty if every grid is there.
     """
+    last, decoded = _last(found, decoded)
     grids, share = 0, 0.0
-    if found:
-        last = found[-1]
+    if last is not None:
         grids = model.coding_order.index(last.grid)
         rows, columns = model.grids[last.grid]
         if last.whole and last.slice == slice_count((rows, columns), side) - 1:
@@ -205,12 +281,25 @@ def arrived(model: CoolChic, side: int | None, found: Sequence[Piece], decoded: 
             # slices of a row of slices have its height, so this counts symbols row by row
             top, bottom, left, _ = last.area
             before = top * columns + left * (bottom - top)
-            done = last.shape[0] * last.shape[1] if last.whole else decoded
+            done = last.symbols if last.whole else decoded
             share = (before + done) / (rows * columns)
     if grids == len(model.grids):
         return ""
     text = f"grids {grids} of {len(model.grids)}"
-    return text + (f" and {share:.0%} of {grid_name(model, last.grid)}" if share else "")
+    return text + (f" and {share:.0%} of {grid_name(model, last.grid)}" if last and share else "")
+
+
+def _last(found: Sequence[Piece], decoded: int) -> tuple[Piece | None, int]:
+    """The last piece of which symbols may be there, and how many of it are decoded, if the last
+    section is cut short and holds `decoded` symbols."""
+    if not found or found[-1].whole:
+        return (found[-1] if found else None), 0
+    for piece in found:
+        if piece.section == found[-1].section:
+            if decoded < piece.symbols or piece is found[-1]:
+                return piece, decoded
+            decoded -= piece.symbols
+    return found[-1], 0
 
 
 def missing(
@@ -222,8 +311,8 @@ def missing(
 ) -> str:
     """What an image lacks of its grids, as a text for people: "" for nothing.
 
-    Of every plane that is there: its pieces; how many symbols of the last one are `decoded`, if it
-    is cut short; how many slices are `lost`, if the file has gaps.
+    Of every plane that is there: its pieces; how many symbols of the last section are `decoded`, if
+    it is cut short; how many slices are `lost`, if the file has gaps.
     """
     cut = container.partial
     if container.complete or (cut is not None and cut.kind == Kind.END):

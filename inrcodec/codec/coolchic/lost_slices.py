@@ -36,12 +36,13 @@ class LostSlices:
         self._model, self._side = model, side
         self._lost: dict[int, NDArray[np.bool_]] = {}
         self._areas: set[tuple[int, Area]] = set()
-        before = 0
         of_kind = [section.kind == kind for section in container.sections]
         for gap in container.gaps:
-            before = sum(of_kind[:gap])
-            first = found[before - 1] if before else None
-            last = found[before] if before < len(found) else None
+            sections = sum(of_kind[:gap])
+            first = next((p for p in reversed(found) if p.section < sections), None)
+            last = next((p for p in found if p.section >= sections), None)
+            if last is not None and last.joint:
+                continue  # it names the grids of zeros before it
             for grid, number in self._between(first, last):
                 self._lose(grid, slice_area(model.grids[grid], side, number))
 
@@ -55,8 +56,9 @@ class LostSlices:
         self._lose(piece.grid, piece.area)
 
     def hide(self, piece: Piece) -> bool:
-        """Whether the contexts of a piece contain lost symbols; if so, it counts as lost itself."""
-        if not self._sees_lost(piece):
+        """Whether the contexts of a piece contain lost symbols; if so, it counts as lost itself. A
+        joint section comes first of all and sees itself alone."""
+        if piece.joint or not self._sees_lost(piece):
             return False
         self._lose(piece.grid, piece.area)
         return True

@@ -93,29 +93,56 @@ class LatentPlane:
         return self.model.integer_arm(self.parameters())
 
     def sections(
-        self, slice_side: int | None = None, *, alpha: bool = False
+        self, slice_side: int | None, joint_bytes: int, *, alpha: bool
     ) -> list[tuple[int, Kind, bytes]]:
         """(level, kind, payload) of every section of the plane, in coding order.
 
         The networks come first, as a level above the coarsest; grids and slices of zeros have no
-        section. `slice_side` cuts grids into squares of so many symbols a side.
+        section. `slice_side` cuts grids into squares of so many symbols a side; coarse grids whose
+        streams have up to `joint_bytes` in all share a section.
         """
         networks = Kind.ALPHA_PARAMETERS if alpha else Kind.PARAMETERS
         latents = Kind.ALPHA_LATENTS if alpha else Kind.LATENTS
-        arm = self.arm()
+        arm, levels = self.arm(), self.model.grid_levels
         sections = [(self.model.levels, networks, self.networks.to_bytes())]
+        joined = self._joined(slice_side, joint_bytes, arm)
+        if joined:
+            stream = waves.encode_grids(map(self._part, joined), arm)
+            payload = layout.joint_head(self.model, joined) + stream
+            sections.append((levels[joined[0]], latents, payload))
         for grid in self.model.coding_order:
-            shape, level = self.model.grids[grid], self.model.grid_levels[grid]
+            if grid in joined:
+                continue
+            shape = self.model.grids[grid]
             for number in range(layout.slice_count(shape, slice_side)):
                 area = layout.slice_area(shape, slice_side, number)
-                symbols = self.grids[grid][area[0] : area[1], area[2] : area[3]]
-                if not symbols.any():
+                if not self.grids[grid][area[0] : area[1], area[2] : area[3]].any():
                     continue
-                sides = side_inputs(self.model, self.grids, grid, area)
-                stream = waves.encode_grid(symbols, sides, arm, grid)
+                stream = waves.encode_grids([self._part(grid, area)], arm)
                 head = layout.head(grid, None if slice_side is None else number)
-                sections.append((level, latents, head + stream))
+                sections.append((levels[grid], latents, head + stream))
         return sections
+
+    def _joined(self, slice_side: int | None, most: int, arm: IntegerArm) -> list[int]:
+        """The grids of a joint section, the first ones of one slice and not of zeros alone; none if
+        there are not at least two."""
+        joined, size = [], 0
+        for grid in self.model.coding_order:
+            if not self.grids[grid].any():
+                continue
+            size += len(waves.encode_grids([self._part(grid)], arm))
+            sliced = layout.slice_count(self.model.grids[grid], slice_side) > 1
+            if sliced or size > most:
+                break
+            joined.append(grid)
+        return joined if len(joined) > 1 else []
+
+    def _part(self, grid: int, area: Area | None = None) -> waves.Part:
+        """An area of a grid, all of it for None, and its side inputs."""
+        rows, columns = self.model.grids[grid]
+        area = area or (0, rows, 0, columns)
+        symbols = self.grids[grid][area[0] : area[1], area[2] : area[3]]
+        return waves.Part(symbols, side_inputs(self.model, self.grids, grid, area), grid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +155,17 @@ class Latents:
 
 
 def file_sections(
-    planes: Sequence[LatentPlane], slice_side: int | None = None
+    planes: Sequence[LatentPlane],
+    slice_side: int | None = None,
+    joint_bytes: int = layout.JOINT_BYTES,
 ) -> list[tuple[Kind, bytes]]:
-    """The critical sections of a file of one plane, or of two: colour and alpha, coarse to fine."""
-    sections = [s for i, p in enumerate(planes) for s in p.sections(slice_side, alpha=i > 0)]
+    """The critical sections of a file of one plane, or of two: colour and alpha, coarse to fine;
+    arguments as those of `LatentPlane.sections`."""
+    sections = [
+        section
+        for number, plane in enumerate(planes)
+        for section in plane.sections(slice_side, joint_bytes, alpha=number > 0)
+    ]
     sections.sort(key=lambda section: -section[0])
     return [(kind, payload) for _, kind, payload in sections]
 
@@ -184,26 +218,22 @@ def _decoded(
     pieces: Sequence[Piece],
     lost: LostSlices | None,
 ) -> tuple[LatentPlane, int]:
-    """The plane, and how many symbols of a last piece that is cut short are decoded."""
+    """The plane, and how many symbols of the last section are decoded."""
     grids = tuple(np.zeros(shape, np.int32) for shape in model.grids)
     plane = LatentPlane(model, networks, init, grids)
     arm = plane.arm()
-    decoded = 0
+    section, reader = -1, waves.GridReader(b"", whole=True)
     for piece in pieces:
+        top, bottom, left, right = piece.area
+        if piece.section != section:
+            section, reader = piece.section, waves.GridReader(piece.stream, whole=piece.whole)
         if lost is not None and lost.hide(piece):
             continue
-        top, bottom, left, right = piece.area
         sides = side_inputs(model, grids, piece.grid, piece.area)
-        if piece.whole:
-            symbols = waves.decode_grid(piece.stream, piece.shape, sides, arm, piece.grid)
-        else:
-            symbols, decoded = waves.decode_prefix(
-                piece.stream, piece.shape, sides, arm, piece.grid
-            )
-            if lost is not None:
-                lost.lose(piece)  # nothing may rely on it
-        grids[piece.grid][top:bottom, left:right] = symbols
-    return plane, decoded
+        grids[piece.grid][top:bottom, left:right] = reader.grid(piece.shape, sides, arm, piece.grid)
+        if lost is not None and not piece.whole:
+            lost.lose(piece)  # nothing may rely on it
+    return plane, reader.decoded
 
 
 def side_inputs(

@@ -9,12 +9,11 @@ Waves come in ascending t, the symbols of a wave in ascending row. docs/format.m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import constriction
 import numpy as np
-from numpy.typing import NDArray
 
 from inrcodec.codec.entropy.arm import MAX_INPUT, MEAN_FRACTION, Evaluator, IntegerArm
 from inrcodec.codec.entropy.laplace import (
@@ -37,22 +36,27 @@ _LOW_BITS = _MODEL.Uniform()
 _ESCAPED = _MODEL.Uniform(1 << ESCAPE_BITS)
 
 
-def encode_grid(
-    symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int, portion: int = PORTION
-) -> bytes:
-    """One grid (h, w) as little-endian 32-bit words; a grid of zeros is empty.
+class Part(NamedTuple):
+    """One grid of a stream: symbols (h, w), their side inputs (arm.sides, h, w) or None for zeros,
+    and which level bias is theirs."""
 
-    `sides` (arm.sides, h, w) are the side inputs of every symbol, or None for zeros; `level`
-    selects the level bias. About `portion` symbols are encoded at once. Raises `LimitError` for
-    symbols beyond -32767 .. 32767.
+    symbols: Symbols
+    sides: Sides | None
+    level: int
+
+
+def encode_grids(parts: Iterable[Part], arm: IntegerArm, portion: int = PORTION) -> bytes:
+    """Grids one after the other as little-endian 32-bit words; those of zeros alone are empty.
+
+    About `portion` symbols are encoded at once. Raises `LimitError` for symbols beyond
+    -32767 .. 32767.
     """
-    if not symbols.any():
-        return b""
-    grid = Grid(symbols.shape, sides, arm, symbols)
-    coder = constriction.stream.queue.RangeEncoder()
-    for part in grid.portions(portion):
-        _encode_waves(coder, part, arm, level)
-    return bytes(coder.get_compressed().astype("<u4").tobytes())
+    coder, empty = constriction.stream.queue.RangeEncoder(), True
+    for symbols, sides, level in parts:
+        empty &= not symbols.any()
+        for part in Grid(symbols.shape, sides, arm, symbols).portions(portion):
+            _encode_waves(coder, part, arm, level)
+    return b"" if empty else bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
 def _encode_waves(coder: Any, grid: Grid, arm: IntegerArm, level: int) -> None:
@@ -77,48 +81,47 @@ def _encode_waves(coder: Any, grid: Grid, arm: IntegerArm, level: int) -> None:
     _encode_entries(coder, entries, rows, slice(done, len(entries)))
 
 
-def decode_grid(
-    data: bytes, shape: tuple[int, int], sides: Sides | None, arm: IntegerArm, level: int
-) -> Symbols:
-    """The inverse of `encode_grid`: symbols (h, w). Raises `FormatError`.
+class GridReader:
+    """Reads grids from a stream, one after the other: the inverse of `encode_grids`.
 
     Only the length and what the range coder itself refuses are checked: any other bytes decode to
-    some symbols of 16 bits, so streams need a checksum.
+    some symbols of 16 bits, so streams need a checksum. Raises `FormatError`.
+
+    A stream that is not `whole` may be cut anywhere. Whole waves are decoded as long as no word
+    after the cut can influence them; the other symbols, those of later grids too, are 0. The last
+    few of an uncut stream may be among those. An invalid stream ends the decoded symbols, too.
     """
-    if len(data) % 4:
-        raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
-    grid = Grid(shape, sides, arm)
-    if data:
+
+    def __init__(self, data: bytes, *, whole: bool) -> None:
+        if whole and len(data) % 4:
+            raise FormatError(f"a latent stream has {len(data)} bytes, not a multiple of 4")
+        words = np.frombuffer(data[: len(data) // 4 * 4], "<u4").astype(np.uint32)
+        self._coder = constriction.stream.queue.RangeDecoder(words)
+        self._reach = None if whole else _Reach(len(words))
+        self._open = len(data) > 0
+        self.decoded = 0
+        """Symbols decoded so far, in order of waves."""
+
+    def grid(
+        self, shape: tuple[int, int], sides: Sides | None, arm: IntegerArm, level: int
+    ) -> Symbols:
+        """The symbols (h, w) of the next grid; arguments as those of a `Part`."""
+        grid = Grid(shape, sides, arm)
         try:
-            for _ in _decode_waves(_words(data), grid, arm, level):
-                pass
+            for position, content in self._waves(grid, arm, level):
+                if self._reach is not None and not self._reach.covers(content()):
+                    grid.flat[position] = 0
+                    self._open = False
+                    break
+                self.decoded += len(grid.flat[position])
         except AssertionError:
-            raise FormatError("a latent stream is not a valid range coder stream") from None
-    return grid.symbols()
+            self._open = False
+            if self._reach is None:
+                raise FormatError("a latent stream is not a valid range coder stream") from None
+        return grid.symbols()
 
-
-def decode_prefix(
-    data: bytes, shape: tuple[int, int], sides: Sides | None, arm: IntegerArm, level: int
-) -> tuple[Symbols, int]:
-    """Symbols of a stream cut anywhere, and how many of them are decoded, in order of waves.
-
-    Whole waves are decoded as long as no word after the cut can influence them; the other symbols
-    are 0. The last few of an uncut stream may be among those: that is what `decode_grid` is for.
-    An invalid stream ends the decoded symbols, too.
-    """
-    words = _words(data[: len(data) // 4 * 4])
-    grid = Grid(shape, sides, arm)
-    reach = _Reach(len(words))
-    decoded = 0
-    try:
-        for position, content in _decode_waves(words, grid, arm, level):
-            if not reach.covers(content()):
-                grid.flat[position] = 0
-                break
-            decoded += len(grid.flat[position])
-    except AssertionError:
-        pass
-    return grid.symbols(), decoded
+    def _waves(self, grid: Grid, arm: IntegerArm, level: int) -> Iterator[tuple[slice, Any]]:
+        return _decode_waves(self._coder, grid, arm, level) if self._open else iter(())
 
 
 def cost_bits(symbols: Symbols, sides: Sides | None, arm: IntegerArm, level: int) -> float:
@@ -149,19 +152,14 @@ def _encode_entries(coder: Any, entries: Symbols, rows: Symbols, part: slice) ->
         coder.encode(entries[chunk], family(), weights().take(rows[chunk], axis=0))
 
 
-def _words(data: bytes) -> NDArray[np.uint32]:
-    return np.frombuffer(data, "<u4").astype(np.uint32)
-
-
 def _decode_waves(
-    words: NDArray[np.uint32], grid: Grid, arm: IntegerArm, level: int
+    decoder: Any, grid: Grid, arm: IntegerArm, level: int
 ) -> Iterator[tuple[slice, Any]]:
     """Decode wave after wave into the grid; yields its positions and a call for its frequencies.
 
     This loop is the decoder's time, so it works in buffers allocated once: see
     benchmarks/speed/latent_decode.py. Raises AssertionError where the range coder does.
     """
-    decoder = constriction.stream.queue.RangeDecoder(words)
     capacity = int(grid.counts.max(initial=1))
     evaluator = Evaluator(arm, level, capacity)
     table, model = weights(), family()

@@ -50,11 +50,9 @@ _SIGNATURES = {
     ),
     "decode_waves": (
         c_int64,
-        [c_void_p] * 4
-        + [c_int64]
-        + [c_void_p] * 2
-        + [c_int64, c_void_p, c_int64, c_void_p, c_int32],
+        [c_void_p] * 4 + [c_int64] + [c_void_p] * 2 + [c_int64, c_void_p, c_void_p, c_int32],
     ),
+    "range_begin": (c_int32, [c_void_p, c_void_p, c_int64]),
     "similarity": (
         c_double,
         [c_int32] * 3 + [c_void_p] * 3 + [c_int32, c_float, c_float] + [c_void_p] * 4,

@@ -220,7 +220,7 @@ def test_a_photo_sized_file_decodes_within_a_second() -> None:
 
 
 def test_info_names_grids_and_counts_both_planes() -> None:
-    data = random_file(Family.COOLCHIC, 64, 48, 4, 16)
+    data = random_file(Family.COOLCHIC, 64, 48, 4, 16, joint_bytes=0)
     about = inrcodec.info(data)
     assert (about.model, about.slice_side, about.init) == ("coolchic", 16, None)
     container = bitstream.read(data)
@@ -233,8 +233,10 @@ def test_info_names_grids_and_counts_both_planes() -> None:
     assert sum(section.size_bytes for section in about.sections) + 5 == len(data)
     payloads = container.payload(Kind.PARAMETERS) + container.payload(Kind.ALPHA_PARAMETERS)
     assert about.bits_per_parameter == pytest.approx(8 * len(payloads) / about.parameters)
-    names = [s.kind for s in inrcodec.info(random_file(Family.COOLCHIC_V1, 8, 8)).sections]
-    assert "latents level 0" in names
+    names = [s.kind for s in inrcodec.info(random_file(Family.COOLCHIC, 64, 48, 4, 16)).sections]
+    assert names[3] == "latents level 6 main to level 2 chroma 2"
+    one = random_file(Family.COOLCHIC_V1, 8, 8, joint_bytes=0)
+    assert "latents level 0" in [s.kind for s in inrcodec.info(one).sections]
 
 
 @pytest.mark.parametrize("family", LATENT_FAMILIES)

@@ -100,13 +100,56 @@ def test_slices_can_be_decoded_without_their_neighbours() -> None:
 def test_sections_come_coarse_to_fine_colour_before_alpha() -> None:
     model = model_for(Family.COOLCHIC, 64, 48)
     planes = [random_plane(model, seed) for seed in (0, 1)]
-    sections = file_sections(planes)
+    sections = file_sections(planes, joint_bytes=0)
     assert [kind for kind, _ in sections[:2]] == [Kind.PARAMETERS, Kind.ALPHA_PARAMETERS]
     order = [
         (-model.grid_levels[payload[0]], kind, model.coding_order.index(payload[0]))
         for kind, payload in sections[2:]
     ]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("family", LATENT_FAMILIES)
+@pytest.mark.parametrize("side", [None, 16])
+def test_the_first_grids_share_a_section(family: Family, side: int | None) -> None:
+    model = model_for(family, 90, 70)
+    plane = random_plane(model)
+    plane.grids[model.coding_order[2]][:] = 0
+    apart, few, most = (
+        [payload for kind, payload in file_sections([plane], side, n) if kind == Kind.LATENTS]
+        for n in (0, 300, 1 << 20)
+    )
+    assert not any(layout.head_of(model, side, payload).joint for payload in apart)
+    for payloads in (few, most):
+        head = layout.head_of(model, side, payloads[0])
+        heads = [layout.head_of(model, side, payload) for payload in payloads[1:]]
+        assert head.joint
+        assert not any(other.joint for other in heads)
+        first = [g for k, g in enumerate(model.coding_order) if k != 2][: len(head.grids)]
+        assert list(head.grids) == first
+        # each of the others had a stream, a number and the frame of a section to itself
+        assert sum(map(len, payloads)) < sum(map(len, apart)) - len(head.grids)
+    assert len(layout.head_of(model, side, few[0]).grids) > 2
+    assert len(few[0]) <= 304
+    whole = layout.head_of(model, side, most[0]).grids
+    assert all(max(model.grids[grid]) <= (side or 90) for grid in whole)
+    again = latents_of(file_of([plane], slice_side=side, joint_bytes=300)).planes[0]
+    assert all((a == b).all() for a, b in zip(plane.grids, again.grids, strict=True))
+
+
+def test_a_joint_section_saves_ten_bytes_a_grid() -> None:
+    plane = random_plane(model_for(Family.COOLCHIC, 300, 200))
+    apart, joint = (len(file_of([plane], joint_bytes=n)) for n in (0, 2048))
+    found = bitstream.read(file_of([plane])).payloads(Kind.LATENTS)[0]
+    assert apart - joint > 8 * len(layout.head_of(plane.model, None, found).grids)
+
+
+def test_of_one_grid_alone_no_joint_section_is_made() -> None:
+    plane = random_plane(model_for(Family.COOLCHIC, 64, 48))
+    for grid in plane.grids[1:]:
+        grid[:] = 0
+    (_, payload) = file_sections([plane])[-1]
+    assert payload[0] == 0
 
 
 def swap(sections: list) -> None:
@@ -128,7 +171,7 @@ def swap(sections: list) -> None:
 )
 def test_invalid_sections_are_refused(change, message: str) -> None:
     with pytest.raises(FormatError, match=message) as caught:
-        latents_of(rewritten(random_file(Family.COOLCHIC, 64, 48), change))
+        latents_of(rewritten(random_file(Family.COOLCHIC, 64, 48, joint_bytes=0), change))
     assert not isinstance(caught.value, TruncatedError)
 
 

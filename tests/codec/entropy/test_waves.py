@@ -9,10 +9,10 @@ from inrcodec.codec import native
 from inrcodec.codec.entropy.arm import IntegerArm, parent_maps
 from inrcodec.codec.entropy.laplace import SHIFTS, frequencies
 from inrcodec.codec.entropy.wave_grid import Grid
-from inrcodec.codec.entropy.waves import cost_bits, encode_grid
+from inrcodec.codec.entropy.waves import cost_bits
 from inrcodec.codec.native.pool import kernel_threads
 from inrcodec.errors import FormatError, LimitError
-from tests.codec.entropy.compiled_waves import decode_grid, decode_prefix
+from tests.codec.entropy.compiled_waves import decode_grid, decode_prefix, encode_grid
 from tests.codec.entropy.test_arm import in_plain_integers
 from tests.reference_reader import RangeDecoder, Refused
 

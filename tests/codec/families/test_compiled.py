@@ -162,7 +162,19 @@ def test_threads_change_nothing(family: Family) -> None:
     assert np.abs(made[0].astype(int) - slow.render(view, 16)).max() <= 64
 
 
-@pytest.mark.parametrize("stem", ["coolchic", "coolchic-slices-alpha", "coolchic-v2", "spinr"])
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "coolchic",
+        "coolchic-joint-few",
+        "coolchic-joint-slices-alpha",
+        "coolchic-joint-zeros",
+        "coolchic-slices-alpha",
+        "coolchic-v1-joint",
+        "coolchic-v2",
+        "spinr",
+    ],
+)
 def test_prefixes_lack_the_same(stem: str) -> None:
     data = (VECTORS / "valid" / f"{stem}.inr").read_bytes()
     texts = set()
@@ -181,8 +193,9 @@ def test_prefixes_lack_the_same(stem: str) -> None:
     assert len(texts) > 2
 
 
-def test_holes_hide_the_same_slices() -> None:
-    data = random_file(Family.COOLCHIC, 90, 70, 4, slice_side=16, levels=4)
+@pytest.mark.parametrize("joint_bytes", [0, 2048])
+def test_holes_hide_the_same_slices(joint_bytes: int) -> None:
+    data = random_file(Family.COOLCHIC, 90, 70, 4, slice_side=16, levels=6, joint_bytes=joint_bytes)
     sections = bitstream.read(data).sections
     bounds = [section.offset for section in sections]
     pick, texts = random.Random(2), set()

@@ -78,7 +78,7 @@ def test_structures_of_the_core_have_the_fields_of_its_header() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        ("int64_t word_count", "int32_t word_count"),
+        ("int64_t size);", "int32_t size);"),
         ("float scale, float *out", "float *out"),
         ("EXPORT double squares_update", "EXPORT float squares_update"),
         ("EXPORT void squares_step", "EXPORT void squares_steps"),

@@ -13,7 +13,8 @@ from inrcodec.codec import native
 from inrcodec.codec.coolchic.neighbours import NEIGHBOURS
 from inrcodec.codec.entropy.arm import IntegerArm
 from inrcodec.codec.entropy.laplace import boundaries
-from inrcodec.codec.entropy.waves import Grid, decode_grid, encode_grid
+from inrcodec.codec.entropy.wave_grid import Grid
+from inrcodec.codec.entropy.waves import GridReader, Part, encode_grids
 from inrcodec.codec.native import waves
 
 MODULE = Path(__file__).parents[2] / "build" / "wasm" / "kernels.wasm"
@@ -64,20 +65,22 @@ def test_it_decodes_a_grid_to_the_same_symbols(machine: Machine) -> None:
     arm = IntegerArm(NEIGHBOURS[16], 0, tuple(weights), tuple(biases))
     symbols = np.rint(random.laplace(0, 6, (31, 23))).astype(np.int32)
     symbols[3, 4] = 20000  # an escape
-    data = encode_grid(symbols, None, arm, 0)
-    grid, words = Grid(symbols.shape, None, arm), np.frombuffer(data, "<u4")
+    data = encode_grids([Part(symbols, None, 0)], arm)
+    grid, stream = Grid(symbols.shape, None, arm), np.frombuffer(data, np.uint8)
     lie, network = grid.waves(), waves.network_of(arm.weights, arm.biases, None)
     put: Callable[[np.ndarray], int] = machine.put
     flat = put(lie.flat)
+    coder = put(np.zeros(machine.call("range_begin", 0, 0, 0), np.uint8))
+    machine.call("range_begin", coder, put(stream), len(stream))
     decoded = machine.call(
         "decode_waves", put(network.shape), put(network.parameters), flat, put(lie.offsets),
-        len(lie.starts), put(lie.starts), put(lie.counts), lie.step, put(words), len(words),
-        put(boundaries()), 0,
+        len(lie.starts), put(lie.starts), put(lie.counts), lie.step, coder, put(boundaries()), 0,
     )  # fmt: skip
     assert decoded == symbols.size
     grid.flat[:] = machine.get(flat, lie.flat)
     assert (grid.symbols() == symbols).all()
-    assert (decode_grid(data, symbols.shape, None, arm, 0) == symbols).all()
+    reader = GridReader(data, whole=True)
+    assert (reader.grid(symbols.shape, None, arm, 0) == symbols).all()
 
 
 def test_its_wavelets_are_the_same_to_single_precision(machine: Machine) -> None:

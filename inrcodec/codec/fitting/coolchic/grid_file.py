@@ -24,7 +24,7 @@ from inrcodec.codec.view import view_of
 from inrcodec.errors import EncoderLimitError, LimitError, RateError
 from inrcodec.pixels import Picture, psnr
 
-FRAMING, MOST_NETWORKS, NETWORK_SHARE = 130, 800, 0.3
+FRAMING, MOST_NETWORKS, NETWORK_SHARE = 90, 800, 0.3
 """Usual bytes of header and section heads, and of the networks the most bytes and the usual share
 of a file: rough guesses, which the search for a size corrects by the bytes of the file itself."""
 

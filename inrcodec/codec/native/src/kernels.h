@@ -161,14 +161,20 @@ EXPORT int32_t distributions(const int32_t *shape, const int32_t *parameters, co
                              const int64_t *offsets, int64_t waves, const int64_t *starts,
                              const int64_t *counts, int64_t step, int32_t *centres, int32_t *rows);
 
-/* Decode the waves of a grid into `flat`; `words` may be cut short if `prefix`. `cumulated` are the
-   tables, 66 boundaries a row. Returns how many symbols were decoded, or -1 - that many where the
-   stream is invalid, or INT64_MIN if there is no memory. With `prefix` a wave that a word beyond the
-   end could change, or that is invalid, ends the decoding and stays 0. */
+/* Begin with a stream of so many bytes, which stay the caller's; `coder` may be NULL. Returns the bytes
+   that a coder takes. */
+struct RangeDecoder;
+EXPORT int32_t range_begin(struct RangeDecoder *coder, const uint8_t *stream, int64_t size);
+
+/* Decode the waves of a grid into `flat`, going on where the coder is; its stream may be cut short if
+   `prefix`. `cumulated` are the tables, 66 boundaries a row. Returns how many symbols were decoded, or
+   -1 - that many where the stream is invalid, or INT64_MIN if there is no memory. With `prefix` a wave
+   that a word beyond the end could change, or that is invalid, ends the decoding, that of grids to come
+   too, and stays 0. */
 EXPORT int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int16_t *flat,
                             const int64_t *offsets, int64_t waves, const int64_t *starts,
-                            const int64_t *counts, int64_t step, const uint32_t *words,
-                            int64_t word_count, const int32_t *cumulated, int32_t prefix);
+                            const int64_t *counts, int64_t step, struct RangeDecoder *coder,
+                            const int32_t *cumulated, int32_t prefix);
 
 /* ---- similarity.c ----------------------------------------------------------------------------- */
 

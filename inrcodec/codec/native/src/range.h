@@ -3,25 +3,28 @@
 #ifndef INRCODEC_RANGE_H
 #define INRCODEC_RANGE_H
 
+#include "kernels.h"
 #include "vectors.h"
 
 #define TABLE_BITS 24
 
-typedef struct {
+typedef struct RangeDecoder {
     uint64_t lower, range, point;
-    const uint32_t *words;
-    int64_t count, taken;
-    int valid, covered; /* of all symbols so far: the stream is one; no word beyond its end matters */
+    const uint8_t *stream;
+    int64_t count, taken; /* words of the stream, and those read so far */
+    int32_t valid, covered; /* of all symbols so far: the stream is one; no word beyond its end matters */
 } RangeDecoder;
 
 INLINE uint32_t next_word(RangeDecoder *coder) {
-    uint32_t word = coder->taken < coder->count ? coder->words[coder->taken] : 0;
-    coder->taken++;
-    return word;
+    int64_t k = coder->taken++;
+    if (k >= coder->count) return 0;
+    const uint8_t *p = coder->stream + 4 * k;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-INLINE RangeDecoder range_open(const uint32_t *words, int64_t count) {
-    RangeDecoder coder = {0, UINT64_MAX, 0, words, count, 0, 1, 1};
+/* Of a stream of so many bytes, less those of a last word that is cut. */
+INLINE RangeDecoder range_open(const uint8_t *stream, size_t size) {
+    RangeDecoder coder = {0, UINT64_MAX, 0, stream, (int64_t)(size / 4), 0, 1, 1};
     coder.point = (uint64_t)next_word(&coder) << 32;
     coder.point |= next_word(&coder);
     return coder;

@@ -68,9 +68,14 @@ INLINE void decode_bits(RangeDecoder *coder, int64_t n, int pass, Wave *wave) {
     }
 }
 
+int32_t range_begin(RangeDecoder *coder, const uint8_t *stream, int64_t size) {
+    if (coder) *coder = range_open(stream, (size_t)size);
+    return sizeof *coder;
+}
+
 int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int16_t *flat,
                      const int64_t *offsets, int64_t waves, const int64_t *starts,
-                     const int64_t *counts, int64_t step, const uint32_t *words, int64_t word_count,
+                     const int64_t *counts, int64_t step, RangeDecoder *coder,
                      const int32_t *cumulated, int32_t prefix) {
     IntegerArm arm;
     int64_t longest = 1, decoded = 0;
@@ -79,14 +84,13 @@ int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int16_t *f
     if (!room) return INT64_MIN;
     if (arm_open(&arm, shape, parameters)) { release(room); return INT64_MIN; }
     Wave wave = {room, room + longest, room + 2 * longest, 0, 0};
-    RangeDecoder coder = range_open(words, word_count);
     for (int64_t w = 0; w < waves; w++) {
         int64_t n = counts[w];
         int16_t *first = flat + starts[w];
-        decode_entries(&coder, &arm, first, offsets, step, n, cumulated, &wave);
-        if (coder.valid && wave.raw) decode_bits(&coder, n, 0, &wave);
-        if (coder.valid && wave.escapes) decode_bits(&coder, n, 1, &wave);
-        if (!coder.valid || (prefix && !coder.covered)) break;
+        decode_entries(coder, &arm, first, offsets, step, n, cumulated, &wave);
+        if (coder->valid && wave.raw) decode_bits(coder, n, 0, &wave);
+        if (coder->valid && wave.escapes) decode_bits(coder, n, 1, &wave);
+        if (!coder->valid || (prefix && !coder->covered)) break;
         for (int64_t k = 0; k < n; k++) {
             int escaped = wave.entries[k] == ESCAPE;
             int32_t coarse = escaped ? 0 : (wave.entries[k] - FIRST_ENTRY) * (1 << wave.shifts[k]);
@@ -96,5 +100,5 @@ int64_t decode_waves(const int32_t *shape, const int32_t *parameters, int16_t *f
     }
     release(room);
     release(arm.memory);
-    return coder.valid ? decoded : -1 - decoded;
+    return coder->valid ? decoded : -1 - decoded;
 }

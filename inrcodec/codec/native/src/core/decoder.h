@@ -103,18 +103,27 @@ inr_error read_groups(inr_decoder *d, Plane *plane, int32_t first, int32_t last,
 /* parameters.c: values of the tensors of some groups: initial value + symbol x step. */
 void dequantize(const inr_decoder *d, Plane *plane, int32_t first, int32_t last);
 
-/* slices.c: which slice of which grid a section of latents holds, and the bytes before its stream. */
+/* A slice of a grid and its area (top, bottom, left, right). */
 typedef struct {
     int32_t grid, slice, area[4];
-    size_t head;
 } Piece;
 
+#define JOINT 128 /* and n: a section of grids among the first n */
+
+/* slices.c: what a section of latents holds: a slice of a grid, or, if `joint`, grids among so many first
+   ones of the coding order; and the bytes before its stream. */
+typedef struct {
+    int32_t count, joint, slice, grids[MOST_GRIDS];
+    size_t size;
+} Head;
+
 /* INR_MISSING if the head is cut. */
-inr_error read_head(const inr_decoder *d, const uint8_t *payload, size_t size, Piece *piece);
+inr_error read_head(const inr_decoder *d, const uint8_t *payload, size_t size, Head *head);
+Piece piece_of(const inr_decoder *d, const Head *head, int32_t k);
 int32_t slice_count(const inr_decoder *d, const Grid *grid);
 
-/* Take a piece as the next one of a plane, behind a gap or not. INR_OUT_OF_ORDER if it is none. */
-inr_error take_piece(inr_decoder *d, Plane *plane, const Piece *piece, int32_t gap);
+/* Take a section as the next one of a plane, behind a gap or not. INR_OUT_OF_ORDER if it is none. */
+inr_error take_section(inr_decoder *d, Plane *plane, const Head *head, int32_t gap);
 
 /* Count a piece as lost. */
 inr_error lose(const inr_decoder *d, Plane *plane, const Piece *piece);

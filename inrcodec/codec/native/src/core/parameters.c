@@ -104,15 +104,11 @@ inr_error read_groups(inr_decoder *d, Plane *plane, int32_t first, int32_t last,
     if (left % 4) return INR_BAD_STREAM;
     size_t halves = aligned_size((size_t)(most + 1) * 8);
     size_t boundaries = aligned_size((size_t)(2 * most + 2) * 4);
-    char *memory = obtain(halves + boundaries + left + ALIGNMENT), *room = memory;
+    char *memory = obtain(halves + boundaries + ALIGNMENT), *room = memory;
     if (!memory) return INR_NO_MEMORY;
     uint64_t *half = taken(&room, halves);
     int32_t *cumulated = taken(&room, boundaries);
-    uint32_t *words = (uint32_t *)room;
-    const uint8_t *stream = payload + (size_t)CODE_BYTES * groups;
-    for (size_t k = 0; k < left / 4; k++)
-        words[k] = number16(stream + 4 * k) | number16(stream + 4 * k + 2) << 16;
-    RangeDecoder coder = range_open(words, (int64_t)(left / 4));
+    RangeDecoder coder = range_open(payload + (size_t)CODE_BYTES * groups, left);
     int valid = 1;
     const uint8_t *code = payload;
     for (int g = first; g < last && valid; g++) {

@@ -17,25 +17,51 @@ static void slice_area(const inr_decoder *d, const Grid *grid, int32_t slice, in
     area[2] = slice % across * side, area[3] = at_most(grid->columns, area[2] + side);
 }
 
-inr_error read_head(const inr_decoder *d, const uint8_t *payload, size_t size, Piece *piece) {
-    if (!size) return INR_MISSING;
-    piece->grid = payload[0], piece->slice = 0, piece->head = 1;
-    if (piece->grid >= d->grids) return INR_BAD_PAYLOAD;
-    const Grid *grid = &d->plane[0].grids[piece->grid];
-    uint64_t number = 0;
-    for (int k = 0; d->header.slice; k++) {
-        if (k == 5) return INR_BAD_PAYLOAD;
-        if (piece->head >= size) return INR_MISSING;
-        uint8_t byte = payload[piece->head++];
-        number |= (uint64_t)(byte & 127) << 7 * k;
-        if (byte >= 128) continue;
-        if (k && !byte) return INR_BAD_PAYLOAD;
-        break;
+/* A LEB128 number behind the head so far. */
+static inr_error read_number(const uint8_t *payload, size_t size, Head *head, uint64_t *number) {
+    *number = 0;
+    for (int k = 0; k < 5; k++) {
+        if (head->size >= size) return INR_MISSING;
+        uint8_t byte = payload[head->size++];
+        *number |= (uint64_t)(byte & 127) << 7 * k;
+        if (byte < 128) return k && !byte ? INR_BAD_PAYLOAD : INR_OK;
     }
-    if (number >= (uint64_t)slice_count(d, grid)) return INR_BAD_PAYLOAD;
-    piece->slice = (int32_t)number;
-    slice_area(d, grid, piece->slice, piece->area);
+    return INR_BAD_PAYLOAD;
+}
+
+/* The grids that a joint section says it holds, each of which must be one slice. */
+static inr_error read_joint(const inr_decoder *d, const uint8_t *payload, size_t size, Head *head) {
+    int32_t first = payload[0] - JOINT, bytes = ceiling(first, 8);
+    if (first < 1 || first > d->grids) return INR_BAD_PAYLOAD;
+    if (size < 1 + (size_t)bytes) return INR_MISSING;
+    head->size += (size_t)bytes, head->joint = first;
+    for (int32_t k = 0; k < 8 * bytes; k++) {
+        if (!(payload[1 + k / 8] >> k % 8 & 1)) continue;
+        if (k >= first || slice_count(d, &d->plane[0].grids[d->order[k]]) > 1) return INR_BAD_PAYLOAD;
+        head->grids[head->count++] = d->order[k];
+    }
+    return head->count && head->grids[head->count - 1] == d->order[first - 1] ? INR_OK : INR_BAD_PAYLOAD;
+}
+
+inr_error read_head(const inr_decoder *d, const uint8_t *payload, size_t size, Head *head) {
+    uint64_t number = 0;
+    memset(head, 0, sizeof *head);
+    if (!size) return INR_MISSING;
+    head->size = 1;
+    if (payload[0] >= JOINT) return read_joint(d, payload, size, head);
+    if (payload[0] >= d->grids) return INR_BAD_PAYLOAD;
+    head->grids[head->count++] = payload[0];
+    inr_error error = d->header.slice ? read_number(payload, size, head, &number) : INR_OK;
+    if (error) return error;
+    if (number >= (uint64_t)slice_count(d, &d->plane[0].grids[payload[0]])) return INR_BAD_PAYLOAD;
+    head->slice = (int32_t)number;
     return INR_OK;
+}
+
+Piece piece_of(const inr_decoder *d, const Head *head, int32_t k) {
+    Piece piece = {head->grids[k], head->slice, {0}};
+    slice_area(d, &d->plane[0].grids[piece.grid], piece.slice, piece.area);
+    return piece;
 }
 
 static int32_t position_of(const inr_decoder *d, int32_t grid) {
@@ -77,15 +103,17 @@ static inr_error lose_until(const inr_decoder *d, Plane *plane, int32_t position
     return INR_OK;
 }
 
-inr_error take_piece(inr_decoder *d, Plane *plane, const Piece *piece, int32_t gap) {
-    int32_t position = position_of(d, piece->grid);
+inr_error take_section(inr_decoder *d, Plane *plane, const Head *head, int32_t gap) {
+    int32_t position = head->joint ? head->joint - 1 : position_of(d, head->grids[0]);
     if (gap) d->gaps = d->plane[0].gap = d->plane[1].gap = 1;
+    if (head->joint && plane->last_position >= 0) return INR_OUT_OF_ORDER;
     if (position < plane->last_position ||
-        (position == plane->last_position && piece->slice <= plane->last_slice))
+        (position == plane->last_position && head->slice <= plane->last_slice))
         return INR_OUT_OF_ORDER;
-    if (plane->gap && lose_until(d, plane, position, piece->slice)) return INR_NO_MEMORY;
+    /* a joint section names the grids of zeros before it */
+    if (plane->gap && !head->joint && lose_until(d, plane, position, head->slice)) return INR_NO_MEMORY;
     plane->gap = 0;
-    plane->last_position = position, plane->last_slice = piece->slice;
+    plane->last_position = position, plane->last_slice = head->slice;
     return INR_OK;
 }
 
