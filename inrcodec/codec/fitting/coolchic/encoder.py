@@ -198,8 +198,11 @@ class GridEncoding:
     @property
     def _may_widen(self) -> bool:
         """Whether a fit is long enough for wide networks, and its tier not chosen."""
-        plan = self.plan
-        long = plan.effort >= self._schedule.wide_effort and plan.time_limit is None
+        plan, schedule = self.plan, self._schedule
+        long = plan.effort >= schedule.wide_effort
+        if plan.time_limit is not None:
+            rounds = self._pace.budget(self._steps)[1]
+            long = rounds >= schedule.effort_steps[schedule.wide_effort]
         return long and plan.complexity is None
 
     def _make_fits(self, lmbda: float) -> None:

@@ -48,10 +48,10 @@ class Schedule:
     """Images of fewer pixels have more steps, up to twice as many, which take little time."""
 
     wide_effort: int = 6
-    wide_bytes: int = 16000
-    """Wide networks pay from this effort, and from so many bytes of latents before the fit, on:
-    they are larger in the file too. At effort 6 they save 1.9 % of the rate-distortion cost of
-    Kodak 5 (29 KB) and lose 1.0 % on Kodak 23 (9.5 KB)."""
+    wide_bytes: int = 12000
+    """Wide networks pay from this effort, or its steps in the time there is, and from so many bytes
+    of latents before the fit, on: they are larger in the file too. docs/research.md, "Wider
+    networks"."""
 
     window_pixels: int = 1 << 21
     """A step sees the whole of an image of up to so many pixels, and a window of a larger one."""

@@ -80,7 +80,8 @@ def test_long_fits_of_large_files_take_the_wide_tier_unless_told_otherwise() -> 
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     picture = Picture(noise)
     assert tier() == "highest"
-    for options in ({"effort": 5}, {"lmbda": 3e-2}, {"time_limit": 9.0}, {"complexity": "high"}):
+    assert tier(time_limit=30.0, effort=5) == "highest"
+    for options in ({"effort": 5}, {"lmbda": 3e-2}, {"time_limit": 2.0}, {"complexity": "high"}):
         assert tier(**options) == "high"
     assert tier(complexity="low") == "low"
     assert tier(lmbda=None, target_size=60_000) == "highest"
