@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from inrcodec.codec.coolchic import layout, work
+from inrcodec.codec.coolchic import layout, wording, work
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
 from inrcodec.codec.entropy.prior import Symbols
 from inrcodec.codec.entropy.quantized import Change
@@ -70,7 +70,7 @@ class GridDecoder:
         """Which grid and slice a section of latents holds; None for another kind."""
         if section.kind not in layout.GRID_KINDS:
             return None
-        grid = layout.section_name(self.model, self.header.slice_side, section.payload)
+        grid = wording.section_name(self.model, self.header.slice_side, section.payload)
         return f"{'alpha latents' if section.kind in ALPHA_KINDS else 'latents'} {grid}"
 
     def step_of(self, section: Section) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.codec.coolchic import layout
+from inrcodec.codec.coolchic import layout, wording
 from inrcodec.codec.coolchic.layout import Area, Piece
 from inrcodec.codec.coolchic.lost_slices import LostSlices
 from inrcodec.codec.coolchic.model import CoolChic
@@ -190,7 +190,7 @@ def read_latents(container: Container, model: CoolChic) -> Latents:
         decoded.append(symbols)
         gone.append(0 if lost is None else lost.count)
     found = [pieces for _, pieces in sections]
-    return Latents(tuple(planes), layout.missing(container, model, found, decoded, gone))
+    return Latents(tuple(planes), wording.missing(container, model, found, decoded, gone))
 
 
 def read_networks(model: CoolChic, payload: bytes) -> Quantized:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from inrcodec.codec.coolchic import init_tables, layout
+from inrcodec.codec.coolchic import init_tables, layout, wording
 from inrcodec.codec.coolchic.model import CoolChic, grids_from
 from inrcodec.codec.families.compiled_image import CompiledImage, open_core
 from inrcodec.codec.format.bitstream import Container
@@ -34,7 +34,7 @@ def read_grids(container: Container, threads: int | None) -> CompiledImage:
     found = [pieces for _, pieces in planes]
     counts = [decoded.decoded(plane) for plane in range(len(planes))]
     lost = [decoded.lost(plane) for plane in range(len(planes))]
-    missing = layout.missing(container, model, found, counts, lost)
+    missing = wording.missing(container, model, found, counts, lost)
     names = {name: model.shapes[name] for group in model.groups.values() for name in group}
     arrays = [
         (shape, stays)
