@@ -81,7 +81,8 @@ def main() -> None:
         done = run(str(programs / "python"), "-c", PICTURES, large, "gray.png", "alpha.png")
         assert done.returncode == 0, done.stderr
         folders = ["gray.png", "alpha.png", "-o", "files", "--jobs", "2", "-e", "1"]
-        for arguments in ([large, "-o", "large.inr", "-e", "0"], folders):
+        fitted = [large, "-o", "fitted.inr", "--time-limit", "6"]  # in windows
+        for arguments in ([large, "-o", "large.inr", "-e", "0"], fitted, folders):
             done = run(command, "encode", *arguments)
             assert done.returncode == 0, done.stderr
         done = run(str(programs / "python"), "-W", "error", "-c", PLUGIN, str(file))
@@ -93,7 +94,6 @@ def main() -> None:
             ("encode", "encode", out, "-o", "none.inr", "--loss", "iem"),
             ("encode", "encode", out, "-o", "none.inr", "--robust", "noise"),
             ("encode", "encode", out, "-o", "none.inr", "--device", "cuda"),
-            ("encode", "encode", large, "-o", "none.inr", "-e", "1"),
             ("encode", "init", "train", folder, "-o", "init.inri"),
             ("metrics", "compare", out, photo),
             ("metrics", "report", out, photo),

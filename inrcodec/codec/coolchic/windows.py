@@ -20,6 +20,10 @@ WINDOW = 512
 CONVOLUTION_REACH = 1
 UPSAMPLING_REACH = 2
 
+REACH = 4
+"""Most symbols of a grid around those of a window that its colours depend on: 2 pixels for two
+convolutions, then half of it and 2 more from level to level."""
+
 
 def whole(model: CoolChic) -> Window:
     """The window that is the image."""
@@ -46,10 +50,10 @@ def owned(model: CoolChic, window: Window, grid: int) -> Window:
 
 
 def surrounded(model: CoolChic, window: Window) -> tuple[Window, Window]:
-    """A window of the image with two symbols of the coarsest grid around it, as far as there are
-    any, and where the window lies within that."""
+    """A window of the image with `REACH` symbols of the coarsest grid around it, as far as there
+    are any, and where the window lies within that."""
     top, bottom, left, right = window
-    reach = UPSAMPLING_REACH << (model.levels - 1)
+    reach = REACH << (model.levels - 1)
     outer = (
         max(0, top - reach),
         min(model.height, bottom + reach),

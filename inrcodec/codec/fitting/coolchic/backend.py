@@ -1,8 +1,8 @@
 """What computes latent grids for an encoder: their rate, their colours, and the gradients of a fit.
 
-There are two backends. `compiled_backend.py` has the kernels and no torch; it fits whole images of
-the family `coolchic` on a CPU. `torch_backend.py` fits every model, windows of large images,
-weights that survive damage, and on GPUs. Both take and give arrays, and compute the same
+There are two backends. `compiled_backend.py` has the kernels and no torch; it fits the family
+`coolchic` on a CPU. `torch_backend.py` fits every model, weights that survive damage, and on GPUs.
+Both take and give arrays, and compute the same
 (tests/codec/fitting/coolchic/test_step.py).
 """
 

@@ -13,19 +13,15 @@ from inrcodec.extras import require
 def backend_of(
     model: CoolChic,
     *,
-    in_windows: bool = False,
     robust: Robust | None = None,
     device: str = "cpu",
     seed: int = 0,
 ) -> Backend:
-    """The faster backend that can fit a model, in windows or as a whole, with weights that survive
-    or not, on a device. Raises `MissingExtraError` if that needs torch and there is none."""
-    on_cpu = device == "cpu" and robust is None
-    if on_cpu and not in_windows and compiled_step.serves(model):
+    """The faster backend that can fit a model, with weights that survive or not, on a device.
+    Raises `MissingExtraError` if that needs torch and there is none."""
+    if device == "cpu" and robust is None and compiled_step.serves(model):
         return CompiledBackend()
-    large = "fitting an image of over two megapixels (effort 0 fits no photograph)"
-    what = large if in_windows else "this fit"
-    require("torch", extra="encode", what=what)
+    require("torch", extra="encode", what="this fit")
     from inrcodec.codec.fitting.coolchic.torch_backend import TorchBackend
 
     return TorchBackend(device, robust, seed)

@@ -1,4 +1,4 @@
-"""Bits of all grids of an image and their gradients, in compiled kernels: a part of
+"""Bits of all grids of a part of an image and their gradients, in compiled kernels: a part of
 `compiled_step`.
 
 A grid is cut into bands of rows, one call of a kernel each. Bands of one grid reach into each
@@ -16,15 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from inrcodec.codec.coolchic.model import CoolChic
-from inrcodec.codec.coolchic.neighbours import MARGIN
+from inrcodec.codec.coolchic.windows import Window, owned
+from inrcodec.codec.fitting.coolchic.compiled_part import Part, Rooms
 from inrcodec.codec.native import at, integers, kernel
 from inrcodec.codec.native.networks import Array, Network
 from inrcodec.codec.native.pool import bands_of, run
 
 ARM_TENSORS = ("weight.0", "bias.0", "weight.1", "bias.1", "weight.out", "bias.out", "linear")
-
-BELOW = 1
-"""Rows of zeros below a padded grid: finer grids see one beyond its last."""
 
 NATS_A_BIT = float(np.log(2))
 
@@ -33,20 +31,40 @@ Pointers = ctypes.Array[ctypes.c_void_p]
 
 class Symbols:
     """The softly or fully rounded latents of a step. `padded` grids have the margins that contexts
-    reach into, zeros; grids that are not `taken` are zeros too."""
+    and colours reach into: zeros beyond the image; grids that are not `taken` are zeros too."""
 
-    def __init__(self, model: CoolChic, taken: Sequence[int]) -> None:
-        self.taken = taken
-        self._shapes = model.grids
+    def __init__(self, part: Part, taken: Sequence[int], rooms: Rooms) -> None:
+        self.taken, self.margin, self._part = taken, part.margin, part
         self.padded = [
-            np.zeros((rows + MARGIN + BELOW, columns + 2 * MARGIN), np.float32)
-            for rows, columns in self._shapes
+            rooms((rows + part.margin + part.below, columns + 2 * part.margin), "padded", grid)
+            for grid, (rows, columns) in enumerate(part.model.grids)
         ]
 
     def __getitem__(self, grid: int) -> Array:
         """The symbols of a grid, (rows, columns), within its padded array."""
-        rows, columns = self._shapes[grid]
-        return self.padded[grid][MARGIN : MARGIN + rows, MARGIN : MARGIN + columns]
+        return self._within(grid, (0, 0, 0, 0))
+
+    def seen(self, grid: int) -> Array:
+        """The same and what colours see around them."""
+        return self._within(grid, self._part.seen(grid))
+
+    def _within(self, grid: int, around: tuple[int, int, int, int]) -> Array:
+        above, below, before, behind = around
+        rows, columns = self._part.model.grids[grid]
+        return self.padded[grid][
+            self.margin - above : self.margin + rows + below,
+            self.margin - before : self.margin + columns + behind,
+        ]
+
+    def surround(self, model: CoolChic, latents: Sequence[Array], window: Window) -> None:
+        """Take the latents of an image in a window and around it, rounded for good."""
+        for grid, (padded, y) in enumerate(zip(self.padded, latents, strict=True)):
+            padded.fill(0)
+            top, _, left, _ = owned(model, window, grid)
+            row, column = top - self.margin, left - self.margin
+            inside = y[max(0, row) : row + len(padded), max(0, column) : column + padded.shape[1]]
+            here = padded[max(0, -row) :, max(0, -column) :][: len(inside), : inside.shape[1]]
+            np.rint(inside, out=here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +91,10 @@ class _Beside(NamedTuple):
 
 
 class CompiledBits:
-    """The rate of the symbols of a model."""
+    """The rate of the symbols of a part of an image."""
 
-    def __init__(self, model: CoolChic, symbols: Symbols) -> None:
-        self._model, self._symbols = model, symbols
+    def __init__(self, model: CoolChic, symbols: Symbols, rooms: Rooms) -> None:
+        self._model, self._symbols, self._rooms = model, symbols, rooms
         self._offsets = integers([n for offset in model.offsets for n in offset])
         self._beside = self._companions()
         self._bands = self._cut()
@@ -111,14 +129,15 @@ class CompiledBits:
         """Write the gradients by the symbols of every grid, and into `by` those by the ARM, of
         `worth` times the bits."""
         taken, scale = self._symbols.taken, np.float32(worth / NATS_A_BIT)
+        margin = self._symbols.margin
         rooms = np.zeros((len(self._model.grids), len(self._arm.parameters)), np.float32)
         for grid in taken:
             by_symbols[grid].fill(0)
         for band in self._bands:
             rooms[band.grid] += band.by_parameters
-            above = min(MARGIN, band.first)
+            above = min(margin, band.first)
             rows = by_symbols[band.grid][band.first - above : band.last]
-            rows += band.by_padded[MARGIN - above :, MARGIN:-MARGIN]
+            rows += band.by_padded[margin - above :, margin:-margin]
             parent = self._model.parent(band.grid)
             if band.by_coarser is not None and parent is not None and parent in taken:
                 first = band.first // 2 - 1
@@ -138,10 +157,8 @@ class CompiledBits:
 
     def _coarser(self, grid: int) -> int | None:
         """Where the next coarser grid begins, one symbol before its first."""
-        parent = self._model.parent(grid)
-        return (
-            None if parent is None else at(self._symbols.padded[parent][MARGIN - 1 :, MARGIN - 1 :])
-        )
+        parent, first = self._model.parent(grid), self._symbols.margin - 1
+        return None if parent is None else at(self._symbols.padded[parent][first:, first:])
 
     def _companions(self) -> list[_Beside]:
         """What stands beside every grid."""
@@ -152,7 +169,7 @@ class CompiledBits:
             taken = [
                 other for other in others if other is not None and other in self._symbols.taken
             ]
-            rooms = {other: np.zeros(shape, np.float32) for other in taken}
+            rooms = {other: self._rooms(shape, "beside", grid, other) for other in taken}
             at_symbols = {other: at(self._symbols[other]) for other in taken}
             at_rooms = {other: at(room) for other, room in rooms.items()}
             symbols, gradients = (
@@ -164,7 +181,7 @@ class CompiledBits:
 
     def _cut(self) -> list[_Band]:
         """All grids in bands of rows, the largest first."""
-        model = self._model
+        model, margin = self._model, self._symbols.margin
         network = (len(model.arm_widths) + 1, 1, model.arm_inputs, *model.arm_widths, 2)
         count = sum(int(np.prod(model.shapes[f"arm.{name}"])) for name in ARM_TENSORS)
         bands = []
@@ -172,15 +189,16 @@ class CompiledBits:
             rows, columns = model.grids[grid]
             parent = model.parent(grid)
             coarse = 0 if parent is None else self._symbols.padded[parent].shape[1]
-            pitches = coarse, columns + 2 * MARGIN
-            counts = len(model.offsets), int(parent is not None), 2, MARGIN
-            for first, last in bands_of(rows, columns, even=True):
+            pitches = coarse, columns + 2 * margin
+            counts = len(model.offsets), int(parent is not None), 2, margin
+            for k, (first, last) in enumerate(bands_of(rows, columns, even=True)):
                 above = None
                 if parent is not None:
                     height = (last + 1) // 2 - first // 2 + 2
-                    above = np.zeros((height, (columns + 1) // 2 + 2), np.float32)
+                    above = self._rooms((height, (columns + 1) // 2 + 2), "coarser", grid, k)
                 sizes = integers([columns, first, last, *counts, *pitches, *network])
-                padded = np.zeros((last - first + MARGIN, columns + 2 * MARGIN), np.float32)
-                room = np.zeros(count, np.float32)
+                high, wide = last - first + margin, columns + 2 * margin
+                padded = self._rooms((high, wide), "by padded", grid, k)
+                room = self._rooms((count,), "by parameters", grid, k)
                 bands.append(_Band(grid, first, last, sizes, padded, above, room))
         return sorted(bands, key=lambda band: -band.by_padded.size)

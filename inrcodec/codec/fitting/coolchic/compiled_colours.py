@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from inrcodec.codec.coolchic.features import CHROMA_LEVEL, COLOURS
-from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.compiled_bits import Symbols
+from inrcodec.codec.fitting.coolchic.compiled_part import Part, Rooms
 from inrcodec.codec.native import pictures
 from inrcodec.codec.native.networks import Array, Network, pixel_network, pixel_network_back
 
@@ -17,20 +17,18 @@ SYNTHESIS_TENSORS = ("weight.0", "bias.0", "weight.out", "bias.out", "linear")
 
 
 class CompiledColours:
-    """The image that the symbols of a model make."""
+    """The part of an image that its symbols make."""
 
-    def __init__(self, model: CoolChic, symbols: Symbols) -> None:
-        self._model, self._symbols = model, symbols
-        self._stacks = [
-            np.empty((model.levels - level + 2, *model.grids[level]), np.float32)
-            for level in range(model.levels)
-        ]
-        self._pictures = [
-            np.empty((COLOURS, *model.grids[0]), np.float32)
-            for _ in range(1 + model.features.convolutions)
-        ]
-        self._by_stacks = [np.empty_like(stack) for stack in self._stacks]
-        self._by_picture = np.empty_like(self._pictures[0])
+    def __init__(self, part: Part, symbols: Symbols, rooms: Rooms) -> None:
+        self._part, self._symbols, self._rooms = part, symbols, rooms
+        self._model = model = part.model
+        stacks = [(model.levels - k + 2, *part.shape(k)) for k in range(model.levels)]
+        self._stacks = [rooms(shape, "stack", k) for k, shape in enumerate(stacks)]
+        self._by_stacks = [rooms(shape, "by stack", k) for k, shape in enumerate(stacks)]
+        self._size = COLOURS, *part.shape(0)
+        count = 1 + model.features.convolutions
+        self._pictures = [rooms(self._size, "picture", k) for k in range(count)]
+        self._by_picture = rooms(self._size, "by picture")
 
     def __call__(self, parameters: Mapping[str, Array]) -> Array:
         """Colours (3, H, W), nominally in [0, 1], which may be overwritten and which `back`
@@ -38,15 +36,15 @@ class CompiledColours:
         model = self._model
         for level in reversed(range(model.levels)):
             stack = self._stacks[level]
-            np.multiply(self._symbols[level], model.unit(level), out=stack[0])
+            np.multiply(self._symbols.seen(level), model.unit(level), out=stack[0])
             if level + 1 < model.levels:
                 taps = parameters["up.kernel"][level]
-                pictures.upsample(self._stacks[level + 1], taps, (0, 0), stack[1:])
+                pictures.upsample(self._stacks[level + 1], taps, self._corner(level), stack[1:])
             for channel, grid, gain in self._chroma(level, parameters):
                 if level + 1 == model.levels:
-                    np.multiply(self._symbols[grid], gain, out=stack[channel])
+                    np.multiply(self._symbols.seen(grid), gain, out=stack[channel])
                 elif grid in self._symbols.taken:
-                    stack[channel] += self._symbols[grid] * gain
+                    stack[channel] += self._symbols.seen(grid) * gain
         self._synthesis = Network([parameters[f"synthesis.{name}"] for name in SYNTHESIS_TENSORS])
         pixel_network(self._inputs, self._synthesis, self._pictures[0].reshape(COLOURS, -1))
         count = model.features.convolutions
@@ -55,7 +53,7 @@ class CompiledColours:
             if i == count - 1:  # colours are around 0.5
                 bias = bias + np.float32(0.5)
             pictures.residual_convolution(self._pictures[i], weight, bias, self._pictures[i + 1])
-        return self._pictures[-1]
+        return np.ascontiguousarray(self._pictures[-1][(slice(None), *self._part.inner(0))])
 
     def back(
         self,
@@ -67,6 +65,10 @@ class CompiledColours:
         """Add the gradients by the symbols of every grid, and write into `by` those by the
         parameters, given that by the colours (3, H, W)."""
         gradient: Array = by_colours
+        if not self._part.is_whole:
+            gradient = self._rooms(self._size, "by colours")
+            gradient.fill(0)
+            gradient[(slice(None), *self._part.inner(0))] = by_colours
         room, other = self._by_picture, self._pictures[-1]
         for i in reversed(range(self._model.features.convolutions)):
             gradient, by[f"conv.weight.{i}"], by[f"conv.bias.{i}"] = (
@@ -97,17 +99,24 @@ class CompiledColours:
         by["up.kernel"] = np.zeros(model.shapes["up.kernel"], np.float32)
         by["up.gain"] = np.zeros(model.shapes["up.gain"], np.float32)
         for level in range(model.levels):
-            by_symbols[level] += by_stack[0] * np.float32(model.unit(level))
+            own = self._part.inner(level)
+            by_symbols[level] += by_stack[0][own] * np.float32(model.unit(level))
             for channel, grid, gain in self._chroma(level, parameters):
                 if grid in self._symbols.taken:
-                    by_symbols[grid] += by_stack[channel] * gain
-                    moved = np.vdot(by_stack[channel], self._symbols[grid]) * model.unit(grid)
-                    by["up.gain"][channel, level - CHROMA_LEVEL] = moved
+                    by_symbols[grid] += by_stack[channel][own] * gain
+                    moved = np.vdot(by_stack[channel], self._symbols.seen(grid))
+                    by["up.gain"][channel, level - CHROMA_LEVEL] = moved * model.unit(grid)
             if level + 1 < model.levels:
                 taps = parameters["up.kernel"][level]
+                given = self._stacks[level + 1], taps, self._corner(level), by_stack[1:]
                 by_stack, by["up.kernel"][level] = pictures.upsample_back(
-                    self._stacks[level + 1], taps, (0, 0), by_stack[1:], self._by_stacks[level + 1]
+                    *given, self._by_stacks[level + 1]
                 )
+
+    def _corner(self, level: int) -> tuple[int, int]:
+        """Where the stack of a level begins in the next coarser one, doubled."""
+        here, coarser = self._part.around[level], self._part.around[level + 1]
+        return 2 * coarser.above - here.above, 2 * coarser.before - here.before
 
     @property
     def _inputs(self) -> Array:

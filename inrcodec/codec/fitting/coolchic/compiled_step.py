@@ -1,10 +1,11 @@
-"""Bits, colours and all their gradients of a whole image, in compiled kernels without torch.
+"""Bits, colours and all their gradients of an image or a window, in compiled kernels without torch.
 
-One `CompiledStep` belongs to one fit. All large arrays are made once: a step allocates little, and
-between two kernels stand a few lines of numpy. `forward.py` computes the same in torch, for windows
-of large images, GPUs and machines without the kernels; tests hold the two together.
+Large arrays are made once for all steps of a fit: a step allocates little, and between two kernels
+stand a few lines of numpy. `forward.py` computes the same in torch, for GPUs and machines without
+the kernels; tests hold the two together.
 
-The order of a step: `soften` or `rounded`, `bits`, `colours`, `back`; then `by_latents` and
+The order of a step: in a window `surround`, then `soften` or `rounded`, `bits`, `colours`, `back`;
+after that `by_latents` and
 `by_parameters` have the gradients of  bits_worth * bits  and of what gave `back` its gradient.
 """
 
@@ -19,6 +20,7 @@ from inrcodec.codec.coolchic.features import CHROMA_LEVEL, COLOURS
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.compiled_bits import CompiledBits, Symbols
 from inrcodec.codec.fitting.coolchic.compiled_colours import CompiledColours
+from inrcodec.codec.fitting.coolchic.compiled_part import Part, Rooms
 from inrcodec.codec.native import at, kernel
 from inrcodec.codec.native.networks import Array
 from inrcodec.codec.native.pool import bands_of, run
@@ -40,17 +42,20 @@ AT_ONCE = 1 << 16
 
 
 class CompiledStep:
-    """The steps of a fit of `model`, which must be one that `serves`. `left_out` grids are of
-    zeros. `by_latents` (one array a grid) and `by_parameters` (by name) are overwritten by each."""
+    """The steps of a fit on a part of an image, of a model that `serves`. `left_out` grids are of
+    zeros. `by_latents` (one array a grid) and `by_parameters` (by name) are overwritten by each,
+    and, as all that lies in `rooms`, by the steps of other parts of the same rooms."""
 
-    def __init__(self, model: CoolChic, left_out: Collection[int]) -> None:
-        self.taken = [grid for grid in range(len(model.grids)) if grid not in left_out]
-        self._symbols = Symbols(model, self.taken)
-        self.bits = CompiledBits(model, self._symbols)
-        self.colours = CompiledColours(model, self._symbols)
-        self.by_latents = [np.zeros(shape, np.float32) for shape in model.grids]
+    def __init__(self, part: Part, left_out: Collection[int], rooms: Rooms) -> None:
+        grids = part.model.grids
+        self.taken = [grid for grid in range(len(grids)) if grid not in left_out]
+        self._symbols = Symbols(part, self.taken, rooms)
+        self.surround = self._symbols.surround
+        self.bits = CompiledBits(part.model, self._symbols, rooms)
+        self.colours = CompiledColours(part, self._symbols, rooms)
+        self.by_latents = [rooms(shape, "by latents", k) for k, shape in enumerate(grids)]
         self.by_parameters: dict[str, Array] = {}
-        self._slopes = [np.ones(shape, np.float32) for shape in model.grids]
+        self._slopes = [rooms(shape, "slopes", k) for k, shape in enumerate(grids)]
 
     def soften(
         self, latents: Sequence[Array], temperature: float, deviation: float, seeds: Sequence[int]

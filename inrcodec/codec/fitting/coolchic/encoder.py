@@ -66,11 +66,8 @@ class GridEncoding:
         unlike = is_unlike_photographs(picture)
         self._briefly = unlike and plan.effort == 0
         self._steps = self._pace.steps(plan.effort, unlike=self._briefly)
-        in_windows = schedule.in_windows(self.model) and self._steps > 0
         robust, device, seed = plan.robust, plan.device, plan.seed
-        self._backend = backend_of(
-            self.model, in_windows=in_windows, robust=robust, device=device, seed=seed
-        )
+        self._backend = backend_of(self.model, robust=robust, device=device, seed=seed)
         given = plan, self._steps, self._pace, self._backend, schedule, clock
         self._plane_fits = PlaneFits(*given, unlike=unlike)
         with self._backend.threads(plan.threads):

@@ -169,7 +169,7 @@ def test_a_search_with_compensation_costs_less(build) -> None:
     values, grids, window = networks(model), symbols(model), windows.whole(model)
     made = colours.colours(model, values, grids, window)
     target = made + np.random.default_rng(5).normal(0, 0.02, made.shape).astype(np.float32)
-    backend = backend_of(model, in_windows=False)
+    backend = backend_of(model)
     start = untrained(model, 0, np.full(3, 0.5, np.float32))
     lmbda, costs, sizes = 1e-4, [], []
     for compensating in (False, True):

@@ -11,6 +11,7 @@ from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.features import COMPLEXITIES
 from inrcodec.codec.coolchic.model import CoolChic, grids_model
 from inrcodec.codec.fitting.coolchic import compiled_step, forward, initialisation
+from inrcodec.codec.fitting.coolchic.compiled_part import Part, Rooms
 from inrcodec.codec.fitting.coolchic.compiled_step import CompiledStep
 from inrcodec.codec.fitting.coolchic.synthesis import soft_round
 from inrcodec.codec.format.header import Family
@@ -46,7 +47,7 @@ def test_it_does_what_torch_does(
     for grid in left_out:
         latents[grid][:] = 0
     pool.THREADS.count, pool.THREADS.smallest_band = threads, 100
-    step = CompiledStep(model, left_out)
+    step = CompiledStep(Part.of(model, windows.whole(model)), left_out, Rooms())
     for _ in range(2):  # nothing is left of the step before
         step.soften(latents, 0.3, 0.0, range(len(latents)))
         bits = step.bits(values)
@@ -82,7 +83,7 @@ def close(ours: np.ndarray, wanted: torch.Tensor | None) -> None:
 def test_hard_rounding() -> None:
     model = grids_model(Family.COOLCHIC, 40, 24, **COMPLEXITIES["medium"])
     values, latents, by_colours = parts(model)
-    step = CompiledStep(model, ())
+    step = CompiledStep(Part.of(model, windows.whole(model)), (), Rooms())
     step.rounded(latents)
     step.bits(values)
     made = step.colours(values).copy()

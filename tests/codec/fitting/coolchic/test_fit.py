@@ -11,7 +11,6 @@ from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.coolchic.planes import LatentPlane, group_values
 from inrcodec.codec.entropy import prior
 from inrcodec.codec.fitting.coolchic import analysis
-from inrcodec.codec.fitting.coolchic.backend import Backend
 from inrcodec.codec.fitting.coolchic.backends import backend_of
 from inrcodec.codec.fitting.coolchic.fit import GridFit
 from inrcodec.codec.fitting.coolchic.fit_setting import Budget, Initial
@@ -54,12 +53,8 @@ def a_fit(target: np.ndarray, model: CoolChic, lmbda: float = LAMBDA, **options)
     latents = [np.zeros(shape, np.float32) for shape in model.grids]
     initial = Initial(untrained(model, 0, mean), latents)
     budget = Budget(options.pop("steps", 40), options.pop("seconds", None))
-    options = {"backend": backend_for(model, options.get("schedule", SCHEDULE)), **options}
+    options = {"backend": backend_of(model), **options}
     return GridFit(target, model, initial, budget, lmbda=lmbda, rates=FULL_RATES, **options)
-
-
-def backend_for(model: CoolChic, schedule: Schedule = SCHEDULE) -> Backend:
-    return backend_of(model, in_windows=schedule.in_windows(model))
 
 
 def table(model: CoolChic, index: int) -> dict[str, np.ndarray]:
@@ -129,7 +124,7 @@ def test_windows_of_a_round_cost_what_the_whole_picture_costs() -> None:
         budget,
         lmbda=lmbda,
         rates=still,
-        backend=backend_for(model, IN_WINDOWS),
+        backend=backend_of(model),
         schedule=IN_WINDOWS,
     )
     seen = [next(fit._windows)]
@@ -160,7 +155,7 @@ def test_a_fit_in_windows_gains_nearly_what_one_of_the_whole_gains() -> None:
             Budget(steps),
             lmbda=lmbda,
             rates=rates_for(30, lmbda),
-            backend=backend_for(model, schedule),
+            backend=backend_of(model),
             schedule=schedule,
         )
         list(fit)
@@ -230,7 +225,7 @@ def test_the_search_costs_little_quality_and_few_bytes() -> None:
     for _ in fit:
         pass
     zeros = {name: np.zeros(shape, np.float32) for name, shape in model.shapes.items()}
-    given = Distortion(MSE, target), LAMBDA, backend_for(model)
+    given = Distortion(MSE, target), LAMBDA, backend_of(model)
     search = NetworkSearch(model, zeros, fit.rounded(), *given)
     networks = search.run(fit.values())
     for group in ("arm.weight", "arm.bias"):
@@ -333,7 +328,7 @@ def test_parameters_beyond_the_integers_are_brought_within_them(build, compensat
     random = np.random.default_rng(1)
     latents = [np.rint(random.laplace(0, 1, shape)).astype(np.int32) for shape in model.grids]
     noise = Distortion(MSE, np.random.default_rng(0).random((3, 48, 64), np.float32))
-    given = start, latents, noise, 1e-3, backend_for(model)
+    given = start, latents, noise, 1e-3, backend_of(model)
     chosen = NetworkSearch(model, *given, compensating=compensating).run(wild)
     plane = LatentPlane(model, chosen, None, tuple(latents))
     assert plane.arm().weights[0].any()
@@ -346,7 +341,7 @@ def test_fine_chroma_without_a_symbol_is_left_out_and_stays_empty() -> None:
     latents = analysis.initial_latents(model, gray, lmbda)
     rates = rates_for(3, lmbda)
     initial = Initial(networks, latents, networks)
-    backend = backend_for(model)
+    backend = backend_of(model)
     fit = GridFit(gray, model, initial, Budget(3), lmbda=lmbda, rates=rates, backend=backend)
     list(fit)
     fine = [g for g in range(model.levels, len(model.grids)) if model.grid_levels[g] == 1]
@@ -366,7 +361,7 @@ def test_a_picture_without_content_ends_its_fit_early() -> None:
         initial = Initial(networks, latents, networks)
         rates = rates_for(400, FULL_RATE_LAMBDA)
         given = target, model, initial, Budget(400)
-        fit = GridFit(*given, lmbda=lmbda, rates=rates, backend=backend_for(model))
+        fit = GridFit(*given, lmbda=lmbda, rates=rates, backend=backend_of(model))
         list(fit)
         assert fit.step <= most
         assert value is not None or fit.step == most
