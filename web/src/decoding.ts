@@ -1,4 +1,5 @@
-import { Container, Kind, type Part, Runs, type Section } from "./container.js";
+import { Container, type Part, Runs } from "./container.js";
+import { Kind, type Section } from "./sections.js";
 import { Core, type View } from "./core.js";
 import { InrError } from "./errors.js";
 import type { Header } from "./header.js";

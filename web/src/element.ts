@@ -1,8 +1,10 @@
 /** Defines the element `<inr-image src alt width height loading>`, which behaves as `<img>` does. */
 import { type Progress, InrError, decode, prepare } from "./index.js";
 import type { HeaderInfo } from "./index.js";
+import { type Fetched, fetched } from "./fetching.js";
 import { isDrawnAtAnySize } from "./header.js";
-import { CANVAS_SIDE, within } from "./sides.js";
+import { Picture } from "./picture.js";
+import { CANVAS_SIDE } from "./sides.js";
 
 const STYLE = `
 :host { display: inline-block; }
@@ -15,9 +17,6 @@ span { display: block; font: inherit; overflow-wrap: anywhere; }
 
 /** How far from the window a lazy image begins to load. */
 const MARGIN = "600px";
-
-/** Pixels that are drawn without a pause. */
-const BAND_PIXELS = 2 ** 19;
 
 /** How long an element keeps its size, in milliseconds, before its network is drawn at that size. */
 const CALM = 200;
@@ -56,22 +55,15 @@ export class InrImage extends HTMLElement {
 
   readonly #internals = this.attachInternals();
   readonly #sheet = new CSSStyleSheet();
-  readonly #box = document.createElement("div");
-  readonly #canvas = document.createElement("canvas");
-  /** Lies over the canvas and shows smaller pictures, which the browser scales for the screen. */
-  readonly #draft = document.createElement("canvas");
+  readonly #picture = new Picture();
   readonly #text = document.createElement("span");
   readonly #slot = document.createElement("slot");
   #request: AbortController | undefined;
   #info: HeaderInfo | undefined;
   #error: Error | undefined;
   #complete = true;
-  /** The number of the picture that is drawn, of those of this source. */
-  #drawing = 0;
   /** Whether it waits to come near the window, or for its first turn. */
   #unloaded = false;
-  /** Columns of the picture that is shown. */
-  #columns = 0;
   #calm: ReturnType<typeof setTimeout> | undefined;
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
@@ -79,11 +71,8 @@ export class InrImage extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [shared, this.#sheet];
-    this.#canvas.setAttribute("part", "image");
     this.#text.setAttribute("part", "message");
-    this.#draft.setAttribute("part", "image");
-    this.#box.append(this.#canvas, this.#draft);
-    root.append(this.#box, this.#text, this.#slot);
+    root.append(this.#picture.box, this.#text, this.#slot);
     this.#internals.role = "img";
     this.#show("nothing");
   }
@@ -203,10 +192,10 @@ export class InrImage extends HTMLElement {
     const ratio = info.width / info.height;
     const most = Math.floor(Math.min(Math.sqrt(SHARP_PIXELS * ratio), CANVAS_SIDE, CANVAS_SIDE * ratio));
     const width = Math.min(most, Math.round(this.clientWidth * devicePixelRatio));
-    if (width <= this.#columns) return;
+    if (width <= this.#picture.columns) return;
     try {
-      const [body] = await this.#fetch(this.src, signal, "force-cache");
-      await this.#draw(await decode(body, { width, signal }), signal);
+      const { body } = await this.#fetch(this.src, signal, "force-cache");
+      await this.#picture.draw(await decode(body, { width, signal }), signal);
     } catch {
       /* the picture as it is stays */
     }
@@ -216,7 +205,7 @@ export class InrImage extends HTMLElement {
     this.#request?.abort();
     this.#settle(new InrError("load", "the image has another source now"));
     this.#info = this.#error = undefined;
-    this.#drawing = this.#columns = 0;
+    this.#picture.reset();
     this.#show("nothing");
     this.#tellAlt();
     observer.unobserve(this);
@@ -231,9 +220,9 @@ export class InrImage extends HTMLElement {
     const { signal } = request;
     try {
       prepare();
-      const [body, total, type] = await this.#fetch(src, signal);
+      const { body, length, type } = await this.#fetch(src, signal);
       const onProgress = (progress: Progress): void => {
-        if (!signal.aborted) this.#progress(progress, total);
+        if (!signal.aborted) this.#progress(progress, length);
       };
       const image = await decode(body, { onProgress, signal, maxSide: CANVAS_SIDE }).catch((error) => {
         if (error instanceof InrError && /signature/.test(error.message) && type) {
@@ -241,7 +230,7 @@ export class InrImage extends HTMLElement {
         }
         throw error;
       });
-      await this.#draw(image, signal);
+      await this.#picture.draw(image, signal);
       if (signal.aborted) return;
       this.#complete = true;
       this.#settle();
@@ -253,66 +242,29 @@ export class InrImage extends HTMLElement {
     }
   }
 
-  async #fetch(
-    src: string,
-    signal: AbortSignal,
-    cache: RequestCache = "default",
-  ): Promise<[ReadableStream<Uint8Array>, number, string | null]> {
+  #fetch(src: string, signal: AbortSignal, cache: RequestCache = "default"): Promise<Fetched> {
     const credentials = this.getAttribute("crossorigin") === "use-credentials" ? "include" : "same-origin";
-    let response: Response;
-    try {
-      response = await fetch(src, { signal, credentials, cache });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new InrError("load", `${src} cannot be loaded: the network or the server refuses it`);
-    }
-    if (!response.ok || !response.body) {
-      throw new InrError("load", `${src} cannot be loaded (status ${response.status})`);
-    }
-    const encoded = response.headers.has("content-encoding");
-    const length = encoded ? NaN : Number(response.headers.get("content-length") ?? NaN);
-    return [response.body, length, response.headers.get("content-type")];
+    return fetched(src, { signal, credentials, cache });
   }
 
   #progress({ info, image, received }: Progress, total: number): void {
     if (!this.#info) {
       this.#info = info;
-      const { width, height } = within(info, CANVAS_SIDE);
-      this.#canvas.width = width;
-      this.#canvas.height = height;
-      this.#draft.hidden = true;
+      this.#picture.size(info, CANVAS_SIDE);
       this.#lay();
       this.#show("image");
     }
-    if (image) void this.#draw(image, this.#request!.signal);
+    if (image) void this.#picture.draw(image, this.#request!.signal);
     const lengthComputable = total >= received;
     const numbers = { lengthComputable, loaded: received, total: lengthComputable ? total : 0 };
     this.dispatchEvent(new ProgressEvent("progress", numbers));
-  }
-
-  /** Draw a picture, in bands between which the page may do something else. */
-  async #draw(image: ImageData, signal: AbortSignal): Promise<void> {
-    const { width, height } = image;
-    const drawing = ++this.#drawing; /* the last one that begins is the one that ends */
-    const whole = width === this.#canvas.width && height === this.#canvas.height;
-    const canvas = whole ? this.#canvas : this.#draft;
-    if (!whole) [canvas.width, canvas.height] = [width, height];
-    const context = canvas.getContext("2d")!;
-    const band = Math.max(1, Math.floor(BAND_PIXELS / width));
-    for (let top = 0; top < height; top += band) {
-      if (top) await new Promise((resolve) => setTimeout(resolve));
-      if (signal.aborted || this.#drawing !== drawing) return;
-      context.putImageData(image, 0, 0, 0, top, width, band);
-    }
-    this.#draft.hidden = whole;
-    this.#columns = width;
   }
 
   #fail(error: Error): void {
     this.#error = error;
     this.#complete = true;
     this.#text.textContent = this.alt ? `${this.alt} (${error.message})` : error.message;
-    const lost = error instanceof InrError && error.code === "load" && this.#drawing > 0;
+    const lost = error instanceof InrError && error.code === "load" && this.#picture.begun;
     if (!lost) this.#show(this.children.length ? "children" : "message");
     this.#settle(error);
     this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
@@ -325,7 +277,7 @@ export class InrImage extends HTMLElement {
   }
 
   #show(what: "nothing" | "image" | "message" | "children"): void {
-    this.#box.hidden = what !== "image";
+    this.#picture.box.hidden = what !== "image";
     this.#text.hidden = what !== "message";
     this.#slot.hidden = what !== "children";
   }

@@ -1,11 +1,12 @@
 /** Decodes .inr images in a browser, in workers: `decode`, `decodeSamples`, `info`.
  *
  * `import "inrcodec/element"` defines the element `<inr-image>`. */
-import { Container, KIND_NAMES } from "./container.js";
+import { Container } from "./container.js";
 import { MAX_PIXELS, FAMILIES, type Header } from "./header.js";
 import type { Made, Status, Wanted } from "./decoding.js";
 import { InrError } from "./errors.js";
 import { type Input, decodeInWorker, prepareWorker } from "./pool.js";
+import { KIND_NAMES } from "./sections.js";
 
 export { InrError, type ErrorCode } from "./errors.js";
 

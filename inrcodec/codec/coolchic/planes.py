@@ -130,9 +130,10 @@ class LatentPlane:
         for grid in self.model.coding_order:
             if not self.grids[grid].any():
                 continue
+            if layout.slice_count(self.model.grids[grid], slice_side) > 1:
+                break
             size += len(waves.encode_grids([self._part(grid)], arm))
-            sliced = layout.slice_count(self.model.grids[grid], slice_side) > 1
-            if sliced or size > most:
+            if size > most:
                 break
             joined.append(grid)
         return joined if len(joined) > 1 else []

@@ -2,7 +2,8 @@
  *
  * One script without imports or workers, for a page that loads nothing: the decoder, the file and its
  * initial values are in the page. Decoding lets the page breathe every 20 ms. */
-import { Container, Kind } from "../container.js";
+import { Container } from "../container.js";
+import { Kind } from "../sections.js";
 import { Decoding, type Host, type Made, type Wanted } from "../decoding.js";
 import { psnr } from "../psnr.js";
 
