@@ -73,7 +73,8 @@ def test_symbols_are_equal_and_samples_within_a_level(level: str, path: Path) ->
             made = fast.render(view, header.bit_depth, threads=2).astype(int)
             for module in (native, denormals):
                 patch.setattr(module, "library", lambda: None)
-            wanted = slow.render(view, header.bit_depth)
+            with np.errstate(all="ignore"):  # as decode has it: BLAS may flag lanes it does not use
+                wanted = slow.render(view, header.bit_depth)
         assert np.abs(made - wanted).max() <= (64 if header.bit_depth == 16 else 1)
 
 

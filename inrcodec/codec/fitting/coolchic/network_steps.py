@@ -3,8 +3,8 @@
 Six numbers decide, and each is found by moving it while the measured cost falls. The ARM moves only
 the bits of the latents, the others only the error of the image, so a trial computes one of the
 two. What a file stores of a group is the residual to its trained initialisation, in units of the
-step: rounded each for itself at first, then, after fits that are worth the time, with compensation
-(compensation.py), which allows coarser steps at the same harm.
+step: after fits that are worth the time rounded with compensation (compensation.py), which allows
+coarser steps at the same harm, else each parameter for itself.
 """
 
 from __future__ import annotations
@@ -41,6 +41,15 @@ PIXEL_STEPS = range(-14, -1)
 BALANCE_ROUNDS, LEAST_BALANCED = 20, 1e-4
 """Each round evens every layer with the next. A feature that is hardly made, or hardly read, stays
 as it is."""
+
+COMPENSATED_STEPS = {
+    "arm.weight": -5,
+    "arm.bias": -4,
+    "synthesis.weight": -8,
+    "synthesis.bias": -8,
+    "conv": -8,
+}
+"""log2 of usual steps of groups that are rounded with compensation."""
 
 MOST_COMPENSATED = 4096
 """Most parameters of a model that are rounded with compensation: its time goes with their cube."""
@@ -90,19 +99,23 @@ class NetworkSearch:
         symbols: dict[str, Symbols] = {}
         steps: dict[str, int] = {}
         current = dict(values)
+        for rounding in self._compensations(values):
+            steps |= (best := self._compensated(rounding, values))
+            symbols |= rounding.symbols(best) if best else {}
         for group in self.model.groups:
-            steps[group] = self._best_step(group, current, values)
-            symbols[group] = residual(self.model, group, values, self.init, steps[group])
+            if group not in steps:
+                steps[group] = self._best_step(group, current, values)
+                symbols[group] = residual(self.model, group, values, self.init, steps[group])
             current |= self._read_back(group, symbols[group], steps[group])
-        if self._compensating and self.model.parameter_count <= MOST_COMPENSATED:
-            for rounding in self._compensations(values):
-                found = self._compensated(rounding, symbols, steps, current)
-                symbols, steps = symbols | found[0], steps | found[1]
-        codes = {group: prior.step_code(2.0**step) for group, step in steps.items()}
-        return Quantized(symbols, codes)
+        codes = {group: prior.step_code(2.0 ** steps[group]) for group in self.model.groups}
+        in_order = {group: symbols[group] for group in self.model.groups}
+        return Quantized(in_order, codes)
 
     def _compensations(self, values: Values) -> Iterator[Compensation]:
-        """What rounds the ARM, and what rounds the networks that make pixels."""
+        """What rounds the ARM, and what rounds the networks that make pixels, with compensation;
+        none where that is not worth the time."""
+        if not self._compensating or self.model.parameter_count > MOST_COMPENSATED:
+            return
         residuals = {name: values[name] - self.init[name] for name in values}
         worth = self.lmbda / self._pixels
         given = self.model, values, self._latents, self._window
@@ -113,35 +126,28 @@ class NetworkSearch:
             if found.names:
                 yield Compensation(self.model, found, residuals, unit, worth * self._share)
 
-    def _compensated(
-        self,
-        rounding: Compensation,
-        symbols: Mapping[str, Symbols],
-        steps: Mapping[str, int],
-        current: Values,
-    ) -> tuple[dict[str, Symbols], dict[str, int]]:
-        """Symbols and steps of the groups of a network, rounded with compensation at the steps of
-        the lowest cost, each moved in turn from those it has; as they are where none is lower."""
-        own = {group: steps[group] for group in rounding.groups}
-        as_it_is = {group: symbols[group] for group in own}
+    def _compensated(self, rounding: Compensation, values: Values) -> dict[str, int]:
+        """log2 of the steps at which the groups of a network, rounded with compensation, have the
+        lowest cost, each moved in turn from usual ones; none where rounding each parameter for
+        itself, at usual steps, costs less."""
         costs: dict[tuple[int, ...], float] = {}
 
         def cost(at: Mapping[str, int]) -> float:
             key = tuple(at.values())
             if key not in costs:
-                costs[key] = self._cost(rounding.symbols(at), at, current)
+                costs[key] = self._cost(rounding.symbols(at), at, values)
             return costs[key]
 
-        best = own
-        for group, by in SWEEPS * list(product(own, (1, -1))):
+        best = {group: COMPENSATED_STEPS[group] for group in rounding.groups}
+        for group, by in SWEEPS * list(product(rounding.groups, (1, -1))):
             while (step := best[group] + by) in steps_tried(group):
                 trial = best | {group: step}
                 if cost(trial) >= cost(best):
                     break
                 best = trial
-        if cost(best) >= self._cost(as_it_is, own, current):
-            return as_it_is, own
-        return rounding.symbols(best), best
+        usual = {group: COMMON_STEPS[group.split(".")[0]] for group in rounding.groups}
+        for_itself = {g: residual(self.model, g, values, self.init, usual[g]) for g in usual}
+        return best if cost(best) < self._cost(for_itself, usual, values) else {}
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
         """log2 of the step of a group at which the cost is lowest on the way from a first trial; on

@@ -160,7 +160,7 @@ class Schedule:
 
     reserve_s: float = 0.5
     search_s_per_pixel: float = 3e-6
-    compensation_s_per_pixel: float = 4e-6
+    compensation_s_per_pixel: float = 2.5e-6
     write_s_per_pixel: float = 5e-7
     """Kept of a time limit for what follows the fit: seconds, and seconds a pixel of the window by
     which network steps are chosen, without compensation and more with it, and of the image that is
