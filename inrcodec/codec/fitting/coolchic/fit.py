@@ -222,7 +222,9 @@ class GridFit:
         steps, seconds = self._budget.steps, self._budget.seconds
         share = self.step / steps if steps else 1.0
         if seconds is not None:
-            share = max(share, (self._clock() - self._begun) / max(1e-3, seconds))
+            spent = self._clock() - self._begun
+            kept = self._budget.kept_steps * spent / max(1, self.step)
+            share = max(share, spent / max(1e-3, seconds - kept))
         return min(share + self._ahead, 1.0)
 
     def position(self, share: float) -> float:

@@ -35,10 +35,12 @@ class Initial:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a fit may spend: training steps, and seconds if there is a time limit."""
+    """What a fit may spend: training steps, and seconds if there is a time limit, of which what
+    follows the fit needs as long as `kept_steps` steps take."""
 
     steps: int
     seconds: float | None = None
+    kept_steps: float = 0.0
 
 
 class Setting(NamedTuple):

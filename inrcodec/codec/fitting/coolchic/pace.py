@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 from inrcodec.codec import native
-from inrcodec.codec.coolchic import windows
 from inrcodec.codec.coolchic.model import CoolChic
 from inrcodec.codec.fitting.coolchic.schedule import Schedule
 from inrcodec.codec.fitting.plan import WITHOUT_LIMIT
@@ -67,15 +66,13 @@ class Pace:
         return 0 if trained and short else WITHOUT_LIMIT
 
     def budget(self, steps: int) -> tuple[float | None, float]:
-        """Seconds for a fit, if there is a limit, else None and `steps`; and how often it sees each
-        latent."""
+        """Seconds for a fit and the choice of network steps after it, if there is a limit, else
+        None and `steps`; and how often it sees each latent."""
         schedule = self._schedule
         if self._limit is None:
             return None, steps / schedule.windows_a_round(self._model)
-        left = self._limit - self.elapsed_s
-        after = schedule.search_s_per_pixel * self._searched
-        after += schedule.write_s_per_pixel * self._pixels
-        seconds = max(0.05, left - (schedule.reserve_s + after))
+        after = schedule.reserve_s + schedule.write_s_per_pixel * self._pixels
+        seconds = max(0.05, self._limit - self.elapsed_s - after)
         shorter = seconds - self._compensation_s
         if self._rounds(shorter) >= schedule.compensated_rounds:
             seconds = shorter
@@ -104,18 +101,15 @@ class Pace:
         return steps * self._step_s_per_pixel * seen * fits + writing * attempts
 
     def _rounds(self, seconds: float) -> float:
-        """How often a fit of so many seconds sees each latent, roughly."""
-        return seconds / (self._step_s_per_pixel * self._pixels)
+        """How often a fit sees each latent in so many seconds, less those of the choice of network
+        steps, roughly."""
+        searching = self._schedule.search_steps / self._schedule.windows_a_round(self._model)
+        return max(0.0, seconds / (self._step_s_per_pixel * self._pixels) - searching)
 
     @property
     def _compensation_s(self) -> float:
         """Seconds that rounding with compensation takes, roughly."""
-        return self._schedule.compensation_s_per_pixel * self._searched
-
-    @property
-    def _searched(self) -> int:
-        """Pixels of all planes by which network steps are chosen."""
-        return windows.area(windows.middle(self._model)) * self._planes
+        return self._schedule.compensation_s * self._planes
 
     @property
     def _pixels(self) -> int:

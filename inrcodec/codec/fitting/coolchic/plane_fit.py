@@ -66,7 +66,7 @@ class PlaneFits:
             target,
             model,
             initial,
-            Budget(self.steps, seconds),
+            Budget(self.steps, seconds, 0.0 if seconds is None else self.schedule.search_steps),
             lmbda=lmbda,
             rates=rates,
             shown=shown,

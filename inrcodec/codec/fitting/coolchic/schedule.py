@@ -158,13 +158,14 @@ class Schedule:
     """How much larger the file of another rounding is taken to be than a sample of a large image
     foresees: it must not exceed the size asked for."""
 
-    reserve_s: float = 0.5
-    search_s_per_pixel: float = 3e-6
-    compensation_s_per_pixel: float = 2.5e-6
+    reserve_s: float = 0.9
+    compensation_s: float = 0.9
     write_s_per_pixel: float = 5e-7
-    """Kept of a time limit for what follows the fit: seconds, and seconds a pixel of the window by
-    which network steps are chosen, without compensation and more with it, and of the image that is
-    written."""
+    search_steps: float = 10.0
+    """Kept of a time limit for what follows the fit: seconds, most of them for the start of a
+    command; seconds for each plane of which the networks are rounded with compensation; seconds a
+    pixel of the image that is written; and as long as so many steps of the fit take, for the choice
+    of network steps."""
 
     usual_attempts: int = 3
     """Files that a search for a size or a PSNR writes, roughly."""

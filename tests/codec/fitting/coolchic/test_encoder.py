@@ -137,12 +137,12 @@ def test_a_size_far_out_of_reach_is_refused_before_the_fit() -> None:
     assert begun(EncodeOptions(target_size=700, effort=3)) is not None
 
 
-def test_a_search_ends_where_the_largest_lambda_takes_twice_the_size(photo: np.ndarray) -> None:
-    """Of a seed whose first file has more; others may have less than that."""
-    job = encoding(Picture(photo), EncodeOptions(target_size=118, effort=1, seed=3))
+def test_a_search_ends_where_the_largest_lambda_takes_twice_the_size() -> None:
+    detailed = Picture(data.astronaut()[::3, ::3])
+    job = encoding(detailed, EncodeOptions(target_size=140, effort=1, seed=3))
     stages = [progress.stage for progress in job]
     assert stages.count("search") <= 1
-    with pytest.raises(RateError, match="118 bytes are too few for this image: the smallest file"):
+    with pytest.raises(RateError, match="140 bytes are too few for this image: the smallest file"):
         job.finish()
 
 
@@ -339,17 +339,17 @@ def test_a_long_fit_is_refined_without_going_astray(photo: np.ndarray) -> None:
 
 
 def test_a_time_limit_is_kept(photo: np.ndarray) -> None:
-    """By a clock that ticks a twentieth of a second whenever it is looked at."""
+    """By a clock that ticks a hundredth of a second whenever it is looked at."""
     ticks = itertools.count()
     picture = Picture(photo)
     plan = plan_of(EncodeOptions(time_limit=3.0, bpp=0.8, threads=1), picture)
-    job = GridEncoding(picture, plan, clock=lambda: next(ticks) / 20)
+    job = GridEncoding(picture, plan, clock=lambda: next(ticks) / 100)
     seen = list(job)
     shares = [progress.share for progress in seen]
     assert shares == sorted(shares)
     fitted = [progress for progress in seen if progress.stage == "fit"]
     assert fitted[-1].share > 0.6
-    assert 2.0 < fitted[-1].elapsed_s < 3.0
+    assert 1.0 < fitted[-1].elapsed_s < 2.5
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RateWarning)
         data = job.finish()

@@ -175,6 +175,22 @@ def test_windows_tile_the_picture() -> None:
     assert (seen == 1).all()
 
 
+def test_a_time_limit_keeps_as_long_as_so_many_steps_take() -> None:
+    now = [0.0]
+    model = coolchic(80, 64)
+    latents = [np.zeros(shape, np.float32) for shape in model.grids]
+    initial = Initial(untrained(model, 0, np.zeros(3, np.float32)), latents)
+    given = {"lmbda": LAMBDA, "rates": FULL_RATES, "backend": backend_of(model)}
+    fit = GridFit(
+        a_target(), model, initial, Budget(1000, 10.0, 8.0), clock=lambda: now[0], **given
+    )
+    assert fit.share() == 0
+    while fit.share() < 1:
+        fit._train(fit.share())
+        now[0] += 0.25
+    assert fit.step == pytest.approx((10 - 8 * 0.25) / 0.25, abs=1)
+
+
 def test_a_fit_of_no_steps_changes_nothing() -> None:
     fit = a_fit(a_target(), coolchic(80, 64), steps=0)
     before = fit.values()

@@ -10,7 +10,7 @@ from inrcodec.codec.fitting.plan import WITHOUT_LIMIT
 from tests.latent_files import coolchic
 
 WIDTH, HEIGHT = 768, 512
-COMPENSATION_S = SCHEDULE.compensation_s_per_pixel * WIDTH * HEIGHT
+COMPENSATION_S = SCHEDULE.compensation_s
 
 
 class Clock:
