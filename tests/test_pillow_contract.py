@@ -40,7 +40,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param.endswith("16"):
         pixels = pixels.astype(np.uint16) * 257
     picture = Picture(pixels, icc=b"profile" * 40, exif=EXIF.tobytes(), xmp=XMP)
-    data = inrcodec.encode(picture, effort=0, bpp=4.0, threads=1)
+    data = inrcodec.encode(picture, effort=0, quality=90, threads=1)
     folder = tmp_path_factory.mktemp(request.param)
     ours, theirs = folder / "image.inr", folder / "image.png"
     ours.write_bytes(data)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from inrcodec.cli import main as cli
+from inrcodec.errors import RateWarning
 from tests.conftest import fewer_steps
 
 FOLDER = Path(__file__).parents[1] / "docs" / "tutorials"
@@ -46,10 +47,12 @@ def run(page: str) -> str:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.md")), ids=lambda path: path.stem)
 def test_a_tutorial_runs(path: Path, folder: Path) -> None:
-    """Fits are short but where a tutorial compares networks before and after more training."""
+    """Fits are short but where a tutorial compares networks before and after more training; short
+    fits of a small image need not come within 3 % of the size asked for."""
     whole = path.stem == "quantise"
     with warnings.catch_warnings(), nullcontext() if whole else fewer_steps():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RateWarning)
         text = run(path.read_text("utf-8"))
     check = globals()[f"check_{path.stem}"]
     check(text, folder)

@@ -146,13 +146,16 @@ def corrected(
 
 
 def measured_exponent(before: tuple[float, float], now: tuple[float, float], usual: float) -> float:
-    """The exponent by two measurements (lambda, miss), within a factor of 2 of the usual one: a fit
-    that has not settled moves by itself too, and a lambda corrected by far too much is never found
-    back from."""
+    """The exponent by two measurements (lambda, miss). Where the goal lies between them it is taken
+    as it is, so that the next lambda lies between theirs; elsewhere within a factor of 2 of the
+    usual one: a fit that has not settled moves by itself too, and a lambda corrected by far too
+    much is never found back from."""
     moved = math.log(now[0] / before[0])
     if abs(moved) < 1e-3:
         return usual
     ratio = (before[1] - now[1]) / moved / usual
+    if ratio > 0 and before[1] * now[1] < 0:
+        return usual * ratio
     return usual * max(0.5, min(2.0, ratio))
 
 

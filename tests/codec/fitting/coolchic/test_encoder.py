@@ -269,6 +269,9 @@ def test_goals_are_told_apart(photo: np.ndarray) -> None:
         assert over > 1e-3 > under
     assert measured_exponent((1e-3, 0.2), (2e-3, 0.2 + np.log(2)), -0.65) == pytest.approx(-1)
     assert measured_exponent((1e-3, 0.2), (2e-3, -5.0), -0.65) == pytest.approx(-0.325)
+    between = measured_exponent((1e-3, -0.3), (1.1e-3, 0.1), -0.65)  # the goal is between them
+    next_lambda = 1.1e-3 * np.exp(0.1 / between)
+    assert np.log(1.1e-3 / next_lambda) == pytest.approx(np.log(1.1) / 4)
     quality = Goal(1e-3, psnr_db=30)
     assert quality.met(9, 30.05)
     assert not quality.met(9, 29.9)
