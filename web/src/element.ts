@@ -62,6 +62,8 @@ export class InrImage extends HTMLElement {
   #info: HeaderInfo | undefined;
   #error: Error | undefined;
   #complete = true;
+  /** The last picture on its way to the screen. */
+  #drawn = Promise.resolve();
   /** Whether it waits to come near the window, or for its first turn. */
   #unloaded = false;
   #calm: ReturnType<typeof setTimeout> | undefined;
@@ -237,6 +239,7 @@ export class InrImage extends HTMLElement {
       this.dispatchEvent(new Event("load"));
       this.sharpenSoon();
     } catch (error) {
+      await this.#drawn;
       if (!signal.aborted) this.#fail(error instanceof Error ? error : new Error(String(error)));
       request.abort();
     }
@@ -254,7 +257,7 @@ export class InrImage extends HTMLElement {
       this.#lay();
       this.#show("image");
     }
-    if (image) void this.#picture.draw(image, this.#request!.signal);
+    if (image) this.#drawn = this.#picture.draw(image, this.#request!.signal);
     const lengthComputable = total >= received;
     const numbers = { lengthComputable, loaded: received, total: lengthComputable ? total : 0 };
     this.dispatchEvent(new ProgressEvent("progress", numbers));

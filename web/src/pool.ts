@@ -104,7 +104,8 @@ export function prepareWorker(base: string): void {
   if (!helpers.size) helper().send({ type: "prepare", base });
 }
 
-/** Decode in a worker. */
+/** Decode in a worker. Where the rest of a file cannot be loaded, `status` is told the picture of what came
+ * before that is thrown. */
 export async function decodeInWorker(
   input: Input,
   wanted: Wanted,
@@ -122,13 +123,28 @@ export async function decodeInWorker(
     helping.waiting.delete(job);
     waiting?.reject(signal!.reason);
   };
+  let last: Status | undefined;
+  const told = (now: Status): void => {
+    last = now;
+    status(now);
+  };
   signal?.addEventListener("abort", aborted, { once: true });
   try {
     return await new Promise<Made>((resolve, reject) => {
-      helping.waiting.set(job, { status, resolve, reject });
+      helping.waiting.set(job, { status: told, resolve, reject });
       const runs = input instanceof Uint8Array || input instanceof ReadableStream ? undefined : input;
       helping.send({ type: "start", job, wanted, base, runs });
       feed(helping, job, input, stop.signal).catch((error: unknown) => {
+        const lost = error instanceof InrError && error.code === "load" && wanted.progressive;
+        if (lost && helping.waiting.has(job)) {
+          const shown = (made: Made): void => {
+            if (last) status({ ...last, made });
+            reject(error);
+          };
+          helping.waiting.set(job, { status: told, resolve: shown, reject: () => reject(error) });
+          helping.send({ type: "end", job });
+          return;
+        }
         helping.send({ type: "abort", job });
         helping.waiting.delete(job);
         reject(error);

@@ -222,17 +222,19 @@ test("another source takes the place of one that is on its way", async () => {
   await page.close();
 });
 
-test("a lost connection leaves the picture so far", async () => {
-  const page = await open(`<inr-image id=a src="/photo/photo.inr?slow&drop"></inr-image>`);
-  const { error, width, text } = await settled(page, "a");
-  assert.match(error, /load: the rest of the file cannot be loaded/);
-  assert.deepEqual([width, text], [PHOTO_PIXELS[0], undefined]);
-  const draft = await page.evaluate(() => {
-    const [, draft] = document.getElementById("a").shadowRoot.querySelectorAll("canvas");
-    return !draft.hidden && draft.getContext("2d").getImageData(0, 0, 1, 1).data[3];
-  });
-  assert.equal(draft, 255);
-  await page.close();
+test("a lost connection leaves the picture of what came, at once or not", async () => {
+  for (const how of ["slow&drop", "drop"]) {
+    const page = await open(`<inr-image id=a src="/photo/photo.inr?${how}"></inr-image>`);
+    const { error, width, text } = await settled(page, "a");
+    assert.match(error, /load: the rest of the file cannot be loaded/);
+    assert.deepEqual([width, text], [PHOTO_PIXELS[0], undefined]);
+    const [shown, isDraft] = await page.evaluate(() => {
+      const [whole, draft] = document.getElementById("a").shadowRoot.querySelectorAll("canvas");
+      return [whole.getContext("2d").getImageData(0, 0, 1, 1).data[3], !draft.hidden];
+    });
+    assert.deepEqual([shown, isDraft], [255, false]);
+    await page.close();
+  }
 });
 
 const REFUSED = {

@@ -44,11 +44,16 @@ export async function serve() {
       const data = searchParams.has("html") ? Buffer.from("<h1>hello</h1>") : Buffer.from(read(file));
       const cut = data.subarray(0, Number(searchParams.get("cut") ?? data.length));
       response.writeHead(200, { ...headers, "content-type": type, "content-length": cut.length });
-      const step = searchParams.has("slow") ? Math.ceil(cut.length / 8) : cut.length;
+      const [slow, drop] = [searchParams.has("slow"), searchParams.has("drop")];
+      const step = slow || drop ? Math.ceil(cut.length / 8) : cut.length;
       for (let at = 0; at < cut.length; at += step) {
         response.write(cut.subarray(at, at + step));
-        if (step < cut.length) await wait(60);
-        if (searchParams.has("drop") && at > cut.length / 2) response.destroy();
+        if (slow) await wait(60);
+        if (drop && at > cut.length / 2) {
+          await wait(100); /* in which the page reads what was written */
+          response.destroy();
+          return;
+        }
       }
       response.end();
     }
