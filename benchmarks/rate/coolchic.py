@@ -84,13 +84,14 @@ def label(row: Row) -> str:
     return f"{settings['model']} -e {settings['effort']}"
 
 
-def table(rows: list[Row]) -> str:
-    """Mean BD-rates and times of everything against every reference."""
+def table(rows: list[Row], of: str = "one 768 x 512 photograph") -> str:
+    """Mean BD-rates and times of everything against every reference; times are those `of` one
+    image."""
     rows = list({json.dumps([r["image"], label(r), r["asked"]]): r for r in rows}.values())
     labels = sorted({label(row) for row in rows})
     lines = [
         "Mean over photographs of the BD-rate (%) of each, from whole files; encode and decode in",
-        "seconds for one 768 x 512 photograph.",
+        f"seconds for {of}.",
         "",
         "| codec | photographs | vs AVIF | vs WebP | vs JPEG 4:4:4 | encode | decode |",
         "|---|---|---|---|---|---|---|",
