@@ -239,7 +239,7 @@ export class InrImage extends HTMLElement {
       this.dispatchEvent(new Event("load"));
       this.sharpenSoon();
     } catch (error) {
-      await this.#drawn;
+      await this.#drawn.catch(() => undefined);
       if (!signal.aborted) this.#fail(error instanceof Error ? error : new Error(String(error)));
       request.abort();
     }

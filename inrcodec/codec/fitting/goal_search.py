@@ -124,7 +124,10 @@ class GoalSearch:
             exponent = (
                 goal.exponent if before is None else measured_exponent(before, here, goal.exponent)
             )
-            for share in fitted.refit(corrected(*here, exponent)):
+            lmbda = corrected(*here, exponent)
+            if goal.psnr_db is not None and lmbda == here[0]:
+                break  # the least or the largest lambda there is: more fits stay as they are
+            for share in fitted.refit(lmbda):
                 yield 1 - (1 - share / 2) / 2**attempt
             before = here
             best, latest = self._with(fitted.written())

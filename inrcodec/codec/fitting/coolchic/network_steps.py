@@ -137,18 +137,19 @@ class NetworkSearch:
 
     def _compensated(self, rounding: Compensation, values: Values) -> dict[str, int]:
         """log2 of the steps at which the groups of a network, rounded with compensation, have the
-        lowest cost, each moved in turn from usual ones as in `_best_step`; none where rounding each
-        parameter for itself costs less, at usual steps or, where much is lost, at the best."""
-        costs: dict[tuple[int, ...], tuple[float, float]] = {}
+        lowest cost, each moved in turn from usual ones; none where rounding each parameter for
+        itself costs less, at usual steps or, where much is lost, at the best."""
+        costs: dict[tuple[int, ...], float] = {}
         harmless = self._harm(values, *rounding.groups)
 
-        def costs_of(at: Mapping[str, int]) -> tuple[float, float]:
-            """The cost, and what it would be if rounding did no harm."""
+        def cost(at: Mapping[str, int], below: float = math.inf) -> float:
+            """The cost, or `below` where one that rounded without harm would not cost less."""
             key = tuple(at.values())
             if key not in costs:
                 symbols = rounding.symbols(at)
-                least = harmless + self._rate_cost(symbols, at)
-                costs[key] = self._cost(symbols, at, values), least
+                if harmless + self._rate_cost(symbols, at) >= below:
+                    return below
+                costs[key] = self._cost(symbols, at, values)
             return costs[key]
 
         best = {group: COMPENSATED_STEPS[group] for group in rounding.groups}
@@ -158,16 +159,13 @@ class NetworkSearch:
                 if (step := trial[group] + by) not in steps_tried(group):
                     break
                 trial = trial | {group: step}
-                cost, least = costs_of(trial)
-                if least >= (lowest := costs_of(best)[0]):
-                    break
-                best, worse = (trial, 0) if cost < lowest else (best, worse + 1)
-        cost = costs_of(best)[0]
+                cheaper = cost(trial, cost(best)) < cost(best)
+                best, worse = (trial, 0) if cheaper else (best, worse + 1)
         steps = {group: COMMON_STEPS[group.split(".")[0]] for group in rounding.groups}
-        if cost > MUCH_LOST * harmless:
+        if cost(best) > MUCH_LOST * harmless:
             steps = {group: self._best_step(group, values, values) for group in rounding.groups}
         for_itself = {g: residual(self.model, g, values, self.init, steps[g]) for g in steps}
-        return best if cost < self._cost(for_itself, steps, values) else {}
+        return best if cost(best) < self._cost(for_itself, steps, values) else {}
 
     def _best_step(self, group: str, current: Values, values: Values) -> int:
         """log2 of the step of a group at which the cost is lowest: coarser ones from a usual one

@@ -162,7 +162,7 @@ class Schedule:
     foresees: it must not exceed the size asked for."""
 
     reserve_s: float = 0.9
-    compensation_s: float = 0.9
+    compensation_s: float = 1.3
     write_s_per_pixel: float = 5e-7
     search_steps: float = 10.0
     """Kept of a time limit for what follows the fit: seconds, most of them for the start of a
